@@ -1,0 +1,20 @@
+"""Images to latent codes and back: the models, their training and their data."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from generative.pca import PCA
+    from generative.registry import MODELS
+    from generative.vae import ConvVAE
+
+__all__ = ["MODELS", "PCA", "ConvVAE"]
+
+# Loaded on first use: importing the package costs no torch.
+_HOME = {"MODELS": "generative.registry", "PCA": "generative.pca", "ConvVAE": "generative.vae"}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'generative' has no attribute {name!r}")

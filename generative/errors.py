@@ -1,0 +1,9 @@
+"""Errors a caller of `generative` may want to catch."""
+
+
+class DataError(ValueError):
+    """Images that cannot be used: the message names the file or array, what is wrong and the remedy."""
+
+
+class ModelFileError(ValueError):
+    """A saved model that is missing, damaged, tampered with or newer than this version reads."""

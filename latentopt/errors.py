@@ -1,0 +1,36 @@
+"""Errors a caller of `latentopt` may want to catch, each answered by the command line in one line."""
+
+from generative.errors import DataError, ModelFileError
+from objectives.errors import ConvergenceError, EvaluationError
+
+__all__ = [
+    "CampaignError",
+    "CampaignLockedError",
+    "ConfigError",
+    "ConvergenceError",
+    "DataError",
+    "EvaluationError",
+    "ExportError",
+    "JournalError",
+    "ModelFileError",
+]
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be read: the message gives the dotted path and the nearest key."""
+
+
+class CampaignError(RuntimeError):
+    """A campaign cannot start or go on."""
+
+
+class CampaignLockedError(CampaignError):
+    """Another process is running this campaign."""
+
+
+class JournalError(CampaignError):
+    """A journal is damaged before its last line: the message gives the line number."""
+
+
+class ExportError(RuntimeError):
+    """A microstructure cannot be written in the chosen format."""

@@ -1,0 +1,78 @@
+"""What the search needs of the other stages, matched by shape: no base class to inherit.
+
+Anything with these attributes fits, a user's own network, solver or script as well as ours.
+Shapes: ``n`` rows, ``d`` latent numbers, ``c`` channels, ``*space`` is ``h w`` or ``d h w``.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from latentopt.history import History
+    from latentopt.microstructure import Microstructure
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """Latent code to images. Row i of the answer depends on row i of the code alone."""
+
+    latent_dim: int
+    image_shape: tuple[int, ...]  # (c, *space)
+
+    def decode(self, code: 'Float[Tensor, "n d"]') -> 'Float[Tensor, "n c *space"]':
+        """Images in [0, 1] for float32 codes; differentiable where the decoder is."""
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Images to latent code; a decoder that also encodes can be fitted to data."""
+
+    def encode(self, images: 'Float[Tensor, "n c *space"]') -> 'Float[Tensor, "n d"]':
+        """Float32 code of each image, without randomness."""
+        ...
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """Images to named values with units."""
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Name of each value this objective returns, and its unit ("1" where it has none)."""
+        ...
+
+    def __call__(self, images: 'Float[Tensor, "n c *space"]') -> 'Mapping[str, Float[Tensor, "n"]]':
+        """One float64 value a row for every name in `units`."""
+        ...
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """History in, next points out."""
+
+    def propose(self, history: 'History', q: int) -> 'Float[Tensor, "q d"]':
+        """Float64 latent points inside the data's radius, the same for the same history and seed."""
+        ...
+
+
+@runtime_checkable
+class Simulator(Protocol):
+    """A full microstructure to named values: the seam for programs outside Python."""
+
+    def __call__(self, microstructure: 'Microstructure') -> Mapping[str, float]:
+        """Evaluate one microstructure; raise to mark the trial failed."""
+        ...
+
+
+@runtime_checkable
+class Exporter(Protocol):
+    """One microstructure to one file that another program reads."""
+
+    def write(self, microstructure: "Microstructure", path: Path) -> Path:
+        """Write the data file and its JSON sidecar; the path of the data file."""
+        ...

@@ -1,0 +1,9 @@
+"""Errors a caller of `objectives` may want to catch."""
+
+
+class ConvergenceError(RuntimeError):
+    """A solver did not converge: the message names sample, contrast, iterations and the remedy."""
+
+
+class EvaluationError(ValueError):
+    """An objective cannot be evaluated on these images; the trial it belongs to is marked failed."""
