@@ -2,7 +2,7 @@
 
 
 class DataError(ValueError):
-    """Images that cannot be used: the message names the file or array, what is wrong and the remedy."""
+    """Images that cannot be used: the message names the file, what is wrong and the remedy."""
 
 
 class ModelFileError(ValueError):

@@ -1,0 +1,89 @@
+"""More images from the same ones: flips, rotations, periodic shifts and blur."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.ndimage import gaussian_filter
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What may be done to an image; each is drawn anew for every image.
+
+    Parameters
+    ----------
+    flips
+        Mirror any axis.
+    rotations
+        Turn by 90 degrees in any plane whose two sides are equal.
+    shifts
+        Roll by any number of voxels along every axis: for periodic images only.
+    blur_px
+        Largest standard deviation of a Gaussian blur in voxels; 0 is none.
+    """
+
+    flips: bool = True
+    rotations: bool = True
+    shifts: bool = False
+    blur_px: float = 0.0
+
+    def __call__(
+        self, images: Float[np.ndarray, "n c *space"], rng: np.random.Generator
+    ) -> Float[np.ndarray, "n c *space"]:
+        """One transformed copy of each image; values stay in [0, 1]."""
+        return np.stack([self._transform(image, rng) for image in images])
+
+    def _transform(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        axes = tuple(range(1, image.ndim))
+        if self.shifts:
+            image = np.roll(image, [int(rng.integers(image.shape[a])) for a in axes], axes)
+        if self.flips:
+            image = np.flip(image, [a for a in axes if rng.random() < 0.5])
+        if self.rotations:
+            planes = [(a, b) for a in axes for b in axes if a < b]
+            for a, b in planes:
+                turns = int(rng.integers(4))
+                square = image.shape[a] == image.shape[b]
+                image = np.rot90(image, turns if square else 2 * (turns % 2), (a, b))
+        if self.blur_px:
+            sigma = rng.uniform(0, self.blur_px)
+            mode = "wrap" if self.shifts else "reflect"
+            image = gaussian_filter(image, sigma, axes=axes, mode=mode)
+        return image
+
+
+def augment(
+    images: Float[np.ndarray, "n c *space"],
+    *,
+    seed: int,
+    copies: int = 8,
+    how: Augmentation | None = None,
+) -> Float[np.ndarray, "m c *space"]:
+    """The images followed by ``copies - 1`` transformed copies of all of them.
+
+    The study this project starts from multiplied its micrographs by eight with rotations, flips
+    and random blur, which is the default here.
+
+    Parameters
+    ----------
+    images
+        Values in [0, 1].
+    seed
+        The same seed gives the same copies.
+    copies
+        How many times as many images come back; the first n are the originals.
+    how
+        What may be done; flips, quarter turns and a blur of up to 1 voxel by default.
+
+    Raises
+    ------
+    ValueError
+        If ``copies`` is below 1.
+    """
+    if copies < 1:
+        raise ValueError(f"copies should be at least 1, got {copies}.")
+    how = how or Augmentation(blur_px=1.0)
+    rng = np.random.default_rng(seed)
+    transformed = [how(images, rng) for _ in range(copies - 1)]
+    return np.concatenate([images, *transformed])
