@@ -1,0 +1,233 @@
+"""One decoded structure as it leaves us: voxels with their size, names and origin."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Shaped, UInt8
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, eq=False)
+class Microstructure:
+    """A label image of phases, what a voxel measures, and where it came from.
+
+    Parameters
+    ----------
+    phases
+        Phase of every voxel, uint8 ``(h, w)`` or ``(d, h, w)``, axes z, y, x. Stored as a
+        read-only copy.
+    voxel_size_m
+        Edge of a voxel along each axis of `phases`, in metres, in the same z, y, x order.
+    phase_names
+        Name of phase 0, 1, ...; all different.
+    periodic
+        Whether the structure repeats along each axis of `phases`.
+    provenance
+        What is known of the origin, such as space id, z, seed and trial: anything JSON can hold.
+
+    Raises
+    ------
+    TypeError
+        If `phases` is not a uint8 array, or `provenance` cannot be written as JSON.
+    ValueError
+        If sizes, names or labels do not fit together.
+
+    Examples
+    --------
+    >>> checker = np.array([[0, 1], [1, 1]], dtype=np.uint8)
+    >>> structure = Microstructure(checker, (1e-6, 1e-6), ("matrix", "fibre"), (True, True))
+    >>> structure.phase_fractions
+    {'matrix': 0.25, 'fibre': 0.75}
+    """
+
+    phases: Shaped[np.ndarray, "*space"]  # uint8, which __post_init__ checks
+    voxel_size_m: tuple[float, ...]
+    phase_names: tuple[str, ...]
+    periodic: tuple[bool, ...]
+    provenance: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        phases = _checked_phases(self.phases)
+        dims = phases.ndim
+        voxel_size = tuple(float(size) for size in self.voxel_size_m)
+        if len(voxel_size) != dims or not all(math.isfinite(s) and s > 0 for s in voxel_size):
+            raise ValueError(
+                f"voxel_size_m should be {dims} positive lengths in metres, one for each axis of "
+                f"phases {phases.shape}, got {self.voxel_size_m}."
+            )
+        if len(self.periodic) != dims:
+            raise ValueError(
+                f"periodic should be {dims} booleans, one for each axis of phases "
+                f"{phases.shape}, got {self.periodic}."
+            )
+        names = tuple(self.phase_names)
+        if len(set(names)) != len(names) or phases.max() >= len(names):
+            raise ValueError(
+                f"phase_names should name each phase once, for labels 0 to {phases.max()}, "
+                f"got {self.phase_names}."
+            )
+        object.__setattr__(self, "phases", phases)
+        object.__setattr__(self, "voxel_size_m", voxel_size)
+        object.__setattr__(self, "phase_names", names)
+        object.__setattr__(self, "periodic", tuple(bool(flag) for flag in self.periodic))
+        object.__setattr__(self, "provenance", _json_copy(self.provenance))
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 or 3."""
+        return self.phases.ndim
+
+    @property
+    def phase_fractions(self) -> dict[str, float]:
+        """Share of the voxels in each phase, by name; they add up to 1."""
+        counts = np.bincount(self.phases.ravel(), minlength=len(self.phase_names))
+        return {
+            name: int(count) / self.phases.size
+            for name, count in zip(self.phase_names, counts, strict=True)
+        }
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the voxels, their shape and their type; the same whatever file holds them."""
+        return voxel_sha256(self.phases)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A structure the search proposed, with the point that gave it and what it scored.
+
+    Parameters
+    ----------
+    microstructure
+        The decoded structure.
+    z
+        Its latent point, float64 ``(d,)``.
+    metrics
+        Measured values by name.
+    margins
+        Signed distance to each constraint by name; zero or more is feasible.
+    trial
+        Index of the trial in its campaign.
+    """
+
+    microstructure: Microstructure
+    z: Float[np.ndarray, " d"]
+    metrics: Mapping[str, float]
+    margins: Mapping[str, float]
+    trial: int
+
+    @property
+    def feasible(self) -> bool:
+        """Whether every constraint holds; a margin that is not a number does not."""
+        return all(margin >= 0 for margin in self.margins.values())
+
+
+def voxel_sha256(phases: UInt8[np.ndarray, "*space"]) -> str:
+    """Hash of shape, type and voxels in C order, as `Microstructure.sha256` and every export use.
+
+    It is the SHA-256 of the ASCII text ``"uint8 d,h,w\\n"`` (or ``"uint8 h,w\\n"``) followed by
+    one byte a voxel, x fastest, so that any language can compute it.
+    """
+    digest = hashlib.sha256(f"{phases.dtype} {','.join(map(str, phases.shape))}\n".encode())
+    digest.update(np.ascontiguousarray(phases))
+    return digest.hexdigest()
+
+
+def to_phases(images: Float[Any, "n c *space"]) -> UInt8[Any, "n *space"]:
+    """Most likely phase of every voxel.
+
+    Parameters
+    ----------
+    images
+        Torch tensor or numpy array. One channel: the share of phase 1, which wins above one half.
+        More channels: one for each phase, of which the largest wins (the first of equals).
+
+    Returns
+    -------
+    Phase labels, uint8, torch for torch and numpy for numpy.
+    """
+    _check_batch("images", images, "(n, c, h, w) or (n, c, d, h, w)", dims=(4, 5))
+    channels = images.shape[1]
+    if not 1 <= channels <= 256:
+        raise ValueError(f"images should have 1 to 256 channels, got {channels}.")
+    if isinstance(images, np.ndarray):
+        winner = images[:, 0] > 0.5 if channels == 1 else images.argmax(axis=1)
+        return winner.astype(np.uint8)
+    import torch
+
+    winner = images[:, 0] > 0.5 if channels == 1 else images.argmax(dim=1)
+    return winner.to(torch.uint8)
+
+
+def to_images(phases: UInt8[Any, "n *space"], channels: int) -> Float[Any, "n c *space"]:
+    """Images of 0 and 1 that `to_phases` reads back exactly.
+
+    Parameters
+    ----------
+    phases
+        Torch tensor or numpy array of phase labels.
+    channels
+        1 for two phases in one channel; otherwise one channel for each phase.
+
+    Returns
+    -------
+    Float32 images, torch for torch and numpy for numpy.
+    """
+    _check_batch("phases", phases, "(n, h, w) or (n, d, h, w)", dims=(3, 4))
+    if not 1 <= channels <= 256:
+        raise ValueError(f"channels should be 1 to 256, got {channels}.")
+    count = max(channels, 2)
+    if 0 not in phases.shape and int(phases.max()) >= count:
+        raise ValueError(
+            f"phases should be labels 0 to {count - 1} for {channels} channel(s), "
+            f"got label {int(phases.max())}. Give one channel for each phase."
+        )
+    labels = np.arange(count, dtype=np.uint8)[1 if channels == 1 else 0 :]
+    labels = labels.reshape(-1, *(1,) * (phases.ndim - 1))
+    if isinstance(phases, np.ndarray):
+        return (phases[:, None] == labels).astype(np.float32)
+    import torch
+
+    return (phases[:, None] == torch.as_tensor(labels, device=phases.device)).float()
+
+
+def _check_batch(name: str, array: "np.ndarray | torch.Tensor", shapes: str, dims: tuple) -> None:
+    if array.ndim not in dims:
+        raise ValueError(
+            f"{name} should have shape {shapes}, got {tuple(array.shape)}. "
+            "Add missing axes with [None]."
+        )
+
+
+def _checked_phases(phases: object) -> np.ndarray:
+    if not isinstance(phases, np.ndarray) or phases.dtype != np.uint8:
+        got = phases.dtype if isinstance(phases, np.ndarray) else type(phases).__name__
+        raise TypeError(
+            f"phases should be a numpy array of uint8, got {got}. "
+            "Turn images into labels with to_phases, labels with .astype(np.uint8)."
+        )
+    if phases.ndim not in (2, 3) or phases.size == 0:
+        raise ValueError(
+            f"phases should have shape (h, w) or (d, h, w) and hold voxels, got {phases.shape}."
+        )
+    phases = np.array(phases, order="C")  # a copy: the caller's array may change later
+    phases.setflags(write=False)
+    return phases
+
+
+def _json_copy(provenance: Mapping[str, object]) -> dict[str, object]:
+    try:
+        return json.loads(json.dumps(dict(provenance), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"provenance should hold what JSON can, got: {error}. "
+            "Turn arrays into lists with .tolist() and leave out NaN."
+        ) from None
