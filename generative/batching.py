@@ -1,0 +1,36 @@
+"""Run a network over many rows in a fixed amount of memory."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+VOXELS_PER_CHUNK = 2**18  # 64 images of 64x64: small enough to stay near the cache
+
+
+def map_rows(
+    function: Callable[[Tensor], Tensor], rows: Float[Tensor, "n ..."], voxels_per_row: int
+) -> Float[Tensor, "n ..."]:
+    """``function(rows)`` computed a few rows at a time.
+
+    Parameters
+    ----------
+    function
+        Row-wise: row i of its answer depends on row i of its argument.
+    rows
+        Rows to go through.
+    voxels_per_row
+        Size of the larger of question and answer, which sets the rows a chunk may have.
+    """
+    size = max(1, VOXELS_PER_CHUNK // voxels_per_row)
+    if len(rows) <= size:
+        return function(rows)
+    if torch.is_grad_enabled() and rows.requires_grad:
+        return torch.cat([function(chunk) for chunk in rows.split(size)])
+    first = function(rows[:size])
+    answer = first.new_empty((len(rows), *first.shape[1:]))
+    answer[:size] = first
+    for start in range(size, len(rows), size):
+        answer[start : start + size] = function(rows[start : start + size])
+    return answer

@@ -1,0 +1,160 @@
+"""Model folders: safetensors weights, readable settings, and a sha256 of each file."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from generative.errors import ModelFileError
+
+FORMAT_VERSION = 1
+WEIGHTS, CONFIG, MANIFEST = "weights.safetensors", "config.json", "manifest.json"
+
+
+def save_model(
+    model: object, folder: Path | str, *, files: Mapping[str, bytes] | None = None
+) -> Path:
+    """Write a model folder that `load_model` reads and a person can too.
+
+    Parameters
+    ----------
+    model
+        A model of `MODELS`.
+    folder
+        Made if need be. Files of the same name are replaced.
+    files
+        Further files of the folder by name, such as its ``README.md``.
+    """
+    config = {"format_version": FORMAT_VERSION, "kind": model.kind, "options": model.options()}
+    contents = {
+        WEIGHTS: tensors_to_bytes(model.state_dict()),
+        CONFIG: json_bytes(config),
+        **(files or {}),
+    }
+    return write_folder(Path(folder), contents)
+
+
+def load_model(folder: Path | str) -> object:
+    """The model of a folder, its files checked against their sha256.
+
+    Raises
+    ------
+    ModelFileError
+        For a folder that is missing, incomplete, truncated, changed or of a newer format.
+    """
+    from generative.registry import MODELS
+
+    files = read_folder(Path(folder))
+    config = read_json(files, CONFIG, folder)
+    kind = config.get("kind")
+    if kind not in MODELS:
+        raise ModelFileError(
+            f"{folder}: unknown model {kind!r}; this version knows {', '.join(MODELS)}. "
+            "Load it with the version of latentopt that wrote it."
+        )
+    try:
+        model = MODELS[kind](**config["options"])
+        model.load_state_dict(bytes_to_tensors(files[WEIGHTS]))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelFileError(
+            f"{folder}: its weights do not fit its settings ({str(error).splitlines()[0]}). "
+            "Train the model again or restore the folder from a copy."
+        ) from error
+    return model.eval()
+
+
+def write_folder(folder: Path, contents: Mapping[str, bytes]) -> Path:
+    """Write files and their manifest; each appears whole or not at all, the manifest last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+    everything = {**contents, MANIFEST: json_bytes(manifest)}
+    waiting = {name: folder / f".{name}.new" for name in everything}
+    try:
+        for name, data in everything.items():
+            with waiting[name].open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for name, path in waiting.items():
+            os.replace(path, folder / name)
+    finally:
+        for path in waiting.values():
+            path.unlink(missing_ok=True)
+    return folder
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Contents of each file in the manifest, all checked.
+
+    Raises
+    ------
+    ModelFileError
+        Naming the file that is missing or changed.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise ModelFileError(
+            f"{folder}: no {MANIFEST} here, so this is not a model folder. "
+            "Give the folder that `latentopt train --out` wrote."
+        )
+    contents: dict[str, bytes] = {}
+    manifest = read_json({MANIFEST: (folder / MANIFEST).read_bytes()}, MANIFEST, folder)
+    for name, expected in manifest.items():
+        if Path(name).name != name:
+            raise ModelFileError(f"{folder}: {MANIFEST} names {name!r}, which is outside it.")
+        try:
+            contents[name] = (folder / name).read_bytes()
+        except OSError as error:
+            raise ModelFileError(
+                f"{folder / name}: cannot be read ({error.strerror}). "
+                "Restore the folder from a copy or train the model again."
+            ) from error
+        if hashlib.sha256(contents[name]).hexdigest() != expected:
+            raise ModelFileError(
+                f"{folder / name}: is not the file that was saved (its sha256 differs). "
+                "Restore the folder from a copy or train the model again."
+            )
+    return contents
+
+
+def read_json(contents: Mapping[str, bytes], name: str, folder: Path | str) -> dict:
+    """One JSON file of a folder, its ``format_version`` not newer than this code's."""
+    try:
+        settings = json.loads(contents[name])
+        version = settings.get("format_version", FORMAT_VERSION)
+    except (KeyError, ValueError, AttributeError) as error:
+        raise ModelFileError(
+            f"{folder}: its {name} is missing or damaged. Restore the folder from a copy."
+        ) from error
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ModelFileError(
+            f"{folder}: {name} has format_version {version}, this version of latentopt reads up "
+            f"to {FORMAT_VERSION}. Upgrade latentopt: pip install -U latentopt."
+        )
+    return settings
+
+
+def json_bytes(settings: Mapping[str, object]) -> bytes:
+    """Readable JSON that has no NaN."""
+    return (json.dumps(settings, indent=2, allow_nan=False) + "\n").encode()
+
+
+def tensors_to_bytes(tensors: Mapping[str, Tensor], note: Mapping[str, str] | None = None) -> bytes:
+    """Safetensors of tensors anywhere, with an optional note of strings."""
+    from safetensors.torch import save
+
+    plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    return save(plain, dict(note) if note else None)
+
+
+def bytes_to_tensors(data: bytes) -> dict[str, Tensor]:
+    """Tensors of a safetensors file, which never runs code."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise ValueError(f"not a safetensors file: {error}") from error

@@ -1,0 +1,6 @@
+"""The models there are, by the name a configuration file uses."""
+
+from generative.pca import PCA
+from generative.vae import ConvVAE
+
+MODELS = {"pca": PCA, "vae": ConvVAE}

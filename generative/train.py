@@ -1,0 +1,219 @@
+"""Train a network: progress, exponential moving average, resume after a kill, one seed."""
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from generative.data.augment import Augmentation
+from generative.errors import DataError
+from generative.progress import TrainingProgress
+from generative.training_state import TrainingState
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    steps
+        Optimization steps.
+    batch_size
+        Images a step.
+    learning_rate
+        Peak of AdamW's rate: a warm-up of 50 steps, then a cosine down to 2 %.
+    weight_decay
+        Of AdamW.
+    kl_warmup
+        Part of the steps over which the KL term grows to its full weight.
+    ema_decay
+        Of the exponential moving average of the weights, which is what is kept.
+    augmentation
+        Done to each image each time it is drawn.
+    seed
+        Fixes initial weights, batches, augmentation and noise: the same seed on the same machine
+        gives the same weights, whether or not the run was interrupted.
+    device
+        ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
+    precision
+        ``"bfloat16"`` halves the time of a step where the processor has it, which ``"auto"``
+        finds out; elsewhere it would lose time.
+    checkpoint_seconds
+        A killed run loses at most this much.
+    """
+
+    steps: int = 4000
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-4
+    kl_warmup: float = 0.2
+    ema_decay: float = 0.998
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    seed: int = 0
+    device: str = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    checkpoint_seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 2:
+            raise ValueError(
+                "steps should be at least 1 and batch_size at least 2, "
+                f"got {self.steps} and {self.batch_size}."
+            )
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ValueError(
+                f"precision should be auto, float32 or bfloat16, got {self.precision!r}."
+            )
+
+
+def train(
+    model: nn.Module,
+    images: Float[np.ndarray, "n c *space"],
+    *,
+    config: TrainConfig | None = None,
+    folder: Path | str | None = None,
+    progress: bool = True,
+) -> nn.Module:
+    """Train a network that has a ``loss``, such as `ConvVAE`, in place.
+
+    Its initial weights are drawn anew from the seed. With a folder, the state is kept there every
+    few seconds; the same call after a kill goes on from it and arrives at the same weights.
+
+    Parameters
+    ----------
+    model
+        Its ``loss(images, noise=, kl_weight=)`` returns what to minimize.
+    images
+        Training images in [0, 1].
+    config
+        How to train.
+    folder
+        Where the state of the run is kept.
+    progress
+        Show a bar with the losses, or a line every few seconds where there is no terminal.
+
+    Returns
+    -------
+    The model, holding the moving average of its weights, on the CPU and in evaluation mode.
+
+    Raises
+    ------
+    DataError
+        For fewer than two images or images of the wrong shape.
+    FloatingPointError
+        If the loss stops being finite.
+    ModelFileError
+        If the folder holds the state of another run.
+    """
+    config = config or TrainConfig()
+    if len(images) < 2 or tuple(images.shape[1:]) != model.image_shape:
+        raise DataError(
+            f"training needs at least 2 images of shape {model.image_shape}, got an array of shape "
+            f"{images.shape}."
+        )
+    device = _device(config.device)
+    _draw_weights(model, config.seed)
+    model.to(device, memory_format=_memory_format(model)).train()
+    optimizer = torch.optim.AdamW(
+        model.parameters(), config.learning_rate, weight_decay=config.weight_decay
+    )
+    state = TrainingState(model, optimizer, folder, _fingerprint(model, images, config))
+    first = state.resume()
+    saved = time.monotonic()
+    with TrainingProgress(config.steps, first, shown=progress) as bar:
+        for step in range(first, config.steps):
+            bar.update(step + 1, _step(model, optimizer, images, config, step))
+            state.average(config.ema_decay, step)
+            if time.monotonic() - saved > config.checkpoint_seconds:
+                state.save(step + 1)
+                saved = time.monotonic()
+    state.save(config.steps)
+    state.use_average()
+    return model.to("cpu", memory_format=torch.contiguous_format).eval()
+
+
+def _step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: np.ndarray,
+    config: TrainConfig,
+    step: int,
+) -> dict[str, float]:
+    # Seed and step fix the batch, so a resumed run draws what an uninterrupted one does.
+    rng = np.random.default_rng([config.seed, step])
+    rows = rng.integers(len(images), size=config.batch_size)
+    drawn = config.augmentation(images[rows], rng)
+    batch = torch.from_numpy(np.ascontiguousarray(drawn, dtype=np.float32))
+    noise = torch.from_numpy(rng.standard_normal((len(rows), model.latent_dim), dtype=np.float32))
+    device = next(model.parameters()).device
+    for group in optimizer.param_groups:
+        group["lr"] = config.learning_rate * _schedule(step, config.steps)
+    batch = batch.to(device, memory_format=_memory_format(model))
+    with torch.autocast(device.type, torch.bfloat16, enabled=_use_bfloat16(config, device)):
+        warmup = min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.steps))
+        loss = model.loss(batch, noise=noise.to(device), kl_weight=warmup)
+    if not math.isfinite(loss.terms["loss"]):
+        raise FloatingPointError(
+            f"the loss became {loss.terms['loss']} at step {step}. Lower learning_rate (now "
+            f"{config.learning_rate:g}) or set precision: float32; the last state is kept."
+        )
+    optimizer.zero_grad(set_to_none=True)
+    loss.total.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return loss.terms
+
+
+def _schedule(step: int, steps: int) -> float:
+    """Warm-up over 50 steps, then a cosine from 1 to .02."""
+    cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
+    return min(1.0, (step + 1) / 50) * (0.98 * cosine + 0.02)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+def _memory_format(model: nn.Module) -> torch.memory_format:
+    """Channels last: with bfloat16 worth a factor of two on a CPU."""
+    dims = len(model.image_shape) - 1
+    return torch.channels_last if dims == 2 else torch.channels_last_3d
+
+
+def _use_bfloat16(config: TrainConfig, device: torch.device) -> bool:
+    if config.precision != "auto":
+        return config.precision == "bfloat16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    # Processors without these instructions lose from bfloat16.
+    return torch.cpu._is_avx512_bf16_supported()
+
+
+def _draw_weights(model: nn.Module, seed: int) -> None:
+    """Initial weights from the seed alone, whatever has been drawn before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = type(model)(**model.options())
+    model.load_state_dict(fresh.state_dict())
+
+
+def _fingerprint(model: nn.Module, images: np.ndarray, config: TrainConfig) -> dict[str, object]:
+    """What has to be the same for a run to be gone on with."""
+    settings = asdict(config)
+    for free in ("checkpoint_seconds", "device"):
+        del settings[free]
+    probe = images[:: max(1, len(images) // 16)]
+    return {
+        "model": {"kind": model.kind, **model.options()},
+        "training": settings,
+        "images": [list(images.shape), float(np.asarray(probe, np.float64).sum())],
+    }

@@ -1,0 +1,120 @@
+"""State of a training run: kept in one file, gone on with after a kill."""
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from generative.checkpoint import bytes_to_tensors, tensors_to_bytes
+from generative.errors import ModelFileError
+
+STATE = "training.safetensors"
+
+
+class TrainingState:
+    """Weights, their moving average and the optimizer's moments, with the step they belong to.
+
+    Parameters
+    ----------
+    model, optimizer
+        What is being trained.
+    folder
+        Where `STATE` is kept; ``None`` keeps nothing.
+    fingerprint
+        Settings and data of the run: a state with others is refused.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        folder: Path | str | None,
+        fingerprint: dict[str, object],
+    ) -> None:
+        self.model, self.optimizer = model, optimizer
+        self.path = None if folder is None else Path(folder) / STATE
+        self.fingerprint = json.dumps(fingerprint, sort_keys=True)
+        self.average_ = {name: v.detach().clone() for name, v in model.state_dict().items()}
+
+    def average(self, decay: float, step: int) -> None:
+        """Move the average towards the present weights."""
+        decay = min(decay, (1 + step) / (10 + step))  # the first steps count less
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                if value.is_floating_point():
+                    self.average_[name].lerp_(value, 1 - decay)
+                else:
+                    self.average_[name].copy_(value)
+
+    def use_average(self) -> None:
+        """Give the model the averaged weights."""
+        self.model.load_state_dict(self.average_)
+
+    def save(self, step: int) -> None:
+        """Keep the state after ``step`` steps; the file appears whole or not at all."""
+        if self.path is None:
+            return
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average_.items()}
+        for i, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{k}": v for k, v in moments.items()}
+        note = {"step": str(step), "fingerprint": self.fingerprint}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        waiting = self.path.with_suffix(".new")
+        with waiting.open("wb") as file:
+            file.write(tensors_to_bytes(tensors, note))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(waiting, self.path)
+
+    def resume(self) -> int:
+        """Take up the kept state, if any; the number of steps already done.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is damaged, or belongs to other data or settings.
+        """
+        if self.path is None or not self.path.exists():
+            return 0
+        data = self.path.read_bytes()
+        try:
+            note = _note(data)
+            tensors = bytes_to_tensors(data)
+            same = note["fingerprint"] == self.fingerprint
+            step = int(note["step"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelFileError(
+                f"{self.path}: the state of this run is damaged. Delete the file to start again."
+            ) from error
+        if not same:
+            raise ModelFileError(
+                f"{self.path}: belongs to a run with other images or settings. "
+                "Choose another folder, or delete the file to start again here."
+            )
+        self._restore(tensors)
+        return step
+
+    def _restore(self, tensors: dict[str, torch.Tensor]) -> None:
+        groups: dict[str, dict[str, torch.Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
+        for name, value in tensors.items():
+            group, _, key = name.partition(".")
+            groups[group][key] = value
+        self.model.load_state_dict(groups["model"])
+        for name, value in groups["average"].items():
+            self.average_[name].copy_(value)
+        settings = self.optimizer.state_dict()
+        for key, value in groups["optimizer"].items():
+            index, _, moment = key.partition(".")
+            settings["state"].setdefault(int(index), {})[moment] = value
+        self.optimizer.load_state_dict(settings)
+
+
+def _note(data: bytes) -> dict[str, str]:
+    """The strings kept in the header of a safetensors file."""
+    length = int.from_bytes(data[:8], "little")
+    if length > len(data):
+        raise ValueError("truncated header")
+    return json.loads(data[8 : 8 + length])["__metadata__"]
