@@ -28,13 +28,13 @@ def save_model(
     files
         Further files of the folder by name, such as its ``README.md``.
     """
+    return write_folder(Path(folder), {**model_files(model), **(files or {})})
+
+
+def model_files(model: object) -> dict[str, bytes]:
+    """Weights and settings of a model of `MODELS`, as the files of its folder."""
     config = {"format_version": FORMAT_VERSION, "kind": model.kind, "options": model.options()}
-    contents = {
-        WEIGHTS: tensors_to_bytes(model.state_dict()),
-        CONFIG: json_bytes(config),
-        **(files or {}),
-    }
-    return write_folder(Path(folder), contents)
+    return {WEIGHTS: tensors_to_bytes(model.state_dict()), CONFIG: json_bytes(config)}
 
 
 def load_model(folder: Path | str) -> object:
@@ -45,9 +45,13 @@ def load_model(folder: Path | str) -> object:
     ModelFileError
         For a folder that is missing, incomplete, truncated, changed or of a newer format.
     """
+    return build_model(read_folder(Path(folder)), folder)
+
+
+def build_model(files: Mapping[str, bytes], folder: Path | str) -> object:
+    """The model whose files `read_folder` found in a folder."""
     from generative.registry import MODELS
 
-    files = read_folder(Path(folder))
     config = read_json(files, CONFIG, folder)
     kind = config.get("kind")
     if kind not in MODELS:

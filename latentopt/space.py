@@ -1,0 +1,390 @@
+"""The 64-number space a search moves in: encode, decode, sample, look around."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from generative.batching import map_rows
+from latentopt.paths import PATHS, grid
+from latentopt.protocols import Decoder, Encoder
+from latentopt.space_files import read_space, write_space
+from latentopt.whitening import Whitening
+
+Array = Tensor | np.ndarray
+
+REFERENCE_ROWS = 2048  # latent points of training structures kept with the space
+TYPICAL = 0.95  # part of the training set inside the radius
+
+
+class LatentSpace:
+    """A decoder, seen through coordinates in which its training set is white.
+
+    Latent points are float64 ``(n, d)`` with mean 0 and covariance I over the training set, along
+    the principal axes of the code, the widest first. Images are float32 ``(n, c, *space)`` in
+    [0, 1]. Torch or numpy: the answer is of the kind of the question.
+
+    Parameters
+    ----------
+    model
+        Any object with ``latent_dim``, ``image_shape`` and ``decode``; ``encode`` too if it is to
+        encode.
+    whitening
+        Map between its code and z.
+    reference
+        Whitened latent points of training structures.
+    radius
+        Norm that `TYPICAL` of the training set keeps below. In 64 dimensions a standard normal
+        lives near radius 8; further out decoders were never trained.
+
+    Examples
+    --------
+    >>> space = LatentSpace.default()
+    >>> z = space.sample(2, seed=0)
+    >>> space.decode(z).shape
+    torch.Size([2, 1, 64, 64])
+    """
+
+    def __init__(
+        self,
+        model: Decoder,
+        whitening: Whitening,
+        *,
+        reference: Float[Tensor, "m d"],
+        radius: float,
+        documents: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self.model = model.eval() if isinstance(model, nn.Module) else model
+        self.whitening = whitening
+        self.reference_ = reference
+        self.radius = float(radius)
+        self.documents = dict(documents or {})
+        self.latent_dim = int(model.latent_dim)
+        self.image_shape = tuple(model.image_shape)
+
+    # -- making one ------------------------------------------------------------------------------
+
+    @classmethod
+    def fit(cls, model: Decoder, images: Array) -> "LatentSpace":
+        """Space of a trained model, whitened over its training images.
+
+        Parameters
+        ----------
+        model
+            Has ``encode`` and ``decode``.
+        images
+            ``(n, c, *space)`` in [0, 1]; 10,000 are encoded in the same memory as 100.
+
+        Raises
+        ------
+        TypeError
+            For a model that cannot encode; see `from_prior`.
+        """
+        if not isinstance(model, Encoder):
+            raise TypeError(
+                f"{type(model).__name__} has no encode(images), so its codes cannot be whitened. "
+                "If its codes are standard normal, use LatentSpace.from_prior(model)."
+            )
+        blank = torch.zeros(0, model.latent_dim, dtype=torch.float64)
+        space = cls(model, Whitening.identity(model.latent_dim), reference=blank, radius=1.0)
+        space.whitening = Whitening.fit(_tensor(space.encode(images)).cpu())
+        z = _tensor(space.encode(images)).cpu()
+        space.radius = float(z.norm(dim=1).quantile(TYPICAL))
+        space.reference_ = z[:: max(1, -(-len(z) // REFERENCE_ROWS))].clone()
+        return space
+
+    @classmethod
+    def from_prior(cls, model: Decoder) -> "LatentSpace":
+        """Space of a decoder whose codes are standard normal, such as a GAN's; no data needed."""
+        dim = int(model.latent_dim)
+        draws = torch.randn(
+            REFERENCE_ROWS, dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+        )
+        radius = float(draws.norm(dim=1).quantile(TYPICAL))
+        return cls(model, Whitening.identity(dim), reference=draws, radius=radius)
+
+    @classmethod
+    def load(cls, folder: Path | str, *, model: Decoder | None = None) -> "LatentSpace":
+        """Space of a folder that `save` or ``latentopt train`` wrote.
+
+        Parameters
+        ----------
+        folder
+            Its files are checked against their sha256.
+        model
+            For a space that was saved around a model of your own, that model.
+
+        Raises
+        ------
+        ModelFileError
+            For a folder that is missing, incomplete, truncated, changed or of a newer format.
+        """
+        return cls(**read_space(Path(folder), model))
+
+    @classmethod
+    def default(cls) -> "LatentSpace":
+        """The embedded space: 64x64 two-phase random textures, see its ``README.md``."""
+        return cls.load(Path(__file__).parent / "assets" / "default_space")
+
+    def save(self, folder: Path | str) -> Path:
+        """Write weights, settings, whitening and the model card, with the sha256 of each."""
+        return write_space(self, Path(folder))
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits that name this space: equal weights, equal id."""
+        digest = hashlib.sha256()
+        weights = self.model.state_dict() if isinstance(self.model, nn.Module) else {}
+        whitening = {"mean": self.whitening.mean, "axes": self.whitening.axes}
+        for name, value in sorted(
+            {**weights, **whitening, "spread": self.whitening.spread}.items()
+        ):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:12]
+
+    # -- there and back --------------------------------------------------------------------------
+
+    def encode(self, images: Array) -> Array:
+        """Latent points of images.
+
+        Parameters
+        ----------
+        images
+            ``(n, c, *space)`` of the shape the space was trained on, finite, in [0, 1].
+
+        Returns
+        -------
+        float64 ``(n, d)``.
+
+        Raises
+        ------
+        ValueError
+            For images of another shape, out of range or not finite.
+        """
+        x = _tensor(images)
+        self._check_images(x)
+        if not isinstance(self.model, Encoder):
+            raise TypeError(f"{type(self.model).__name__} cannot encode; it has only decode(code).")
+        device = self._device()
+        with torch.set_grad_enabled(x.requires_grad):
+            z = map_rows(
+                lambda rows: self.whitening.to_z(self.model.encode(rows.to(device).float())),
+                x,
+                x[0].numel() if len(x) else 1,
+            )
+        return _like(images, z)
+
+    def decode(self, z: Array) -> Array:
+        """Images of latent points; differentiable for a tensor that requires a gradient.
+
+        Parameters
+        ----------
+        z
+            ``(n, d)``, or any other leading shape, such as the grid that `manifold` returns.
+
+        Returns
+        -------
+        float32 ``(n, c, *space)`` in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            For points of another width, or not finite.
+        """
+        points = self._points(z)
+        rows = points.reshape(-1, self.latent_dim)
+        device = self._device()
+        with torch.set_grad_enabled(rows.requires_grad):
+            images = map_rows(
+                lambda part: self.model.decode(self.whitening.to_code(part.to(device))).float(),
+                rows,
+                int(np.prod(self.image_shape)),
+            )
+        return _like(z, images.reshape(*points.shape[:-1], *self.image_shape))
+
+    # -- points ----------------------------------------------------------------------------------
+
+    def sample(self, n: int, seed: int = 0) -> Float[Tensor, "n d"]:
+        """Standard normal draws inside the radius."""
+        generator = torch.Generator().manual_seed(seed)
+        shape = (n, self.latent_dim)
+        return self.project(torch.randn(shape, dtype=torch.float64, generator=generator))
+
+    def project(self, z: Array) -> Array:
+        """The nearest points inside the radius: points beyond it move towards the origin."""
+        points = self._points(z)
+        norm = points.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+        return _like(z, points * (self.radius / norm).clamp(max=1.0))
+
+    def interpolate(
+        self, a: Array, b: Array, n: int, how: Literal["linear", "slerp"] = "linear"
+    ) -> Array:
+        """``n`` equidistant points from a to b, both ``(d,)`` and both included: ``(n, d)``."""
+        if how not in PATHS:
+            raise ValueError(f"how should be one of {', '.join(PATHS)}, got {how!r}.")
+        start, end = self._points(a).reshape(-1), self._points(b).reshape(-1)
+        if len(start) != self.latent_dim or len(end) != self.latent_dim:
+            raise ValueError(
+                f"a and b should be one latent point each, of {self.latent_dim} numbers, got "
+                f"shapes {tuple(a.shape)} and {tuple(b.shape)}."
+            )
+        return _like(a, PATHS[how](start, end, n))
+
+    def traverse(self, axis: int, n: int = 9, *, span: float = 3.0) -> Float[Tensor, "n d"]:
+        """The origin moved along one axis from -span to span standard deviations."""
+        return self.manifold((axis,), n, span=span)
+
+    def manifold(
+        self, axes: tuple[int, ...] = (0, 1), n: int = 9, *, span: float = 3.0
+    ) -> Float[Tensor, "*grid d"]:
+        """Grid of points over some axes, the others at 0: ``(n, n, d)`` for two axes."""
+        if not all(0 <= axis < self.latent_dim for axis in axes) or len(set(axes)) != len(axes):
+            raise ValueError(
+                f"axes should be different numbers from 0 to {self.latent_dim - 1}, got {axes}."
+            )
+        origin = torch.zeros(self.latent_dim, dtype=torch.float64)
+        return grid(origin, axes, torch.linspace(-span, span, n, dtype=torch.float64))
+
+    # -- trust -----------------------------------------------------------------------------------
+
+    def distance_from_data(self, z: Array) -> Array:
+        """Distance to the nearest training structure, 1 being as near as they are to one another.
+
+        Returns
+        -------
+        ``(n,)``, dimensionless: Euclidean distance in z over the median distance between a kept
+        training structure and its nearest other.
+        """
+        points = self._points(z)
+        reference = self.reference_.to(points.device)
+        nearest = map_rows(
+            lambda rows: torch.cdist(rows, reference).amin(1),
+            points.reshape(-1, self.latent_dim),
+            len(reference),
+        )
+        return _like(z, (nearest / self._spacing()).reshape(points.shape[:-1]))
+
+    def cycle_error(self, z: Array) -> Array:
+        """Root-mean-square change of z when it is decoded and encoded again: ``(n,)``."""
+        points = self._points(z)
+        again = _tensor(self.encode(self.decode(points.detach())))
+        return _like(z, (again - points).pow(2).mean(-1).sqrt())
+
+    def _spacing(self) -> float:
+        rows = self.reference_
+        if len(rows) < 2:
+            raise ValueError("this space keeps no training structures to measure from.")
+        if not hasattr(self, "_spacing_"):
+            nearest = [
+                torch.cdist(part, rows).kthvalue(2, dim=1).values for part in rows.split(256)
+            ]
+            self._spacing_ = max(float(torch.cat(nearest).median()), 1e-12)
+        return self._spacing_
+
+    # -- Ax --------------------------------------------------------------------------------------
+
+    @property
+    def bounds(self) -> Float[Tensor, "2 d"]:
+        """Lower and upper bound of each latent number: the data's range, at least -3 to 3."""
+        if len(self.reference_) == 0:
+            return torch.tensor([[-3.0], [3.0]], dtype=torch.float64).expand(2, self.latent_dim)
+        low, high = self.reference_.amin(0).clamp(max=-3.0), self.reference_.amax(0).clamp(min=3.0)
+        return torch.stack([low, high])
+
+    def ax_parameters(self) -> list[Any]:
+        """Range parameters for ``Client.configure_experiment(parameters=...)``."""
+        from ax.api.configs import RangeParameterConfig  # imports for five seconds
+
+        return [
+            RangeParameterConfig(
+                name=name, bounds=(float(low), float(high)), parameter_type="float"
+            )
+            for name, low, high in zip(self._names(), *self.bounds, strict=True)
+        ]
+
+    def to_ax(self, z: Array) -> list[dict[str, float]]:
+        """Parameters of each latent point, by the names of `ax_parameters`."""
+        rows = self._points(z).reshape(-1, self.latent_dim).tolist()
+        return [dict(zip(self._names(), row, strict=True)) for row in rows]
+
+    def from_ax(
+        self, parameters: Mapping[str, float] | Sequence[Mapping[str, float]]
+    ) -> Float[Tensor, "*n d"]:
+        """Latent points of Ax parameters, inside the radius: ``(d,)`` for one, ``(n, d)`` for more.
+
+        A corner of the box is far outside the data, so points beyond the radius are projected.
+        """
+        one = isinstance(parameters, Mapping)
+        rows = [parameters] if one else list(parameters)
+        try:
+            values = [[float(row[name]) for name in self._names()] for row in rows]
+        except KeyError as error:
+            raise ValueError(
+                f"parameters lack {error.args[0]}; give all of {self._names()[0]} to "
+                f"{self._names()[-1]}, as ax_parameters() names them."
+            ) from error
+        z = torch.tensor(values, dtype=torch.float64).reshape(-1, self.latent_dim)
+        return self.project(z[0] if one else z)
+
+    def _names(self) -> list[str]:
+        width = len(str(self.latent_dim - 1))
+        return [f"z{i:0{width}d}" for i in range(self.latent_dim)]
+
+    # -- checks ----------------------------------------------------------------------------------
+
+    def _points(self, z: Array) -> Tensor:
+        points = _tensor(z)
+        if points.ndim == 0 or points.shape[-1] != self.latent_dim:
+            raise ValueError(
+                f"z should have shape (n, {self.latent_dim}), got {tuple(points.shape)}."
+            )
+        if not points.is_floating_point():
+            points = points.double()
+        if not bool(torch.isfinite(points).all()):
+            rows = (~torch.isfinite(points.reshape(-1, self.latent_dim)).all(1)).nonzero()
+            raise ValueError(f"z is not finite in row {int(rows[0])}; remove or replace that row.")
+        return points.double()
+
+    def _check_images(self, images: Tensor) -> None:
+        if tuple(images.shape[1:]) != self.image_shape:
+            dims = len(self.image_shape) - 1
+            hint = (
+                "Add the batch and channel axes with images[None, None]."
+                if images.ndim == dims
+                else f"This is a {dims}-D space of one image size; "
+                "resample the images, or train a space on them."
+            )
+            raise ValueError(
+                f"images should have shape (n, {', '.join(map(str, self.image_shape))}), got "
+                f"{tuple(images.shape)}. {hint}"
+            )
+        if len(images) and not bool(((images >= 0) & (images <= 1)).all()):
+            bad = ~((images >= 0) & (images <= 1)).flatten(1).all(1)
+            raise ValueError(
+                f"images should be finite and in [0, 1]; row {int(bad.nonzero()[0])} is not. "
+                "Divide 8-bit images by 255, and replace NaN."
+            )
+
+    def _device(self) -> torch.device:
+        parameter = (
+            next(self.model.parameters(), None) if isinstance(self.model, nn.Module) else None
+        )
+        return torch.device("cpu") if parameter is None else parameter.device
+
+
+def _tensor(array: Array) -> Tensor:
+    """Tensor view of torch or numpy data."""
+    return array if isinstance(array, Tensor) else torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _like(question: Array, answer: Tensor) -> Array:
+    """The answer as the kind of array the question was."""
+    if isinstance(question, Tensor):
+        return answer.to(question.device)
+    return answer.detach().cpu().numpy()

@@ -1,0 +1,96 @@
+"""A latent space on disk: a model folder with the whitening and its reference points in it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from generative.checkpoint import (
+    CONFIG,
+    FORMAT_VERSION,
+    build_model,
+    bytes_to_tensors,
+    json_bytes,
+    model_files,
+    read_folder,
+    read_json,
+    tensors_to_bytes,
+    write_folder,
+)
+from generative.errors import ModelFileError
+from latentopt.whitening import Whitening
+
+if TYPE_CHECKING:
+    from latentopt.protocols import Decoder
+    from latentopt.space import LatentSpace
+
+SPACE, WHITENING = "space.json", "whitening.safetensors"
+DOCUMENTS = ("README.md", "samples.png")
+
+
+def write_space(space: "LatentSpace", folder: Path) -> Path:
+    """Write the folder that `read_space` reads."""
+    settings = {
+        "format_version": FORMAT_VERSION,
+        "id": space.id,
+        "latent_dim": space.latent_dim,
+        "image_shape": list(space.image_shape),
+        "radius": space.radius,
+    }
+    tensors = {
+        "mean": space.whitening.mean,
+        "axes": space.whitening.axes,
+        "spread": space.whitening.spread,
+        "reference": space.reference_.float(),
+    }
+    # A model of the user's own is theirs to save; its whitening is kept all the same.
+    model = model_files(space.model) if hasattr(space.model, "options") else {}
+    own = {SPACE: json_bytes(settings), WHITENING: tensors_to_bytes(tensors)}
+    return write_folder(folder, {**model, **own, **space.documents})
+
+
+def read_space(folder: Path, model: "Decoder | None") -> dict[str, Any]:
+    """Arguments of `LatentSpace` from a folder, its files checked.
+
+    Raises
+    ------
+    ModelFileError
+        For a folder that is missing, incomplete, truncated, changed or of a newer format, or that
+        keeps only the whitening of a model that was not given.
+    """
+    files = read_folder(folder)
+    if SPACE not in files or WHITENING not in files:
+        raise ModelFileError(
+            f"{folder}: holds a model but no latent space. Make one with "
+            "LatentSpace.fit(load_model(folder), images)."
+        )
+    settings = read_json(files, SPACE, folder)
+    if model is None and CONFIG not in files:
+        raise ModelFileError(
+            f"{folder}: was saved around a model of your own. Give it: "
+            "LatentSpace.load(folder, model=...)."
+        )
+    if model is None:
+        model = build_model(files, folder).requires_grad_(False)
+    try:
+        tensors = bytes_to_tensors(files[WHITENING])
+        whitening = Whitening(tensors["mean"], tensors["axes"], tensors["spread"])
+        reference = tensors["reference"].to(torch.float64)
+        radius = float(settings["radius"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"{folder}: its whitening is incomplete ({error}). Restore the folder from a copy."
+        ) from error
+    if len(whitening.mean) != model.latent_dim:
+        raise ModelFileError(
+            f"{folder}: was made for codes of {len(whitening.mean)} numbers, the model given has "
+            f"{model.latent_dim}."
+        )
+    documents = {name: files[name] for name in DOCUMENTS if name in files}
+    return {
+        "model": model,
+        "whitening": whitening,
+        "reference": reference,
+        "radius": radius,
+        "documents": documents,
+    }

@@ -1,0 +1,77 @@
+"""Coordinates in which the training set has mean 0 and covariance I."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+# A direction with less than this part of the largest variance carries nothing the decoder uses;
+# dividing by its own spread would blow up noise.
+SMALLEST_VARIANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """Affine map between a model's code and whitened latent points, along principal axes.
+
+    Parameters
+    ----------
+    mean
+        Mean code of the training set, float64.
+    axes
+        Rows are the principal axes of the codes, the widest first.
+    spread
+        Standard deviation of the codes along each axis.
+    """
+
+    mean: Float[Tensor, "d"]
+    axes: Float[Tensor, "d d"]
+    spread: Float[Tensor, "d"]
+
+    @classmethod
+    def fit(cls, codes: Float[Tensor, "n d"]) -> "Whitening":
+        """Whitening of a set of codes, in float64.
+
+        Raises
+        ------
+        ValueError
+            For fewer than two codes, or codes that are all the same.
+        """
+        codes = codes.double()
+        if len(codes) < 2:
+            raise ValueError(f"whitening needs at least 2 codes, got {len(codes)}.")
+        mean = codes.mean(0)
+        centered = codes - mean
+        variance, axes = torch.linalg.eigh(centered.T @ centered / len(codes))
+        variance, axes = variance.flip(0), axes.flip(1).T
+        if variance[0] <= 0:
+            raise ValueError(
+                "all codes are the same, so they span no space. Check that the images differ."
+            )
+        # The sign of an eigenvector is free: fix it, so that every machine has the same axes.
+        sign = axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
+        spread = variance.clamp_min(SMALLEST_VARIANCE * variance[0]).sqrt()
+        return cls(mean, (axes * sign).contiguous(), spread)
+
+    @classmethod
+    def identity(cls, dim: int) -> "Whitening":
+        """No change: for a decoder whose codes are standard normal already."""
+        eye = torch.eye(dim, dtype=torch.float64)
+        return cls(eye.new_zeros(dim), eye, eye.new_ones(dim))
+
+    def to_z(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Code to whitened float64 latent points."""
+        self_ = self.to(code.device)
+        return (code.double() - self_.mean) @ self_.axes.T / self_.spread
+
+    def to_code(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Whitened latent points to float32 code."""
+        self_ = self.to(z.device)
+        return ((z.double() * self_.spread) @ self_.axes + self_.mean).float()
+
+    def to(self, device: torch.device) -> "Whitening":
+        """The same map on another device."""
+        if self.mean.device == device:
+            return self
+        return Whitening(*(t.to(device) for t in (self.mean, self.axes, self.spread)))
