@@ -1,0 +1,105 @@
+"""Images with the class, file and parent of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64
+
+from generative.data.check import check_images
+from generative.data.phases import Content
+from generative.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images that have passed the check, and where each came from.
+
+    Parameters
+    ----------
+    images
+        float32 (n, c, height, width) or (n, c, depth, height, width) in [0, 1]. One channel of
+        phases is the indicator of phase 1; more are one a phase.
+    labels
+        Class of each image, a row of ``class_names``.
+    class_names
+        Names of the classes.
+    sources
+        File of each image, with its row or region: ``"steel/a.png[0:64, 64:128]"``.
+    parents
+        Number of the specimen each image is cut from: images of one parent are correlated, and
+        never belong to two splits (`split_by_parent`).
+    content
+        ``"phases"``, ``"grey"`` levels or ``"colour"``.
+
+    Raises
+    ------
+    DataError
+        If an image is not finite or leaves [0, 1], or the lengths differ.
+    """
+
+    images: Float32[np.ndarray, "n c *space"]
+    labels: Int64[np.ndarray, "n"]
+    class_names: tuple[str, ...]
+    sources: tuple[str, ...]
+    parents: Int64[np.ndarray, "n"]
+    content: Content = "phases"
+
+    def __post_init__(self) -> None:
+        check_images(self.images, names=self.sources)
+        lengths = {len(self.images), len(self.labels), len(self.sources), len(self.parents)}
+        if len(lengths) != 1:
+            raise DataError(
+                f"expected one label, source and parent for each of {len(self.images)} images, got "
+                f"{len(self.labels)}, {len(self.sources)} and {len(self.parents)}."
+            )
+        if self.labels.min() < 0 or self.labels.max() >= len(self.class_names):
+            raise DataError(
+                f"expected labels from 0 to {len(self.class_names) - 1}, a class name each, got "
+                f"{self.labels.min()} to {self.labels.max()}."
+            )
+
+    @classmethod
+    def from_images(
+        cls, images: Float[np.ndarray, "n c *space"], *, name: str = "array"
+    ) -> "Dataset":
+        """Images without classes, each its own parent: synthetic ones, or an array in memory.
+
+        Examples
+        --------
+        >>> data = Dataset.from_images(np.zeros((2, 1, 8, 8)))
+        >>> len(data), data.sources, data.image_shape
+        (2, ('array[0]', 'array[1]'), (1, 8, 8))
+        """
+        images = check_images(images)
+        return cls(
+            images=images,
+            labels=np.zeros(len(images), np.int64),
+            class_names=(name,),
+            sources=tuple(f"{name}[{row}]" for row in range(len(images))),
+            parents=np.arange(len(images)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(c, *space) of one image."""
+        return self.images.shape[1:]
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 for images, 3 for volumes."""
+        return self.images.ndim - 2
+
+    def subset(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
+        """The images of these rows, in this order, with all that belongs to them."""
+        rows = np.asarray(rows, dtype=np.int64)
+        return replace(
+            self,
+            images=self.images[rows],
+            labels=self.labels[rows],
+            sources=tuple(self.sources[row] for row in rows),
+            parents=self.parents[rows],
+        )

@@ -1,0 +1,244 @@
+"""Folders and files of micrographs and volumes, read into one checked array."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from generative.data.check import Limits, by, check_finite, reading
+from generative.data.dataset import Dataset
+from generative.data.phases import Grey, to_phases
+from generative.data.readers import READERS, open_source
+from generative.data.segment import luminance
+from generative.data.source import Source
+from generative.errors import DataError
+
+# Pictures and volumes we do not read: better refused than left out unseen.
+# fmt: off
+_FOREIGN = frozenset({
+    ".gif", ".webp", ".jp2", ".j2k", ".tga", ".ppm", ".pgm", ".pbm", ".heic", ".dm3", ".dm4",
+    ".czi", ".lif", ".nd2", ".svs", ".vsi", ".raw", ".mat", ".vti", ".vtk", ".nrrd", ".mha", ".mhd",
+    ".nii", ".dream3d", ".am", ".hdr", ".img",
+})
+# fmt: on
+
+
+def load_images(
+    path: str | os.PathLike,
+    *,
+    grey: Grey = "auto",
+    channels: int | None = None,
+    spatial_dims: int | None = None,
+    dataset: str | None = None,
+    limits: Limits | None = None,
+) -> Float32[np.ndarray, "n c *space"]:
+    """Images of a folder or file as float32 (n, c, *space) in [0, 1].
+
+    The images of `read_dataset`, which takes the same arguments and says more: classes, files
+    and parents.
+    """
+    return read_dataset(
+        path,
+        grey=grey,
+        channels=channels,
+        spatial_dims=spatial_dims,
+        dataset=dataset,
+        limits=limits,
+    ).images
+
+
+def read_dataset(
+    path: str | os.PathLike,
+    *,
+    grey: Grey = "auto",
+    channels: int | None = None,
+    spatial_dims: int | None = None,
+    dataset: str | None = None,
+    limits: Limits | None = None,
+) -> Dataset:
+    """Images of a folder or a file, with the class, file and parent of each.
+
+    A folder holds PNG, TIFF, JPEG, BMP or array files of one size, all in the folder itself or
+    all in subfolders, which are then the classes. A file is one picture, a TIFF stack (a volume;
+    its pages are images with ``spatial_dims=2``), or an array in NPY, NPZ or HDF5 of (n, h, w),
+    (n, c, h, w), (n, d, h, w) or (n, c, d, h, w); `array_layout` says how they are told apart.
+    Each picture and each row of an array is a parent of its own; pages of a stack share one.
+
+    Hidden files and files that are not pictures (notes, tables) are passed over; pictures of a
+    format that is not read are refused.
+
+    Parameters
+    ----------
+    path
+        Folder or file.
+    grey
+        What grey levels become: ``"auto"`` segments them by Otsu's threshold but takes a few whole
+        values (0, 1, 2) as labels of phases; ``"otsu"`` always segments, ``"labels"`` always takes
+        labels, ``"keep"`` keeps the levels, scaled to [0, 1]. Two distinct values in the whole set
+        are two phases in every case. `to_phases` has the exact rule.
+    channels
+        Channels wanted: 1 of two phases or grey; 3 keeps colour, which else becomes grey; k reads
+        labels 0 to k - 1 as k phases, even if some are absent. Give it to read new images for a
+        model trained on others.
+    spatial_dims
+        2 or 3, where the shape alone leaves it open.
+    dataset
+        Which array of an NPZ or HDF5 file that holds several.
+    limits
+        Largest sizes accepted, checked before decoding.
+
+    Raises
+    ------
+    DataError
+        Naming the file (and row) that is missing, empty, damaged, too large, of another size or
+        bit depth than the rest, or not finite, and the remedy.
+    ValueError
+        For ``spatial_dims`` other than 2 or 3, ``channels`` below 1 or an unknown ``grey``.
+    """
+    if spatial_dims not in (None, 2, 3):
+        raise ValueError(f"spatial_dims should be 2 or 3, got {spatial_dims}.")
+    if channels is not None and channels < 1:
+        raise ValueError(f"channels should be at least 1, got {channels}.")
+    root = Path(path)
+    files = _find_files(root)
+    sources = [open_source(file, spatial_dims=spatial_dims, dataset=dataset) for file in files]
+    keep_colour = channels == 3 and any(source.colour for source in sources)
+    _check_alike(sources, keep_colour, limits or Limits())
+
+    base = root if root.is_dir() else root.parent
+    names = _names(sources, base)
+    raw = _decode_all(sources, keep_colour, names)
+    images, content = to_phases(raw, grey=grey, channels=channels, names=names)
+    counts = [source.shape[0] for source in sources]
+    class_names, classes = _classes(files, root)
+    return Dataset(
+        images=images,
+        labels=np.repeat(classes, counts),
+        class_names=class_names,
+        sources=names,
+        parents=_parents(sources),
+        content=content,
+    )
+
+
+def _find_files(root: Path) -> list[Path]:
+    """The file itself, or the images of a folder and its subfolders in sorted order."""
+    if root.is_file():
+        return [root]
+    if not root.is_dir():
+        raise DataError(f"{root}: no such file or folder; check the path.")
+    with reading(root):
+        found = sorted(_visible_files(root))
+    files = [file for file in found if file.suffix.lower() in READERS]
+    foreign = [file for file in found if file.suffix.lower() in _FOREIGN]
+    if foreign:
+        raise DataError(
+            f"{foreign[0]}: pictures of this format are not read ({len(foreign)} of {len(found)} "
+            f"files); convert them to PNG or TIFF, or move them out of the folder."
+        )
+    if not files:
+        others = f", only {', '.join(file.name for file in found[:3])}" if found else ""
+        raise DataError(
+            f"{root}: holds no images{others}; expected files ending in {', '.join(READERS)}."
+        )
+    return files
+
+
+def _visible_files(folder: Path) -> Iterator[Path]:
+    for place, subfolders, names in os.walk(folder, onerror=_raise):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        yield from (Path(place, name) for name in names if not name.startswith("."))
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _classes(files: list[Path], root: Path) -> tuple[tuple[str, ...], np.ndarray]:
+    """Class names and the class of each file: the subfolder, or one class for all."""
+    if root.is_file():
+        return (root.stem,), np.zeros(1, np.int64)
+    parts = [file.relative_to(root).parts for file in files]
+    loose = [file for file, part in zip(files, parts, strict=True) if len(part) == 1]
+    if len(loose) == len(files):
+        return (root.resolve().name,), np.zeros(len(files), np.int64)
+    if loose:
+        raise DataError(
+            f"{loose[0]}: lies beside class folders; move it into one of them, or move all images "
+            "into one folder."
+        )
+    names, classes = np.unique([part[0] for part in parts], return_inverse=True)
+    return tuple(names.tolist()), classes.astype(np.int64)
+
+
+def _check_alike(sources: list[Source], keep_colour: bool, limits: Limits) -> None:
+    """Refuse files too large, or of another size, channels or bit depth than the first."""
+    first, n = sources[0], 0
+    for source in sources:
+        limits.check(source.shape, str(source.path))
+        n += source.shape[0]
+        limits.check((n, *source.shape[1:]), f"{source.path} and the files before it")
+        if source.shape[2:] != first.shape[2:]:
+            raise DataError(
+                f"{source.path}: expected {by(first.shape[2:])} voxels as in {first.path.name}, "
+                f"got {by(source.shape[2:])}; crop or resize to one size, or read each size by "
+                "itself."
+            )
+        if _channels(source, keep_colour) != _channels(first, keep_colour):
+            raise DataError(
+                f"{source.path}: expected {_channels(first, keep_colour)} channels as in "
+                f"{first.path.name}, got {_channels(source, keep_colour)}; save all as grey or all "
+                "as colour."
+            )
+        if source.dtype != first.dtype:
+            raise DataError(
+                f"{source.path}: expected {first.dtype} values as in {first.path.name}, got "
+                f"{source.dtype}; save all with one bit depth."
+            )
+
+
+def _channels(source: Source, keep_colour: bool) -> int:
+    return 1 if source.colour and not keep_colour else source.shape[1]
+
+
+def _names(sources: list[Source], base: Path) -> tuple[str, ...]:
+    """One name a row: the file, and its row if it holds several."""
+    names: list[str] = []
+    for source in sources:
+        name, rows = source.path.relative_to(base).as_posix(), source.shape[0]
+        names += [name] if rows == 1 else [f"{name}[{row}]" for row in range(rows)]
+    return tuple(names)
+
+
+def _parents(sources: list[Source]) -> np.ndarray:
+    """A number a specimen: one a file of pictures, one a row of an array file."""
+    parents, count = [], 0
+    for source in sources:
+        rows = source.shape[0]
+        parents.append(np.full(rows, count) if source.one_parent else count + np.arange(rows))
+        count += 1 if source.one_parent else rows
+    return np.concatenate(parents)
+
+
+def _decode_all(sources: list[Source], keep_colour: bool, names: tuple[str, ...]) -> np.ndarray:
+    """All images as stored, (n, c, *space), with each file's values checked as it is read."""
+    first = sources[0]
+    n = sum(source.shape[0] for source in sources)
+    raw = np.empty((n, _channels(first, keep_colour), *first.shape[2:]), first.dtype)
+    row = 0
+    for source in sources:
+        with reading(source.path):
+            images = source.decode()
+            if images.shape != source.shape or images.dtype != source.dtype:
+                raise DataError(
+                    f"{source.path}: its header says {by(source.shape)} {source.dtype}, its data "
+                    f"are {by(images.shape)} {images.dtype}; save it again."
+                )
+        check_finite(images, names[row : row + len(images)])
+        if source.colour and not keep_colour:
+            images = luminance(images)
+        raw[row : row + len(images)] = images
+        row += len(images)
+    return raw
