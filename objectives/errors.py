@@ -6,4 +6,4 @@ class ConvergenceError(RuntimeError):
 
 
 class EvaluationError(ValueError):
-    """An objective cannot be evaluated on these images; the trial it belongs to is marked failed."""
+    """An objective cannot be evaluated on these images; their trial is marked failed."""

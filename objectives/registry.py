@@ -1,0 +1,11 @@
+"""Objectives by the name that config files give them."""
+
+from objectives.effective_conductivity import EffectiveConductivity
+from objectives.two_point_target import TwoPointTarget
+from objectives.volume_fraction import VolumeFraction
+
+OBJECTIVES = {
+    "volume_fraction": VolumeFraction,
+    "effective_conductivity": EffectiveConductivity,
+    "two_point_target": TwoPointTarget,
+}

@@ -1,0 +1,179 @@
+"""Two-point statistics of images in 2-D and 3-D, by torch or by PyMKS, and their radial average."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.fft import next_fast_len
+from torch import Tensor
+
+from objectives.images import checked_images, in_kind
+from objectives.pymks_import import import_pymks
+
+Pairs = Sequence[tuple[int, int]]
+Space = tuple[int, ...]
+
+
+def two_point_statistics(
+    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    *,
+    correlations: Pairs | None = None,
+    periodic: bool = True,
+    cutoff: int | None = None,
+    engine: Literal["torch", "pymks"] = "torch",
+) -> Float[Tensor, "n p *shifts"] | Float[np.ndarray, "n p *shifts"]:
+    r"""Probability :math:`f_{ij}(r)` that a point is in phase i, and in phase j the one r further.
+
+    .. math:: f_{ij}(r) = \frac{1}{N(r)} \sum_s m_i(s)\, m_j(s + r)
+
+    Shift zero is at the **centre**, index ``size // 2`` of every axis, as in PyMKS. N(r) counts the
+    voxels s: all of them if periodic, else those with s + r in the image.
+
+    Parameters
+    ----------
+    images
+        One channel is the indicator of phase 1; of more, each is the indicator of its phase.
+    correlations
+        Pairs (i, j) of channels. By default (0, 0), (0, 1), ... (0, c - 1), as in PyMKS: the other
+        pairs follow from these. For one channel that is its autocorrelation.
+    periodic
+        Whether the image repeats. If not, nothing is assumed outside of it.
+    cutoff
+        Largest shift along each axis: the answer has 2 cutoff + 1 shifts an axis. By default it has
+        as many as the image has voxels, from ``-(size // 2)`` to ``(size - 1) // 2``.
+    engine
+        ``"torch"`` is batched, differentiable and runs on the images' device. ``"pymks"`` computes
+        the correlations by PyMKS, whose own ``two_point_stats`` is this with the largest cutoff
+        that fits the shortest axis. They agree to rounding.
+
+    Returns
+    -------
+    One field of shifts an image and pair, dimensionless, in [0, 1], of the images' type.
+
+    Raises
+    ------
+    EvaluationError
+        (A ``ValueError``.) The images are not images.
+    ValueError
+        A channel does not exist, the cutoff is too large, or a gradient is asked of PyMKS.
+    ImportError
+        PyMKS is asked for and not installed.
+
+    References
+    ----------
+    .. [1] Torquato (2002), Random Heterogeneous Materials, section 2.1.
+    .. [2] Niezgoda, Fullwood, Kalidindi (2008), Delineation of the space of 2-point correlations
+       in a composite material system, Acta Materialia 56, 5285 (which pairs are independent).
+
+    Examples
+    --------
+    Layers one voxel thick: phase 1 meets itself half of the time at even shifts along the first
+    axis, and never at odd ones.
+
+    >>> import torch
+    >>> layers = torch.tensor([[[[0.0] * 4, [1.0] * 4] * 2]])
+    >>> two_point_statistics(layers)[0, 0, :, 2]
+    tensor([0.5000, 0.0000, 0.5000, 0.0000])
+    """
+    x = checked_images(images)
+    pairs = _checked_pairs(correlations, x.shape[1])
+    space = tuple(x.shape[2:])
+    before, after = _largest_shifts(space, cutoff)
+    padded = space if periodic else tuple(_padded(n, b) for n, b in zip(space, before, strict=True))
+    if engine == "torch":
+        sums = _correlate_by_torch(x, pairs, padded)
+    elif engine == "pymks":
+        sums = _correlate_by_pymks(x, pairs, padded)
+    else:
+        raise ValueError(f"engine should be 'torch' or 'pymks', got {engine!r}.")
+    window = tuple(
+        slice(size // 2 - b, size // 2 + a + 1)
+        for size, b, a in zip(padded, before, after, strict=True)
+    )
+    counts = math.prod(space) if periodic else _pair_counts(x, before, after)
+    return in_kind(sums[(..., *window)] / counts, images)
+
+
+def radial_average(statistics: Float[Tensor, "n p *shifts"]) -> Float[Tensor, "n p r"]:
+    """Mean over all shifts of length 0, 1, 2 ... voxels, each shift rounded to the nearest length.
+
+    Ends at the largest length that fits the shortest axis in every direction.
+
+    Parameters
+    ----------
+    statistics
+        As `two_point_statistics` gives them, zero shift at the centre.
+    """
+    shifts = statistics.shape[2:]
+    axes = [torch.arange(n, device=statistics.device) - n // 2 for n in shifts]
+    squares = sum(grid.double() ** 2 for grid in torch.meshgrid(*axes, indexing="ij"))
+    lengths = squares.sqrt().round().long().flatten()
+    longest = (min(shifts) - 1) // 2
+    inside = lengths <= longest
+    lengths = lengths[inside]
+    sums = statistics.new_zeros(*statistics.shape[:2], longest + 1)
+    sums = sums.index_add(2, lengths, statistics.flatten(2)[..., inside])
+    return sums / torch.bincount(lengths)
+
+
+def _checked_pairs(correlations: Pairs | None, channels: int) -> Pairs:
+    pairs = [(0, j) for j in range(channels)] if correlations is None else list(correlations)
+    if not pairs or not all(0 <= i < channels and 0 <= j < channels for i, j in pairs):
+        raise ValueError(
+            f"correlations should be pairs of channels 0 to {channels - 1}, got {correlations}."
+        )
+    return pairs
+
+
+def _largest_shifts(space: Space, cutoff: int | None) -> tuple[Space, Space]:
+    """Along each axis, how far shifts reach backward and forward."""
+    if cutoff is None:
+        return tuple(n // 2 for n in space), tuple((n - 1) // 2 for n in space)
+    if not 0 <= cutoff <= (min(space) - 1) // 2:
+        raise ValueError(
+            f"cutoff should be from 0 to {(min(space) - 1) // 2} for images of {space}, "
+            f"got {cutoff}."
+        )
+    return (cutoff,) * len(space), (cutoff,) * len(space)
+
+
+def _padded(size: int, shift: int) -> int:
+    """Room for the largest shift without meeting the other end, in a size the FFT likes."""
+    return next_fast_len(size + shift, real=True)
+
+
+def _correlate_by_torch(
+    x: Float[Tensor, "n c *space"], pairs: Pairs, padded: Space
+) -> Float[Tensor, "n p *padded"]:
+    """Sum of products at every shift of the padded cell, zero shift at the centre."""
+    axes = tuple(range(2, x.ndim))
+    waves = torch.fft.rfftn(x, s=padded, dim=axes)
+    products = torch.stack([waves[:, i].conj() * waves[:, j] for i, j in pairs], 1)
+    return torch.fft.fftshift(torch.fft.irfftn(products, s=padded, dim=axes), dim=axes)
+
+
+def _correlate_by_pymks(
+    x: Float[Tensor, "n c *space"], pairs: Pairs, padded: Space
+) -> Float[Tensor, "n p *padded"]:
+    """The same by PyMKS."""
+    if x.requires_grad:
+        raise ValueError(
+            "engine='pymks' has no gradient: use engine='torch', or pass images.detach()."
+        )
+    cross_correlation = import_pymks().fmks.correlations.cross_correlation
+    room = [(0, size - n) for size, n in zip(padded, x.shape[2:], strict=True)]
+    phases = np.pad(x.cpu().numpy(), [(0, 0), (0, 0), *room])
+    sums = [np.asarray(cross_correlation(phases[:, i], phases[:, j])) for i, j in pairs]
+    return torch.as_tensor(np.stack(sums, 1), dtype=x.dtype, device=x.device)
+
+
+def _pair_counts(x: Tensor, before: Space, after: Space) -> Float[Tensor, "*shifts"]:
+    """Voxels whose partner is in the image: the product over axes of size - abs(shift)."""
+    counts = x.new_ones(())
+    for n, b, a in zip(x.shape[2:], before, after, strict=True):
+        shift = torch.arange(-b, a + 1, device=x.device, dtype=x.dtype)
+        counts = counts[..., None] * (n - shift.abs())
+    return counts

@@ -1,0 +1,133 @@
+"""Distance of an image's two-point statistics to those of a target structure."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from torch import Tensor
+
+from objectives.errors import EvaluationError
+from objectives.images import checked_images, phase_indicator
+from objectives.pymks_import import pymks_installed
+from objectives.two_point import two_point_statistics
+
+
+def _plain(target: Any) -> Any:
+    """Arrays as nested lists, which compare, and go through JSON and YAML."""
+    return np.asarray(target).tolist() if isinstance(target, np.ndarray | Tensor) else target
+
+
+def _readable(target: Path | list) -> Path | list:
+    """Refuse what is no structure now, not in the middle of a campaign."""
+    read_structure(target)
+    return target
+
+
+class TwoPointTarget(BaseModel):
+    """Mean absolute difference of two-point statistics to a target's over all shifts; 0 is a match.
+
+    The statistics are the autocorrelation of one phase, so a shift or a point reflection of the
+    target is as good as the target.
+
+    >>> import torch
+    >>> target = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
+    >>> TwoPointTarget(target=target, engine="torch")(1 - target[None, None])
+    {'two_point_error': tensor([0.], dtype=torch.float64)}
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["two_point_target"] = "two_point_target"
+    target: Annotated[Path | list, BeforeValidator(_plain), AfterValidator(_readable)] = Field(
+        description="File (.npy, .png, .tif) or array of the phase's fraction, of shape (h, w) or "
+        "(d, h, w). Integers may have one value besides 0, which becomes 1."
+    )
+    phase: int = Field(default=1, ge=0, description="Phase of the images that is 1 in the target.")
+    periodic: bool = Field(default=True, description="Whether images and target repeat.")
+    cutoff: int | None = Field(
+        default=None,
+        ge=0,
+        description="Largest shift compared along each axis. By default all shifts, and the target "
+        "must be of the images' size.",
+    )
+    engine: Literal["pymks", "torch"] | None = Field(
+        default=None,
+        description="By default PyMKS where it is installed, else torch; they agree to rounding.",
+    )
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The one value, without unit."""
+        return {"two_point_error": "1"}
+
+    def __call__(self, images: Float[Tensor, "n c *space"]) -> dict[str, Float64[Tensor, "n"]]:
+        """The distance of every image, from 0 to 1; with a gradient if the engine is torch."""
+        statistics = self._statistics(phase_indicator(checked_images(images), self.phase))
+        target = self._target_statistics.to(statistics.device)
+        if statistics.shape[2:] != target.shape[2:]:
+            raise EvaluationError(
+                f"images have shifts {tuple(statistics.shape[2:])} and the target has "
+                f"{tuple(target.shape[2:])}. Crop the target to the images' size, or set a cutoff."
+            )
+        return {"two_point_error": (statistics - target).abs().flatten(1).mean(1)}
+
+    @cached_property
+    def _target_statistics(self) -> Float64[Tensor, "1 1 *shifts"]:
+        structure = torch.from_numpy(read_structure(self.target))
+        return self._statistics(structure[None, None])
+
+    def _statistics(self, indicator: Tensor) -> Float64[Tensor, "n 1 *shifts"]:
+        return two_point_statistics(
+            indicator.double(),
+            periodic=self.periodic,
+            cutoff=self.cutoff,
+            engine=self.engine or ("pymks" if pymks_installed() else "torch"),
+        )
+
+
+def read_structure(source: Path | list) -> Float64[np.ndarray, "*space"]:
+    """A two-phase structure, as the fraction of phase 1 in every voxel.
+
+    Raises
+    ------
+    ValueError
+        The file cannot be read, or what is in it (or in the list) is no such structure.
+    """
+    name = source if isinstance(source, Path) else "target"
+    array = _read_file(source) if isinstance(source, Path) else np.asarray(source)
+    if array.ndim not in (2, 3):
+        raise ValueError(f"{name}: expected shape (h, w) or (d, h, w), got {array.shape}.")
+    if array.dtype.kind in "bui":
+        values = np.unique(array)
+        if len(values) > 2 or (len(values) == 2 and values[0] != 0):
+            raise ValueError(
+                f"{name}: expected 0 and one other value, got {len(values)} from {values[0]} to "
+                f"{values[-1]}. Segment it first."
+            )
+        array = array != 0
+    array = array.astype(np.float64)
+    if not (array.size and np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+        raise ValueError(f"{name}: expected finite values in [0, 1].")
+    return array
+
+
+def _read_file(path: Path) -> np.ndarray:
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".npy":
+            return np.load(path, allow_pickle=False)
+        if suffix in (".tif", ".tiff"):
+            import tifffile
+
+            return tifffile.imread(path)
+        if suffix == ".png":
+            from PIL import Image
+
+            return np.asarray(Image.open(path))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: cannot be read ({error}).") from error
+    raise ValueError(f"{path}: expected a file ending in .npy, .png or .tif.")

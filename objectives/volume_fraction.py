@@ -1,0 +1,40 @@
+"""Volume fraction of a phase."""
+
+from typing import Literal
+
+from jaxtyping import Float, Float64
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from objectives.images import checked_images, phase_indicator
+
+
+class VolumeFraction(BaseModel):
+    """Share of the volume that a phase fills; differentiable.
+
+    >>> import torch
+    >>> VolumeFraction()(torch.full((1, 1, 2, 2), 0.25))
+    {'volume_fraction': tensor([0.2500], dtype=torch.float64)}
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["volume_fraction"] = "volume_fraction"
+    phase: int = Field(
+        default=1, ge=0, description="Phase 0 or 1 of one channel; of more channels, which."
+    )
+
+    @property
+    def name(self) -> str:
+        """``volume_fraction``, with the number of any phase but 1 behind it."""
+        return "volume_fraction" if self.phase == 1 else f"volume_fraction_{self.phase}"
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The one value, without unit."""
+        return {self.name: "1"}
+
+    def __call__(self, images: Float[Tensor, "n c *space"]) -> dict[str, Float64[Tensor, "n"]]:
+        """The fraction of every image, from 0 to 1."""
+        indicator = phase_indicator(checked_images(images), self.phase)
+        return {self.name: indicator.double().flatten(1).mean(1)}
