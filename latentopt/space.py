@@ -90,13 +90,19 @@ class LatentSpace:
                 f"{type(model).__name__} has no encode(images), so its codes cannot be whitened. "
                 "If its codes are standard normal, use LatentSpace.from_prior(model)."
             )
-        blank = torch.zeros(0, model.latent_dim, dtype=torch.float64)
-        space = cls(model, Whitening.identity(model.latent_dim), reference=blank, radius=1.0)
-        space.whitening = Whitening.fit(_tensor(space.encode(images)).cpu())
-        z = _tensor(space.encode(images)).cpu()
-        space.radius = float(z.norm(dim=1).quantile(TYPICAL))
-        space.reference_ = z[:: max(1, -(-len(z) // REFERENCE_ROWS))].clone()
-        return space
+        unwhitened = cls(
+            model,
+            Whitening.identity(model.latent_dim),
+            reference=torch.zeros(0, model.latent_dim, dtype=torch.float64),
+            radius=1.0,
+        )
+        codes = unwhitened.encode(_tensor(images)).cpu()
+        whitening = Whitening.fit(codes)
+        z = whitening.to_z(codes)
+        radius = float(z.norm(dim=1).quantile(TYPICAL))
+        # float32, as on disk: a space is the same before and after it is saved.
+        reference = z[:: max(1, -(-len(z) // REFERENCE_ROWS))].float().double()
+        return cls(model, whitening, reference=reference, radius=radius)
 
     @classmethod
     def from_prior(cls, model: Decoder) -> "LatentSpace":

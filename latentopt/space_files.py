@@ -18,6 +18,7 @@ from generative.checkpoint import (
     write_folder,
 )
 from generative.errors import ModelFileError
+from generative.registry import MODELS
 from latentopt.whitening import Whitening
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def write_space(space: "LatentSpace", folder: Path) -> Path:
         "reference": space.reference_.float(),
     }
     # A model of the user's own is theirs to save; its whitening is kept all the same.
-    model = model_files(space.model) if hasattr(space.model, "options") else {}
+    model = model_files(space.model) if isinstance(space.model, tuple(MODELS.values())) else {}
     own = {SPACE: json_bytes(settings), WHITENING: tensors_to_bytes(tensors)}
     return write_folder(folder, {**model, **own, **space.documents})
 
