@@ -1,0 +1,103 @@
+"""The JSON file beside every export: what the voxels are, where they came from, how to check them.
+
+Written as ``<file>.json``, so ``best.vti`` has ``best.vti.json``.
+"""
+
+import hashlib
+import json
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from latentopt import __version__
+from latentopt.errors import ExportError
+from latentopt.export.whole_file import write_whole
+from latentopt.microstructure import Microstructure
+
+SCHEMA = "latentopt.export/1"
+
+
+def sidecar_path(path: Path) -> Path:
+    """The sidecar of a data file.
+
+    >>> sidecar_path(Path("best.vti")).name
+    'best.vti.json'
+    """
+    return path.with_name(path.name + ".json")
+
+
+def write_with_sidecar(
+    microstructure: Microstructure, path: Path, data: bytes, *, kind: str, suffix: str
+) -> Path:
+    """Write a data file and its sidecar, both or neither.
+
+    Parameters
+    ----------
+    microstructure
+        The structure that `data` holds.
+    path
+        Data file; it ends in `suffix`, and its folder exists.
+    data
+        Content of the data file.
+    kind
+        Name of the format in `latentopt.export.EXPORTERS`.
+    suffix
+        Ending by which other programs know the format.
+
+    Returns
+    -------
+    `path`.
+
+    Raises
+    ------
+    ExportError
+        If the ending is another, or the files cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != suffix:
+        raise ExportError(
+            f"a {kind} file should end in {suffix}, got {path.name}. "
+            f"Name it {path.stem}{suffix}, or choose another format."
+        )
+    record = sidecar(microstructure, path.name, data, kind=kind)
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole({path: data, sidecar_path(path): text.encode()})
+    return path
+
+
+def sidecar(microstructure: Microstructure, file: str, data: bytes, *, kind: str) -> dict:
+    """Content of the sidecar, schema ``latentopt.export/1``.
+
+    ``file_sha256`` is of the data file; ``voxel_sha256`` is `Microstructure.sha256`, the same in
+    every format. ``space_id``, ``z``, ``seed`` come from the provenance, null where not known.
+    """
+    axes = "zyx"[-microstructure.spatial_dims :]
+    provenance = dict(microstructure.provenance)
+    fractions = microstructure.phase_fractions
+    return {
+        "schema": SCHEMA,
+        "format": kind,
+        "file": file,
+        "file_sha256": hashlib.sha256(data).hexdigest(),
+        "voxel_sha256": microstructure.sha256,
+        "axes": axes,
+        "shape": list(microstructure.phases.shape),
+        "index_order": "C: x runs fastest",
+        "voxel_size": dict(zip(axes, microstructure.voxel_size_m, strict=True)),
+        "voxel_size_unit": "m",
+        "periodic": dict(zip(axes, microstructure.periodic, strict=True)),
+        "phases": {
+            str(label): {"name": name, "fraction": fractions[name]}
+            for label, name in enumerate(microstructure.phase_names)
+        },
+        **{name: provenance.pop(name, None) for name in ("space_id", "z", "seed")},
+        "provenance": provenance,
+        "versions": {
+            "latentopt": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        },
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,53 @@
+"""TIFF as ImageJ writes it: one page in 2-D, a stack of z slices in 3-D."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from latentopt.export.sidecar import write_with_sidecar
+from latentopt.microstructure import Microstructure
+
+
+class TIFFExporter:
+    """8-bit pages holding phase labels, with the voxel size in micrometres in ImageJ's tags."""
+
+    suffix = ".tif"
+
+    def write(self, microstructure: Microstructure, path: Path) -> Path:
+        """Write ``path`` and its sidecar; `ExportError` if that cannot be done."""
+        data = encode(microstructure)
+        return write_with_sidecar(microstructure, path, data, kind="tiff", suffix=self.suffix)
+
+    def read(self, path: Path) -> UInt8[np.ndarray, "d h w"]:
+        """Voxels of a file that `write` made, by another reader than the one that wrote it."""
+        from PIL import Image, ImageSequence
+
+        with Image.open(path) as file:
+            return np.stack([np.array(page) for page in ImageSequence.Iterator(file)])
+
+
+def encode(microstructure: Microstructure) -> bytes:
+    """The file as bytes."""
+    import tifffile
+
+    size_um = [1e6 * size for size in microstructure.voxel_size_m]
+    metadata = {
+        "axes": "ZYX"[-microstructure.spatial_dims :],
+        "unit": "um",
+        "min": 0.0,  # the display range, or labels 0 and 1 of 255 look black
+        "max": float(max(len(microstructure.phase_names) - 1, 1)),
+    }
+    if microstructure.spatial_dims == 3:
+        metadata["spacing"] = size_um[0]
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        microstructure.phases,
+        imagej=True,
+        photometric="minisblack",
+        resolution=(1 / size_um[-1], 1 / size_um[-2]),  # pixels per micrometre along x, y
+        metadata=metadata,
+    )
+    return buffer.getvalue()

@@ -1,0 +1,62 @@
+"""Does a file still hold what its sidecar says?"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from latentopt.errors import ExportError
+from latentopt.export.exporters import EXPORTERS
+from latentopt.export.sidecar import SCHEMA, sidecar_path
+from latentopt.microstructure import voxel_sha256
+
+
+def verify(path: Path) -> dict:
+    """Read an exported file again and compare it with its sidecar, byte by byte and voxel by voxel.
+
+    Parameters
+    ----------
+    path
+        Data file, with ``<path>.json`` beside it.
+
+    Returns
+    -------
+    The sidecar's content, once everything agrees.
+
+    Raises
+    ------
+    ExportError
+        If a file is missing or unreadable, or a hash differs.
+    """
+    path = Path(path)
+    record = _read_sidecar(sidecar_path(path))
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ExportError(f"cannot read {path}: {error.strerror}. Export it again.") from error
+    if hashlib.sha256(data).hexdigest() != record["file_sha256"]:
+        raise ExportError(f"{path} is not the file its sidecar describes. Export it again.")
+    try:
+        voxels = EXPORTERS[record["format"]].read(path).reshape(record["shape"])
+    except (ValueError, OSError, KeyError) as error:
+        raise ExportError(f"{path} cannot be read as {record['format']}: {error}.") from error
+    if voxel_sha256(voxels.astype(np.uint8)) != record["voxel_sha256"]:
+        raise ExportError(f"{path} holds other voxels than its sidecar says. Export it again.")
+    return record
+
+
+def _read_sidecar(path: Path) -> dict:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ExportError(f"cannot read {path}: {error.strerror}. Export again.") from error
+    except ValueError as error:
+        raise ExportError(f"{path} is not JSON: {error}. Export again.") from error
+    schema = record.get("schema") if isinstance(record, dict) else None
+    if schema != SCHEMA:
+        raise ExportError(
+            f"{path} should have schema {SCHEMA}, got {schema!r}. "
+            "Export again, or use the version of latentopt that wrote it."
+        )
+    return record

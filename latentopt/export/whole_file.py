@@ -1,0 +1,72 @@
+"""Files that are there whole or not at all, with one-line answers when a disk says no."""
+
+import errno
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from latentopt.errors import ExportError
+
+_REMEDIES = {
+    errno.ENOSPC: "Free some space, or choose a folder on another disk.",
+    errno.EDQUOT: "Free some of your quota, or choose a folder on another disk.",
+    errno.EFBIG: "Choose a folder on a disk that takes larger files.",
+    errno.EROFS: "Choose a folder on a disk that can be written.",
+    errno.EACCES: "Choose a folder you may write in.",
+    errno.EPERM: "Choose a folder you may write in.",
+    errno.ENOENT: "Make the folder first, or choose one that exists.",
+    errno.ENOTDIR: "Choose a folder; a file stands in its place.",
+    errno.EISDIR: "Choose another name; a folder has this one.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+}
+
+
+def write_whole(contents: Mapping[Path, bytes]) -> None:
+    """Write files so that a reader finds each of them old or new, and never half of one.
+
+    Every file is written and synced under a temporary name beside its own before the first of
+    them is renamed; after a failure the temporary files are gone and old files are untouched.
+
+    Parameters
+    ----------
+    contents
+        Bytes of each file. Its folder must exist.
+
+    Raises
+    ------
+    ExportError
+        If the disk is full, read-only or missing, or the path cannot be written.
+    """
+    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in contents}
+    path = None
+    try:
+        for path, data in contents.items():
+            if path.is_dir():
+                raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+            with open(parts[path], "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, part in parts.items():
+            os.replace(part, path)
+        for folder in {path.parent for path in contents}:
+            _sync_folder(folder)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        remedy = _REMEDIES.get(error.errno, "Choose another file name or folder.")
+        raise ExportError(f"cannot write {path}: {reason}. {remedy}") from error
+    finally:
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # elsewhere a folder cannot be opened
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

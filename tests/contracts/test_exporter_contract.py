@@ -1,0 +1,231 @@
+"""What holds for every exporter; a new one needs a row in READERS: a reader that is not ours."""
+
+import errno
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from latentopt.errors import ExportError
+from latentopt.export import EXPORTERS, verify
+from latentopt.microstructure import Microstructure
+from latentopt.protocols import Exporter
+
+
+def read_hdf5(path):
+    import h5py
+
+    with h5py.File(path) as file:
+        phase = file["phase"]
+        return phase[()], tuple(phase.attrs["voxel_size_m"])
+
+
+def read_tiff(path):
+    from PIL import Image, ImageSequence
+
+    with Image.open(path) as file:
+        x_per_um, y_per_um, description = (file.tag_v2[tag] for tag in (282, 283, 270))
+        pages = [np.array(page) for page in ImageSequence.Iterator(file)]
+    assert "unit=um" in description
+    size = (1e-6 / float(y_per_um), 1e-6 / float(x_per_um))
+    spacing = re.search(r"spacing=(\S+)", description)
+    if spacing is None:
+        return pages[0], size
+    return np.stack(pages), (1e-6 * float(spacing[1]), *size)
+
+
+def read_damask(path):
+    import damask
+
+    grid = damask.GeomGrid.load(path)  # axes x, y, z
+    return grid.material.transpose(2, 1, 0), tuple(grid.size / grid.cells)[::-1]
+
+
+READERS = {"hdf5": read_hdf5, "tiff": read_tiff, "damask": read_damask}
+
+
+@st.composite
+def structure_fields(draw):
+    dims = draw(st.sampled_from([2, 3]))
+    shape = (*(draw(st.integers(1, 9)) for _ in range(dims - 1)), draw(st.integers(2, 9)))
+    count = draw(st.integers(1, 5))
+    return {
+        "phases": draw(arrays(np.uint8, shape, elements=st.integers(0, count - 1))),
+        "voxel_size_m": tuple(draw(st.floats(1e-9, 1e-2)) for _ in range(dims)),
+        "phase_names": tuple(f"φ{k} & <matrix>" for k in range(count)),
+        "periodic": tuple(draw(st.booleans()) for _ in range(dims)),
+        "provenance": {"space_id": "ab12", "z": [0.1, -2.5e-9], "seed": 7},
+    }
+
+
+def small(**changes):
+    phases = np.array([[[0, 1, 2], [1, 1, 0]]] * 2, dtype=np.uint8)
+    fields = {
+        "phases": phases,
+        "voxel_size_m": (1e-6, 2e-6, 3e-6),
+        "phase_names": ("pore", "matrix", "fibre"),
+        "periodic": (True, False, True),
+        "provenance": {"space_id": "ab12", "z": [0.5, -1.0], "seed": 7, "trial": 3},
+    }
+    return Microstructure(**(fields | changes))
+
+
+@pytest.fixture(params=sorted(EXPORTERS))
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def path(kind, tmp_path):
+    return tmp_path / f"best{EXPORTERS[kind].suffix}"
+
+
+def test_every_exporter_has_an_independent_reader():
+    assert set(READERS) == set(EXPORTERS)
+
+
+def test_it_matches_the_exporter_protocol(kind):
+    assert isinstance(EXPORTERS[kind], Exporter)
+    assert EXPORTERS[kind].suffix.startswith(".")
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("exports")
+
+
+@pytest.mark.parametrize("kind", sorted(EXPORTERS))
+@settings(max_examples=30, deadline=None)
+@given(fields=structure_fields())
+def test_an_independent_reader_finds_every_voxel_and_the_voxel_size(kind, folder, fields):
+    structure = Microstructure(**fields)
+    path = EXPORTERS[kind].write(structure, folder / f"any{EXPORTERS[kind].suffix}")
+    voxels, size = READERS[kind](path)
+    np.testing.assert_array_equal(voxels.reshape(structure.phases.shape), structure.phases)
+    expected = structure.voxel_size_m
+    np.testing.assert_allclose(size[-len(expected) :], expected, rtol=1e-6)
+    verify(path)
+
+
+def test_the_sidecar_says_what_and_from_where(kind, path):
+    structure = small()
+    assert EXPORTERS[kind].write(structure, path) == path
+    record = json.loads(path.with_name(path.name + ".json").read_text(encoding="utf-8"))
+    assert record["schema"] == "latentopt.export/1"
+    assert record["format"] == kind
+    assert (record["axes"], record["shape"]) == ("zyx", [2, 2, 3])
+    assert record["voxel_size"] == {"z": 1e-6, "y": 2e-6, "x": 3e-6}
+    assert record["voxel_size_unit"] == "m"
+    assert record["periodic"] == {"z": True, "y": False, "x": True}
+    assert record["phases"]["1"] == {"name": "matrix", "fraction": 0.5}
+    assert record["voxel_sha256"] == structure.sha256
+    assert (record["space_id"], record["z"], record["seed"]) == ("ab12", [0.5, -1.0], 7)
+    assert record["provenance"] == {"trial": 3}
+    assert set(record["versions"]) == {"latentopt", "python", "numpy"}
+
+
+def test_a_flipped_bit_is_noticed(kind, path):
+    EXPORTERS[kind].write(small(), path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ExportError, match="not the file its sidecar describes"):
+        verify(path)
+
+
+def test_other_voxels_than_the_sidecar_says_are_noticed(kind, path):
+    EXPORTERS[kind].write(small(), path)
+    sidecar = path.with_name(path.name + ".json")
+    sidecar.write_text(sidecar.read_text().replace(small().sha256, "0" * 64))
+    with pytest.raises(ExportError, match="other voxels"):
+        verify(path)
+
+
+def test_writing_twice_replaces_file_and_sidecar(kind, path):
+    EXPORTERS[kind].write(small(), path)
+    other = small(phases=np.ones((3, 4, 5), dtype=np.uint8))
+    EXPORTERS[kind].write(other, path)
+    assert verify(path)["voxel_sha256"] == other.sha256
+    assert len(list(path.parent.iterdir())) == 2
+
+
+def test_another_ending_is_refused_with_the_right_name(kind, tmp_path):
+    with pytest.raises(ExportError, match=f"Name it best{EXPORTERS[kind].suffix}"):
+        EXPORTERS[kind].write(small(), tmp_path / "best.xyz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_folder_is_refused_in_one_line(kind, tmp_path):
+    with pytest.raises(ExportError, match="Make the folder first") as caught:
+        EXPORTERS[kind].write(small(), tmp_path / "missing" / f"best{EXPORTERS[kind].suffix}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused(kind, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ExportError, match="a file stands in its place"):
+        EXPORTERS[kind].write(small(), tmp_path / "file" / f"best{EXPORTERS[kind].suffix}")
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(kind, path):
+    path.mkdir()
+    with pytest.raises(ExportError, match="a folder has this one"):
+        EXPORTERS[kind].write(small(), path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
+def test_a_disk_that_refuses_leaves_the_old_export_whole(kind, path, monkeypatch, number):
+    EXPORTERS[kind].write(small(), path)
+
+    def refuse(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(ExportError, match=os.strerror(number)) as caught:
+        EXPORTERS[kind].write(small(phases=np.ones((3, 4, 5), dtype=np.uint8)), path)
+    assert "\n" not in str(caught.value)
+    assert verify(path)["voxel_sha256"] == small().sha256
+    assert len(list(path.parent.iterdir())) == 2
+
+
+WRITE_PAST_THE_LIMIT = """
+import resource, sys
+import numpy as np
+from latentopt.errors import ExportError
+from latentopt.export import EXPORTERS
+from latentopt.microstructure import Microstructure
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
+noise = np.random.default_rng(0).integers(0, 2, (64, 64), dtype=np.uint8)
+structure = Microstructure(noise, (1e-6, 1e-6), ("a", "b"), (True, True))
+try:
+    EXPORTERS[sys.argv[1]].write(structure, sys.argv[2])
+except ExportError as error:
+    sys.exit(0 if "File too large" in str(error) else str(error))
+sys.exit("was written")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits are a POSIX thing")
+def test_a_disk_full_halfway_leaves_nothing_behind(kind, path):
+    command = [sys.executable, "-c", WRITE_PAST_THE_LIMIT, kind, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not list(path.parent.iterdir())
+
+
+@pytest.mark.parametrize("remove", ["", ".json"])
+def test_verify_names_the_missing_file(kind, path, remove):
+    EXPORTERS[kind].write(small(), path)
+    gone = path.with_name(path.name + remove)
+    gone.unlink()
+    with pytest.raises(ExportError, match=re.escape(str(gone))):
+        verify(path)
