@@ -2,8 +2,8 @@
 
 import zipfile
 from collections.abc import Callable
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import h5py
 import numpy as np
@@ -83,7 +83,7 @@ def open_hdf5(path: Path, spatial_dims: int | None, dataset: str | None = None) 
     return _array_source(path, found[name], dtype, decode, spatial_dims)
 
 
-def _npy_header(stream: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
+def _npy_header(stream: BufferedIOBase) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and type of an array in the NPY format, without reading it."""
     version = np.lib.format.read_magic(stream)
     read = {

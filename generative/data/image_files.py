@@ -57,7 +57,14 @@ def _pillow(path: Path) -> Image.Image:
     with warnings.catch_warnings():
         # Pillow warns of large pictures; our own limit is checked before decoding.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(path, formats=[_FORMATS[path.suffix.lower()]])
+        try:
+            return Image.open(path, formats=[_FORMATS[path.suffix.lower()]])
+        except Image.DecompressionBombError as error:
+            raise DataError(
+                f"{path}: has more pixels than Pillow opens, which is larger than the limit of "
+                f"{2 * Image.MAX_IMAGE_PIXELS:,}; cut it into parts, or save it as uncompressed "
+                "TIFF or NPY."
+            ) from error
 
 
 def _decode_grey(path: Path) -> np.ndarray:

@@ -226,7 +226,7 @@ def _whole_shares(total: int, fractions: tuple[float, float, float]) -> np.ndarr
     return shares
 
 
-def _check_fractions(fractions: tuple[float, float, float]) -> None:
+def _check_fractions(fractions: tuple[float, ...]) -> None:
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise ValueError(f"fractions should be three positive numbers with sum 1, got {fractions}.")
 

@@ -3,7 +3,7 @@
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Float32, Real
+from jaxtyping import Float32, Shaped
 
 from generative.data.check import Names, row_name
 from generative.data.segment import luminance, one_hot, otsu
@@ -18,7 +18,7 @@ MAX_PHASES = 255
 
 
 def to_phases(
-    raw: Real[np.ndarray, "n c *space"],
+    raw: Shaped[np.ndarray, "n c *space"],
     *,
     grey: Grey = "auto",
     channels: int | None = None,
@@ -106,9 +106,9 @@ def _sums_to_one(raw: np.ndarray) -> bool:
     )
 
 
-def _distinct(raw: np.ndarray, at_most: int) -> list[float] | None:
+def _distinct(raw: np.ndarray, at_most: int) -> list[int | float] | None:
     """Distinct values in ascending order, or None as soon as there are more than ``at_most``."""
-    seen: set[float] = set()
+    seen: set[int | float] = set()
     flat = raw.reshape(-1)
     for start in range(0, flat.size, 2**20):
         seen.update(np.unique(flat[start : start + 2**20]).tolist())
@@ -117,13 +117,13 @@ def _distinct(raw: np.ndarray, at_most: int) -> list[float] | None:
     return sorted(seen)
 
 
-def _two_phases(values: list[float], dtype: np.dtype) -> bool:
+def _two_phases(values: list[int | float], dtype: np.dtype) -> bool:
     """Whether two values, or one that by itself means phase 0 or 1."""
     full = np.iinfo(dtype).max if dtype.kind in "iu" else 1
     return len(values) == 2 or (len(values) == 1 and values[0] in (0, 1, full))
 
 
-def _are_labels(values: list[float] | None, name: str) -> bool:
+def _are_labels(values: list[int | float] | None, name: str) -> bool:
     """Whether a few whole values are labels; refuse the ones that could be either."""
     if values is None or not 3 <= len(values) <= MAX_AUTO_PHASES:
         return False
@@ -140,7 +140,7 @@ def _are_labels(values: list[float] | None, name: str) -> bool:
 
 
 def _labels(
-    raw: np.ndarray, values: list[float] | None, n_phases: int | None, names: Names | None
+    raw: np.ndarray, values: list[int | float] | None, n_phases: int | None, names: Names | None
 ) -> np.ndarray:
     """One channel per phase; by label where 0 to n_phases - 1, else by rank of the value."""
     n_phases = n_phases or len(values or ())
