@@ -8,7 +8,6 @@ from torch.nn import functional
 
 CONVOLUTION = {2: nn.Conv2d, 3: nn.Conv3d}
 BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-PADDINGS = ("zeros", "circular")
 
 
 def convolution(

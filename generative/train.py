@@ -2,75 +2,49 @@
 
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import nn
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
 
+from generative.checkpoint import save_model
 from generative.data.augment import Augmentation
 from generative.errors import DataError
+from generative.model_card import write_model_card
 from generative.progress import TrainingProgress
 from generative.training_state import TrainingState
 
 
-@dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(BaseModel):
     """How a network is trained.
 
-    Parameters
-    ----------
-    steps
-        Optimization steps.
-    batch_size
-        Images a step.
-    learning_rate
-        Peak of AdamW's rate: a warm-up of 50 steps, then a cosine down to 2 %.
-    weight_decay
-        Of AdamW.
-    kl_warmup
-        Part of the steps over which the KL term grows to its full weight.
-    ema_decay
-        Of the exponential moving average of the weights, which is what is kept.
-    augmentation
-        Done to each image each time it is drawn.
-    seed
-        Fixes initial weights, batches, augmentation and noise: the same seed on the same machine
-        gives the same weights, whether or not the run was interrupted.
-    device
-        ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
-    precision
-        ``"bfloat16"`` halves the time of a step where the processor has it, which ``"auto"``
-        finds out; elsewhere it would lose time.
-    checkpoint_seconds
-        A killed run loses at most this much.
+    The same seed on the same machine gives the same weights, whether or not the run was
+    interrupted: it fixes initial weights, batches, augmentation and noise.
     """
 
-    steps: int = 4000
-    batch_size: int = 64
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-4
-    kl_warmup: float = 0.2
-    ema_decay: float = 0.998
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    seed: int = 0
-    device: str = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    checkpoint_seconds: float = 20.0
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch_size < 2:
-            raise ValueError(
-                "steps should be at least 1 and batch_size at least 2, "
-                f"got {self.steps} and {self.batch_size}."
-            )
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise ValueError(
-                f"precision should be auto, float32 or bfloat16, got {self.precision!r}."
-            )
+    steps: int = Field(4000, ge=1, description="Optimization steps.")
+    batch_size: int = Field(64, ge=2, description="Images a step.")
+    learning_rate: float = Field(
+        3e-3, gt=0, description="Peak of AdamW's: 50 steps of warm-up, then a cosine to 2 %."
+    )
+    weight_decay: float = Field(1e-4, ge=0, description="Of AdamW.")
+    kl_warmup: float = Field(0.2, ge=0, le=1, description="Part of the steps KL takes to grow.")
+    ema_decay: float = Field(0.998, ge=0, lt=1, description="Of the averaged weights, the result.")
+    augmentation: Augmentation = Field(Augmentation(), description="Done to each image drawn.")
+    seed: int = Field(0, ge=0, description="Fixes every random choice.")
+    device: str = Field("auto", description='"cpu", "cuda", or "auto": a GPU where there is one.')
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="bfloat16 halves a step where the processor has it; auto finds out."
+    )
+    checkpoint_seconds: float = Field(20.0, gt=0, description="The most a killed run loses.")
+    progress: bool = Field(True, description="Show a bar, or lines where there is no terminal.")
 
 
 def train(
@@ -79,12 +53,14 @@ def train(
     *,
     config: TrainConfig | None = None,
     folder: Path | str | None = None,
-    progress: bool = True,
+    held_out: Float[np.ndarray, "m c *space"] | None = None,
+    facts: Mapping[str, object] | None = None,
 ) -> nn.Module:
     """Train a network that has a ``loss``, such as `ConvVAE`, in place.
 
     Its initial weights are drawn anew from the seed. With a folder, the state is kept there every
-    few seconds; the same call after a kill goes on from it and arrives at the same weights.
+    few seconds: the same call after a kill goes on from it and arrives at the same weights. At
+    the end the folder is a model folder that `load_model` reads.
 
     Parameters
     ----------
@@ -95,9 +71,11 @@ def train(
     config
         How to train.
     folder
-        Where the state of the run is kept.
-    progress
-        Show a bar with the losses, or a line every few seconds where there is no terminal.
+        Where the state of the run is kept and the model is saved.
+    held_out
+        Images of other parents, which the model card reports the errors of.
+    facts
+        What the model card says of the data, by title.
 
     Returns
     -------
@@ -127,7 +105,7 @@ def train(
     state = TrainingState(model, optimizer, folder, _fingerprint(model, images, config))
     first = state.resume()
     saved = time.monotonic()
-    with TrainingProgress(config.steps, first, shown=progress) as bar:
+    with TrainingProgress(config.steps, first, shown=config.progress) as bar:
         for step in range(first, config.steps):
             bar.update(step + 1, _step(model, optimizer, images, config, step))
             state.average(config.ema_decay, step)
@@ -136,7 +114,14 @@ def train(
                 saved = time.monotonic()
     state.save(config.steps)
     state.use_average()
-    return model.to("cpu", memory_format=torch.contiguous_format).eval()
+    model.to("cpu", memory_format=torch.contiguous_format).eval()
+    if folder is not None:
+        files = {}
+        if held_out is not None:
+            about = {**(facts or {}), "Training images": len(images), "Training": _settings(config)}
+            files = write_model_card(model, to_tensor(images), to_tensor(held_out), facts=about)
+        save_model(model, folder, files=files)
+    return model
 
 
 def _step(
@@ -150,7 +135,7 @@ def _step(
     rng = np.random.default_rng([config.seed, step])
     rows = rng.integers(len(images), size=config.batch_size)
     drawn = config.augmentation(images[rows], rng)
-    batch = torch.from_numpy(np.ascontiguousarray(drawn, dtype=np.float32))
+    batch = to_tensor(drawn)
     noise = torch.from_numpy(rng.standard_normal((len(rows), model.latent_dim), dtype=np.float32))
     device = next(model.parameters()).device
     for group in optimizer.param_groups:
@@ -206,14 +191,23 @@ def _draw_weights(model: nn.Module, seed: int) -> None:
     model.load_state_dict(fresh.state_dict())
 
 
+def _settings(config: TrainConfig) -> str:
+    chosen = config.model_dump(exclude={"checkpoint_seconds", "progress", "augmentation"})
+    chosen |= config.augmentation.model_dump()
+    return ", ".join(f"{name} {value}" for name, value in chosen.items())
+
+
 def _fingerprint(model: nn.Module, images: np.ndarray, config: TrainConfig) -> dict[str, object]:
     """What has to be the same for a run to be gone on with."""
-    settings = asdict(config)
-    for free in ("checkpoint_seconds", "device"):
-        del settings[free]
+    settings = config.model_dump(exclude={"checkpoint_seconds", "device", "progress"})
     probe = images[:: max(1, len(images) // 16)]
     return {
         "model": {"kind": model.kind, **model.options()},
         "training": settings,
         "images": [list(images.shape), float(np.asarray(probe, np.float64).sum())],
     }
+
+
+def to_tensor(images: Float[np.ndarray, "n c *space"]) -> Float[Tensor, "n c *space"]:
+    """Images as a float32 tensor, without a copy where they are float32 already."""
+    return torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))

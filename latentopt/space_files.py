@@ -18,6 +18,7 @@ from generative.checkpoint import (
     write_folder,
 )
 from generative.errors import ModelFileError
+from generative.model_card import CARD, PICTURE
 from generative.registry import MODELS
 from latentopt.whitening import Whitening
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from latentopt.space import LatentSpace
 
 SPACE, WHITENING = "space.json", "whitening.safetensors"
-DOCUMENTS = ("README.md", "samples.png")
+SETTINGS = "training.json"  # what `latentopt train` was asked for
+DOCUMENTS = (CARD, PICTURE, SETTINGS)
 
 
 def write_space(space: "LatentSpace", folder: Path) -> Path:

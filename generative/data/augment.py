@@ -1,32 +1,20 @@
 """More images from the same ones: flips, rotations, periodic shifts and blur."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
 from scipy.ndimage import gaussian_filter
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """What may be done to an image; each is drawn anew for every image.
+class Augmentation(BaseModel):
+    """What may be done to an image; each is drawn anew for every image."""
 
-    Parameters
-    ----------
-    flips
-        Mirror any axis.
-    rotations
-        Turn by 90 degrees in any plane whose two sides are equal.
-    shifts
-        Roll by any number of voxels along every axis: for periodic images only.
-    blur_px
-        Largest standard deviation of a Gaussian blur in voxels; 0 is none.
-    """
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    flips: bool = True
-    rotations: bool = True
-    shifts: bool = False
-    blur_px: float = 0.0
+    flips: bool = Field(True, description="Mirror any axis.")
+    rotations: bool = Field(True, description="Quarter turns, half turns where sides differ.")
+    shifts: bool = Field(False, description="Roll along every axis: for periodic images only.")
+    blur_px: float = Field(0.0, ge=0, description="Largest spread of a Gaussian blur, in voxels.")
 
     def __call__(
         self, images: Float[np.ndarray, "n c *space"], rng: np.random.Generator
@@ -45,6 +33,7 @@ class Augmentation:
             for a, b in planes:
                 turns = int(rng.integers(4))
                 square = image.shape[a] == image.shape[b]
+                # A half turn keeps the shape of any plane.
                 image = np.rot90(image, turns if square else 2 * (turns % 2), (a, b))
         if self.blur_px:
             sigma = rng.uniform(0, self.blur_px)

@@ -1,0 +1,133 @@
+"""The page and picture that say what a model was trained on and how well it does."""
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from generative.pca import PCA
+from generative.reconstruction import ReconstructionErrors, reconstruct, reconstruction_errors
+
+BASELINE_VALUES = 2**27  # numbers in the images that principal components are fitted to: 0.5 GB
+CARD, PICTURE = "README.md", "samples.png"
+COLUMNS = 8
+
+
+def write_model_card(
+    model: object,
+    training: Float[Tensor, "n c *space"],
+    held_out: Float[Tensor, "m c *space"],
+    *,
+    facts: Mapping[str, object],
+) -> dict[str, bytes]:
+    """Model card and picture of samples, as files of the model's folder.
+
+    Parameters
+    ----------
+    model
+        Trained; anything with ``encode``, ``decode`` and ``kind``.
+    training, held_out
+        Images it was trained on and images it has not seen.
+    facts
+        What else the reader should know, by title: data, split, settings.
+    """
+    baseline = fit_baseline(training)
+    answers = {
+        model.kind: reconstruct(model, held_out),
+        f"PCA-{baseline.latent_dim}": reconstruct(baseline, held_out),
+    }
+    errors = {name: reconstruction_errors(held_out, answer) for name, answer in answers.items()}
+    rows = {"held-out": held_out, **answers, "samples": draw_samples(model, training)}
+    return {
+        CARD: _card(model, errors, facts, held_out).encode(),
+        PICTURE: _picture({name: np.asarray(images[:COLUMNS]) for name, images in rows.items()}),
+    }
+
+
+def fit_baseline(images: Float[Tensor, "n c *space"]) -> PCA:
+    """Principal components of the same images, 64 where there are as many images."""
+    rows = max(2, min(len(images), BASELINE_VALUES // images[0].numel()))
+    shape = tuple(images.shape[1:])
+    return PCA(shape, components=min(64, rows, images[0].numel())).fit(images[:rows])
+
+
+def draw_samples(
+    model: object, images: Float[Tensor, "n c *space"], n: int = COLUMNS
+) -> Float[Tensor, "n c *space"]:
+    """Decoded draws from the Gaussian with the mean and covariance of the training codes."""
+    with torch.no_grad():
+        codes = model.encode(images[:2048]).double()
+        centered = codes - codes.mean(0)
+        # Any square root of the covariance will do: the centred codes themselves are one.
+        generator = torch.Generator().manual_seed(0)
+        weights = torch.randn(n, len(codes), generator=generator, dtype=torch.float64)
+        draws = codes.mean(0) + weights @ centered / len(codes) ** 0.5
+        return model.decode(draws.float())
+
+
+def _card(
+    model: object,
+    errors: Mapping[str, ReconstructionErrors],
+    facts: Mapping[str, object],
+    held_out: Tensor,
+) -> str:
+    table = "\n".join(
+        f"| {name} | {e.mse:.4f} | {e.ssim:.3f} | {e.two_point_mae:.5f} | {e.interface_ratio:.2f} |"
+        for name, e in errors.items()
+    )
+    lines = "\n".join(f"- **{title}**: {value}" for title, value in facts.items())
+    size = "x".join(map(str, model.image_shape[1:]))
+    return f"""# {model.kind}: {size} images in {model.latent_dim} numbers
+
+{lines}
+
+## Reconstruction of {len(held_out)} held-out images
+
+| model | MSE | SSIM | two-point MAE | interface ratio |
+|---|---|---|---|---|
+{table}
+
+MSE and SSIM are of the soft reconstruction. The two-point error is the mean absolute error of the
+periodic autocorrelation over all shifts, and the interface ratio the interface kept, both after
+cutting phases at 1/2. PCA is fitted to the same training images.
+
+![held-out images, their reconstructions, and samples]({PICTURE})
+
+Samples are draws from a Gaussian with the mean and covariance of the training codes.
+
+## Limits
+
+A random texture with features much finer than 1/8 of the image has more degrees of freedom than
+{model.latent_dim} numbers: the decoder then answers with their mean, and a cut loses interface.
+The model knows one image size and the kinds of structure it was trained on.
+"""
+
+
+def _picture(rows: Mapping[str, np.ndarray]) -> bytes:
+    """PNG with one row of images a name; volumes are shown by their middle slice."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.2 * COLUMNS, 1.3 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), COLUMNS, squeeze=False)
+    for line, (name, images) in zip(axes, rows.items(), strict=True):
+        for axis in line:
+            axis.set(xticks=[], yticks=[])
+            axis.set_frame_on(False)
+        line[0].set_ylabel(name)
+        for axis, image in zip(line, images, strict=False):
+            axis.imshow(_slice(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=80)
+    return buffer.getvalue()
+
+
+def _slice(image: np.ndarray) -> np.ndarray:
+    """One grey picture: the middle slice, and phases of several channels as levels."""
+    channels = len(image)
+    if channels > 1:
+        levels = np.linspace(0, 1, channels).reshape(-1, *[1] * (image.ndim - 1))
+        image = (image * levels).sum(0, keepdims=True)
+    return image[0] if image.ndim == 3 else image[0, image.shape[1] // 2]

@@ -1,0 +1,58 @@
+"""Latent points in a file: NPY, or CSV with one row a point."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from latentopt.errors import DataError
+
+
+def read_points(path: Path | str) -> Float[np.ndarray, "n d"]:
+    """Float64 latent points of an NPY or CSV file (a header line is allowed).
+
+    Raises
+    ------
+    DataError
+        Naming the file that is missing, damaged, or not a table of numbers.
+    """
+    path = Path(path)
+    try:
+        if path.suffix.lower() == ".npy":
+            z = np.load(path, allow_pickle=False)
+        elif path.suffix.lower() == ".csv":
+            lines = path.read_text().splitlines()
+            z = np.loadtxt(lines, delimiter=",", skiprows=_has_header(lines), ndmin=2)
+        else:
+            raise DataError(f"{path}: latent points are read from .npy or .csv files.")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except (ValueError, EOFError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: is not a table of numbers ({error}).") from error
+    if z.dtype.kind not in "fiu" or z.ndim not in (1, 2) or z.size == 0:
+        raise DataError(f"{path}: expected numbers (n, d), got {z.dtype} of shape {z.shape}.")
+    return np.atleast_2d(z).astype(np.float64)
+
+
+def write_points(z: Float[np.ndarray, "n d"], path: Path | str) -> Path:
+    """Write latent points as NPY, or as CSV with a header z00, z01, ..."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix.lower() == ".csv":
+        names = ",".join(f"z{i:02d}" for i in range(z.shape[1]))
+        np.savetxt(path, z, delimiter=",", header=names, comments="", fmt="%.17g")
+    else:
+        with path.open("wb") as file:
+            np.save(file, z, allow_pickle=False)
+    return path
+
+
+def _has_header(lines: list[str]) -> int:
+    """1 if the first line is not numbers."""
+    try:
+        [float(cell) for cell in lines[0].split(",")]
+    except (ValueError, IndexError):
+        return 1
+    return 0
