@@ -1,0 +1,142 @@
+"""Pictures of structures as PNG bytes, every voxel a whole number of pixels.
+
+Drawn on Matplotlib figures that no window or global state knows of, so any thread may draw.
+"""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Shaped, UInt8
+
+from latentopt.microstructure import Microstructure
+
+__all__ = ["PHASE_COLOURS", "contact_sheet", "image_grid_png", "structure_png"]
+
+# Phase 0, 1, ...: told apart by lightness too, so that they survive grey printing.
+PHASE_COLOURS = (
+    "#26364a", "#ecdfc6", "#c8553d", "#6fa58f", "#f2a541",
+    "#7d5a86", "#8cc1cf", "#5d6b2f", "#d98cb3", "#9a9a9a",
+)  # fmt: skip
+
+_LONG_SIDE = 240  # pixels of a drawn image, about
+_GAP = 10
+_TITLE = 20
+
+
+def structure_png(phases: UInt8[np.ndarray, "*space"]) -> bytes:
+    """Picture of one structure: itself in 2-D, its three middle slices in 3-D.
+
+    Parameters
+    ----------
+    phases
+        Phase labels ``(h, w)`` or ``(d, h, w)``.
+
+    Returns
+    -------
+    PNG file. Rows run downwards along y (along z in slices across y and x).
+    """
+    images, titles = _panels(phases)
+    return image_grid_png(images, titles, columns=3)
+
+
+def contact_sheet(
+    structures: Sequence[Microstructure], titles: Sequence[str] = (), columns: int = 4
+) -> bytes:
+    """Many structures on one picture: `columns` to a row in 2-D, one to a row in 3-D."""
+    images, names = [], []
+    for index, structure in enumerate(structures):
+        panels, slices = _panels(structure.phases)
+        title = titles[index] if titles else ""
+        images += panels
+        names += [f"{title}  {slice_name}".strip() for slice_name in slices]
+    three_dimensional = any(structure.spatial_dims == 3 for structure in structures)
+    return image_grid_png(images, names, columns=3 if three_dimensional else columns)
+
+
+def image_grid_png(
+    images: Sequence[Shaped[np.ndarray, "_ _"]], titles: Sequence[str] = (), columns: int = 4
+) -> bytes:
+    """Images in rows of `columns`, each under its title.
+
+    Parameters
+    ----------
+    images
+        Phase labels if uint8, otherwise grey levels in [0, 1]; sizes may differ.
+    titles
+        One for each image, or none.
+    columns
+        Images in a row.
+
+    Returns
+    -------
+    PNG file. Images under half of 240 pixels are enlarged by whole numbers, those above 480
+    thinned to every second, third, ... voxel.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, or the titles do not match.
+    """
+    if not images or (titles and len(titles) != len(images)):
+        raise ValueError(
+            f"image_grid_png needs one or more images and a title for each or none, "
+            f"got {len(images)} images and {len(titles)} titles."
+        )
+    tiles = [_enlarged(_colours(np.asarray(image))) for image in images]
+    columns = min(columns, len(tiles))
+    head = _TITLE if any(titles) else 0
+    width = max(tile.shape[1] for tile in tiles) + _GAP
+    height = max(tile.shape[0] for tile in tiles) + head + _GAP
+    rows = -(-len(tiles) // columns)
+    page = np.full((rows * height - _GAP, columns * width - _GAP, 3), 255, dtype=np.uint8)
+    texts = []
+    for index, tile in enumerate(tiles):
+        top, left = index // columns * height, index % columns * width
+        page[top + head : top + head + tile.shape[0], left : left + tile.shape[1]] = tile
+        texts.append((left, top, titles[index] if titles else ""))
+    return _png(page, texts)
+
+
+def _panels(phases: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
+    if phases.ndim == 2:
+        return [phases], [""]
+    middle = [n // 2 for n in phases.shape]
+    slices = [phases.take(index, axis) for axis, index in enumerate(middle)]
+    return slices, [f"{name} = {index}" for name, index in zip("zyx", middle, strict=True)]
+
+
+def _colours(image: np.ndarray) -> np.ndarray:
+    """RGB bytes of labels or grey levels."""
+    if image.dtype != np.uint8:
+        grey = np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=-1)
+    table = np.array([tuple(bytes.fromhex(colour[1:])) for colour in PHASE_COLOURS], dtype=np.uint8)
+    return table[image % len(table)]
+
+
+def _enlarged(tile: np.ndarray) -> np.ndarray:
+    longest = max(tile.shape[:2])
+    thin = -(-longest // (2 * _LONG_SIDE))
+    scale = max(1, round(_LONG_SIDE / longest))
+    return tile[::thin, ::thin].repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def _png(page: np.ndarray, texts: list[tuple[int, int, str]]) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    dpi = 100
+    height, width = page.shape[:2]
+    # A hundredth of a pixel more: the canvas rounds down, and 57 / 100 * 100 is 56.99999.
+    figure = Figure(figsize=((width + 0.01) / dpi, (height + 0.01) / dpi), dpi=dpi)
+    FigureCanvasAgg(figure)
+    figure.figimage(page, 0, 0)
+    for left, top, text in texts:
+        figure.text(
+            left / width, 1 - (top + _TITLE / 2) / height, text, fontsize=8, va="center",
+            parse_math=False,
+        )  # fmt: skip
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
