@@ -35,7 +35,7 @@ class Dataset:
     Raises
     ------
     DataError
-        If an image is not finite or leaves [0, 1], or the lengths differ.
+        If the images are not float32, not finite or leave [0, 1], or the lengths differ.
     """
 
     images: Float32[np.ndarray, "n c *space"]
@@ -46,6 +46,10 @@ class Dataset:
     content: Content = "phases"
 
     def __post_init__(self) -> None:
+        if self.images.dtype != np.float32:
+            raise DataError(
+                f"expected float32 images, got {self.images.dtype}; use Dataset.from_images."
+            )
         check_images(self.images, names=self.sources)
         lengths = {len(self.images), len(self.labels), len(self.sources), len(self.parents)}
         if len(lengths) != 1:
@@ -61,7 +65,11 @@ class Dataset:
 
     @classmethod
     def from_images(
-        cls, images: Float[np.ndarray, "n c *space"], *, name: str = "array"
+        cls,
+        images: Float[np.ndarray, "n c *space"],
+        *,
+        name: str = "array",
+        content: Content = "phases",
     ) -> "Dataset":
         """Images without classes, each its own parent: synthetic ones, or an array in memory.
 
@@ -78,6 +86,7 @@ class Dataset:
             class_names=(name,),
             sources=tuple(f"{name}[{row}]" for row in range(len(images))),
             parents=np.arange(len(images)),
+            content=content,
         )
 
     def __len__(self) -> int:

@@ -81,3 +81,8 @@ def test_a_data_set_refuses_rows_that_do_not_match():
         Dataset(**fields, class_names=("a",), sources=("a", "b"))
     with pytest.raises(DataError, match="expected labels from 0 to -1"):
         Dataset(**fields, class_names=(), sources=data.sources)
+
+
+def test_no_rows_make_no_data_set():
+    with pytest.raises(DataError, match="at least one image"):
+        Dataset.from_images(np.zeros((1, 1, 4, 4))).subset([])
