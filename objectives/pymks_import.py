@@ -46,21 +46,23 @@ def import_pymks() -> ModuleType:
             "Python 3.11 (it cannot be built on 3.12 and later) run pip install 'pymks==0.4.1' "
             "'dask[dataframe]' scikit-learn."
         )
-    stubbed = sys.modules.get("pkg_resources")
+    theirs = sys.modules.get("pkg_resources")
     sys.modules["pkg_resources"] = _pkg_resources()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a dozen deprecations of its own making
             pymks = import_module("pymks")
     finally:
-        if stubbed is None:
+        if theirs is None:
             del sys.modules["pkg_resources"]
         else:
-            sys.modules["pkg_resources"] = stubbed
+            sys.modules["pkg_resources"] = theirs
     for name in _MODULES_WITH_OLD_NUMPY:
         sys.modules[name].np = _OldNumpy()
     # A static method turns into a wrapped method without self under scikit-learn >= 1.2.
     pymks.FlattenTransformer.transform = lambda self, x_data: x_data.reshape(len(x_data), -1)
+    # Else scikit-learn looks for attributes ending in "_", and its pipeline refuses to predict.
+    pymks.LocalizationRegressor.__sklearn_is_fitted__ = lambda self: self.coeff is not None
     return pymks
 
 

@@ -97,8 +97,8 @@ def read_structure(source: Path | list) -> Float64[np.ndarray, "*space"]:
     ValueError
         The file cannot be read, or what is in it (or in the list) is no such structure.
     """
-    name = source if isinstance(source, Path) else "target"
-    array = _read_file(source) if isinstance(source, Path) else np.asarray(source)
+    name = source if isinstance(source, Path) else "array"
+    array = _read_file(source) if isinstance(source, Path) else _array(source)
     if array.ndim not in (2, 3):
         raise ValueError(f"{name}: expected shape (h, w) or (d, h, w), got {array.shape}.")
     if array.dtype.kind in "bui":
@@ -115,19 +115,40 @@ def read_structure(source: Path | list) -> Float64[np.ndarray, "*space"]:
     return array
 
 
+def _array(rows: list) -> np.ndarray:
+    try:
+        return np.asarray(rows)
+    except ValueError as error:
+        raise ValueError("array: expected rows of one length.") from error
+
+
 def _read_file(path: Path) -> np.ndarray:
     suffix = path.suffix.lower()
     try:
         if suffix == ".npy":
             return np.load(path, allow_pickle=False)
         if suffix in (".tif", ".tiff"):
-            import tifffile
-
-            return tifffile.imread(path)
+            return _read_tiff(path)
         if suffix == ".png":
-            from PIL import Image
-
-            return np.asarray(Image.open(path))
-    except (OSError, ValueError) as error:
+            return _read_png(path)
+    except (OSError, ValueError, SyntaxError) as error:  # Pillow calls a broken PNG a SyntaxError
         raise ValueError(f"{path}: cannot be read ({error}).") from error
     raise ValueError(f"{path}: expected a file ending in .npy, .png or .tif.")
+
+
+def _read_tiff(path: Path) -> np.ndarray:
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        if file.pages[0].photometric == tifffile.PHOTOMETRIC.RGB:
+            raise ValueError("colours; segment it into two phases first")
+        return file.asarray()
+
+
+def _read_png(path: Path) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        if image.mode not in ("1", "L", "I", "I;16"):
+            raise ValueError("colours; segment it into two phases first")
+        return np.asarray(image)

@@ -22,7 +22,7 @@ VOXELS_AT_ONCE = {"cpu": 2**16, "cuda": 2**21}
 
 def effective_conductivity(
     images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
-    conductivity: Sequence[float],
+    conductivity: Sequence[float | int],
     *,
     scheme: str | None = None,
     tol: float = 1e-5,
@@ -84,7 +84,7 @@ def effective_conductivity(
     # Scaled to 1, so that units such as 1e-12 m2/s meet no absolute threshold.
     k = _field(x.double(), [value / (largest or 1.0) for value in phases])
     solve = Preconditioner(grid, tuple(x.shape[2:]), x.device)
-    at_once = max(1, VOXELS_AT_ONCE.get(x.device.type, 2**16) // x[0, 0].numel())
+    at_once = max(1, VOXELS_AT_ONCE.get(x.device.type, 2**16) // math.prod(x.shape[2:]))
     tensors = []
     for start in range(0, len(k), at_once):
         chunk = k[start : start + at_once]
@@ -99,7 +99,7 @@ def effective_conductivity(
     return in_kind(tensor * largest, images)
 
 
-def _checked_conductivity(conductivity: Sequence[float], x: Tensor) -> list[float]:
+def _checked_conductivity(conductivity: Sequence[float | int], x: Tensor) -> list[float]:
     phases = [float(value) for value in conductivity]
     if len(phases) < 2 or not all(math.isfinite(k) and k >= 0 for k in phases):
         raise ValueError(

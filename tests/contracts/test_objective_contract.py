@@ -1,0 +1,101 @@
+"""Every objective in the table keeps the promises of `latentopt.protocols.Objective`."""
+
+import json
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from latentopt.protocols import Objective
+from objectives import OBJECTIVES
+from objectives.errors import EvaluationError
+
+# Settings in two and three dimensions, as a config file would give them; a new row needs its own.
+SETTINGS = {
+    "volume_fraction": ({}, {"phase": 0}),
+    "effective_conductivity": ({"conductivity": [1, 10]}, {"conductivity": [1, 10], "dim": 3}),
+    "two_point_target": (
+        {"target": [[0, 1, 1, 0, 0, 1]] * 5},
+        {"target": [[[0, 1, 1]] * 4] * 5},
+    ),
+}
+SPACES = ((5, 6), (5, 4, 3))
+CASES = [(kind, dim) for kind in OBJECTIVES for dim in (2, 3)]
+
+
+@pytest.fixture(params=CASES, ids=[f"{kind}-{dim}d" for kind, dim in CASES])
+def case(request):
+    kind, dim = request.param
+    objective = OBJECTIVES[kind].model_validate({"kind": kind, **SETTINGS[kind][dim - 2]})
+    generator = torch.Generator().manual_seed(0)
+    return objective, torch.rand(4, 1, *SPACES[dim - 2], generator=generator)
+
+
+def test_every_row_has_settings_here():
+    assert SETTINGS.keys() == OBJECTIVES.keys()
+
+
+def test_the_kind_is_the_name_in_the_table():
+    for kind, objective in OBJECTIVES.items():
+        assert objective.model_fields["kind"].default == kind
+
+
+def test_every_field_is_described():
+    for objective in OBJECTIVES.values():
+        for name, field in objective.model_fields.items():
+            assert name == "kind" or field.description
+
+
+def test_it_matches_the_protocol(case):
+    assert isinstance(case[0], Objective)
+
+
+def test_one_finite_float64_value_a_row_for_every_unit(case):
+    objective, images = case
+    values = objective(images)
+    assert list(values) == list(objective.units)
+    for value in values.values():
+        assert value.shape == (4,)
+        assert value.dtype == torch.float64
+        assert torch.isfinite(value).all()
+
+
+def test_rows_do_not_depend_on_each_other(case):
+    objective, images = case
+    whole, part = objective(images), objective(images[2:3])
+    for name in objective.units:
+        torch.testing.assert_close(whole[name][2:3], part[name], rtol=1e-9, atol=1e-12)
+
+
+def test_images_are_left_as_they_were_and_asked_twice_answer_the_same(case):
+    objective, images = case
+    before = images.clone()
+    first, second = objective(images), objective(images)
+    assert torch.equal(images, before)
+    assert all(torch.equal(first[name], second[name]) for name in objective.units)
+
+
+def test_no_images_have_no_values(case):
+    objective, images = case
+    assert all(value.shape == (0,) for value in objective(images[:0]).values())
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 7.0])
+def test_a_bad_row_is_refused_by_number(case, bad):
+    objective, images = case
+    images[2, 0, 1, 1] = bad
+    with pytest.raises(EvaluationError, match="row 2") as refusal:
+        objective(images)
+    assert "\n" not in str(refusal.value)
+
+
+def test_settings_survive_json(case):
+    objective, _ = case
+    settings = json.loads(json.dumps(objective.model_dump(mode="json")))
+    assert type(objective).model_validate(settings) == objective
+
+
+def test_an_unknown_setting_is_refused(case):
+    objective, _ = case
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        type(objective).model_validate({**objective.model_dump(), "tolerence": 1})

@@ -1,0 +1,238 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from objectives.pymks_import import import_pymks, pymks_installed
+from objectives.two_point import radial_average, two_point_statistics
+
+needs_pymks = pytest.mark.skipif(not pymks_installed(), reason="PyMKS needs Python 3.11")
+
+SPACES = [
+    (8, 8),
+    (9, 9),
+    (7, 7),
+    (13, 13),
+    (6, 10),
+    (10, 7),
+    (31, 17),
+    (5, 5, 5),
+    (6, 5, 8),
+    (7, 4, 4),
+]
+
+
+def random_images(channels, space, n=3, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(n, channels, *space, generator=generator, dtype=dtype)
+
+
+def binary_images(space, n=3):
+    return (random_images(1, space, n) > 0.6).double()
+
+
+def centre(statistics):
+    return (..., *(size // 2 for size in statistics.shape[2:]))
+
+
+def by_counting(image, shift, periodic):
+    """The definition, voxel by voxel."""
+    products = []
+    for voxel in np.ndindex(image.shape):
+        partner = np.add(voxel, shift)
+        if periodic:
+            partner %= image.shape
+        elif (partner < 0).any() or (partner >= image.shape).any():
+            continue
+        products.append(image[voxel] * image[tuple(partner)])
+    return np.mean(products)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("space", [(4, 5), (3, 4, 2)])
+def test_every_shift_is_the_mean_of_products_at_that_shift(space, periodic):
+    image = random_images(1, space, n=1)
+    statistics = two_point_statistics(image, periodic=periodic)[0, 0]
+    assert statistics.shape == space
+    for index in np.ndindex(space):
+        shift = [i - n // 2 for i, n in zip(index, space, strict=True)]
+        expected = by_counting(image[0, 0].numpy(), shift, periodic)
+        assert statistics[index].item() == pytest.approx(expected, abs=1e-14)
+
+
+@needs_pymks
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("space", SPACES)
+def test_both_engines_equal_pymks_in_its_window(space, periodic):
+    images, pairs = random_images(2, space), [(0, 0), (0, 1), (1, 1), (1, 0)]
+    expected = import_pymks().correlations_multiple(
+        images.movedim(1, -1).numpy(), pairs, periodic_boundary=periodic
+    )
+    for engine in ("torch", "pymks"):
+        ours = two_point_statistics(
+            images,
+            correlations=pairs,
+            periodic=periodic,
+            cutoff=(min(space) - 1) // 2,
+            engine=engine,
+        )
+        np.testing.assert_allclose(ours.movedim(1, -1).numpy(), expected, rtol=0, atol=1e-13)
+
+
+@needs_pymks
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("space", SPACES)
+def test_the_engines_agree_at_every_shift(space, periodic):
+    images = random_images(1, space)
+    ours = two_point_statistics(images, periodic=periodic)
+    theirs = two_point_statistics(images, periodic=periodic, engine="pymks")
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-13)
+
+
+@needs_pymks
+def test_the_engines_agree_in_float32():
+    images = random_images(1, (16, 12), dtype=torch.float32)
+    ours, theirs = two_point_statistics(images), two_point_statistics(images, engine="pymks")
+    assert ours.dtype == theirs.dtype == torch.float32
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_zero_shift_is_the_volume_fraction(periodic):
+    images = binary_images((9, 12))
+    statistics = two_point_statistics(images, periodic=periodic)
+    torch.testing.assert_close(statistics[centre(statistics)][:, 0], images.mean((1, 2, 3)))
+
+
+@pytest.mark.parametrize("space", [(8, 11), (4, 6, 5)])
+def test_all_shifts_add_to_the_squared_volume_fraction(space):
+    images = random_images(1, space)
+    mean_shift = two_point_statistics(images).flatten(1).mean(1)
+    torch.testing.assert_close(mean_shift, images.flatten(1).mean(1) ** 2)
+
+
+def test_a_translated_structure_has_the_same_statistics():
+    images = binary_images((10, 7))
+    moved = images.roll((3, -2), (2, 3))
+    torch.testing.assert_close(two_point_statistics(moved), two_point_statistics(images))
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_autocorrelation_is_symmetric_about_zero_shift(periodic):
+    statistics = two_point_statistics(binary_images((9, 7)), periodic=periodic)
+    torch.testing.assert_close(statistics.flip(2, 3), statistics)
+
+
+def test_exchanged_phases_reverse_the_shift():
+    images = random_images(2, (7, 9))
+    forward = two_point_statistics(images, correlations=[(0, 1)])
+    backward = two_point_statistics(images, correlations=[(1, 0)])
+    torch.testing.assert_close(forward.flip(2, 3), backward)
+
+
+def test_a_laminate_has_the_triangle_of_its_layers():
+    image = torch.zeros(1, 1, 12, 5)
+    image[:, :, :3] = 1  # one layer of 3 in a period of 12: max(0, 3 - |r|) / 12
+    statistics = two_point_statistics(image)[0, 0]
+    expected = (3 - (torch.arange(12) - 6).abs()).clamp_min(0) / 12
+    torch.testing.assert_close(statistics, expected[:, None].expand(12, 5))
+
+
+def test_a_checkerboard_meets_itself_at_even_shifts_only():
+    y, x = torch.meshgrid(torch.arange(6), torch.arange(8), indexing="ij")
+    image = ((x + y) % 2).float()[None, None]
+    expected = 0.5 * (1 - (x + y + 3 + 4) % 2)
+    torch.testing.assert_close(two_point_statistics(image)[0, 0], expected)
+
+
+def test_white_noise_is_uncorrelated():
+    images = binary_images((400, 400), n=1)
+    statistics = two_point_statistics(images)
+    fraction = images.mean()
+    statistics[centre(statistics)] = fraction**2
+    assert (statistics - fraction**2).abs().max() < 6 * fraction * (1 - fraction) / 400
+
+
+def test_first_phase_with_every_phase_is_the_default():
+    images = random_images(3, (5, 6))
+    expected = two_point_statistics(images, correlations=[(0, 0), (0, 1), (0, 2)])
+    torch.testing.assert_close(two_point_statistics(images), expected)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_cutoff_keeps_the_shifts_in_the_middle(periodic):
+    images = random_images(1, (9, 12))
+    whole = two_point_statistics(images, periodic=periodic)
+    cut = two_point_statistics(images, periodic=periodic, cutoff=3)
+    torch.testing.assert_close(cut, whole[:, :, 4 - 3 : 4 + 4, 6 - 3 : 6 + 4])
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_gradient_is_that_of_finite_differences(periodic):
+    images = random_images(2, (4, 5), n=2).mul(0.8).add(0.1).requires_grad_()
+
+    def statistics(x):
+        return two_point_statistics(x, periodic=periodic)
+
+    assert torch.autograd.gradcheck(statistics, images)
+
+
+def test_rows_do_not_depend_on_each_other():
+    images = random_images(1, (6, 7), n=4)
+    torch.testing.assert_close(two_point_statistics(images)[2:3], two_point_statistics(images[2:3]))
+
+
+def test_numpy_is_answered_in_numpy():
+    images = random_images(1, (6, 7)).numpy()
+    statistics = two_point_statistics(images)
+    assert isinstance(statistics, np.ndarray)
+    np.testing.assert_allclose(
+        statistics, two_point_statistics(torch.from_numpy(images)).numpy(), atol=1e-15
+    )
+
+
+@pytest.mark.parametrize("shifts", [(9, 9), (8, 11), (5, 6, 7)])
+def test_radial_average_of_a_radial_function_is_that_function(shifts):
+    axes = [torch.arange(n) - n // 2 for n in shifts]
+    squares = sum(grid**2 for grid in torch.meshgrid(*axes, indexing="ij"))
+    rounded = squares.double().sqrt().round()
+    average = radial_average(rounded[None, None] * 2)
+    torch.testing.assert_close(
+        average[0, 0], 2.0 * torch.arange((min(shifts) - 1) // 2 + 1).double()
+    )
+
+
+def test_radial_average_starts_at_the_volume_fraction():
+    images = binary_images((11, 8))
+    average = radial_average(two_point_statistics(images))
+    torch.testing.assert_close(average[:, 0, 0], images.mean((1, 2, 3)))
+
+
+def test_gradient_is_refused_by_pymks():
+    images = random_images(1, (4, 4)).requires_grad_()
+    with pytest.raises(ValueError, match="no gradient: use engine='torch'"):
+        two_point_statistics(images, engine="pymks")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cutoff": 4}, "cutoff should be from 0 to 3"),
+        ({"cutoff": -1}, "cutoff should be from 0 to 3"),
+        ({"correlations": [(0, 1)]}, "pairs of channels 0 to 0"),
+        ({"correlations": []}, "pairs of channels"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        two_point_statistics(random_images(1, (8, 9)), **options)
+
+
+def test_any_engine_and_boundary_gives_a_field_of_the_images_size():
+    engines = ["torch", "pymks"] if pymks_installed() else ["torch"]
+    for engine, periodic in itertools.product(engines, [True, False]):
+        statistics = two_point_statistics(
+            random_images(1, (6, 9)), periodic=periodic, engine=engine
+        )
+        assert statistics.shape == (3, 1, 6, 9)
