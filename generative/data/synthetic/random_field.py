@@ -32,22 +32,21 @@ class FieldRanges:
     band_pass: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        for name, lowest in (
-            ("correlation_length_px", 0.0),
-            ("anisotropy", 1.0),
-            ("volume_fraction", 0.0),
-        ):
-            pair = getattr(self, name)
-            if pair is not None and not (lowest <= pair[0] <= pair[1] and pair[1] > 0):
+        pairs = {
+            "correlation_length_px": (self.correlation_length_px or (1.0, 1.0), 0.0, math.inf),
+            "anisotropy": (self.anisotropy, 1.0, math.inf),
+            "volume_fraction": (self.volume_fraction, 0.0, 1.0),
+        }
+        for name, ((low, high), least, most) in pairs.items():
+            if not (least <= low <= high <= most and 0 < high < math.inf):
                 raise ValueError(
-                    f"{name} should be (low, high) with {lowest:g} <= low <= high, got {pair}."
+                    f"{name} should be (low, high), finite, with high above 0 and "
+                    f"{least:g} <= low <= high <= {most:g}, got {(low, high)}."
                 )
         if self.correlation_length_px is not None and self.correlation_length_px[0] <= 0:
             raise ValueError(
                 f"correlation_length_px should be above 0, got {self.correlation_length_px}."
             )
-        if self.volume_fraction[1] > 1:
-            raise ValueError(f"volume_fraction should be at most 1, got {self.volume_fraction}.")
         if self.band_pass is not None and min(self.band_pass) <= 0:
             raise ValueError(f"band_pass should be two numbers above 0, got {self.band_pass}.")
 
@@ -154,7 +153,7 @@ def _frequencies(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _level_cut(
-    setting: dict[str, np.ndarray],
+    setting: dict[str, np.ndarray | np.floating],
     k: np.ndarray,
     shape: tuple[int, ...],
     rng: np.random.Generator,

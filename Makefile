@@ -1,0 +1,40 @@
+# `make quickstart` and `make test` start from nothing but Python 3.11; see README.md.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+# Two threads on two cores run many times slower than one as soon as anything else runs.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: quickstart test lint default-space benchmarks clean
+
+quickstart: $(VENV)/.installed
+	$(BIN)/latentopt quickstart
+
+test: $(VENV)/.installed-test lint
+	$(BIN)/python -m pytest --durations=15
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Rebuilds the embedded space from its committed settings: about an hour on one core.
+default-space: $(VENV)/.installed
+	rm -rf latentopt/assets/default_space
+	$(BIN)/latentopt train --config examples/configs/default_space.yaml --out latentopt/assets/default_space
+
+benchmarks: $(VENV)/.installed-test
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet -e .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet -e ".[test]"
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) dist build runs

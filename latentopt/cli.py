@@ -1,0 +1,293 @@
+"""The command line: train, encode, decode, optimize, status, report, export, quickstart.
+
+Exit codes: 0 done, 2 wrong usage or configuration, 3 data or model files, 4 campaign or export.
+Each command imports what it needs when it runs, so that ``--help`` answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Search for microstructures in a 64-number latent space.",
+)
+
+USAGE, DATA, CAMPAIGN = 2, 3, 4
+
+SpaceArgument = Annotated[str, typer.Argument(help='Folder of a latent space, or "default".')]
+RunArgument = Annotated[Path, typer.Argument(help="Folder of a campaign.")]
+
+
+def main() -> None:
+    """Run a command; answer a known error in one line and with its exit code."""
+    import logging
+
+    from latentopt import errors
+
+    # It logs lines of its own on damaged files, which are answered below in one.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    codes = {
+        errors.ConfigError: USAGE,
+        errors.DataError: DATA,
+        errors.ModelFileError: DATA,
+        errors.CampaignError: CAMPAIGN,
+        errors.ExportError: CAMPAIGN,
+        errors.ConvergenceError: CAMPAIGN,
+        errors.EvaluationError: CAMPAIGN,
+        FloatingPointError: DATA,
+    }
+    try:
+        app()
+    except tuple(codes) as error:
+        code = next(code for kind, code in codes.items() if isinstance(error, kind))
+        _stop(str(error), code)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _stop(f"{where}{error.strerror or error}. Free space or choose another folder.", DATA)
+    except KeyboardInterrupt:
+        _stop("interrupted; the same command goes on from here.", 130)
+
+
+def _stop(message: str, code: int) -> None:
+    for line in message.splitlines():
+        print(f"latentopt: {line}", file=sys.stderr)
+    sys.exit(code)
+
+
+@app.command()
+def train(
+    source: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of PNG or TIFF files, or one NPY, NPZ or HDF5 file."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the space; a killed run goes on in it.")] = (
+        Path("space")
+    ),
+    config: Annotated[Path | None, typer.Option(help="YAML file with all settings.")] = None,
+    model: Annotated[str | None, typer.Option(help="vae or pca.")] = None,
+    patch: Annotated[int | None, typer.Option(help="Cut patches of this side.")] = None,
+    grey: Annotated[str | None, typer.Option(help="auto, otsu, labels or keep.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Training steps.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
+) -> None:
+    """Train a 64-number latent space on your images."""
+    from latentopt.training import TrainingSettings, train_space
+
+    settings = TrainingSettings.read(config).model_dump() if config else {"data": {}}
+    if source is not None:
+        settings["data"] = {**settings["data"], "kind": "files", "path": str(source)}
+    if not settings["data"]:
+        raise typer.BadParameter("give a folder or file of images, or --config.")
+    training = {**_plain(settings.get("training", {})), **_given(steps=steps, seed=seed)}
+    settings |= {"training": training, **_given(model=model)}
+    settings["data"] |= _given(patch=patch, grey=grey)
+    space = train_space(TrainingSettings.checked(settings), out)
+    size = "x".join(map(str, space.image_shape[1:]))
+    print(f"{out}: a space of {space.latent_dim} numbers for {size} images; see {out}/README.md")
+
+
+@app.command()
+def encode(
+    space: SpaceArgument,
+    images: Annotated[Path, typer.Argument(help="Folder or file of images.")],
+    out: Annotated[Path, typer.Option(help="NPY or CSV file for the latent points.")] = Path(
+        "z.npy"
+    ),
+    grey: Annotated[str, typer.Option(help="auto, otsu, labels or keep.")] = "auto",
+) -> None:
+    """Images to latent points."""
+    from generative.data import load_images
+    from latentopt.point_files import write_points
+
+    loaded = _load_space(space)
+    channels, dims = loaded.image_shape[0], len(loaded.image_shape) - 1
+    pictures = load_images(images, grey=grey, spatial_dims=dims, channels=channels)
+    z = _as_data_error(images, loaded.encode, pictures)
+    print(f"{write_points(z, out)}: {len(z)} points of {z.shape[1]} numbers")
+
+
+@app.command()
+def decode(
+    space: SpaceArgument,
+    points: Annotated[Path, typer.Argument(help="NPY or CSV file of latent points.")],
+    out: Annotated[Path, typer.Option(help="NPY file for the images.")] = Path("images.npy"),
+    phases: Annotated[bool, typer.Option(help="Write phases instead of soft images.")] = False,
+) -> None:
+    """Latent points to images."""
+    import numpy as np
+
+    from latentopt.microstructure import to_phases
+    from latentopt.point_files import read_points
+
+    images = _as_data_error(points, _load_space(space).decode, read_points(points))
+    images = to_phases(images) if phases else images
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("wb") as file:
+        np.save(file, images, allow_pickle=False)
+    print(f"{out}: {images.dtype} array of shape {images.shape}")
+
+
+@app.command()
+def optimize(
+    config: Annotated[Path, typer.Argument(help="YAML file of the campaign.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the campaign.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Evaluations in all.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
+) -> None:
+    """Run a campaign; the same command goes on with one that was stopped or killed."""
+    from latentopt.campaign import Campaign
+    from latentopt.config import load_config
+
+    changes = _given(folder=None if out is None else str(out), trials=trials, seed=seed)
+    campaign = Campaign(load_config(config, changes))
+    campaign.run()
+    _print_status(campaign.config.path)
+
+
+@app.command()
+def status(
+    run: RunArgument,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """What a campaign has found so far; safe while it runs."""
+    if json:
+        import json as encoder
+
+        print(encoder.dumps(_summary(run), indent=2))
+    else:
+        _print_status(run)
+
+
+@app.command()
+def report(
+    run: RunArgument,
+    out: Annotated[Path | None, typer.Option(help="HTML file; RUN/report.html if absent.")] = None,
+) -> None:
+    """Write one HTML page that opens without a network."""
+    from latentopt.report import write_report
+    from latentopt.run import Run
+
+    read = Run.read(run)
+    print(write_report(read, out, space=_load_space(read.config.space)))
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    best: Annotated[int, typer.Option(min=1, help="How many of the best candidates.")] = 1,
+    trial: Annotated[list[int] | None, typer.Option(help="These trials instead.")] = None,
+    format: Annotated[str, typer.Option(help="hdf5, tiff or damask.")] = "hdf5",
+    out: Annotated[Path | None, typer.Option(help="Folder; RUN/exports if absent.")] = None,
+) -> None:
+    """Write candidates for a simulator, each with a JSON sidecar."""
+    from latentopt.errors import CampaignError, ConfigError
+    from latentopt.export import EXPORTERS
+    from latentopt.run import Run
+
+    if format not in EXPORTERS:
+        raise ConfigError(f"format should be one of {', '.join(EXPORTERS)}, got {format!r}.")
+    read = Run.read(run)
+    indices = trial or [t.index for t in read.best(best)]
+    if not indices:
+        raise CampaignError(f"{run}: no trial meets the constraints yet; name some with --trial.")
+    for path in export_candidates(read, indices, format, out or run / "exports"):
+        print(path)
+
+
+def export_candidates(run: Any, indices: list[int], format: str, folder: Path) -> list[Path]:
+    """Write the structures of some trials in one format; the paths written."""
+    from latentopt.export import EXPORTERS
+
+    exporter = EXPORTERS[format]
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        exporter.write(
+            run.candidate(index).microstructure, folder / f"trial_{index:04d}{exporter.suffix}"
+        )
+        for index in indices
+    ]
+
+
+@app.command()
+def quickstart(
+    out: Annotated[Path, typer.Option(help="Folder for everything it writes.")] = Path(
+        "runs/quickstart"
+    ),
+    trials: Annotated[int, typer.Option(min=1, help="Evaluations.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes every random choice.")] = 0,
+) -> None:
+    """Run the whole job on the embedded space: search, export, report."""
+    from latentopt.quickstart import run_quickstart
+
+    run_quickstart(out, trials=trials, seed=seed)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _plain(settings: Any) -> dict[str, Any]:
+    return settings.model_dump() if hasattr(settings, "model_dump") else dict(settings)
+
+
+def _load_space(name: str) -> Any:
+    from latentopt.space import LatentSpace
+
+    return LatentSpace.default() if name == "default" else LatentSpace.load(name)
+
+
+def _as_data_error(path: Path, function: Any, array: Any) -> Any:
+    """``function(array)``, a refusal of the array named after the file it came from."""
+    from latentopt.errors import DataError
+
+    try:
+        return function(array)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    """State of a campaign as plain data."""
+    from latentopt.run import Run
+
+    run = Run.read(folder)
+    counts = {"completed": 0, "failed": 0, "pending": 0}
+    for trial in run.trials:
+        counts[trial.status] += 1
+    best = [
+        {"trial": t.index, "value": run.value(t), "metrics": dict(t.metrics)} for t in run.best(3)
+    ]
+    return {
+        "name": run.config.name,
+        "folder": str(folder),
+        "objective": run.config.objective,
+        "constraints": list(run.config.constraints),
+        "trials": run.config.trials,
+        **counts,
+        "best": best,
+    }
+
+
+def _print_status(folder: Path) -> None:
+    state = _summary(folder)
+    goal = "  subject to ".join([state["objective"], ", ".join(state["constraints"])]).rstrip()
+    print(f"{folder}: maximize {goal.removesuffix('  subject to')}")
+    print(
+        f"{state['completed']} of {state['trials']} trials completed, {state['failed']} failed, "
+        f"{state['pending']} under way"
+    )
+    for entry in state["best"]:
+        metrics = "  ".join(f"{name} {value:.4g}" for name, value in entry["metrics"].items())
+        print(f"  trial {entry['trial']:4d}  {entry['value']:.4g}   {metrics}")
+    if not state["best"]:
+        print("  no trial meets the constraints yet")
+
+
+if __name__ == "__main__":
+    main()
