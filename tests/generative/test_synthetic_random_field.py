@@ -174,7 +174,7 @@ def test_smoothing_changes_a_field_less_the_longer_it_correlates():
 @pytest.mark.parametrize(
     ("ranges", "message"),
     [
-        ({"volume_fraction": (0.5, 1.2)}, "volume_fraction should be at most 1"),
+        ({"volume_fraction": (0.5, 1.2)}, "volume_fraction should be"),
         ({"volume_fraction": (-0.1, 0.5)}, "volume_fraction should be"),
         ({"volume_fraction": (0.6, 0.5)}, "volume_fraction should be"),
         ({"anisotropy": (0.5, 2.0)}, "anisotropy should be"),
