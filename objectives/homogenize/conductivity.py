@@ -80,7 +80,8 @@ def effective_conductivity(
         raise ValueError(f"tol should be between 0 and 1, got {tol}.")
     dim, largest = x.ndim - 2, max(phases)
     contrast = largest / min(phases) if min(phases) > 0 else math.inf
-    grid = make_scheme(scheme or default_scheme(dim, contrast), dim)
+    scheme = scheme or default_scheme(dim, contrast)
+    grid = make_scheme(scheme, dim)
     # Scaled to 1, so that units such as 1e-12 m2/s meet no absolute threshold.
     k = _field(x.double(), [value / (largest or 1.0) for value in phases])
     solve = Preconditioner(grid, tuple(x.shape[2:]), x.device)
@@ -93,7 +94,7 @@ def effective_conductivity(
         solution = conjugate_gradients(
             grid.apply, solve, weighted, grid.load(weighted), tol=tol, max_iterations=max_iterations
         )
-        _require_convergence(solution, chunk.detach(), start, tol)
+        _require_convergence(solution, chunk.detach(), start, tol, scheme)
         tensors.append(_energy(coefficients, grid, solution.u))
     tensor = torch.cat(tensors) if tensors else k.new_zeros(0, dim, dim)
     return in_kind(tensor * largest, images)
@@ -111,11 +112,13 @@ def _checked_conductivity(conductivity: Sequence[float | int], x: Tensor) -> lis
             f"images with {channels} channel(s) have {max(channels, 2)} phases, got "
             f"{len(phases)} conductivities. Give one a phase."
         )
-    if channels > 1 and len(x) and (x.detach().sum(1) - 1).abs().max() > 0.01:
-        raise EvaluationError(
-            "images with one channel a phase should add to 1 in every voxel, got sums from "
-            f"{float(x.detach().sum(1).min()):.4g} to {float(x.detach().sum(1).max()):.4g}."
-        )
+    if channels > 1 and len(x):
+        low, high = torch.aminmax(x.detach().sum(1))
+        if low < 0.99 or high > 1.01:
+            raise EvaluationError(
+                "images with one channel a phase should add to 1 in every voxel, got sums from "
+                f"{float(low):.4g} to {float(high):.4g}. Segment them, or divide by the sum."
+            )
     return phases
 
 
@@ -127,16 +130,20 @@ def _field(x: Float64[Tensor, "n c *space"], phases: list[float]) -> Float64[Ten
     return k.clamp_min(0)  # a value of -1e-6 by rounding is no negative conductor
 
 
-def _require_convergence(solution: Solution, k: Tensor, start: int, tol: float) -> None:
+def _require_convergence(
+    solution: Solution, k: Tensor, start: int, tol: float, scheme: str
+) -> None:
     """Raise for the worst sample of a chunk that begins at row `start`."""
     if not len(k) or not (solution.residual.max() > tol):
         return
     worst = int(solution.residual.argmax())
     low, high = torch.aminmax(k[worst])
+    remedy = "" if scheme == "q1" else "scheme='q1', "
     raise ConvergenceError(
         f"sample {start + worst} did not converge: residual {float(solution.residual[worst]):.1e} "
         f"instead of {tol:.1e} after {int(solution.iterations[worst])} iterations at contrast "
-        f"{float(high / low):.3g}. Use scheme='q1', a larger tol, or more max_iterations."
+        f"{float(high / low):.3g} with scheme {scheme}. Use {remedy}a larger tol, or more "
+        "max_iterations."
     )
 
 

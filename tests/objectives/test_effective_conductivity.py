@@ -273,9 +273,8 @@ def test_the_error_is_about_the_square_of_the_tolerance():
 def test_a_sample_that_does_not_converge_is_named():
     images = torch.full((30, 1, 64, 64), 0.5)  # homogeneous: converged before the first iteration
     images[21] = random_images(1, 64, 64)[0]
-    with pytest.raises(
-        ConvergenceError, match=r"sample 21 .* after 3 iterations at contrast 1e\+03. Use scheme="
-    ):
+    message = r"sample 21 .* after 3 iterations at contrast 1e\+03 with scheme rot. Use scheme='q1'"
+    with pytest.raises(ConvergenceError, match=message):
         effective_conductivity(images, (1, 1000), max_iterations=3)
 
 
