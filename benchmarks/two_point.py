@@ -1,0 +1,49 @@
+"""Two-point statistics by torch against PyMKS on NumPy: time ratios, side by side in one run.
+
+python benchmarks/two_point.py            # one thread, a minute
+"""
+
+import time
+from functools import partial
+
+import torch
+
+from objectives.pymks_import import import_pymks
+from objectives.two_point import two_point_statistics
+
+CASES = [((21, 21, 21), 64), ((64, 64), 64), ((256, 256), 64), ((32, 32, 32), 16)]
+
+
+def seconds(*functions, repeats=5):
+    """Best time of each function, taken in turns so that a busy machine slows all alike."""
+    best = [float("inf")] * len(functions)
+    for _ in range(repeats):
+        for i, function in enumerate(functions):
+            start = time.perf_counter()
+            function()
+            best[i] = min(best[i], time.perf_counter() - start)
+    return best
+
+
+def main():
+    torch.set_num_threads(1)
+    pymks = import_pymks()
+    print(f"{'space':>14} {'batch':>5} periodic  PyMKS ms  float64  float32   (times faster)")
+    for space, batch in CASES:
+        images = (torch.rand(batch, 1, *space) > 0.5).double()
+        array, single, cutoff = images[:, 0].numpy(), images.float(), (min(space) - 1) // 2
+        for periodic in (True, False):
+            options = {"periodic": periodic, "cutoff": cutoff}
+            theirs, double, half = seconds(
+                partial(pymks.two_point_stats, array, array, periodic_boundary=periodic),
+                partial(two_point_statistics, images, **options),
+                partial(two_point_statistics, single, **options),
+            )
+            print(
+                f"{'x'.join(map(str, space)):>14} {batch:>5} {periodic!s:>8} {theirs * 1e3:>9.0f} "
+                f"{theirs / double:>8.1f} {theirs / half:>8.1f}"
+            )
+
+
+if __name__ == "__main__":
+    main()
