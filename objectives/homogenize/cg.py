@@ -14,7 +14,7 @@ class Solution:
 
     u: Float[Tensor, "n l *space"]
     iterations: Int[Tensor, "n"]
-    residual: Float[Tensor, "n"]  # of the worst load, relative to the start
+    residual: Float[Tensor, "n"]  # of the worst load, relative; at most `tol` where converged
 
 
 @torch.no_grad()
@@ -52,18 +52,17 @@ def conjugate_gradients(
     rz = _dot(r, p)
     # The second term is rounding: loads of a homogeneous sample start there.
     goal = torch.clamp(tol**2 * rz, min=1e-30 * b[0, 0].numel())
-    start = torch.clamp(rz, min=goal)
     for iteration in range(max_iterations + 1):
         left = (rz > goal).any(1)
         ended = ~left if iteration < max_iterations else torch.ones_like(left)
         if ended.any():
             solution[rows[ended]] = u[ended]
             iterations[rows[ended]] = iteration
-            residual[rows[ended]] = (rz / start).amax(1)[ended].clamp_min(0).sqrt()
+            residual[rows[ended]] = tol * (rz / goal).amax(1)[ended].clamp_min(0).sqrt()
             if ended.all():
                 break
-            rows, u, r, p, rz, goal, start, coefficients = (
-                x[left] for x in (rows, u, r, p, rz, goal, start, coefficients)
+            rows, u, r, p, rz, goal, coefficients = (
+                x[left] for x in (rows, u, r, p, rz, goal, coefficients)
             )
         ap = apply(coefficients, p)
         # A load well below its goal rests: its steps would be rounding over rounding.

@@ -71,6 +71,12 @@ def test_a_homogeneous_image_has_its_own_conductivity(value, scheme):
     torch.testing.assert_close(tensor, (1 + 4 * value) * torch.eye(2, dtype=torch.float64))
 
 
+def test_a_homogeneous_image_but_for_rounding_converges():
+    images = 0.5 + 1e-15 * torch.rand(2, 1, 9, 9, dtype=torch.float64)
+    tensor = effective_conductivity(images, (1, 5), tol=1e-8)
+    torch.testing.assert_close(tensor, 3 * torch.eye(2).double().expand(2, 2, 2))
+
+
 def test_keller_duality_holds_to_rounding_on_odd_grids():
     """K(k1, k2) = k1 k2 R K(k2, k1)^-1 R^T, R a quarter turn (Keller 1964, Mendelson 1975)."""
     images = random_images(4, 31, 31)
