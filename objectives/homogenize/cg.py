@@ -53,7 +53,7 @@ def conjugate_gradients(
     # The second term is rounding: loads of a homogeneous sample start there.
     goal = torch.clamp(tol**2 * rz, min=1e-30 * b[0, 0].numel())
     for iteration in range(max_iterations + 1):
-        left = (rz > goal).any(1)
+        left = ~(rz <= goal).all(1)  # a NaN never converges
         ended = ~left if iteration < max_iterations else torch.ones_like(left)
         if ended.any():
             solution[rows[ended]] = u[ended]

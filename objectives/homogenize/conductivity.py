@@ -134,7 +134,7 @@ def _require_convergence(
     solution: Solution, k: Tensor, start: int, tol: float, scheme: str
 ) -> None:
     """Raise for the worst sample of a chunk that begins at row `start`."""
-    if not len(k) or not (solution.residual.max() > tol):
+    if solution.residual.max() <= tol:
         return
     worst = int(solution.residual.argmax())
     low, high = torch.aminmax(k[worst])
