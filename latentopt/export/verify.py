@@ -11,6 +11,8 @@ from latentopt.export.exporters import EXPORTERS
 from latentopt.export.sidecar import SCHEMA, sidecar_path
 from latentopt.microstructure import voxel_sha256
 
+_NEEDED = ("format", "shape", "file_sha256", "voxel_sha256")
+
 
 def verify(path: Path) -> dict:
     """Read an exported file again and compare it with its sidecar, byte by byte and voxel by voxel.
@@ -53,10 +55,13 @@ def _read_sidecar(path: Path) -> dict:
         raise ExportError(f"cannot read {path}: {error.strerror}. Export again.") from error
     except ValueError as error:
         raise ExportError(f"{path} is not JSON: {error}. Export again.") from error
-    schema = record.get("schema") if isinstance(record, dict) else None
-    if schema != SCHEMA:
+    record = record if isinstance(record, dict) else {}
+    if record.get("schema") != SCHEMA:
         raise ExportError(
-            f"{path} should have schema {SCHEMA}, got {schema!r}. "
+            f"{path} should have schema {SCHEMA}, got {record.get('schema')!r}. "
             "Export again, or use the version of latentopt that wrote it."
         )
+    missing = [key for key in _NEEDED if key not in record]
+    if missing:
+        raise ExportError(f"{path} lacks {', '.join(missing)}. Export again.")
     return record

@@ -148,6 +148,22 @@ def test_other_voxels_than_the_sidecar_says_are_noticed(kind, path):
         verify(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not JSON"),
+        ("[]", "should have schema latentopt.export/1, got None"),
+        ('{"schema": "latentopt.export/2"}', "got 'latentopt.export/2'"),
+        ('{"schema": "latentopt.export/1", "shape": [2, 2, 3]}', "lacks format, file_sha256"),
+    ],
+)
+def test_a_damaged_or_newer_sidecar_is_named(kind, path, text, message):
+    EXPORTERS[kind].write(small(), path)
+    path.with_name(path.name + ".json").write_text(text)
+    with pytest.raises(ExportError, match=message):
+        verify(path)
+
+
 def test_writing_twice_replaces_file_and_sidecar(kind, path):
     EXPORTERS[kind].write(small(), path)
     other = small(phases=np.ones((3, 4, 5), dtype=np.uint8))
