@@ -1,0 +1,57 @@
+"""The wheel alone is enough: built, installed into an empty environment elsewhere, and run."""
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(out), str(CHECKOUT)]
+    built = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert built.returncode == 0, built.stdout + built.stderr
+    (path,) = out.glob("*.whl")
+    return path
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_three_packages_and_the_embedded_space(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
+    assert tops == {"latentopt", "generative", "objectives"}
+    space = "latentopt/assets/default_space/"
+    files = {name.removeprefix(space) for name in names if name.startswith(space)}
+    assert {"weights.safetensors", "config.json", "README.md", "manifest.json"} <= files
+
+
+@pytest.mark.slow
+def test_the_embedded_space_takes_at_most_8_mb(wheel):
+    infos = zipfile.ZipFile(wheel).infolist()
+    sizes = [info.file_size for info in infos if "default_space" in info.filename]
+    assert 1e6 < sum(sizes) <= 8e6
+
+
+@pytest.mark.slow
+def test_quickstart_runs_from_the_wheel_in_an_empty_environment(wheel, tmp_path):
+    venv.create(tmp_path / "venv", with_pip=True)
+    bin_folder = tmp_path / "venv" / "bin"
+    # No path of the checkout may leak in: the wheel has to declare all it needs.
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    install = [bin_folder / "python", "-m", "pip", "install", "--quiet", wheel]
+    installed = subprocess.run(install, env=environment, capture_output=True, text=True)
+    assert installed.returncode == 0, installed.stderr
+    command = [bin_folder / "latentopt", "quickstart", "--trials", "8", "--out", "first-run"]
+    ran = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert (tmp_path / "first-run" / "report.html").stat().st_size > 100_000
+    assert list((tmp_path / "first-run").rglob("*.vti"))
