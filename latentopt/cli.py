@@ -186,7 +186,7 @@ def export(
 ) -> None:
     """Write candidates for a simulator, each with a JSON sidecar."""
     from latentopt.errors import CampaignError, ConfigError
-    from latentopt.export import EXPORTERS
+    from latentopt.export import EXPORTERS, export_candidates
     from latentopt.run import Run
 
     if format not in EXPORTERS:
@@ -197,20 +197,6 @@ def export(
         raise CampaignError(f"{run}: no trial meets the constraints yet; name some with --trial.")
     for path in export_candidates(read, indices, format, out or run / "exports"):
         print(path)
-
-
-def export_candidates(run: Any, indices: list[int], format: str, folder: Path) -> list[Path]:
-    """Write the structures of some trials in one format; the paths written."""
-    from latentopt.export import EXPORTERS
-
-    exporter = EXPORTERS[format]
-    folder.mkdir(parents=True, exist_ok=True)
-    return [
-        exporter.write(
-            run.candidate(index).microstructure, folder / f"trial_{index:04d}{exporter.suffix}"
-        )
-        for index in indices
-    ]
 
 
 @app.command()
