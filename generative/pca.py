@@ -1,5 +1,7 @@
 """Principal components: the baseline that every learned model must beat."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -26,7 +28,7 @@ class PCA(nn.Module):
 
     kind = "pca"
 
-    def __init__(self, image_shape: tuple[int, ...], components: int = 64) -> None:
+    def __init__(self, image_shape: Sequence[int], components: int = 64) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
         self.latent_dim = components
@@ -49,10 +51,11 @@ class PCA(nn.Module):
         Raises
         ------
         ValueError
-            If there are fewer images than components.
+            If there are fewer images than components, or they have another shape.
         """
         from sklearn.decomposition import PCA as ExactPCA  # imports for two seconds
 
+        self._check(images)
         if len(images) < self.latent_dim:
             raise ValueError(
                 f"{self.latent_dim} components need at least {self.latent_dim} images, got "
@@ -66,11 +69,7 @@ class PCA(nn.Module):
 
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
         """Scores of each image."""
-        if tuple(images.shape[1:]) != self.image_shape:
-            raise ValueError(
-                f"images should have shape (n, {', '.join(map(str, self.image_shape))}), got "
-                f"{tuple(images.shape)}."
-            )
+        self._check(images)
         return (images.flatten(1) - self.mean_) @ self.components_.T
 
     def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
@@ -81,3 +80,10 @@ class PCA(nn.Module):
             )
         flat = code @ self.components_ + self.mean_
         return flat.clamp(0, 1).reshape(-1, *self.image_shape)
+
+    def _check(self, images: Tensor) -> None:
+        if tuple(images.shape[1:]) != self.image_shape:
+            raise ValueError(
+                f"images should have shape (n, {', '.join(map(str, self.image_shape))}), got "
+                f"{tuple(images.shape)}."
+            )

@@ -1,12 +1,13 @@
 """Convolutional variational autoencoder with a spatial code, in 2-D and 3-D."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,7 +27,7 @@ class ConvVAEConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
-    widths: tuple[int, ...] | None = Field(
+    widths: tuple[PositiveInt, ...] | None = Field(
         None, description="Channels of each stage, the code's last; null takes the default."
     )
     reconstruction: Literal["mse", "bce"] = Field(
@@ -82,7 +83,7 @@ class ConvVAE(nn.Module):
 
     kind = "vae"
 
-    def __init__(self, image_shape: tuple[int, ...], **options: object) -> None:
+    def __init__(self, image_shape: Sequence[int], **options: object) -> None:
         super().__init__()
         self.config = ConvVAEConfig(image_shape=tuple(image_shape), **options)
         self.layout = plan_layout(self.config.image_shape, self.config.widths)
