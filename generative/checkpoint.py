@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from generative.errors import ModelFileError
 
 FORMAT_VERSION = 1
+RESTORE = "Restore the folder from a copy, or train the model again."
 WEIGHTS, CONFIG, MANIFEST = "weights.safetensors", "config.json", "manifest.json"
 
 
@@ -54,7 +56,7 @@ def build_model(files: Mapping[str, bytes], folder: Path | str) -> object:
 
     config = read_json(files, CONFIG, folder)
     kind = config.get("kind")
-    if kind not in MODELS:
+    if not isinstance(kind, str) or kind not in MODELS:
         raise ModelFileError(
             f"{folder}: unknown model {kind!r}; this version knows {', '.join(MODELS)}. "
             "Load it with the version of latentopt that wrote it."
@@ -63,31 +65,56 @@ def build_model(files: Mapping[str, bytes], folder: Path | str) -> object:
         model = MODELS[kind](**config["options"])
         model.load_state_dict(bytes_to_tensors(files[WEIGHTS]))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise ModelFileError(
-            f"{folder}: its weights do not fit its settings ({str(error).splitlines()[0]}). "
-            "Train the model again or restore the folder from a copy."
+            f"{folder}: its weights do not fit its settings ({reason}). {RESTORE}"
         ) from error
     return model.eval()
 
 
 def write_folder(folder: Path, contents: Mapping[str, bytes]) -> Path:
     """Write files and their manifest; each appears whole or not at all, the manifest last."""
-    folder.mkdir(parents=True, exist_ok=True)
     manifest = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     everything = {**contents, MANIFEST: json_bytes(manifest)}
     waiting = {name: folder / f".{name}.new" for name in everything}
-    try:
-        for name, data in everything.items():
-            with waiting[name].open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        for name, path in waiting.items():
-            os.replace(path, folder / name)
-    finally:
-        for path in waiting.values():
-            path.unlink(missing_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for name, data in everything.items():
+                write_durably(waiting[name], data)
+            for name, path in waiting.items():
+                os.replace(path, folder / name)
+        finally:
+            for path in waiting.values():
+                path.unlink(missing_ok=True)
     return folder
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file that is on the disk, not in a cache, when this returns."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn a full, read-only or missing disk into one line that names the place and the remedy.
+
+    Raises
+    ------
+    OSError
+        Of the same kind as inside the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"cannot be written ({error.strerror}); free space there or choose another folder",
+            str(place),
+        ) from error
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
@@ -104,23 +131,26 @@ def read_folder(folder: Path) -> dict[str, bytes]:
             "Give the folder that `latentopt train --out` wrote."
         )
     contents: dict[str, bytes] = {}
-    manifest = read_json({MANIFEST: (folder / MANIFEST).read_bytes()}, MANIFEST, folder)
+    manifest = read_json({MANIFEST: _read(folder / MANIFEST)}, MANIFEST, folder)
     for name, expected in manifest.items():
         if Path(name).name != name:
-            raise ModelFileError(f"{folder}: {MANIFEST} names {name!r}, which is outside it.")
-        try:
-            contents[name] = (folder / name).read_bytes()
-        except OSError as error:
             raise ModelFileError(
-                f"{folder / name}: cannot be read ({error.strerror}). "
-                "Restore the folder from a copy or train the model again."
-            ) from error
+                f"{folder}: its {MANIFEST} names {name!r}, which is outside it. {RESTORE}"
+            )
+        contents[name] = _read(folder / name)
         if hashlib.sha256(contents[name]).hexdigest() != expected:
             raise ModelFileError(
-                f"{folder / name}: is not the file that was saved (its sha256 differs). "
-                "Restore the folder from a copy or train the model again."
+                f"{folder / name}: is not the file that was saved (its sha256 differs). {RESTORE}"
             )
     return contents
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise ModelFileError(f"{path}: cannot be read ({reason}). {RESTORE}") from error
 
 
 def read_json(contents: Mapping[str, bytes], name: str, folder: Path | str) -> dict:
@@ -128,10 +158,8 @@ def read_json(contents: Mapping[str, bytes], name: str, folder: Path | str) -> d
     try:
         settings = json.loads(contents[name])
         version = settings.get("format_version", FORMAT_VERSION)
-    except (KeyError, ValueError, AttributeError) as error:
-        raise ModelFileError(
-            f"{folder}: its {name} is missing or damaged. Restore the folder from a copy."
-        ) from error
+    except (KeyError, ValueError, AttributeError, RecursionError) as error:
+        raise ModelFileError(f"{folder}: its {name} is missing or damaged. {RESTORE}") from error
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise ModelFileError(
             f"{folder}: {name} has format_version {version}, this version of latentopt reads up "

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from generative.checkpoint import save_model
 from generative.data.augment import Augmentation
+from generative.data.check import check_images
 from generative.errors import DataError
 from generative.model_card import write_model_card
 from generative.progress import TrainingProgress
@@ -84,18 +85,21 @@ def train(
     Raises
     ------
     DataError
-        For fewer than two images or images of the wrong shape.
+        For fewer than two images, or images of the wrong shape or not in [0, 1].
     FloatingPointError
         If the loss stops being finite.
     ModelFileError
-        If the folder holds the state of another run.
+        If the folder holds the state of another run, or a damaged one.
+    OSError
+        If the folder cannot be written: before the first step, or when the disk is full.
     """
     config = config or TrainConfig()
     if len(images) < 2 or tuple(images.shape[1:]) != model.image_shape:
         raise DataError(
             f"training needs at least 2 images of shape {model.image_shape}, got an array of shape "
-            f"{images.shape}."
+            f"{images.shape}. Cut patches of that size, or make a model for this shape."
         )
+    images = check_images(images)
     device = _device(config.device)
     _draw_weights(model, config.seed)
     model.to(device, memory_format=_memory_format(model)).train()
@@ -104,6 +108,7 @@ def train(
     )
     state = TrainingState(model, optimizer, folder, _fingerprint(model, images, config))
     first = state.resume()
+    state.save(first)  # a folder that cannot be written is noticed now, not after an hour
     saved = time.monotonic()
     with TrainingProgress(config.steps, first, shown=config.progress) as bar:
         for step in range(first, config.steps):
@@ -147,7 +152,8 @@ def _step(
     if not math.isfinite(loss.terms["loss"]):
         raise FloatingPointError(
             f"the loss became {loss.terms['loss']} at step {step}. Lower learning_rate (now "
-            f"{config.learning_rate:g}) or set precision: float32; the last state is kept."
+            f"{config.learning_rate:g}) or set precision: float32, and train in another folder; "
+            "the last state is kept."
         )
     optimizer.zero_grad(set_to_none=True)
     loss.total.backward()
@@ -186,7 +192,7 @@ def _use_bfloat16(config: TrainConfig, device: torch.device) -> bool:
 def _draw_weights(model: nn.Module, seed: int) -> None:
     """Initial weights from the seed alone, whatever has been drawn before."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed GPUs as well
         fresh = type(model)(**model.options())
     model.load_state_dict(fresh.state_dict())
 

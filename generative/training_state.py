@@ -1,5 +1,6 @@
 """State of a training run: kept in one file, gone on with after a kill."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from generative.checkpoint import bytes_to_tensors, tensors_to_bytes
+from generative.checkpoint import bytes_to_tensors, tensors_to_bytes, write_durably, writing
 from generative.errors import ModelFileError
 
 STATE = "training.safetensors"
@@ -60,14 +61,15 @@ class TrainingState:
         tensors |= {f"average.{k}": v for k, v in self.average_.items()}
         for i, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{k}": v for k, v in moments.items()}
-        note = {"step": str(step), "fingerprint": self.fingerprint}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        note = {"step": str(step), "fingerprint": self.fingerprint, "sha256": _digest(tensors)}
         waiting = self.path.with_suffix(".new")
-        with waiting.open("wb") as file:
-            file.write(tensors_to_bytes(tensors, note))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(waiting, self.path)
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                write_durably(waiting, tensors_to_bytes(tensors, note))
+                os.replace(waiting, self.path)
+            finally:
+                waiting.unlink(missing_ok=True)
 
     def resume(self) -> int:
         """Take up the kept state, if any; the number of steps already done.
@@ -83,8 +85,9 @@ class TrainingState:
         try:
             note = _note(data)
             tensors = bytes_to_tensors(data)
-            same = note["fingerprint"] == self.fingerprint
-            step = int(note["step"])
+            if _digest(tensors) != note["sha256"]:
+                raise ValueError("a number in it has changed")
+            same, step = note["fingerprint"] == self.fingerprint, int(note["step"])
         except (ValueError, KeyError, TypeError) as error:
             raise ModelFileError(
                 f"{self.path}: the state of this run is damaged. Delete the file to start again."
@@ -110,6 +113,15 @@ class TrainingState:
             index, _, moment = key.partition(".")
             settings["state"].setdefault(int(index), {})[moment] = value
         self.optimizer.load_state_dict(settings)
+
+
+def _digest(tensors: dict[str, torch.Tensor]) -> str:
+    """sha256 of all numbers: safetensors alone does not notice a flipped bit."""
+    digest = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _note(data: bytes) -> dict[str, str]:
