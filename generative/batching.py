@@ -3,15 +3,15 @@
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Shaped
 from torch import Tensor
 
 VOXELS_PER_CHUNK = 2**18  # 64 images of 64x64: small enough to stay near the cache
 
 
 def map_rows(
-    function: Callable[[Tensor], Tensor], rows: Float[Tensor, "n ..."], voxels_per_row: int
-) -> Float[Tensor, "n ..."]:
+    function: Callable[[Tensor], Tensor], rows: Shaped[Tensor, "n ..."], voxels_per_row: int
+) -> Shaped[Tensor, "n ..."]:
     """``function(rows)`` computed a few rows at a time.
 
     Parameters

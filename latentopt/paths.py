@@ -23,7 +23,8 @@ def arc(a: Float[Tensor, "d"], b: Float[Tensor, "d"], n: int) -> Float[Tensor, "
         return line(a, b, n)
     u, v = a / norms[0], b / norms[1]
     angle = torch.arccos((u @ v).clamp(-1, 1))
-    if angle.sin() < 1e-9:  # parallel: the arc is the line; opposite: no arc is singled out
+    # Parallel: the arc is the line. Opposite: rounding alone would single out an arc.
+    if angle.sin() < 1e-6:
         return line(a, b, n)
     direction = (((1 - t) * angle).sin() * u + (t * angle).sin() * v) / angle.sin()
     return direction * (norms[0] + t * (norms[1] - norms[0]))

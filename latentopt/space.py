@@ -1,22 +1,23 @@
 """The 64-number space a search moves in: encode, decode, sample, look around."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from generative.batching import map_rows
+from latentopt.ax_parameters import parameters_to_points, points_to_parameters, range_parameters
 from latentopt.paths import PATHS, grid
 from latentopt.protocols import Decoder, Encoder
+from latentopt.space_arguments import Array, as_tensor, checked_images, checked_points, like
 from latentopt.space_files import read_space, write_space
 from latentopt.whitening import Whitening
-
-Array = Tensor | np.ndarray
 
 REFERENCE_ROWS = 2048  # latent points of training structures kept with the space
 TYPICAL = 0.95  # part of the training set inside the radius
@@ -96,7 +97,8 @@ class LatentSpace:
             reference=torch.zeros(0, model.latent_dim, dtype=torch.float64),
             radius=1.0,
         )
-        codes = unwhitened.encode(_tensor(images)).cpu()
+        with torch.no_grad():
+            codes = unwhitened.encode(as_tensor(images)).cpu()
         whitening = Whitening.fit(codes)
         z = whitening.to_z(codes)
         radius = float(z.norm(dim=1).quantile(TYPICAL))
@@ -111,6 +113,7 @@ class LatentSpace:
         draws = torch.randn(
             REFERENCE_ROWS, dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
         )
+        draws = draws.float().double()  # as on disk
         radius = float(draws.norm(dim=1).quantile(TYPICAL))
         return cls(model, Whitening.identity(dim), reference=draws, radius=radius)
 
@@ -143,7 +146,10 @@ class LatentSpace:
 
     @property
     def id(self) -> str:
-        """Twelve hexadecimal digits that name this space: equal weights, equal id."""
+        """Twelve hexadecimal digits that name this space: equal weights, equal id.
+
+        A model that is not a torch module has no weights to compare, only its whitening.
+        """
         digest = hashlib.sha256()
         weights = self.model.state_dict() if isinstance(self.model, nn.Module) else {}
         whitening = {"mean": self.whitening.mean, "axes": self.whitening.axes}
@@ -151,7 +157,8 @@ class LatentSpace:
             {**weights, **whitening, "spread": self.whitening.spread}.items()
         ):
             digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+            numbers = value.detach().cpu().contiguous().reshape(-1)
+            digest.update(numbers.view(torch.uint8).numpy())  # NumPy has no bfloat16
         return digest.hexdigest()[:12]
 
     # -- there and back --------------------------------------------------------------------------
@@ -173,18 +180,17 @@ class LatentSpace:
         ValueError
             For images of another shape, out of range or not finite.
         """
-        x = _tensor(images)
-        self._check_images(x)
+        x = checked_images(images, self.image_shape)
         if not isinstance(self.model, Encoder):
             raise TypeError(f"{type(self.model).__name__} cannot encode; it has only decode(code).")
         device = self._device()
-        with torch.set_grad_enabled(x.requires_grad):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and x.requires_grad):
             z = map_rows(
                 lambda rows: self.whitening.to_z(self.model.encode(rows.to(device).float())),
                 x,
                 x[0].numel() if len(x) else 1,
             )
-        return _like(images, z)
+        return like(images, z)
 
     def decode(self, z: Array) -> Array:
         """Images of latent points; differentiable for a tensor that requires a gradient.
@@ -206,13 +212,13 @@ class LatentSpace:
         points = self._points(z)
         rows = points.reshape(-1, self.latent_dim)
         device = self._device()
-        with torch.set_grad_enabled(rows.requires_grad):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and rows.requires_grad):
             images = map_rows(
                 lambda part: self.model.decode(self.whitening.to_code(part.to(device))).float(),
                 rows,
-                int(np.prod(self.image_shape)),
+                math.prod(self.image_shape),
             )
-        return _like(z, images.reshape(*points.shape[:-1], *self.image_shape))
+        return like(z, images.reshape(*points.shape[:-1], *self.image_shape))
 
     # -- points ----------------------------------------------------------------------------------
 
@@ -226,7 +232,7 @@ class LatentSpace:
         """The nearest points inside the radius: points beyond it move towards the origin."""
         points = self._points(z)
         norm = points.norm(dim=-1, keepdim=True).clamp_min(1e-12)
-        return _like(z, points * (self.radius / norm).clamp(max=1.0))
+        return like(z, points * (self.radius / norm).clamp(max=1.0))
 
     def interpolate(
         self, a: Array, b: Array, n: int, how: Literal["linear", "slerp"] = "linear"
@@ -235,12 +241,12 @@ class LatentSpace:
         if how not in PATHS:
             raise ValueError(f"how should be one of {', '.join(PATHS)}, got {how!r}.")
         start, end = self._points(a).reshape(-1), self._points(b).reshape(-1)
-        if len(start) != self.latent_dim or len(end) != self.latent_dim:
+        if len(start) != self.latent_dim or len(end) != self.latent_dim or n < 2:
             raise ValueError(
-                f"a and b should be one latent point each, of {self.latent_dim} numbers, got "
-                f"shapes {tuple(a.shape)} and {tuple(b.shape)}."
+                f"a and b should be one latent point of {self.latent_dim} numbers each and n at "
+                f"least 2, got {len(start)} and {len(end)} numbers and n={n}."
             )
-        return _like(a, PATHS[how](start, end, n))
+        return like(a, PATHS[how](start, end, n))
 
     def traverse(self, axis: int, n: int = 9, *, span: float = 3.0) -> Float[Tensor, "n d"]:
         """The origin moved along one axis from -span to span standard deviations."""
@@ -267,20 +273,21 @@ class LatentSpace:
         ``(n,)``, dimensionless: Euclidean distance in z over the median distance between a kept
         training structure and its nearest other.
         """
-        points = self._points(z)
+        points, spacing = self._points(z), self._spacing()
         reference = self.reference_.to(points.device)
         nearest = map_rows(
             lambda rows: torch.cdist(rows, reference).amin(1),
             points.reshape(-1, self.latent_dim),
             len(reference),
         )
-        return _like(z, (nearest / self._spacing()).reshape(points.shape[:-1]))
+        return like(z, (nearest / spacing).reshape(points.shape[:-1]))
 
     def cycle_error(self, z: Array) -> Array:
         """Root-mean-square change of z when it is decoded and encoded again: ``(n,)``."""
-        points = self._points(z)
-        again = _tensor(self.encode(self.decode(points.detach())))
-        return _like(z, (again - points).pow(2).mean(-1).sqrt())
+        points = self._points(z).detach()
+        rows = points.reshape(-1, self.latent_dim)
+        again = self.encode(self.decode(rows))
+        return like(z, (again - rows).pow(2).mean(1).sqrt().reshape(points.shape[:-1]))
 
     def _spacing(self) -> float:
         rows = self.reference_
@@ -305,19 +312,11 @@ class LatentSpace:
 
     def ax_parameters(self) -> list[Any]:
         """Range parameters for ``Client.configure_experiment(parameters=...)``."""
-        from ax.api.configs import RangeParameterConfig  # imports for five seconds
-
-        return [
-            RangeParameterConfig(
-                name=name, bounds=(float(low), float(high)), parameter_type="float"
-            )
-            for name, low, high in zip(self._names(), *self.bounds, strict=True)
-        ]
+        return range_parameters(self.bounds)
 
     def to_ax(self, z: Array) -> list[dict[str, float]]:
         """Parameters of each latent point, by the names of `ax_parameters`."""
-        rows = self._points(z).reshape(-1, self.latent_dim).tolist()
-        return [dict(zip(self._names(), row, strict=True)) for row in rows]
+        return points_to_parameters(self._points(z).reshape(-1, self.latent_dim))
 
     def from_ax(
         self, parameters: Mapping[str, float] | Sequence[Mapping[str, float]]
@@ -326,71 +325,13 @@ class LatentSpace:
 
         A corner of the box is far outside the data, so points beyond the radius are projected.
         """
-        one = isinstance(parameters, Mapping)
-        rows = [parameters] if one else list(parameters)
-        try:
-            values = [[float(row[name]) for name in self._names()] for row in rows]
-        except KeyError as error:
-            raise ValueError(
-                f"parameters lack {error.args[0]}; give all of {self._names()[0]} to "
-                f"{self._names()[-1]}, as ax_parameters() names them."
-            ) from error
-        z = torch.tensor(values, dtype=torch.float64).reshape(-1, self.latent_dim)
-        return self.project(z[0] if one else z)
-
-    def _names(self) -> list[str]:
-        width = len(str(self.latent_dim - 1))
-        return [f"z{i:0{width}d}" for i in range(self.latent_dim)]
-
-    # -- checks ----------------------------------------------------------------------------------
+        return self.project(parameters_to_points(parameters, self.latent_dim))
 
     def _points(self, z: Array) -> Tensor:
-        points = _tensor(z)
-        if points.ndim == 0 or points.shape[-1] != self.latent_dim:
-            raise ValueError(
-                f"z should have shape (n, {self.latent_dim}), got {tuple(points.shape)}."
-            )
-        if not points.is_floating_point():
-            points = points.double()
-        if not bool(torch.isfinite(points).all()):
-            rows = (~torch.isfinite(points.reshape(-1, self.latent_dim)).all(1)).nonzero()
-            raise ValueError(f"z is not finite in row {int(rows[0])}; remove or replace that row.")
-        return points.double()
-
-    def _check_images(self, images: Tensor) -> None:
-        if tuple(images.shape[1:]) != self.image_shape:
-            dims = len(self.image_shape) - 1
-            hint = (
-                "Add the batch and channel axes with images[None, None]."
-                if images.ndim == dims
-                else f"This is a {dims}-D space of one image size; "
-                "resample the images, or train a space on them."
-            )
-            raise ValueError(
-                f"images should have shape (n, {', '.join(map(str, self.image_shape))}), got "
-                f"{tuple(images.shape)}. {hint}"
-            )
-        if len(images) and not bool(((images >= 0) & (images <= 1)).all()):
-            bad = ~((images >= 0) & (images <= 1)).flatten(1).all(1)
-            raise ValueError(
-                f"images should be finite and in [0, 1]; row {int(bad.nonzero()[0])} is not. "
-                "Divide 8-bit images by 255, and replace NaN."
-            )
+        return checked_points(z, self.latent_dim)
 
     def _device(self) -> torch.device:
-        parameter = (
-            next(self.model.parameters(), None) if isinstance(self.model, nn.Module) else None
-        )
-        return torch.device("cpu") if parameter is None else parameter.device
-
-
-def _tensor(array: Array) -> Tensor:
-    """Tensor view of torch or numpy data."""
-    return array if isinstance(array, Tensor) else torch.from_numpy(np.ascontiguousarray(array))
-
-
-def _like(question: Array, answer: Tensor) -> Array:
-    """The answer as the kind of array the question was."""
-    if isinstance(question, Tensor):
-        return answer.to(question.device)
-    return answer.detach().cpu().numpy()
+        if not isinstance(self.model, nn.Module):
+            return torch.device("cpu")
+        tensors = chain(self.model.parameters(), self.model.buffers())
+        return next((tensor.device for tensor in tensors), torch.device("cpu"))

@@ -8,6 +8,8 @@ import torch
 from generative.checkpoint import (
     CONFIG,
     FORMAT_VERSION,
+    MANIFEST,
+    WEIGHTS,
     build_model,
     bytes_to_tensors,
     json_bytes,
@@ -18,7 +20,6 @@ from generative.checkpoint import (
     write_folder,
 )
 from generative.errors import ModelFileError
-from generative.model_card import CARD, PICTURE
 from generative.registry import MODELS
 from latentopt.whitening import Whitening
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 SPACE, WHITENING = "space.json", "whitening.safetensors"
 SETTINGS = "training.json"  # what `latentopt train` was asked for
-DOCUMENTS = (CARD, PICTURE, SETTINGS)
+OWN = (CONFIG, WEIGHTS, SPACE, WHITENING)
 
 
 def write_space(space: "LatentSpace", folder: Path) -> Path:
@@ -47,9 +48,23 @@ def write_space(space: "LatentSpace", folder: Path) -> Path:
         "reference": space.reference_.float(),
     }
     # A model of the user's own is theirs to save; its whitening is kept all the same.
-    model = model_files(space.model) if isinstance(space.model, tuple(MODELS.values())) else {}
+    model = model_files(space.model) if type(space.model) in MODELS.values() else {}
     own = {SPACE: json_bytes(settings), WHITENING: tensors_to_bytes(tensors)}
     return write_folder(folder, {**model, **own, **space.documents})
+
+
+def is_space(folder: Path) -> bool:
+    """Whether a folder holds a finished space: its manifest, written last, names one.
+
+    Raises
+    ------
+    ModelFileError
+        For a damaged manifest.
+    """
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return False
+    return SPACE in read_json({MANIFEST: manifest.read_bytes()}, MANIFEST, folder)
 
 
 def read_space(folder: Path, model: "Decoder | None") -> dict[str, Any]:
@@ -89,11 +104,15 @@ def read_space(folder: Path, model: "Decoder | None") -> dict[str, Any]:
             f"{folder}: was made for codes of {len(whitening.mean)} numbers, the model given has "
             f"{model.latent_dim}."
         )
-    documents = {name: files[name] for name in DOCUMENTS if name in files}
+    if tuple(settings.get("image_shape", ())) != tuple(model.image_shape):
+        raise ModelFileError(
+            f"{folder}: was made for images {settings.get('image_shape')}, the model given makes "
+            f"{list(model.image_shape)}."
+        )
     return {
         "model": model,
         "whitening": whitening,
         "reference": reference,
         "radius": radius,
-        "documents": documents,
+        "documents": {name: data for name, data in files.items() if name not in OWN},
     }
