@@ -72,7 +72,7 @@ def plan_layout(image_shape: tuple[int, ...], widths: tuple[int, ...] | None = N
     """
     space = tuple(image_shape[1:])
     dims = len(space)
-    if dims not in CODE_GRIDS:
+    if dims not in CODE_GRIDS or image_shape[0] < 1:
         raise ValueError(
             f"images should have shape (c, h, w) or (c, d, h, w), got {tuple(image_shape)}."
         )
