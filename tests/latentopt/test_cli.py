@@ -1,0 +1,204 @@
+"""The command line, run as a user runs it."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from generative.data.synthetic import gaussian_random_field
+from generative.pca import PCA
+from generative.train import to_tensor
+from latentopt.cli import main
+from latentopt.space import LatentSpace
+
+ROOT = Path(__file__).parent.parent.parent
+COMMANDS = ("train", "encode", "decode", "optimize", "status", "report", "export", "quickstart")
+CAMPAIGN = """
+name: tiny
+space: {space}
+objective: volume_fraction
+constraints: [volume_fraction <= 0.6]
+evaluate: [volume_fraction]
+strategy: prior
+trials: 5
+batch: 2
+folder: {folder}
+"""
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run a command in this process: its exit code, standard output and standard error."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["latentopt", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        printed = capsys.readouterr()
+        return stop.value.code or 0, printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def images():
+    return gaussian_random_field(40, (16, 16), seed=0)
+
+
+@pytest.fixture(scope="module")
+def space_folder(images, tmp_path_factory):
+    x = to_tensor(images)
+    space = LatentSpace.fit(PCA((1, 16, 16), components=4).fit(x), x)
+    return space.save(tmp_path_factory.mktemp("space"))
+
+
+@pytest.fixture
+def campaign(space_folder, tmp_path):
+    path = tmp_path / "campaign.yaml"
+    path.write_text(CAMPAIGN.format(space=space_folder, folder=tmp_path / "run"))
+    return path
+
+
+def test_help_costs_little_and_imports_no_torch():
+    code = (
+        "import sys; sys.argv = ['latentopt', '--help']\n"
+        "from latentopt.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "assert not {'torch', 'ax', 'botorch', 'numpy'} & set(sys.modules), 'slow import'\n"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.4
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert "Usage" in out
+
+
+def test_wrong_usage_exits_2(run):
+    assert run("optimise")[0] == 2
+    assert run("train")[0] == 2
+
+
+def test_encode_and_decode_are_the_space_in_python(run, images, space_folder, tmp_path):
+    np.save(tmp_path / "images.npy", images)
+    code, _, err = run("encode", space_folder, tmp_path / "images.npy", "--out", tmp_path / "z.csv")
+    assert code == 0, err
+    z = np.loadtxt(tmp_path / "z.csv", delimiter=",", skiprows=1)
+    space = LatentSpace.load(space_folder)
+    np.testing.assert_allclose(z, space.encode(images), atol=1e-12)
+    code, _, err = run("decode", space_folder, tmp_path / "z.csv", "--out", tmp_path / "back.npy")
+    assert code == 0, err
+    np.testing.assert_allclose(np.load(tmp_path / "back.npy"), space.decode(z), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_train_reads_class_folders_and_says_where_the_space_is(run, tmp_path):
+    fields = gaussian_random_field(24, (32, 32), seed=1)
+    for i, field in enumerate(fields[:, 0]):
+        folder = tmp_path / "micrographs" / ("a" if i % 2 else "b")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((field * 255).astype(np.uint8)).save(folder / f"{i}.png")
+    out = tmp_path / "space"
+    code, printed, err = run("train", tmp_path / "micrographs", "--out", out, "--steps", 2)
+    assert code == 0, err
+    assert str(out) in printed
+    assert LatentSpace.load(out).image_shape == (1, 32, 32)
+
+
+@pytest.mark.slow
+def test_optimize_status_report_and_export_form_a_chain(run, campaign, tmp_path):
+    folder = tmp_path / "run"
+    code, out, err = run("optimize", campaign)
+    assert code == 0, err
+    assert "5 of 5 trials completed" in out
+    code, out, _ = run("status", folder, "--json")
+    state = json.loads(out)
+    assert (code, state["completed"], state["failed"]) == (0, 5, 0)
+    assert run("report", folder)[0] == 0
+    assert "<html" in (folder / "report.html").read_text()
+    code, out, err = run("export", folder, "--best", 2, "--format", "hdf5")
+    assert code == 0, err
+    best = state["best"][0]
+    with h5py.File(out.split()[0]) as file:
+        assert file["phase"][()].mean() == pytest.approx(best["metrics"]["volume_fraction"])
+
+
+@pytest.mark.slow
+def test_the_same_command_adds_trials_to_a_finished_campaign(run, campaign, tmp_path):
+    assert run("optimize", campaign)[0] == 0
+    lines = (tmp_path / "run" / "journal.jsonl").read_text().splitlines()
+    code, out, err = run("optimize", campaign, "--trials", 7)
+    assert code == 0, err
+    assert "7 of 7 trials completed" in out
+    assert (tmp_path / "run" / "journal.jsonl").read_text().splitlines()[: len(lines)] == lines
+
+
+def test_an_unknown_key_is_answered_with_its_path_and_the_nearest_one(run, campaign):
+    campaign.write_text(campaign.read_text() + "budgte: 3\ntrails: 4\n")
+    code, _, err = run("optimize", campaign)
+    assert code == 2
+    assert "campaign.trails: unknown key; did you mean trials?" in err
+
+
+def test_data_that_cannot_be_read_exits_3(run, space_folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n")
+    np.save(tmp_path / "wide.npy", np.zeros((2, 5)))
+    np.save(tmp_path / "nan.npy", np.full((2, 4), np.nan))
+    for arguments, word in (
+        (("train", tmp_path / "empty"), "empty"),
+        (("encode", space_folder, broken), "broken.png"),
+        (("encode", space_folder, tmp_path / "missing"), "missing"),
+        (("decode", space_folder, tmp_path / "wide.npy"), "wide.npy"),
+        (("decode", space_folder, tmp_path / "nan.npy"), "nan.npy"),
+        (("decode", tmp_path / "nowhere", tmp_path / "nan.npy"), "nowhere"),
+    ):
+        code, _, err = run(*arguments)
+        assert (code, len(err.splitlines())) == (3, 1), (arguments, err)
+        assert word in err
+
+
+def test_a_tampered_space_exits_3_and_names_the_file(run, space_folder, tmp_path):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in Path(space_folder).iterdir():
+        data = bytearray(file.read_bytes())
+        if file.name == "weights.safetensors":
+            data[-1] ^= 1
+        (copy / file.name).write_bytes(data)
+    np.save(tmp_path / "z.npy", np.zeros((1, 4)))
+    code, _, err = run("decode", copy, tmp_path / "z.npy")
+    assert code == 3
+    assert "weights.safetensors" in err
+
+
+def test_a_missing_campaign_exits_4(run, tmp_path):
+    for command in ("status", "report", "export"):
+        code, _, err = run(command, tmp_path / "nothing")
+        assert (code, len(err.splitlines())) == (4, 1)
+
+
+def test_an_unknown_format_is_answered_with_those_there_are(run, tmp_path):
+    code, _, err = run("export", tmp_path, "--format", "vtk")
+    assert code == 2
+    assert "damask" in err
+
+
+def test_python_m_is_the_same_command_line():
+    command = [sys.executable, "-m", "latentopt", "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    printed = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert "quickstart" in printed.stdout
