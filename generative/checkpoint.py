@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from generative.errors import ModelFileError
@@ -62,7 +63,8 @@ def build_model(files: Mapping[str, bytes], folder: Path | str) -> object:
             "Load it with the version of latentopt that wrote it."
         )
     try:
-        model = MODELS[kind](**config["options"])
+        with torch.random.fork_rng(devices=[]):  # its first weights are drawn, then replaced
+            model = MODELS[kind](**config["options"])
         model.load_state_dict(bytes_to_tensors(files[WEIGHTS]))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]

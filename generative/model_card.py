@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from generative.batching import map_rows
 from generative.pca import PCA
 from generative.reconstruction import ReconstructionErrors, reconstruct, reconstruction_errors
 
@@ -55,11 +56,11 @@ def fit_baseline(images: Float[Tensor, "n c *space"]) -> PCA:
 
 
 def draw_samples(
-    model: object, images: Float[Tensor, "n c *space"], n: int = COLUMNS
-) -> Float[Tensor, "n c *space"]:
+    model: object, images: Float[Tensor, "m c *space"], n: int = COLUMNS
+) -> Float[Tensor, "{n} c *space"]:
     """Decoded draws from the Gaussian with the mean and covariance of the training codes."""
     with torch.no_grad():
-        codes = model.encode(images[:2048]).double()
+        codes = map_rows(model.encode, images[:2048], images[0].numel()).double()
         centered = codes - codes.mean(0)
         # Any square root of the covariance will do: the centred codes themselves are one.
         generator = torch.Generator().manual_seed(0)

@@ -1,0 +1,84 @@
+"""The model card: figures of the model beside those of PCA, and a picture that opens."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from generative import PCA, ConvVAE
+from generative.data.synthetic import gaussian_random_field
+from generative.model_card import CARD, PICTURE, draw_samples, fit_baseline, write_model_card
+from generative.reconstruction import reconstruct, reconstruction_errors
+
+IMAGES = torch.from_numpy(gaussian_random_field(30, (32, 32), seed=0))
+TRAINING, HELD_OUT = IMAGES[:20], IMAGES[20:]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return ConvVAE((1, 32, 32), widths=(4, 8))
+
+
+@pytest.fixture(scope="module")
+def card(model):
+    return write_model_card(model, TRAINING, HELD_OUT, facts={"Data": "ten fields", "Seed": 7})
+
+
+def figures(card, name):
+    row = re.search(rf"^\| {name} \|(.*)\|$", card, re.MULTILINE)
+    return [float(cell) for cell in row[1].split("|")]
+
+
+def test_the_page_says_what_it_was_told(card):
+    text = card[CARD].decode()
+    assert "- **Data**: ten fields" in text
+    assert "- **Seed**: 7" in text
+    assert text.startswith("# vae: 32x32 images in 64 numbers")
+    assert f"]({PICTURE})" in text
+
+
+def test_its_figures_are_the_errors_of_the_model_and_of_pca(model, card):
+    text = card[CARD].decode()
+    baseline = PCA((1, 32, 32), components=20).fit(TRAINING)
+    for name, other in (("vae", model), ("PCA-20", baseline)):
+        errors = reconstruction_errors(HELD_OUT, reconstruct(other, HELD_OUT))
+        expected = [errors.mse, errors.ssim, errors.two_point_mae, errors.interface_ratio]
+        np.testing.assert_allclose(figures(text, name), expected, atol=0.0051)
+        assert figures(text, name)[0] == pytest.approx(errors.mse, abs=6e-5)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 32, 32), (3, 32, 32), (1, 16, 16, 16), (2, 16, 16, 16)], ids=str
+)
+def test_the_picture_opens_for_images_and_volumes_of_any_channels(shape):
+    images = torch.rand(4, *shape, generator=torch.Generator().manual_seed(0))
+    model = PCA(shape, components=2).fit(images)
+    files = write_model_card(model, images, images[:2], facts={})
+    picture = Image.open(io.BytesIO(files[PICTURE]))
+    picture.verify()
+    assert picture.format == "PNG"
+
+
+def test_the_baseline_has_64_components_or_as_many_as_there_are_images():
+    assert fit_baseline(TRAINING).latent_dim == 20
+    many = torch.rand(80, 1, 8, 9, generator=torch.Generator().manual_seed(0))
+    assert fit_baseline(many).latent_dim == 64
+    assert fit_baseline(many[:, :, :4, :4]).latent_dim == 16
+
+
+def test_samples_have_the_mean_and_covariance_of_the_codes():
+    images = 0.5 + 0.05 * torch.randn(400, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    images = images.clamp(0, 1)
+    model = PCA((1, 4, 4), components=3).fit(images)
+    codes = model.encode(draw_samples(model, images, n=4000))
+    torch.testing.assert_close(codes.mean(0), torch.zeros(3), atol=0.01, rtol=0)
+    expected = torch.cov(model.encode(images).T)
+    torch.testing.assert_close(torch.cov(codes.T), expected, rtol=0.15, atol=3e-4)
+
+
+def test_the_same_model_has_the_same_card(model, card):
+    again = write_model_card(model, TRAINING, HELD_OUT, facts={"Data": "ten fields", "Seed": 7})
+    assert again == card
