@@ -1,0 +1,311 @@
+"""Training: one seed gives one set of weights, whether or not the run was killed on its way."""
+
+import json
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from generative import ConvVAE
+from generative.checkpoint import load_model
+from generative.data.augment import Augmentation
+from generative.data.synthetic import gaussian_random_field
+from generative.errors import DataError, ModelFileError
+from generative.train import TrainConfig, train
+from generative.training_state import STATE
+
+IMAGES = gaussian_random_field(12, (32, 32), seed=0)
+TINY = TrainConfig(steps=3, batch_size=4, progress=False, precision="float32")
+EVERY_STEP = TINY.model_copy(update={"checkpoint_seconds": 1e-9})
+
+
+def network(shape=(1, 32, 32), **options):
+    return ConvVAE(shape, widths=(4, 8), **options)
+
+
+def weights(**changes):
+    return train(network(), IMAGES, config=TINY.model_copy(update=changes)).state_dict()
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def steps_done(folder):
+    data = (folder / STATE).read_bytes()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return int(header["__metadata__"]["step"])
+
+
+def stop_after(folder, steps):
+    """Leave a folder as a run that was killed after some of its steps does."""
+    kept = {}
+
+    class Stopped(Augmentation):
+        def __call__(self, images, rng):
+            if steps_done(folder) >= steps:
+                kept["state"] = (folder / STATE).read_bytes()
+                raise KeyboardInterrupt
+            return super().__call__(images, rng)
+
+    config = EVERY_STEP.model_copy(update={"augmentation": Stopped()})
+    with pytest.raises(KeyboardInterrupt):
+        train(network(), IMAGES, config=config, folder=folder)
+    assert steps_done(folder) == steps
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    return weights()
+
+
+def test_the_same_seed_gives_the_same_weights_whatever_the_network_held(uninterrupted):
+    torch.rand(7)
+    assert equal(weights(), uninterrupted)
+
+
+def test_another_seed_gives_other_weights(uninterrupted):
+    assert not equal(weights(seed=1), uninterrupted)
+
+
+def test_global_random_state_is_left_alone():
+    model = network()
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    python_state = random.getstate()
+    train(model, IMAGES, config=TINY)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+    assert random.getstate() == python_state
+
+
+def test_the_images_given_are_not_changed():
+    before = IMAGES.copy()
+    weights(augmentation=Augmentation(shifts=True, blur_px=1.0))
+    np.testing.assert_array_equal(IMAGES, before)
+
+
+def test_the_model_comes_back_in_evaluation_mode_and_moved():
+    model = network()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert train(model, IMAGES, config=TINY) is model
+    assert not model.training
+    assert not equal(model.state_dict(), before)
+
+
+def test_the_result_is_the_average_of_the_weights():
+    last, average = weights(ema_decay=0.0), weights(ema_decay=0.9)
+    name = "decoder.0.weight"
+    first = weights(learning_rate=1e-30, ema_decay=0.0)[name]
+    assert 0 < (average[name] - first).norm() < (last[name] - first).norm()
+
+
+@pytest.mark.parametrize("shape", [(2, 32, 32), (1, 17, 16, 16)])
+def test_volumes_and_channels_train_too(shape):
+    images = np.random.default_rng(0).random((4, *shape)).astype(np.float32)
+    model = train(network(shape), images, config=TINY)
+    assert all(torch.isfinite(value).all() for value in model.state_dict().values())
+
+
+def test_bfloat16_trains_to_finite_float32_weights():
+    assert all(
+        torch.isfinite(value).all() and value.dtype in (torch.float32, torch.int64)
+        for value in weights(precision="bfloat16").values()
+    )
+
+
+@pytest.mark.slow
+def test_training_improves_the_reconstruction():
+    config = TINY.model_copy(update={"steps": 150, "batch_size": 8, "ema_decay": 0.9})
+    images = gaussian_random_field(32, (32, 32), seed=1, correlation_length_px=(8.0, 8.0))
+    x = torch.from_numpy(images)
+
+    def error(model):
+        with torch.no_grad():
+            return float((model.decode(model.encode(x)) - x).square().mean())
+
+    short = train(network(), images, config=config.model_copy(update={"steps": 1}))
+    assert error(train(network(), images, config=config)) < 0.6 * error(short)
+
+
+# -- a folder ------------------------------------------------------------------------------------
+
+
+def test_the_folder_becomes_a_model_folder_with_a_card(tmp_path, uninterrupted):
+    held_out = gaussian_random_field(3, (32, 32), seed=9)
+    train(network(), IMAGES, config=TINY, folder=tmp_path, held_out=held_out, facts={"Data": "x"})
+    assert equal(load_model(tmp_path).state_dict(), uninterrupted)
+    card = (tmp_path / "README.md").read_text()
+    assert "- **Data**: x" in card
+    assert "3 held-out images" in card
+    assert "learning_rate 0.003" in card
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_a_stopped_run_goes_on_to_the_weights_of_an_uninterrupted_one(
+    tmp_path, uninterrupted, steps
+):
+    stop_after(tmp_path, steps)
+    model = train(network(), IMAGES, config=EVERY_STEP, folder=tmp_path)
+    assert equal(model.state_dict(), uninterrupted)
+
+
+def test_a_finished_run_is_not_trained_further(tmp_path, uninterrupted):
+    for _ in range(2):
+        model = train(network(), IMAGES, config=TINY, folder=tmp_path)
+    assert equal(model.state_dict(), uninterrupted)
+
+
+RUN = """
+import sys, torch
+torch.set_num_threads(1)
+from generative import ConvVAE
+from generative.data.synthetic import gaussian_random_field
+from generative.train import TrainConfig, train
+config = TrainConfig.model_validate_json(sys.argv[1])
+images = gaussian_random_field(12, (32, 32), seed=0)
+train(ConvVAE((1, 32, 32), widths=(4, 8)), images, config=config, folder=sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_a_run_killed_twice_arrives_at_the_weights_of_an_uninterrupted_one(tmp_path):
+    config = EVERY_STEP.model_copy(update={"steps": 120})
+    for least in (5, 20):
+        run = subprocess.Popen([sys.executable, "-c", RUN, config.model_dump_json(), tmp_path])
+        deadline = time.monotonic() + 60
+        while not (tmp_path / STATE).exists() or steps_done(tmp_path) < least:
+            assert run.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        run.send_signal(signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL
+        assert least <= steps_done(tmp_path) < 120
+    quietly = TINY.model_copy(update={"steps": 120})
+    resumed = train(network(), IMAGES, config=quietly, folder=tmp_path)
+    assert equal(resumed.state_dict(), weights(steps=120))
+
+
+@pytest.mark.parametrize(
+    ("model", "images", "changes"),
+    [
+        (network(), IMAGES, {"seed": 1}),
+        (network(), IMAGES, {"steps": 4}),
+        (network(), IMAGES, {"augmentation": Augmentation(shifts=True)}),
+        (network(), 1 - IMAGES, {}),
+        (network(), IMAGES[:-1], {}),
+        (network(beta=0.5), IMAGES, {}),
+    ],
+    ids=["seed", "steps", "augmentation", "images", "fewer", "model"],
+)
+def test_the_state_of_another_run_is_refused_and_kept(tmp_path, model, images, changes):
+    stop_after(tmp_path, 1)
+    before = (tmp_path / STATE).read_bytes()
+    with pytest.raises(ModelFileError, match="other images or settings") as refusal:
+        train(model, images, config=EVERY_STEP.model_copy(update=changes), folder=tmp_path)
+    assert str(tmp_path / STATE) in str(refusal.value)
+    assert "Choose another folder" in str(refusal.value)
+    assert (tmp_path / STATE).read_bytes() == before
+
+
+def test_a_state_from_another_device_or_rhythm_is_gone_on_with(tmp_path, uninterrupted):
+    stop_after(tmp_path, 1)
+    config = TINY.model_copy(update={"device": "cpu", "checkpoint_seconds": 99.0})
+    model = train(network(), IMAGES, config=config, folder=tmp_path)
+    assert equal(model.state_dict(), uninterrupted)
+
+
+def test_a_damaged_state_is_refused_wherever_it_is_damaged(tmp_path):
+    stop_after(tmp_path, 2)
+    whole = (tmp_path / STATE).read_bytes()
+    rng = random.Random(0)
+    places = [0, 7, 8, 40, len(whole) - 1, *(rng.randrange(len(whole)) for _ in range(30))]
+    flipped = [whole[:i] + bytes([whole[i] ^ 4]) + whole[i + 1 :] for i in places]
+    truncated = [whole[:i] for i in (0, 5, 100, len(whole) // 2, len(whole) - 1)]
+    for data in flipped + truncated:
+        (tmp_path / STATE).write_bytes(data)
+        # A flip in the recorded settings makes them those of another run.
+        with pytest.raises(ModelFileError, match=r"damaged\. Delete|other images") as refusal:
+            train(network(), IMAGES, config=EVERY_STEP, folder=tmp_path)
+        assert str(tmp_path / STATE) in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_state(tmp_path):
+    config = EVERY_STEP.model_copy(update={"learning_rate": 1e30})
+    with pytest.raises(FloatingPointError, match=r"at step \d+\. Lower learning_rate \(now 1e\+30"):
+        train(network(), IMAGES, config=config, folder=tmp_path)
+    assert 1 <= steps_done(tmp_path) < 3
+    assert not (tmp_path / "manifest.json").exists()
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("images", "named"),
+    [
+        (IMAGES[:1], "at least 2 images"),
+        (IMAGES[:, :, :16], r"shape \(1, 32, 32\), got an array of shape \(12, 1, 16, 32\)"),
+        (255 * IMAGES, r"in \[0, 1\], got 0 to 255"),
+        (np.where(np.arange(12).reshape(-1, 1, 1, 1) == 5, np.nan, IMAGES), "image 5.*nan"),
+    ],
+    ids=["one", "shape", "range", "nan"],
+)
+def test_images_that_cannot_be_used_are_refused(images, named):
+    with pytest.raises(DataError, match=named):
+        train(network(), images, config=TINY)
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_the_first_step(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    config = TINY.model_copy(update={"progress": True})
+    with pytest.raises(OSError, match=r"cannot be written .*choose another folder") as caught:
+        train(network(), IMAGES, config=config, folder=tmp_path / "file" / "model")
+    assert str(tmp_path / "file") in str(caught.value)
+    assert "step" not in capsys.readouterr().err
+
+
+def test_a_disk_that_fills_up_is_named_and_the_last_state_is_kept(tmp_path):
+    stop_after(tmp_path, 2)
+    before = (tmp_path / STATE).read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match=r"cannot be written .*free space there") as caught:
+            train(network(), IMAGES, config=EVERY_STEP, folder=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.filename == str(tmp_path / STATE)
+    assert (tmp_path / STATE).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [STATE]
+
+
+# -- progress ------------------------------------------------------------------------------------
+
+
+def test_without_a_terminal_the_losses_are_printed_as_lines(capsys, tmp_path):
+    config = TINY.model_copy(update={"progress": True})
+    train(network(two_point_weight=0.1), IMAGES, config=config)
+    out, err = capsys.readouterr()
+    assert out == ""
+    (line,) = err.splitlines()
+    assert line.startswith("step 3/3  loss ")
+    assert all(name in line for name in ("reconstruction", "kl", "two_point", "0 s left"))
+
+
+def test_a_resumed_run_says_where_it_goes_on(capsys, tmp_path):
+    stop_after(tmp_path, 2)
+    config = EVERY_STEP.model_copy(update={"progress": True})
+    train(network(), IMAGES, config=config, folder=tmp_path)
+    assert "going on from step 2 of 3" in capsys.readouterr().err
+
+
+def test_progress_false_prints_nothing(capsys):
+    weights()
+    assert capsys.readouterr() == ("", "")
