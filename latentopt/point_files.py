@@ -22,7 +22,10 @@ def read_points(path: Path | str) -> Float[np.ndarray, "n d"]:
             z = np.load(path, allow_pickle=False)
         elif path.suffix.lower() == ".csv":
             lines = path.read_text().splitlines()
-            z = np.loadtxt(lines, delimiter=",", skiprows=_has_header(lines), ndmin=2)
+            rows = lines[_has_header(lines) :]
+            if not any(row.strip() for row in rows):
+                raise DataError(f"{path}: holds no latent points, expected one row each.")
+            z = np.loadtxt(rows, delimiter=",", ndmin=2)
         else:
             raise DataError(f"{path}: latent points are read from .npy or .csv files.")
     except OSError as error:

@@ -9,6 +9,7 @@ from torch import Tensor
 # A direction with less than this part of the largest variance carries nothing the decoder uses;
 # dividing by its own spread would blow up noise.
 SMALLEST_VARIANCE = 1e-6
+CODE_ROUNDING = 1e-6  # codes closer than this part of their size are equal: they are float32
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Whitening:
         centered = codes - mean
         variance, axes = torch.linalg.eigh(centered.T @ centered / len(codes))
         variance, axes = variance.flip(0), axes.flip(1).T
-        if variance[0] <= 0:
+        if variance[0] <= (CODE_ROUNDING * codes.abs().max()) ** 2:
             raise ValueError(
                 "all codes are the same, so they span no space. Check that the images differ."
             )
