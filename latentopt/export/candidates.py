@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentopt.export.exporters import EXPORTERS
+from latentopt.export.whole_file import make_folder
 
 if TYPE_CHECKING:
     from latentopt.run import Run
@@ -27,9 +28,16 @@ def export_candidates(run: "Run", trials: Iterable[int], format: str, folder: Pa
     Returns
     -------
     The data files, ``trial_0012.vti`` and so on, each with its JSON sidecar beside it.
+
+    Raises
+    ------
+    ExportError
+        If the folder or a file cannot be written; the files before it stay.
+    CampaignError
+        If there is no such trial, or its structure is missing.
     """
     exporter = EXPORTERS[format]
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     return [
         exporter.write(
             run.candidate(index).microstructure, folder / f"trial_{index:04d}{exporter.suffix}"

@@ -17,6 +17,7 @@ _REMEDIES = {
     errno.EPERM: "Choose a folder you may write in.",
     errno.ENOENT: "Make the folder first, or choose one that exists.",
     errno.ENOTDIR: "Choose a folder; a file stands in its place.",
+    errno.EEXIST: "Choose another folder; a file has this name.",
     errno.EISDIR: "Choose another name; a folder has this one.",
     errno.ENAMETOOLONG: "Choose a shorter name.",
 }
@@ -53,13 +54,25 @@ def write_whole(contents: Mapping[Path, bytes]) -> None:
         for folder in {path.parent for path in contents}:
             _sync_folder(folder)
     except OSError as error:
-        reason = error.strerror or str(error)
-        remedy = _REMEDIES.get(error.errno, "Choose another file name or folder.")
-        raise ExportError(f"cannot write {path}: {reason}. {remedy}") from error
+        raise _refusal(path, error) from error
     finally:
         for part in parts.values():
             with suppress(OSError):
                 part.unlink()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, unless it is there; `ExportError` if that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refusal(folder, error) from error
+
+
+def _refusal(path: Path, error: OSError) -> ExportError:
+    reason = error.strerror or str(error)
+    remedy = _REMEDIES.get(error.errno, "Choose another file name or folder.")
+    return ExportError(f"cannot write {path}: {reason}. {remedy}")
 
 
 def _sync_folder(folder: Path) -> None:

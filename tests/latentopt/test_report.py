@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from latentopt.candidate_files import candidate_path, write_candidate
@@ -17,6 +18,8 @@ from latentopt.config import CampaignConfig
 from latentopt.errors import ExportError
 from latentopt.report import write_report
 from latentopt.run import Run, Trial
+from latentopt.space import LatentSpace
+from latentopt.whitening import Whitening
 
 HOSTILE = "</script><script>alert(1)</script><b onclick=x> & “quotes”"
 
@@ -96,6 +99,11 @@ def read(path):
     return Page(path.read_text(encoding="utf-8"))
 
 
+def drawn(html):
+    """The charts' data, without plotly's own code and the text of the page."""
+    return "".join(re.findall(r"Plotly.newPlot\((.*)\);</script>", html))
+
+
 def test_the_page_is_written_into_the_run_and_shows_each_part(make_run):
     run = make_run()
     path = write_report(run)
@@ -154,6 +162,24 @@ def test_a_lost_structure_is_named_in_its_place(make_run):
     path = write_report(run)
     assert "0003.npz: is missing" in read(path).text
     assert path.read_text(encoding="utf-8").count('<img alt="trial') == 2
+
+
+class Flat:
+    """A decoder of one's own."""
+
+    latent_dim = 8
+    image_shape = (1, 4, 4)
+
+    def decode(self, code):
+        return code.new_full((len(code), 1, 4, 4), 0.5)
+
+
+def test_the_training_data_of_a_space_are_on_the_map(make_run):
+    reference = torch.randn(20, 8, dtype=torch.float64)
+    space = LatentSpace(Flat(), Whitening.identity(8), reference=reference, radius=4.0)
+    run = make_run()
+    assert "training data" in drawn(write_report(run, space=space).read_text(encoding="utf-8"))
+    assert "training data" not in drawn(write_report(run).read_text(encoding="utf-8"))
 
 
 def test_a_run_without_constraints_says_so(make_run):
