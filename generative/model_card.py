@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,6 +16,22 @@ from generative.reconstruction import ReconstructionErrors, reconstruct, reconst
 BASELINE_VALUES = 2**27  # numbers in the images that principal components are fitted to: 0.5 GB
 CARD, PICTURE = "README.md", "samples.png"
 COLUMNS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class CardContent:
+    """What a model card needs that a training run does not.
+
+    Parameters
+    ----------
+    held_out
+        Images of other parents, to report the errors of.
+    facts
+        What the reader should know of the data, by title.
+    """
+
+    held_out: Float[np.ndarray, "m c *space"]
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 def write_model_card(

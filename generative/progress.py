@@ -23,6 +23,7 @@ class TrainingProgress:
     def __init__(self, steps: int, first: int = 0, *, shown: bool = True) -> None:
         self.steps, self.first, self.shown = steps, first, shown
         self.smooth: dict[str, float] = {}
+        self.noted: dict[str, float] = {}
         self.bar = self.task = None
         self.started = self.printed = time.monotonic()
 
@@ -66,8 +67,14 @@ class TrainingProgress:
             line = f"step {step}/{self.steps}  {self._losses()}  {left:.0f} s left"
             print(line, file=sys.stderr, flush=True)
 
+    def note(self, name: str, value: float) -> None:
+        """A figure that comes now and then, shown as it is."""
+        self.noted[name] = value
+
     def _losses(self) -> str:
-        return "  ".join(f"{name} {value:.4g}" for name, value in self.smooth.items())
+        return "  ".join(
+            f"{name} {value:.4g}" for name, value in (self.smooth | self.noted).items()
+        )
 
     def __exit__(
         self,

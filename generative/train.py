@@ -16,9 +16,12 @@ from generative.checkpoint import save_model
 from generative.data.augment import Augmentation
 from generative.data.check import check_images
 from generative.errors import DataError
-from generative.model_card import write_model_card
+from generative.model_card import CardContent, write_model_card
 from generative.progress import TrainingProgress
+from generative.reconstruction import reconstruct
 from generative.training_state import TrainingState
+
+VALIDATION_IMAGES = 512  # enough to compare moments of a run
 
 
 class TrainConfig(BaseModel):
@@ -52,10 +55,10 @@ def train(
     model: nn.Module,
     images: Float[np.ndarray, "n c *space"],
     *,
+    validation: Float[np.ndarray, "v c *space"] | None = None,
     config: TrainConfig | None = None,
     folder: Path | str | None = None,
-    held_out: Float[np.ndarray, "m c *space"] | None = None,
-    facts: Mapping[str, object] | None = None,
+    card: CardContent | None = None,
 ) -> nn.Module:
     """Train a network that has a ``loss``, such as `ConvVAE`, in place.
 
@@ -69,18 +72,19 @@ def train(
         Its ``loss(images, noise=, kl_weight=)`` returns what to minimize.
     images
         Training images in [0, 1].
+    validation
+        Images of other parents. The averaged weights that reconstruct them best, of twenty moments
+        of the run, are the result: with few images the last ones may know them by heart.
     config
         How to train.
     folder
         Where the state of the run is kept and the model is saved.
-    held_out
-        Images of other parents, which the model card reports the errors of.
-    facts
-        What the model card says of the data, by title.
+    card
+        What the model card of the folder reports; without it the folder has no card.
 
     Returns
     -------
-    The model, holding the moving average of its weights, on the CPU and in evaluation mode.
+    The model, holding a moving average of its weights, on the CPU and in evaluation mode.
 
     Raises
     ------
@@ -100,13 +104,14 @@ def train(
             f"{images.shape}. Cut patches of that size, or make a model for this shape."
         )
     images = check_images(images)
+    probe = None if validation is None else to_tensor(validation[:VALIDATION_IMAGES])
     device = _device(config.device)
     _draw_weights(model, config.seed)
     model.to(device, memory_format=_memory_format(model)).train()
     optimizer = torch.optim.AdamW(
         model.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )
-    state = TrainingState(model, optimizer, folder, _fingerprint(model, images, config))
+    state = TrainingState(model, optimizer, folder, _fingerprint(model, images, probe, config))
     first = state.resume()
     state.save(first)  # a folder that cannot be written is noticed now, not after an hour
     saved = time.monotonic()
@@ -114,19 +119,40 @@ def train(
         for step in range(first, config.steps):
             bar.update(step + 1, _step(model, optimizer, images, config, step))
             state.average(config.ema_decay, step)
+            if probe is not None and _is_moment(step + 1, config.steps):
+                error = _validation_error(state.averaged, probe.to(device))
+                state.keep_if_best(error, step + 1)
+                bar.note("validation", error)
             if time.monotonic() - saved > config.checkpoint_seconds:
                 state.save(step + 1)
                 saved = time.monotonic()
     state.save(config.steps)
-    state.use_average()
+    state.use_result()
     model.to("cpu", memory_format=torch.contiguous_format).eval()
     if folder is not None:
-        files = {}
-        if held_out is not None:
-            about = {**(facts or {}), "Training images": len(images), "Training": _settings(config)}
-            files = write_model_card(model, to_tensor(images), to_tensor(held_out), facts=about)
+        facts = {"Training images": len(images), "Training": _settings(config)}
+        if state.best_step:
+            facts["Weights"] = f"of step {state.best_step}, the best on the validation images"
+        files = {} if card is None else _write_card(model, images, card, facts)
         save_model(model, folder, files=files)
     return model
+
+
+def _write_card(
+    model: nn.Module, images: np.ndarray, card: CardContent, facts: Mapping[str, object]
+) -> dict[str, bytes]:
+    held_out = to_tensor(card.held_out)
+    return write_model_card(model, to_tensor(images), held_out, facts={**card.facts, **facts})
+
+
+def _is_moment(step: int, steps: int) -> bool:
+    """Twenty times in a run, its end among them."""
+    return step % max(1, steps // 20) == 0 or step == steps
+
+
+def _validation_error(model: nn.Module, images: Tensor) -> float:
+    """Mean squared error of a voxel, of images the training has not seen."""
+    return float(((reconstruct(model, images) - images) ** 2).mean())
 
 
 def _step(
@@ -203,15 +229,21 @@ def _settings(config: TrainConfig) -> str:
     return ", ".join(f"{name} {value}" for name, value in chosen.items())
 
 
-def _fingerprint(model: nn.Module, images: np.ndarray, config: TrainConfig) -> dict[str, object]:
+def _fingerprint(
+    model: nn.Module, images: np.ndarray, validation: Tensor | None, config: TrainConfig
+) -> dict[str, object]:
     """What has to be the same for a run to be gone on with."""
-    settings = config.model_dump(exclude={"checkpoint_seconds", "device", "progress"})
-    probe = images[:: max(1, len(images) // 16)]
     return {
         "model": {"kind": model.kind, **model.options()},
-        "training": settings,
-        "images": [list(images.shape), float(np.asarray(probe, np.float64).sum())],
+        "training": config.model_dump(exclude={"checkpoint_seconds", "device", "progress"}),
+        "images": _sample(images),
+        "validation": None if validation is None else _sample(validation.numpy()),
     }
+
+
+def _sample(images: np.ndarray) -> list[object]:
+    probe = images[:: max(1, len(images) // 16)]
+    return [list(images.shape), float(np.asarray(probe, np.float64).sum())]
 
 
 def to_tensor(images: Float[np.ndarray, "n c *space"]) -> Float[Tensor, "n c *space"]:

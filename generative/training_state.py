@@ -1,7 +1,9 @@
 """State of a training run: kept in one file, gone on with after a kill."""
 
+import copy
 import hashlib
 import json
+import math
 import os
 from pathlib import Path
 
@@ -37,7 +39,10 @@ class TrainingState:
         self.model, self.optimizer = model, optimizer
         self.path = None if folder is None else Path(folder) / STATE
         self.fingerprint = json.dumps(fingerprint, sort_keys=True)
-        self.average_ = {name: v.detach().clone() for name, v in model.state_dict().items()}
+        self.averaged = copy.deepcopy(model).eval()
+        self.average_ = self.averaged.state_dict()  # the same memory
+        self.best_: dict[str, torch.Tensor] = {}
+        self.best_error, self.best_step = math.inf, 0
 
     def average(self, decay: float, step: int) -> None:
         """Move the average towards the present weights."""
@@ -49,9 +54,15 @@ class TrainingState:
                 else:
                     self.average_[name].copy_(value)
 
-    def use_average(self) -> None:
-        """Give the model the averaged weights."""
-        self.model.load_state_dict(self.average_)
+    def keep_if_best(self, error: float, step: int) -> None:
+        """Remember the averaged weights of this step if no earlier ones had a smaller error."""
+        if error < self.best_error:
+            self.best_ = {name: value.clone() for name, value in self.average_.items()}
+            self.best_error, self.best_step = error, step
+
+    def use_result(self) -> None:
+        """Give the model the best averaged weights, or the last ones where none were compared."""
+        self.model.load_state_dict(self.best_ or self.average_)
 
     def save(self, step: int) -> None:
         """Keep the state after ``step`` steps; the file appears whole or not at all."""
@@ -59,9 +70,15 @@ class TrainingState:
             return
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average_.items()}
+        tensors |= {f"best.{k}": v for k, v in self.best_.items()}
         for i, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{k}": v for k, v in moments.items()}
-        note = {"step": str(step), "fingerprint": self.fingerprint, "sha256": _digest(tensors)}
+        note = {
+            "step": str(step),
+            "fingerprint": self.fingerprint,
+            "best": f"{self.best_error!r} {self.best_step}",
+            "sha256": _digest(tensors),
+        }
         waiting = self.path.with_suffix(".new")
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,6 +105,8 @@ class TrainingState:
             if _digest(tensors) != note["sha256"]:
                 raise ValueError("a number in it has changed")
             same, step = note["fingerprint"] == self.fingerprint, int(note["step"])
+            best_error, best_step = note["best"].split()
+            self.best_error, self.best_step = float(best_error), int(best_step)
         except (ValueError, KeyError, TypeError) as error:
             raise ModelFileError(
                 f"{self.path}: the state of this run is damaged. Delete the file to start again."
@@ -101,13 +120,20 @@ class TrainingState:
         return step
 
     def _restore(self, tensors: dict[str, torch.Tensor]) -> None:
-        groups: dict[str, dict[str, torch.Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
+        groups: dict[str, dict[str, torch.Tensor]] = {
+            "model": {},
+            "average": {},
+            "best": {},
+            "optimizer": {},
+        }
         for name, value in tensors.items():
             group, _, key = name.partition(".")
             groups[group][key] = value
         self.model.load_state_dict(groups["model"])
-        for name, value in groups["average"].items():
-            self.average_[name].copy_(value)
+        self.averaged.load_state_dict(groups["average"])
+        self.best_ = {
+            name: value.to(self.average_[name].device) for name, value in groups["best"].items()
+        }
         settings = self.optimizer.state_dict()
         for key, value in groups["optimizer"].items():
             index, _, moment = key.partition(".")

@@ -17,8 +17,10 @@ from generative.checkpoint import load_model
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError, ModelFileError
+from generative.model_card import CardContent
+from generative.reconstruction import reconstruct
 from generative.train import TrainConfig, train
-from generative.training_state import STATE
+from generative.training_state import STATE, TrainingState
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 TINY = TrainConfig(steps=3, batch_size=4, progress=False, precision="float32")
@@ -136,7 +138,8 @@ def test_training_improves_the_reconstruction():
 
 def test_the_folder_becomes_a_model_folder_with_a_card(tmp_path, uninterrupted):
     held_out = gaussian_random_field(3, (32, 32), seed=9)
-    train(network(), IMAGES, config=TINY, folder=tmp_path, held_out=held_out, facts={"Data": "x"})
+    card = CardContent(held_out, {"Data": "x"})
+    train(network(), IMAGES, config=TINY, folder=tmp_path, card=card)
     assert equal(load_model(tmp_path).state_dict(), uninterrupted)
     card = (tmp_path / "README.md").read_text()
     assert "- **Data**: x" in card
@@ -164,6 +167,7 @@ import sys, torch
 torch.set_num_threads(1)
 from generative import ConvVAE
 from generative.data.synthetic import gaussian_random_field
+from generative.model_card import CardContent
 from generative.train import TrainConfig, train
 config = TrainConfig.model_validate_json(sys.argv[1])
 images = gaussian_random_field(12, (32, 32), seed=0)
@@ -307,3 +311,32 @@ def test_a_resumed_run_says_where_it_goes_on(capsys, tmp_path):
 def test_progress_false_prints_nothing(capsys):
     weights()
     assert capsys.readouterr() == ("", "")
+
+
+def test_validation_keeps_the_moment_that_reconstructs_best():
+    unseen = gaussian_random_field(8, (32, 32), seed=99)
+    config = TINY.model_copy(update={"steps": 40, "ema_decay": 0.0})
+    moments = []
+
+    class Recorded(TrainingState):
+        def keep_if_best(self, error, step):
+            moments.append((error, step, self.averaged.state_dict()["decoder.0.weight"].clone()))
+            super().keep_if_best(error, step)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("generative.train.TrainingState", Recorded)
+        model = train(network(), IMAGES, validation=unseen, config=config)
+    error, _, weight = min(moments, key=lambda moment: moment[0])
+    assert len(moments) == 20
+    assert torch.equal(model.state_dict()["decoder.0.weight"], weight)
+    x = torch.from_numpy(unseen)
+    assert float(((reconstruct(model, x) - x) ** 2).mean()) == pytest.approx(error, rel=1e-4)
+
+
+def test_a_resumed_run_remembers_the_best_moment_so_far(tmp_path):
+    unseen = gaussian_random_field(8, (32, 32), seed=99)
+    config = TINY.model_copy(update={"steps": 6})
+    whole = train(network(), IMAGES, validation=unseen, config=config).state_dict()
+    train(network(), IMAGES, validation=unseen, config=config, folder=tmp_path)
+    again = train(network(), IMAGES, validation=unseen, config=config, folder=tmp_path)
+    assert equal(again.state_dict(), whole)
