@@ -1,0 +1,52 @@
+"""What a running campaign shows, and how it is stopped."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from latentopt.run import Run
+
+
+@contextmanager
+def progress_bar(enabled: bool) -> Iterator[Callable[[Run], None]]:
+    """A progress bar, given as the function that brings it up to date with a run."""
+    text = TextColumn("{task.description}", markup=False)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), text)
+    with Progress(*columns, disable=not enabled) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(run: Run) -> None:
+            ended = sum(trial.status != "pending" for trial in run.trials)
+            total = max(run.config.trials, ended)
+            bar.update(task, completed=ended, total=total, description=_summary(run))
+
+        yield show
+
+
+def _summary(run: Run) -> str:
+    failed = sum(trial.status == "failed" for trial in run.trials)
+    best = run.best(1)
+    found = f"best {run.value(best[0]):.4g} (trial {best[0].index})" if best else "none feasible"
+    return f"{found}, {failed} failed" if failed else found
+
+
+@contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """SIGTERM stops the main thread as Ctrl-C does, while this context lasts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,226 @@
+"""What a campaign is, as data: read from YAML, checked as a whole, each problem on its own line."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    ValidationError,
+    field_validator,
+)
+
+from latentopt.errors import ConfigError
+from latentopt.expressions import Goal, nearest, parse_constraint, parse_objectives
+
+__all__ = ["CampaignConfig", "explain", "load_config"]
+
+ROOT = "campaign"  # first part of every dotted path
+_MAX_BYTES = 1_000_000  # a larger file is not a campaign
+
+
+def as_spec(value: object) -> object:
+    """A bare kind as the spec it is short for."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
+# One of several parts by its `kind`; a bare string is a kind with its defaults. What else it may
+# hold is checked by `latentopt.parts`, which imports torch: reading a campaign should not.
+Spec = Annotated[dict[str, Any], BeforeValidator(as_spec)]
+
+
+class CampaignConfig(BaseModel):
+    """Settings of a campaign.
+
+    >>> config = CampaignConfig(objective="k_xx - 2*k_yy", evaluate=["effective_conductivity"])
+    >>> config.trials, config.strategy
+    (30, {'kind': 'gp_typical'})
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field("campaign", min_length=1, description="Names the run in reports and in Ax.")
+    space: str = Field("default", description='Folder of a latent space, or "default".')
+    objective: str = Field(description='What to maximize, such as "k_xx - 2*k_yy".')
+    constraints: tuple[str, ...] = Field((), description='Such as "volume_fraction <= 0.5".')
+    evaluate: tuple[Spec, ...] = Field(min_length=1, description="Objectives, each with a kind.")
+    strategy: Spec = Field({"kind": "gp_typical"}, description="How points are chosen.")
+    trials: int = Field(30, ge=1, description="Evaluations in all; may be raised later.")
+    batch: int = Field(5, ge=1, description="Points proposed at a time.")
+    seed: int = Field(0, ge=0, description="Fixes every random choice.")
+    score: Literal["phases", "decoded"] = Field(
+        "phases",
+        description="Evaluate the segmented structure that is exported, or the grey image.",
+    )
+    voxel_size_um: PositiveFloat | tuple[PositiveFloat, ...] = Field(
+        1.0, description="Edge of a voxel, or one number for each axis z, y, x."
+    )
+    phase_names: tuple[str, ...] | None = Field(None, description="Names of phase 0, 1, ...")
+    periodic: bool = Field(True, description="Whether structures repeat beyond their faces.")
+    folder: str | None = Field(None, description="Where results go; runs/NAME unless given.")
+
+    @field_validator("objective")
+    @classmethod
+    def _objective_is_readable(cls, text: str) -> str:
+        parse_objectives(text)
+        return text
+
+    @field_validator("constraints")
+    @classmethod
+    def _constraints_are_readable(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for text in texts:
+            parse_constraint(text)
+        return texts
+
+    @property
+    def goal(self) -> Goal:
+        """Objective and constraints, parsed."""
+        return Goal.parse(self.objective, self.constraints)
+
+    @property
+    def path(self) -> Path:
+        """The folder of the campaign's journal and candidates."""
+        return Path(self.folder or f"runs/{self.name}")
+
+    @classmethod
+    def checked(cls, settings: Mapping[str, Any]) -> "CampaignConfig":
+        """Config of these settings; one `ConfigError` lists everything wrong with them."""
+        try:
+            return cls.model_validate(dict(settings))
+        except ValidationError as error:
+            raise ConfigError("\n".join(explain(error, cls, ROOT))) from None
+
+
+def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) -> CampaignConfig:
+    """Campaign of a YAML file, with all its parts checked.
+
+    Parameters
+    ----------
+    path
+        YAML file with the fields of `CampaignConfig`.
+    overrides
+        Fields that replace those of the file; None leaves a field as it is.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or something in it is wrong: one line a problem, each with its
+        dotted path and, for an unknown key, the nearest right one.
+    """
+    settings = _read_yaml(Path(path))
+    settings |= {key: value for key, value in (overrides or {}).items() if value is not None}
+    problems, config = [], None
+    try:
+        config = CampaignConfig.checked(settings)
+    except ConfigError as error:
+        problems += str(error).splitlines()
+    problems += _part_problems(settings, config)
+    if problems:
+        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
+    return config
+
+
+def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -> list[str]:
+    """What is wrong with objectives and strategy, even where the rest of the file is wrong too."""
+    from latentopt.parts import build_objectives, build_strategy, check_goal
+
+    evaluate = settings.get("evaluate")
+    specs = [as_spec(item) for item in evaluate] if isinstance(evaluate, list) else [None]
+    strategy = as_spec(settings.get("strategy", "gp_typical"))
+    problems, parts = [], []
+    for build, spec in ((build_objectives, specs), (build_strategy, strategy)):
+        well_formed = all(isinstance(s, dict) for s in (spec if spec is specs else [spec]))
+        if well_formed:  # else reported with the other fields
+            try:
+                parts.append(build(spec))
+            except ConfigError as error:
+                problems += str(error).splitlines()
+    if config is not None and len(parts) == 2:
+        try:
+            check_goal(config.goal, *parts)
+        except ConfigError as error:
+            problems += str(error).splitlines()
+    return problems
+
+
+def explain(error: ValidationError, model: type[BaseModel], root: str) -> list[str]:
+    """One line for each problem pydantic found: dotted path, what is wrong, the nearest right key.
+
+    Parameters
+    ----------
+    error
+        Raised by validating `model`.
+    model
+        The pydantic model, which knows the right keys.
+    root
+        First part of each dotted path.
+    """
+    lines = []
+    for problem in error.errors(include_url=False):
+        where, kind = problem["loc"], problem["type"]
+        if kind == "extra_forbidden":
+            hint = nearest(str(where[-1]), _keys_at(model, where[:-1]))
+            lines.append(f"{_dotted(root, where)}: unknown key; {hint}")
+        elif kind == "missing":
+            lines.append(f"{_dotted(root, where)}: required, and missing.")
+        elif kind == "value_error":
+            lines.append(f"{_dotted(root, where)}: {problem['ctx']['error']}")
+        else:
+            got = _short(problem["input"])
+            message = problem["msg"].removeprefix("Input ")
+            lines.append(f"{_dotted(root, where)}: {message}, got {got}.")
+    return lines
+
+
+def _dotted(root: str, where: Iterable[str | int]) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
+    return root + "".join(parts)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _keys_at(model: type[BaseModel], where: Iterable[str | int]) -> list[str]:
+    """Names of the fields that may stand at this place of the model."""
+    models = [model]
+    for part in where:
+        fields = [m.model_fields[part] for m in models if part in m.model_fields]
+        if fields:
+            models = [m for field in fields for m in _models_in(field.annotation)]
+    return [name for m in models for name in m.model_fields]
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError(
+                f"{path}: larger than {_MAX_BYTES} bytes; give a campaign's YAML file."
+            )
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not text in UTF-8; give a campaign's YAML file.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not readable"
+        raise ConfigError(f"{path}{line}: not YAML ({problem}).") from None
+    if not isinstance(settings, dict):
+        raise ConfigError(
+            f"{path}: should hold keys such as objective and evaluate, got {_short(settings)}."
+        )
+    return {str(key): value for key, value in settings.items()}

@@ -1,0 +1,113 @@
+"""One trial: from latent point to structure to metrics."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from latentopt.errors import EvaluationError
+from latentopt.microstructure import to_images, to_phases
+from latentopt.protocols import Objective
+from latentopt.space import LatentSpace
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a structure is decoded and scored.
+
+    Parameters
+    ----------
+    space
+        Decodes.
+    objectives
+        Score, each with metrics of its own.
+    score
+        ``phases`` scores the segmented structure, which is what leaves us; ``decoded`` the grey
+        image it came from.
+    """
+
+    space: LatentSpace
+    objectives: tuple[Objective, ...]
+    score: Literal["phases", "decoded"] = "phases"
+
+    def image(self, z: np.ndarray) -> Float[Tensor, "1 c *space"]:
+        """Decoded image of one point.
+
+        Points are decoded one by one: in a batch, rounding depends on the neighbours, and a trial
+        must not change because the run was stopped in the middle of its batch.
+        """
+        with torch.no_grad():
+            image = self.space.decode(torch.from_numpy(z)[None])
+        if not torch.isfinite(image).all():
+            raise EvaluationError("the decoded image is not finite")
+        return image
+
+    def phases(self, z: np.ndarray) -> UInt8[np.ndarray, "*space"]:
+        """Segmented structure of one point."""
+        return to_phases(self.image(z))[0].cpu().numpy()
+
+    def metrics(self, z: np.ndarray) -> dict[str, float]:
+        """All metrics of one point, those of the latent point itself included.
+
+        Raises
+        ------
+        EvaluationError
+            An objective raised, or returned something else than one number for each name.
+        """
+        images = self.image(z)
+        if self.score == "phases":
+            images = to_images(to_phases(images), channels=images.shape[1])
+        metrics = self.latent_metrics(z)
+        for objective in self.objectives:
+            found = _call(objective, images)
+            twice = sorted(set(found) & set(metrics))
+            if twice:
+                raise EvaluationError(f"{_name(objective)} returned {twice[0]}, which another has.")
+            metrics |= found
+        return metrics
+
+    def latent_metrics(self, z: np.ndarray) -> dict[str, float]:
+        """Metrics of the point alone: its distance from the data, if the space knows any."""
+        if len(self.space.reference_) < 2:
+            return {}
+        return {"distance_from_data": float(self.space.distance_from_data(z[None])[0])}
+
+
+def problem_of(metrics: Mapping[str, float], needed: Iterable[str]) -> str | None:
+    """Why these metrics cannot be used: one that is missing or not finite; None if they can."""
+    for name in needed:
+        if name not in metrics:
+            return f"{name} is missing among {', '.join(metrics) or 'no metrics'}"
+    for name, value in metrics.items():
+        if not np.isfinite(value):
+            return f"{name} is {value}"
+    return None
+
+
+def _call(objective: Objective, images: Tensor) -> dict[str, float]:
+    try:
+        found = objective(images)
+    except Exception as error:  # whatever a user's solver raises ends this trial only
+        text = " ".join(str(error).split())
+        raise EvaluationError(f"raised {type(error).__name__}: {text}") from error
+    if not isinstance(found, Mapping):
+        raise EvaluationError(
+            f"{_name(objective)} returned {type(found).__name__}, not values by name"
+        )
+    return {str(name): _number(name, value) for name, value in found.items()}
+
+
+def _number(name: str, value: Any) -> float:
+    array = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+    try:
+        return float(np.asarray(array, dtype=np.float64).reshape(-1).item())
+    except (TypeError, ValueError):
+        raise EvaluationError(f"{name} is not one number for the one image") from None
+
+
+def _name(objective: Objective) -> str:
+    return getattr(objective, "kind", None) or type(objective).__name__

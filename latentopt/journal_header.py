@@ -1,0 +1,79 @@
+"""First line of a campaign's journal: what its values mean, and whether a campaign may go on."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from latentopt import __version__
+from latentopt.config import CampaignConfig
+from latentopt.errors import CampaignError, ConfigError
+from latentopt.journal import FORMAT_VERSION
+from latentopt.parts import resolve_objectives
+
+# With another of these, the values in the journal would mean something else.
+_FIXED = ("objective", "constraints", "evaluate", "score", "seed")
+_PACKAGES = ("torch", "botorch", "ax-platform", "numpy")
+
+
+def new_header(config: CampaignConfig, space_id: str, units: Mapping[str, str]) -> dict[str, Any]:
+    """First event of a new campaign."""
+    return {
+        "kind": "campaign",
+        "format_version": FORMAT_VERSION,
+        "config": config.model_dump(mode="json"),
+        "space_id": space_id,
+        "units": dict(units),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"latentopt": __version__} | {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def changed_settings(
+    events: Iterable[Mapping[str, Any]], config: CampaignConfig, space_id: str, folder: Path
+) -> dict[str, Any]:
+    """Settings in which a campaign that goes on differs from its journal: trials, batch and others.
+
+    Raises
+    ------
+    CampaignError
+        The journal is of another space or goal.
+    """
+    header, *others = events
+    old, new = dict(header["config"]), config.model_dump(mode="json")
+    for event in others:
+        if event["kind"] == "settings":
+            old |= event["config"]
+    if header["space_id"] != space_id:
+        raise _differs(folder, "space", header["space_id"], space_id)
+    for name in _FIXED:
+        was, now = old[name], new[name]
+        if name == "evaluate":
+            was = [_complete(spec) for spec in was]
+        if was != now:
+            raise _differs(folder, name, was, now)
+    return {name: new[name] for name in new if name not in _FIXED and old.get(name) != new[name]}
+
+
+def _complete(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The spec with defaults that newer versions added."""
+    try:
+        return resolve_objectives([spec])[1][0]
+    except ConfigError:
+        return spec
+
+
+def _differs(folder: Path, name: str, was: object, now: object) -> CampaignError:
+    was, now = (text if len(text) < 200 else f"{text[:197]}..." for text in (f"{was}", f"{now}"))
+    return CampaignError(
+        f"{folder}: holds a campaign with {name} {was}, not {now}; give it {was} again, or give "
+        "this one another folder."
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

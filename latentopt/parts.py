@@ -1,0 +1,218 @@
+"""The parts that a config names, made and checked: objectives, strategy and space."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from latentopt.config import ROOT, CampaignConfig, as_spec, explain
+from latentopt.errors import CampaignError, ConfigError
+from latentopt.expressions import Goal, nearest
+from latentopt.protocols import Objective, Strategy
+from latentopt.space import LatentSpace
+
+__all__ = [
+    "BUILT_IN_UNITS",
+    "GIVEN_IN_PYTHON",
+    "build_objectives",
+    "build_strategy",
+    "check_goal",
+    "check_structure",
+    "load_space",
+    "resolve_objectives",
+    "spec_of",
+]
+
+BUILT_IN_UNITS = MappingProxyType({"distance_from_data": "1"})  # recorded for every trial
+
+GIVEN_IN_PYTHON = "given in Python"  # the space of a config, where no folder was named
+
+
+class ImportedObjective(BaseModel):
+    """Spec of an objective of the user's own: ``{kind: import, target: "package.module:name"}``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str = "import"
+    target: str = Field(pattern=r"^[\w.]+:[\w.]+$", description="Where it is: package.module:name.")
+    options: dict[str, Any] = Field({}, description="Keyword arguments of the class or function.")
+
+    def build(self) -> Objective:
+        """The object itself, a class made with the options, or a function given them."""
+        module, _, name = self.target.partition(":")
+        try:
+            with _importing_from_here():
+                found: Any = import_module(module)
+            for part in name.split("."):
+                found = getattr(found, part)
+        except (ImportError, AttributeError) as error:
+            raise ConfigError(
+                f"{self.target} cannot be imported ({error}); run from the folder that holds "
+                f"{module.partition('.')[0]}, or install it."
+            ) from None
+        if isinstance(found, type):
+            try:
+                found = found(**self.options)
+            except (TypeError, ValueError) as error:
+                text = " ".join(str(error).split())
+                raise ConfigError(f"{self.target} does not take these options: {text}") from None
+        elif self.options:
+            found = partial(found, **self.options)
+        return as_objective(found)
+
+
+@dataclass(frozen=True)
+class FunctionObjective:
+    """A plain function of images as an objective whose names and units are not known beforehand."""
+
+    function: Callable[..., Mapping[str, Any]]
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, images: Any) -> Mapping[str, Any]:
+        """What the function returns."""
+        return self.function(images)
+
+
+def as_objective(found: Any) -> Objective:
+    """The object if it is an objective, or a function wrapped as one."""
+    if not callable(found):
+        raise ConfigError(
+            f"an objective should be callable with images, got {type(found).__name__}; give a "
+            "function of images or an object of objectives.OBJECTIVES."
+        )
+    return found if isinstance(found, Objective) else FunctionObjective(found)
+
+
+def spec_of(part: Any) -> dict[str, Any]:
+    """Spec of an objective or strategy given in Python; a name only, where it is the user's own."""
+    if isinstance(part, BaseModel) and hasattr(part, "kind"):
+        return part.model_dump(mode="json")
+    named = part if hasattr(part, "__qualname__") else type(part)
+    return {"kind": "python", "target": f"{named.__module__}:{named.__qualname__}"}
+
+
+def resolve_objectives(items: Iterable[Any]) -> tuple[tuple[Objective, ...], tuple[dict, ...]]:
+    """Objectives, and their complete specs, of any mix of specs, kinds, objects and functions.
+
+    Raises
+    ------
+    ConfigError
+        Lists the problems of all of them, one a line.
+    """
+    objectives, specs, problems = [], [], []
+    for i, item in enumerate(items):
+        try:
+            part = item
+            if isinstance(item, str | Mapping):
+                part = _build(as_spec(item), _objectives(), f"{ROOT}.evaluate[{i}]")
+            specs.append(spec_of(part))
+            imported = isinstance(part, ImportedObjective)
+            objectives.append(part.build() if imported else as_objective(part))
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return tuple(objectives), tuple(specs)
+
+
+def build_objectives(items: Iterable[Any]) -> tuple[Objective, ...]:
+    """Objectives of their specs, as `resolve_objectives` makes them."""
+    return resolve_objectives(items)[0]
+
+
+def _objectives() -> dict[str, type[BaseModel]]:
+    from objectives import OBJECTIVES
+
+    return {**OBJECTIVES, "import": ImportedObjective}
+
+
+def build_strategy(item: Any) -> Strategy:
+    """Strategy of its spec, kind or itself; a `ConfigError` lists what is wrong with it."""
+    if not isinstance(item, str | Mapping):
+        return item
+    from latentopt.strategies import STRATEGIES
+
+    return _build(as_spec(item), STRATEGIES, f"{ROOT}.strategy")
+
+
+def check_goal(goal: Goal, objectives: Iterable[Objective], strategy: Strategy) -> None:
+    """Refuse a goal that these parts cannot serve, with a `ConfigError` of one line a problem.
+
+    Functions without units keep their names to themselves until they are called; with one of them
+    among the objectives, a metric that nobody promises is not a problem yet.
+    """
+    objectives = list(objectives)
+    promised = [*BUILT_IN_UNITS, *(name for objective in objectives for name in objective.units)]
+    problems = [
+        f"{ROOT}.evaluate: metric {name!r} is returned twice; each needs a name of its own."
+        for name in dict.fromkeys(promised)
+        if promised.count(name) > 1
+    ]
+    if all(objective.units for objective in objectives):
+        unknown = goal.unknown_metrics(promised)
+        problems += [f"{ROOT}.objective or constraints: {problem}" for problem in unknown]
+    if len(goal.objectives) > 1 and not getattr(strategy, "multi_objective", True):
+        problems.append(
+            f"{ROOT}.objective: strategy {strategy.kind} takes one objective, got "
+            f"{len(goal.objectives)}; join them into one sum, or use strategy prior."
+        )
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def load_space(name: str) -> LatentSpace:
+    """The space that a config names: "default" or a folder."""
+    if name == GIVEN_IN_PYTHON:
+        raise CampaignError("the campaign's space was given in Python: give space=... again.")
+    return LatentSpace.default() if name == "default" else LatentSpace.load(name)
+
+
+def check_structure(config: CampaignConfig, space: LatentSpace) -> None:
+    """Refuse names and sizes that do not fit the structures of the space, by a `ConfigError`."""
+    channels, *sides = space.image_shape
+    sizes, names, phases = config.voxel_size_um, config.phase_names, max(channels, 2)
+    problems = []
+    if isinstance(sizes, tuple) and len(sizes) != len(sides):
+        problems.append(
+            f"{ROOT}.voxel_size_um: should be one number, or one for each axis of "
+            f"{'x'.join(map(str, sides))} structures, got {len(sizes)}."
+        )
+    if names is not None and (len(names) != phases or len(set(names)) < phases):
+        problems.append(f"{ROOT}.phase_names: should be {phases} different names, got {names}.")
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _build(spec: Mapping[str, Any], table: Mapping[str, type[BaseModel]], root: str) -> Any:
+    kind = spec.get("kind")
+    if kind == "python":
+        raise ConfigError(
+            f"{root}: {spec.get('target')} was given in Python and cannot be read from a file; "
+            "give it again, or name it with {kind: import, target: package.module:name}."
+        )
+    if kind is None:
+        raise ConfigError(f"{root}.kind: required, and missing; {nearest('', table)}")
+    if kind not in table:
+        raise ConfigError(f"{root}.kind: {kind!r} is unknown; {nearest(str(kind), table)}")
+    try:
+        return table[kind].model_validate(dict(spec))
+    except ValidationError as error:
+        raise ConfigError("\n".join(explain(error, table[kind], root))) from None
+
+
+@contextmanager
+def _importing_from_here():
+    """The working folder is searched too, as `python -m` does, while this context lasts."""
+    here = os.getcwd()
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)

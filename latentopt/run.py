@@ -1,0 +1,211 @@
+"""A campaign's folder, read: every trial and candidate, without lock, torch or Ax."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from latentopt.candidate_files import read_phases
+from latentopt.config import CampaignConfig
+from latentopt.errors import CampaignError
+from latentopt.journal import read_events
+from latentopt.microstructure import Candidate, Microstructure
+
+__all__ = ["Run", "Trial"]
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One point of a campaign and what became of it.
+
+    Parameters
+    ----------
+    index
+        0, 1, ... in the order the points were proposed.
+    z
+        Latent point, float64 ``(d,)``.
+    status
+        ``pending`` until its evaluation has an end.
+    metrics
+        Measured values by name; empty unless completed.
+    reason
+        Why it failed.
+    strategy
+        What proposed it.
+    seconds
+        How long its evaluation took, where that is known.
+    """
+
+    index: int
+    z: np.ndarray
+    status: Literal["pending", "completed", "failed"]
+    metrics: Mapping[str, float]
+    reason: str | None
+    strategy: str
+    seconds: float | None
+
+
+def apply_event(trials: dict[int, Trial], event: Mapping[str, Any]) -> list[int]:
+    """Bring the trials up to date with one event of the journal; indices of those it changed."""
+    match event["kind"]:
+        case "ask":
+            for asked in event["trials"]:
+                trials[asked["index"]] = Trial(
+                    asked["index"],
+                    np.array(asked["z"], dtype=np.float64),
+                    "pending",
+                    {},
+                    None,
+                    event["strategy"],
+                    None,
+                )
+            return [asked["index"] for asked in event["trials"]]
+        case "tell":
+            changes = {"status": "completed", "metrics": event["metrics"]}
+        case "fail":
+            changes = {"status": "failed", "reason": event["reason"]}
+        case _:
+            return []
+    index = event["trial"]
+    trials[index] = replace(trials[index], seconds=event["seconds"], **changes)
+    return [index]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a campaign has found so far.
+
+    Parameters
+    ----------
+    folder
+        Where its journal and candidates are.
+    config
+        Its settings; names of objectives, not the objectives themselves.
+    space_id
+        The space its points belong to.
+    trials
+        All trials, by index.
+    units
+        Unit of each metric, where it is known.
+    provenance
+        When it began and with which versions.
+    """
+
+    folder: Path
+    config: CampaignConfig
+    space_id: str
+    trials: tuple[Trial, ...]
+    units: Mapping[str, str]
+    provenance: Mapping[str, object]
+
+    @classmethod
+    def read(cls, folder: Path | str) -> "Run":
+        """Run of a campaign's folder, also while the campaign is running.
+
+        Raises
+        ------
+        CampaignError
+            The folder holds no campaign.
+        JournalError
+            (A `CampaignError`.) Its journal is damaged; the message names the line.
+        """
+        return cls.of_events(Path(folder), read_events(folder))
+
+    @classmethod
+    def of_events(cls, folder: Path, events: Iterable[Mapping[str, Any]]) -> "Run":
+        """Run that the events of a journal tell."""
+        header, trials, settings = None, {}, {}
+        for event in events:
+            if event["kind"] == "campaign":
+                header, settings = event, dict(event["config"])
+            elif event["kind"] == "settings":
+                settings |= event["config"]
+            apply_event(trials, event)
+        if header is None:
+            raise CampaignError(
+                f"{folder}: the campaign has not started; run it with latentopt optimize."
+            )
+        return cls(
+            folder=folder,
+            config=CampaignConfig.checked(settings),
+            space_id=header["space_id"],
+            trials=tuple(trials[index] for index in sorted(trials)),
+            units=header["units"],
+            provenance={key: header[key] for key in ("created", "versions")},
+        )
+
+    def best(self, k: int = 1) -> list[Trial]:
+        """Up to `k` completed trials that meet every constraint, best first.
+
+        With several objectives, trials that fewer others surpass in all of them come first.
+        """
+        feasible = [
+            trial
+            for trial in self.trials
+            if trial.status == "completed" and all(m >= 0 for m in self.margins(trial).values())
+        ]
+        if not feasible:
+            return []
+        goal = self.config.goal
+        values = np.array([goal.values(trial.metrics) for trial in feasible])
+        beaten = [
+            ((values >= row).all(1) & (values > row).any(1)).sum() if values.shape[1] > 1 else 0
+            for row in values
+        ]
+        order = np.lexsort((-values[:, 0], beaten))
+        return [feasible[i] for i in order[:k]]
+
+    def value(self, trial: Trial) -> float:
+        """Objective of a completed trial, larger is better; the first one if there are several."""
+        return float(self.config.goal.values(trial.metrics)[0])
+
+    def margins(self, trial: Trial) -> dict[str, float]:
+        """Signed margin of each constraint for a completed trial, feasible where >= 0."""
+        return {text: float(m) for text, m in self.config.goal.margins(trial.metrics).items()}
+
+    def candidate(self, index: int) -> Candidate:
+        """The structure of a trial with all that is known of it.
+
+        Raises
+        ------
+        CampaignError
+            There is no such trial, or the file of its structure is missing or damaged.
+        """
+        found = [trial for trial in self.trials if trial.index == index]
+        if not found:
+            raise CampaignError(
+                f"{self.folder}: has no trial {index}; it has {len(self.trials)} trials, from 0."
+            )
+        (trial,) = found
+        completed = trial.status == "completed"
+        return Candidate(
+            microstructure=self._microstructure(trial),
+            z=trial.z,
+            metrics=dict(trial.metrics),
+            margins=self.margins(trial) if completed else {},
+            trial=index,
+        )
+
+    def _microstructure(self, trial: Trial) -> Microstructure:
+        phases = read_phases(self.folder, trial.index)
+        config, dims = self.config, phases.ndim
+        sizes = config.voxel_size_um
+        sizes = sizes if isinstance(sizes, tuple) else (sizes,) * dims
+        names = config.phase_names or tuple(f"phase {k}" for k in range(max(2, phases.max() + 1)))
+        return Microstructure(
+            phases=phases,
+            voxel_size_m=tuple(size * 1e-6 for size in sizes),
+            phase_names=names,
+            periodic=(config.periodic,) * dims,
+            provenance={
+                "campaign": config.name,
+                "trial": trial.index,
+                "strategy": trial.strategy,
+                "seed": config.seed,
+                "space_id": self.space_id,
+                "z": trial.z.tolist(),
+                **self.provenance,
+            },
+        )
