@@ -1,26 +1,33 @@
 """From images to a latent space on disk: read, split, train, whiten, report."""
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from generative.checkpoint import MANIFEST, json_bytes, save_model
 from generative.data.dataset import Dataset
 from generative.data.patches import extract_patches, split_by_parent, split_regions
 from generative.data.read import read_dataset
-from generative.data.synthetic import gaussian_random_field
+from generative.data.synthetic import FieldRanges, gaussian_random_field
 from generative.errors import DataError
-from generative.model_card import CARD, PICTURE, write_model_card
+from generative.model_card import CARD, PICTURE, CardContent, write_model_card
 from generative.registry import MODELS
 from generative.train import TrainConfig, to_tensor, train
 from generative.training_state import STATE
 from generative.vae import ConvVAEConfig
 from latentopt.config import explain
 from latentopt.errors import ConfigError
+from latentopt.expressions import nearest
 from latentopt.space import LatentSpace
-from latentopt.space_files import SETTINGS, SPACE
+from latentopt.space_files import SETTINGS, is_space
+
+FEW_PARENTS = 10  # below, none can be spared for the test: each is cut into regions instead
 
 
 class FileData(BaseModel):
@@ -41,6 +48,13 @@ class FileData(BaseModel):
         (0.8, 0.1, 0.1), description="Training, validation and test, split by parent image."
     )
 
+    @field_validator("fractions")
+    @classmethod
+    def _fractions_are_shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+            raise ValueError(f"should be three positive numbers with sum 1, got {shares}.")
+        return shares
+
 
 class FieldData(BaseModel):
     """Synthetic Gaussian random fields."""
@@ -50,9 +64,26 @@ class FieldData(BaseModel):
     kind: Literal["gaussian_random_field"]
     n: int = Field(10000, ge=2, description="Training structures.")
     held_out: int = Field(1000, ge=1, description="Structures for the model card, of seed + 1.")
-    shape: tuple[int, ...] = Field((64, 64), description="Voxels a side.")
+    shape: tuple[int, ...] = Field(
+        (64, 64), min_length=2, max_length=3, description="Voxels a side."
+    )
     seed: int = Field(0, ge=0, description="Fixes the structures.")
     ranges: dict[str, Any] = Field(default_factory=dict, description="Fields of FieldRanges.")
+
+    @field_validator("ranges")
+    @classmethod
+    def _ranges_are_ranges(cls, ranges: dict[str, Any]) -> dict[str, Any]:
+        known = [field.name for field in fields(FieldRanges)]
+        for name in ranges:
+            if name not in known:
+                raise ValueError(f"{name}: unknown key; {nearest(name, known)}")
+        try:
+            # YAML and JSON have lists; null leaves a default.
+            pairs = {k: None if v is None else tuple(map(float, v)) for k, v in ranges.items()}
+            FieldRanges(**pairs)
+        except (TypeError, IndexError) as error:
+            raise ValueError(f"each should be two numbers (low, high), got {ranges}.") from error
+        return pairs
 
 
 class TrainingSettings(BaseModel):
@@ -108,29 +139,36 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
     """
     folder = Path(folder)
     record = settings.model_dump(mode="json", exclude={"training": {"progress"}})
-    if (folder / SPACE).exists():
+    if is_space(folder):
         return _load_finished(folder, record)
-    training, held_out = read_split(settings.data)
+    training, validation, held_out = read_split(settings.data)
+    if (training.images == training.images[:1]).all():
+        raise DataError(
+            f"{_name(settings.data)}: all {len(training)} training images are the same. Check how "
+            "their grey levels become phases (grey)."
+        )
     model = _build(settings, training.image_shape)
     facts = {
-        "Data": training.class_names if len(training.class_names) > 1 else _name(settings.data)
+        "Data": _describe_data(settings.data, training),
+        "Split": _describe_split(settings.data, training, held_out),
     }
-    facts["Split"] = _describe_split(settings.data, training, held_out)
     if hasattr(model, "loss"):
         train(
             model,
             training.images,
+            validation=None if validation is None else validation.images,
             config=settings.training,
             folder=folder,
-            held_out=held_out.images,
-            facts=facts,
+            card=CardContent(held_out.images, facts),
         )
     else:
         images = to_tensor(training.images)
-        model.fit(images, seed=settings.training.seed)
+        with _naming(settings.data):
+            model.fit(images, seed=settings.training.seed)
         card = write_model_card(model, images, to_tensor(held_out.images), facts=facts)
         save_model(model, folder, files=card)
-    space = LatentSpace.fit(model, training.images)
+    with _naming(settings.data):
+        space = LatentSpace.fit(model, training.images)
     card = {name: (folder / name).read_bytes() for name in (CARD, PICTURE)}
     space.documents = {**card, SETTINGS: json_bytes(record)}
     space.save(folder)
@@ -138,39 +176,45 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
     return space
 
 
-def read_split(data: FileData | FieldData) -> tuple[Dataset, Dataset]:
-    """Training and held-out images that share no parent, or at least no voxel."""
+def read_split(data: FileData | FieldData) -> tuple[Dataset, Dataset | None, Dataset]:
+    """Training, validation and held-out images that share no parent, or at least no voxel.
+
+    Synthetic structures need no validation: there are as many as one likes.
+    """
     if isinstance(data, FieldData):
-        draw = [
-            gaussian_random_field(n, data.shape, seed=seed, **data.ranges)
+        training, held_out = (
+            Dataset.from_images(
+                gaussian_random_field(n, data.shape, seed=seed, **data.ranges), name="field"
+            )
             for n, seed in ((data.n, data.seed), (data.held_out, data.seed + 1))
-        ]
-        return tuple(Dataset.from_images(images, name="field") for images in draw)
+        )
+        return training, None, held_out
     whole = read_dataset(
         data.path, grey=data.grey, channels=data.channels, spatial_dims=data.spatial_dims
     )
     parents = len(set(whole.parents.tolist()))
-    # Too few parents to keep some for the test: cut each into regions instead.
-    split = (
-        split_by_parent(whole, fractions=data.fractions)
-        if parents >= 10
-        else split_regions(whole, fractions=data.fractions)
-    )
-    if data.patch is None and parents < 10:
+    if data.patch is None and parents < FEW_PARENTS:
         raise DataError(
             f"{data.path}: {parents} images are too few to hold some out. Set patch (--patch) to "
             "cut each into disjoint regions and patches."
         )
+    cut = split_regions if parents < FEW_PARENTS else split_by_parent
+    split = cut(whole, fractions=data.fractions)
     if data.patch is None:
-        return split.train, split.test
-    return tuple(
-        extract_patches(part, data.patch, stride=data.stride) for part in (split.train, split.test)
-    )
+        return split
+    return tuple(extract_patches(part, data.patch, stride=data.stride) for part in split)
 
 
 def _build(settings: TrainingSettings, image_shape: tuple[int, ...]) -> Any:
+    model = MODELS[settings.model]
+    parameters = inspect.signature(model).parameters
+    known = parameters.keys() - {"image_shape"}
+    takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters.values())  # and checks them itself
+    for name in settings.options:
+        if name not in known and not takes_any:
+            raise ConfigError(f"train.options.{name}: unknown key; {nearest(name, known)}")
     try:
-        return MODELS[settings.model](image_shape, **settings.options)
+        return model(image_shape, **settings.options)
     except ValidationError as error:
         raise ConfigError("\n".join(explain(error, ConvVAEConfig, "train.options"))) from None
     except TypeError as error:
@@ -189,8 +233,22 @@ def _load_finished(folder: Path, record: dict[str, Any]) -> LatentSpace:
     return space
 
 
+@contextmanager
+def _naming(data: FileData | FieldData) -> Iterator[None]:
+    """Say which images a model cannot be fitted to."""
+    try:
+        yield
+    except ValueError as error:
+        raise DataError(f"{_name(data)}: {error}") from error
+
+
 def _name(data: FileData | FieldData) -> str:
     return Path(data.path).name if isinstance(data, FileData) else data.kind
+
+
+def _describe_data(data: FileData | FieldData, training: Dataset) -> str:
+    classes = training.class_names
+    return f"{_name(data)}: {', '.join(classes)}" if len(classes) > 1 else _name(data)
 
 
 def _describe_split(data: FileData | FieldData, training: Dataset, held_out: Dataset) -> str:

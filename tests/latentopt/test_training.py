@@ -1,0 +1,297 @@
+"""From a folder of pictures, an array or a recipe to a latent space on disk."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from generative.checkpoint import MANIFEST, json_bytes
+from generative.data.synthetic import gaussian_random_field
+from latentopt import LatentSpace
+from latentopt.errors import ConfigError, DataError, ModelFileError
+from latentopt.space_files import SETTINGS, SPACE
+from latentopt.training import FieldData, FileData, TrainingSettings, read_split, train_space
+
+QUICK = {"steps": 2, "batch_size": 4, "progress": False, "precision": "float32"}
+FIELDS = {"kind": "gaussian_random_field", "n": 12, "held_out": 3, "shape": [32, 32]}
+PCA = {"model": "pca", "options": {"components": 4}}
+VAE = {"model": "vae", "options": {"widths": [4, 8]}, "training": QUICK}
+
+
+def settings(data=FIELDS, **rest):
+    return TrainingSettings.checked({"data": data, **rest})
+
+
+@pytest.fixture
+def micrographs(tmp_path):
+    """Twelve grey pictures in two class folders."""
+    images = gaussian_random_field(12, (32, 32), seed=0)[:, 0]
+    for i, image in enumerate(images):
+        folder = tmp_path / "micrographs" / ("fine" if i % 2 else "coarse")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((40 + 150 * image).astype(np.uint8)).save(folder / f"{i}.png")
+    return tmp_path / "micrographs"
+
+
+@pytest.fixture
+def volumes(tmp_path):
+    path = tmp_path / "volumes.npy"
+    np.save(path, gaussian_random_field(12, (16, 17, 16), seed=0)[:, 0])
+    return path
+
+
+# -- data to space -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [PCA, VAE], ids=["pca", "vae"])
+def test_pictures_in_class_folders_become_a_space(micrographs, tmp_path, model):
+    chosen = settings({"kind": "files", "path": str(micrographs)}, **model)
+    space = train_space(chosen, tmp_path / "space")
+    assert space.image_shape == (1, 32, 32)
+    assert space.latent_dim == (4 if model is PCA else 64)
+    loaded = LatentSpace.load(tmp_path / "space")
+    z = loaded.sample(2)
+    assert torch.equal(loaded.decode(z), space.decode(z))
+    card = (tmp_path / "space" / "README.md").read_text()
+    assert "- **Data**: micrographs: coarse, fine" in card
+    assert "10 training and 1 held-out images, by parent image" in card
+    assert str(tmp_path) not in card
+
+
+@pytest.mark.parametrize("model", [PCA, VAE], ids=["pca", "vae"])
+def test_an_array_of_volumes_becomes_a_space(volumes, tmp_path, model):
+    chosen = settings({"kind": "files", "path": str(volumes)}, **model)
+    space = train_space(chosen, tmp_path / "space")
+    assert space.image_shape == (1, 16, 17, 16)
+    assert space.decode(space.sample(2)).shape == (2, 1, 16, 17, 16)
+    assert "- **Data**: volumes.npy" in (tmp_path / "space" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("model", [PCA, VAE], ids=["pca", "vae"])
+def test_a_synthetic_family_becomes_a_space(tmp_path, model):
+    space = train_space(settings(**model), tmp_path)
+    z = space.encode(gaussian_random_field(12, (32, 32), seed=0))
+    np.testing.assert_allclose(z.mean(0), 0, atol=1e-8)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "weights.safetensors",
+        "config.json",
+        "README.md",
+        "samples.png",
+        MANIFEST,
+        SPACE,
+        "whitening.safetensors",
+        SETTINGS,
+    }
+    assert "drawn independently (seeds 0 and 1)" in (tmp_path / "README.md").read_text()
+
+
+def test_the_same_settings_give_the_same_space_byte_for_byte(tmp_path):
+    for name in ("a", "b"):
+        train_space(settings(**VAE), tmp_path / name)
+    assert (tmp_path / "a" / MANIFEST).read_bytes() == (tmp_path / "b" / MANIFEST).read_bytes()
+
+
+def test_the_settings_kept_rebuild_the_space(tmp_path):
+    space = train_space(settings(**VAE), tmp_path / "a")
+    kept = json.loads((tmp_path / "a" / SETTINGS).read_text())
+    kept["training"]["progress"] = False
+    assert train_space(TrainingSettings.checked(kept), tmp_path / "b").id == space.id
+
+
+def test_few_large_pictures_are_cut_into_regions_and_patches(tmp_path):
+    np.save(tmp_path / "two.npy", gaussian_random_field(2, (160, 64), seed=0)[:, 0])
+    data = {"kind": "files", "path": str(tmp_path / "two.npy"), "patch": 32}
+    shares = {"fractions": [0.6, 0.2, 0.2]}
+    training, _, held_out = read_split(FileData(**data, **shares))
+    assert training.image_shape == held_out.image_shape == (1, 32, 32)
+    assert (len(training), len(held_out)) == (2 * 3 * 2, 2 * 1 * 2)
+    space = train_space(settings({**data, **shares}, **PCA), tmp_path / "space")
+    assert space.image_shape == (1, 32, 32)
+    card = (tmp_path / "space" / "README.md").read_text()
+    assert "12 training and 4 held-out images, by region of each parent image" in card
+
+
+def test_patches_of_many_pictures_are_split_by_picture(volumes):
+    data = FileData(path=str(volumes), patch=16, stride=1)
+    training, _, held_out = read_split(data)
+    assert (len(training), len(held_out)) == (20, 2)
+    assert not set(training.parents.tolist()) & set(held_out.parents.tolist())
+
+
+def test_synthetic_training_and_held_out_structures_differ():
+    training, _, held_out = read_split(FieldData(**{**FIELDS, "held_out": 12}))
+    assert not (training.images == held_out.images).all(axis=(1, 2, 3)).any()
+
+
+# -- the same folder again -----------------------------------------------------------------------
+
+
+def test_a_finished_folder_is_loaded_and_not_trained_again(tmp_path):
+    first = train_space(settings(**VAE), tmp_path)
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    shown = {**VAE, "training": {**QUICK, "progress": True}}
+    assert train_space(settings(**shown), tmp_path).id == first.id
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"training": {**QUICK, "steps": 3}},
+        {"options": {"widths": [4, 8], "beta": 0.5}},
+        {"data": {**FIELDS, "seed": 5}},
+        PCA,
+    ],
+    ids=["training", "options", "data", "model"],
+)
+def test_a_finished_folder_refuses_other_settings(tmp_path, changes):
+    train_space(settings(**VAE), tmp_path)
+    with pytest.raises(ConfigError, match=r"another training\. Choose another --out") as refusal:
+        train_space(settings(**{**VAE, **changes}), tmp_path)
+    assert str(tmp_path) in str(refusal.value)
+
+
+def test_a_damaged_finished_folder_is_refused(tmp_path):
+    train_space(settings(**PCA), tmp_path)
+    (tmp_path / SPACE).write_bytes(b"{}")
+    with pytest.raises(ModelFileError, match=r"space\.json: is not the file that was saved"):
+        train_space(settings(**PCA), tmp_path)
+
+
+@pytest.mark.parametrize("model", [PCA, VAE], ids=["pca", "vae"])
+def test_a_run_killed_between_the_files_of_its_space_is_finished(tmp_path, model):
+    space = train_space(settings(**model), tmp_path)
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    # The manifest is written last: it is still that of the model.
+    unfinished = {k: v for k, v in manifest.items() if "space" not in k and "whit" not in k}
+    (tmp_path / MANIFEST).write_bytes(json_bytes(unfinished))
+    assert train_space(settings(**model), tmp_path).id == space.id
+    assert LatentSpace.load(tmp_path).id == space.id
+
+
+# -- settings ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "hint"),
+    [
+        ({"modell": "pca"}, "train.modell", "did you mean model?"),
+        ({"training": {"stepz": 3}}, "train.training.stepz", "did you mean steps?"),
+        (
+            {"training": {"augmentation": {"flip": True}}},
+            "train.training.augmentation.flip",
+            "did you mean flips?",
+        ),
+        ({"data": {**FIELDS, "shap": [8, 8]}}, "train.data", "did you mean shape?"),
+        ({"data": {"kind": "files"}}, "train.data", "path: required, and missing"),
+        ({"data": {"kind": "fields"}}, "train.data", "'fields'"),
+        (
+            {"data": {**FIELDS, "ranges": {"volume_fractoin": [0.1, 0.2]}}},
+            "ranges: volume_fractoin: unknown key",
+            "did you mean volume_fraction?",
+        ),
+        ({"data": {**FIELDS, "ranges": {"anisotropy": [3, 1]}}}, "train.data", "low <= high"),
+        ({"data": {**FIELDS, "ranges": {"anisotropy": 2}}}, "train.data", "two numbers"),
+        ({"data": {**FIELDS, "ranges": {"anisotropy": [1, "a"]}}}, "train.data", "'a'"),
+        ({"data": {**FIELDS, "ranges": {"anisotropy": [1]}}}, "train.data", "two numbers"),
+        ({"data": {**FIELDS, "shape": [64]}}, "train.data", "at least 2"),
+        (
+            {"data": {"kind": "files", "path": "x", "fractions": [0.5, 0.5, 0.5]}},
+            "fractions",
+            "sum 1",
+        ),
+        ({"training": {"steps": 0}}, "train.training.steps", "greater than or equal to 1"),
+        ({"training": {"learning_rate": "fast"}}, "train.training.learning_rate", "'fast'"),
+        ({"model": "gan"}, "train.model", "'gan'"),
+    ],
+)
+def test_wrong_settings_are_answered_with_their_path_and_a_hint(changes, path, hint):
+    with pytest.raises(ConfigError) as refusal:
+        settings(**{"data": FIELDS, **changes})
+    assert path in str(refusal.value)
+    assert hint in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_everything_wrong_is_reported_at_once():
+    with pytest.raises(ConfigError) as refusal:
+        settings(modell="pca", training={"steps": 0, "seed": -1})
+    assert len(str(refusal.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "hint"),
+    [
+        ({"betta": 1}, "train.options.betta", "did you mean beta?"),
+        ({"beta": -1}, "train.options.beta", "greater than or equal to 0"),
+        ({"reconstruction": "mae"}, "train.options.reconstruction", "'mse' or 'bce'"),
+    ],
+)
+def test_wrong_options_of_the_network_are_answered_with_their_path(tmp_path, options, path, hint):
+    with pytest.raises(ConfigError) as refusal:
+        train_space(settings(options=options), tmp_path / "space")
+    assert str(refusal.value).startswith(f"{path}: ")
+    assert hint in str(refusal.value)
+    assert not (tmp_path / "space").exists()
+
+
+def test_an_unknown_option_of_pca_is_answered_with_the_nearest(tmp_path):
+    with pytest.raises(ConfigError, match=r"options\.component: .*did you mean components\?"):
+        train_space(settings(model="pca", options={"component": 4}), tmp_path)
+
+
+def test_settings_are_read_from_yaml(tmp_path):
+    path = tmp_path / "train.yaml"
+    path.write_text("data: {kind: gaussian_random_field, n: 12}\nmodel: pca\n")
+    chosen = TrainingSettings.read(path)
+    assert (chosen.model, chosen.data.n, chosen.training.steps) == ("pca", 12, 4000)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(b"data: [", "not YAML"), (b"- 1", "keys such as data"), (b"\xff\xfe\x00", "not YAML")],
+)
+def test_a_file_that_is_no_settings_is_named_in_one_line(tmp_path, text, said):
+    path = tmp_path / "train.yaml"
+    path.write_bytes(text)
+    with pytest.raises(ConfigError, match=said) as refusal:
+        TrainingSettings.read(path)
+    assert str(path) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        TrainingSettings.read(tmp_path / "missing.yaml")
+
+
+# -- data that cannot be used --------------------------------------------------------------------
+
+
+def refused(data, folder, said, **model):
+    with pytest.raises(DataError, match=said) as refusal:
+        train_space(settings(data, **(model or PCA)), folder)
+    assert "\n" not in str(refusal.value)
+    assert not (folder / MANIFEST).exists()
+
+
+def test_too_few_images_to_hold_some_out_are_refused_with_the_remedy(tmp_path):
+    np.save(tmp_path / "nine.npy", gaussian_random_field(9, (32, 32), seed=0)[:, 0])
+    data = {"kind": "files", "path": str(tmp_path / "nine.npy")}
+    refused(data, tmp_path / "out", r"nine\.npy: 9 images are too few.*--patch")
+
+
+def test_fewer_images_than_components_are_refused_by_the_name_of_the_data(tmp_path):
+    refused(FIELDS, tmp_path / "out", r"12.*Ask for fewer components", model="pca")
+
+
+def test_images_that_are_all_the_same_are_refused(tmp_path):
+    same = {**FIELDS, "ranges": {"volume_fraction": [0.0, 1e-9]}}
+    refused(same, tmp_path / "out", r"all 12 training images are the same\. Check")
+
+
+def test_images_the_network_cannot_take_are_refused(tmp_path):
+    refused({**FIELDS, "shape": [16, 16]}, tmp_path / "out", "32 to 256 voxels", **VAE)
+
+
+def test_a_missing_folder_is_refused_by_its_name(tmp_path):
+    refused({"kind": "files", "path": str(tmp_path / "nowhere")}, tmp_path / "out", "nowhere")
