@@ -104,7 +104,7 @@ def train(
             f"{images.shape}. Cut patches of that size, or make a model for this shape."
         )
     images = check_images(images)
-    probe = None if validation is None else to_tensor(validation[:VALIDATION_IMAGES])
+    probe = None if validation is None else to_tensor(check_images(validation[:VALIDATION_IMAGES]))
     device = _device(config.device)
     _draw_weights(model, config.seed)
     model.to(device, memory_format=_memory_format(model)).train()

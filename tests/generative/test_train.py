@@ -45,20 +45,19 @@ def steps_done(folder):
     return int(header["__metadata__"]["step"])
 
 
-def stop_after(folder, steps):
+def stop_after(folder, steps, *, config=TINY, validation=None):
     """Leave a folder as a run that was killed after some of its steps does."""
-    kept = {}
 
     class Stopped(Augmentation):
         def __call__(self, images, rng):
             if steps_done(folder) >= steps:
-                kept["state"] = (folder / STATE).read_bytes()
                 raise KeyboardInterrupt
             return super().__call__(images, rng)
 
-    config = EVERY_STEP.model_copy(update={"augmentation": Stopped()})
+    changes = {"augmentation": Stopped(), "checkpoint_seconds": 1e-9}
+    config = config.model_copy(update=changes)
     with pytest.raises(KeyboardInterrupt):
-        train(network(), IMAGES, config=config, folder=folder)
+        train(network(), IMAGES, validation=validation, config=config, folder=folder)
     assert steps_done(folder) == steps
 
 
@@ -167,7 +166,6 @@ import sys, torch
 torch.set_num_threads(1)
 from generative import ConvVAE
 from generative.data.synthetic import gaussian_random_field
-from generative.model_card import CardContent
 from generative.train import TrainConfig, train
 config = TrainConfig.model_validate_json(sys.argv[1])
 images = gaussian_random_field(12, (32, 32), seed=0)
@@ -333,10 +331,26 @@ def test_validation_keeps_the_moment_that_reconstructs_best():
     assert float(((reconstruct(model, x) - x) ** 2).mean()) == pytest.approx(error, rel=1e-4)
 
 
-def test_a_resumed_run_remembers_the_best_moment_so_far(tmp_path):
+@pytest.mark.parametrize("steps", [1, 3, 5])
+def test_a_resumed_run_remembers_the_best_moment_so_far(tmp_path, steps):
     unseen = gaussian_random_field(8, (32, 32), seed=99)
-    config = TINY.model_copy(update={"steps": 6})
+    # Steps so large that an early moment is the best.
+    config = TINY.model_copy(update={"steps": 6, "ema_decay": 0.0, "learning_rate": 10.0})
     whole = train(network(), IMAGES, validation=unseen, config=config).state_dict()
-    train(network(), IMAGES, validation=unseen, config=config, folder=tmp_path)
+    assert not equal(whole, train(network(), IMAGES, config=config).state_dict())
+    stop_after(tmp_path, steps, config=config, validation=unseen)
     again = train(network(), IMAGES, validation=unseen, config=config, folder=tmp_path)
     assert equal(again.state_dict(), whole)
+
+
+def test_the_card_says_which_moment_was_the_best(tmp_path):
+    card = CardContent(IMAGES[:2], {})
+    train(network(), IMAGES, validation=IMAGES, config=TINY, folder=tmp_path, card=card)
+    said = (tmp_path / "README.md").read_text()
+    assert "- **Weights**: of step" in said
+
+
+def test_validation_images_that_cannot_be_used_are_refused():
+    for unseen in (IMAGES[:0], 2 * IMAGES):
+        with pytest.raises(DataError):
+            train(network(), IMAGES, validation=unseen, config=TINY)
