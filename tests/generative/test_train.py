@@ -174,18 +174,17 @@ train(ConvVAE((1, 32, 32), widths=(4, 8)), images, config=config, folder=sys.arg
 
 
 @pytest.mark.slow
-def test_a_run_killed_twice_arrives_at_the_weights_of_an_uninterrupted_one(tmp_path):
+def test_a_killed_process_is_gone_on_with_to_the_weights_of_an_uninterrupted_one(tmp_path):
     config = EVERY_STEP.model_copy(update={"steps": 120})
-    for least in (5, 20):
-        run = subprocess.Popen([sys.executable, "-c", RUN, config.model_dump_json(), tmp_path])
-        deadline = time.monotonic() + 60
-        while not (tmp_path / STATE).exists() or steps_done(tmp_path) < least:
-            assert run.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
-        run.send_signal(signal.SIGKILL)
-        assert run.wait() == -signal.SIGKILL
-        assert least <= steps_done(tmp_path) < 120
+    run = subprocess.Popen([sys.executable, "-c", RUN, config.model_dump_json(), tmp_path])
+    deadline = time.monotonic() + 60
+    while not (tmp_path / STATE).exists() or steps_done(tmp_path) < 10:
+        assert run.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    run.send_signal(signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
+    assert 10 <= steps_done(tmp_path) < 120
     quietly = TINY.model_copy(update={"steps": 120})
     resumed = train(network(), IMAGES, config=quietly, folder=tmp_path)
     assert equal(resumed.state_dict(), weights(steps=120))
