@@ -1,4 +1,4 @@
-"""Errors a caller of `latentopt` may want to catch, each answered by the command line in one line."""
+"""Errors a caller of `latentopt` may want to catch; the command line answers each in one line."""
 
 from generative.errors import DataError, ModelFileError
 from objectives.errors import ConvergenceError, EvaluationError
@@ -17,7 +17,7 @@ __all__ = [
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be read: the message gives the dotted path and the nearest key."""
+    """A configuration that cannot be read: the message gives dotted path and nearest key."""
 
 
 class CampaignError(RuntimeError):

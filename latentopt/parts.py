@@ -44,7 +44,7 @@ class ImportedObjective(BaseModel):
     target: str = Field(pattern=r"^[\w.]+:[\w.]+$", description="Where it is: package.module:name.")
     options: dict[str, Any] = Field({}, description="Keyword arguments of the class or function.")
 
-    def build(self) -> Objective:
+    def build(self, where: str) -> Objective:
         """The object itself, a class made with the options, or a function given them."""
         module, _, name = self.target.partition(":")
         try:
@@ -54,18 +54,20 @@ class ImportedObjective(BaseModel):
                 found = getattr(found, part)
         except (ImportError, AttributeError) as error:
             raise ConfigError(
-                f"{self.target} cannot be imported ({error}); run from the folder that holds "
-                f"{module.partition('.')[0]}, or install it."
+                f"{where}: {self.target} cannot be imported ({error}); run from the folder that "
+                f"holds {module.partition('.')[0]}, or install it."
             ) from None
         if isinstance(found, type):
             try:
                 found = found(**self.options)
             except (TypeError, ValueError) as error:
                 text = " ".join(str(error).split())
-                raise ConfigError(f"{self.target} does not take these options: {text}") from None
+                raise ConfigError(
+                    f"{where}: {self.target} does not take these options: {text}"
+                ) from None
         elif self.options:
             found = partial(found, **self.options)
-        return as_objective(found)
+        return as_objective(found, where)
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,14 @@ class FunctionObjective:
         return self.function(images)
 
 
-def as_objective(found: Any) -> Objective:
-    """The object if it is an objective, or a function wrapped as one."""
+def as_objective(found: Any, where: str) -> Objective:
+    """The object if it is an objective, what it names if imported, or a function wrapped as one."""
+    if isinstance(found, ImportedObjective):
+        return found.build(where)
     if not callable(found):
         raise ConfigError(
-            f"an objective should be callable with images, got {type(found).__name__}; give a "
-            "function of images or an object of objectives.OBJECTIVES."
+            f"{where}: an objective should be callable with images, got {type(found).__name__}; "
+            "give a function of images or an object of objectives.OBJECTIVES."
         )
     return found if isinstance(found, Objective) else FunctionObjective(found)
 
@@ -113,8 +117,7 @@ def resolve_objectives(items: Iterable[Any]) -> tuple[tuple[Objective, ...], tup
             if isinstance(item, str | Mapping):
                 part = _build(as_spec(item), _objectives(), f"{ROOT}.evaluate[{i}]")
             specs.append(spec_of(part))
-            imported = isinstance(part, ImportedObjective)
-            objectives.append(part.build() if imported else as_objective(part))
+            objectives.append(as_objective(part, f"{ROOT}.evaluate[{i}]"))
         except ConfigError as error:
             problems.append(str(error))
     if problems:

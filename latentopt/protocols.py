@@ -55,8 +55,8 @@ class Objective(Protocol):
 class Strategy(Protocol):
     """History in, next points out."""
 
-    def propose(self, history: 'History', q: int) -> 'Float[Tensor, "q d"]':
-        """Float64 latent points inside the data's radius, the same for the same history and seed."""
+    def propose(self, history: "History", q: int) -> 'Float[Tensor, "q d"]':
+        """Float64 latent points inside the radius, the same for the same history and seed."""
         ...
 
 
@@ -64,7 +64,7 @@ class Strategy(Protocol):
 class Simulator(Protocol):
     """A full microstructure to named values: the seam for programs outside Python."""
 
-    def __call__(self, microstructure: 'Microstructure') -> Mapping[str, float]:
+    def __call__(self, microstructure: "Microstructure") -> Mapping[str, float]:
         """Evaluate one microstructure; raise to mark the trial failed."""
         ...
 

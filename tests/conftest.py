@@ -10,6 +10,6 @@ from jaxtyping import install_import_hook
 # Annotations such as Float[Tensor, "n c *space"] are checked in tests; users do not pay for it.
 install_import_hook(["generative", "latentopt", "objectives"], "beartype.beartype")
 
-import torch
+import torch  # noqa: E402  after the hook and the thread count
 
 torch.set_num_threads(1)

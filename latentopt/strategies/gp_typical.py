@@ -72,8 +72,8 @@ class GPTypical(BaseModel):
 
     def _improve(self, history: History, q: int) -> Float64[Tensor, "q d"]:
         from botorch.exceptions import BotorchWarning, ModelFittingError
-        from gpytorch.utils.errors import NanError, NotPSDError
-        from gpytorch.utils.warnings import NumericalWarning
+        from linear_operator.utils.errors import NanError, NotPSDError
+        from linear_operator.utils.warnings import NumericalWarning
 
         from latentopt.strategies.improvement import most_improving
 

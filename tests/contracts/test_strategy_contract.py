@@ -1,0 +1,107 @@
+"""Every strategy in the table keeps the promises of `latentopt.protocols.Strategy`."""
+
+import numpy as np
+import pytest
+import torch
+
+from generative import PCA
+from latentopt.expressions import Goal
+from latentopt.history import History
+from latentopt.protocols import Strategy
+from latentopt.space import LatentSpace
+from latentopt.strategies import STRATEGIES
+
+GOAL = Goal.parse("a - 2*b", ["b <= 0.5"])
+
+
+@pytest.fixture(scope="module")
+def space():
+    images = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    return LatentSpace.fit(PCA((1, 8, 8), components=4).fit(images), images)
+
+
+@pytest.fixture(params=STRATEGIES)
+def strategy(request):
+    return STRATEGIES[request.param]()
+
+
+def history(space, n, pending=0, **changes):
+    """`n` evaluated points of two smooth metrics; from 12 on, every strategy uses its model."""
+    z = space.sample(n, seed=1)
+    metrics = {"a": torch.sin(z[:, 0]) + z[:, 1], "b": 0.3 * z[:, 2]}
+    waiting = space.sample(pending, seed=2)
+    return History(space, GOAL, z=z, metrics=metrics, pending=waiting, **changes)
+
+
+CASES = [(0, 0), (1, 0), (9, 3), (12, 0), (12, 2)]
+
+
+def test_the_kind_is_the_name_in_the_table():
+    for kind, strategy in STRATEGIES.items():
+        assert strategy.model_fields["kind"].default == kind
+
+
+def test_every_option_is_described():
+    for strategy in STRATEGIES.values():
+        for name, field in strategy.model_fields.items():
+            assert name == "kind" or field.description
+
+
+def test_it_matches_the_protocol(strategy):
+    assert isinstance(strategy, Strategy)
+
+
+@pytest.mark.parametrize(("n", "pending"), CASES)
+@pytest.mark.parametrize("q", [1, 3])
+def test_points_are_distinct_float64_and_inside_the_radius(strategy, space, n, pending, q):
+    told = history(space, n, pending)
+    z = strategy.propose(told, q)
+    assert z.shape == (q, 4)
+    assert z.dtype == torch.float64
+    assert torch.isfinite(z).all()
+    assert (z.norm(dim=1) <= space.radius * (1 + 1e-9)).all()
+    known = torch.cat([told.z, told.pending, z])
+    assert len(torch.unique(known, dim=0)) == len(known)
+
+
+@pytest.mark.parametrize(("n", "pending"), CASES)
+def test_the_same_history_gives_the_same_points(strategy, space, n, pending):
+    first = strategy.propose(history(space, n, pending), 2)
+    again = type(strategy)().propose(history(space, n, pending), 2)
+    assert torch.equal(first, again)
+
+
+@pytest.mark.parametrize("n", [0, 12])
+def test_another_seed_gives_other_points(strategy, space, n):
+    first = strategy.propose(history(space, n), 2)
+    assert not torch.equal(first, strategy.propose(history(space, n, seed=1), 2))
+
+
+@pytest.mark.parametrize("n", [0, 12])
+def test_global_random_state_is_left_alone(strategy, space, n):
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002  the legacy generator is the global one
+    expected = torch.rand(1), np.random.rand()  # noqa: NPY002
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    strategy.propose(history(space, n), 2)
+    assert (torch.rand(1), np.random.rand()) == expected  # noqa: NPY002
+
+
+@pytest.mark.parametrize("n", [5, 12])
+def test_it_goes_on_after_failures_and_without_a_feasible_point(strategy, space, n):
+    z = space.sample(n, seed=1)
+    metrics = {"a": z[:, 0], "b": 1 + z[:, 1] ** 2}
+    told = History(space, GOAL, z=z, metrics=metrics, failed=space.sample(7, seed=2))
+    assert strategy.propose(told, 2).shape == (2, 4)
+
+
+def test_it_goes_on_when_everything_failed(strategy, space):
+    told = History(space, GOAL, failed=space.sample(15, seed=2))
+    assert strategy.propose(told, 2).shape == (2, 4)
+
+
+def test_metrics_that_never_change_are_no_obstacle(strategy, space):
+    z = space.sample(12, seed=1)
+    told = History(space, GOAL, z=z, metrics={"a": torch.ones(12).double(), "b": z[:, 0] * 0})
+    assert strategy.propose(told, 2).shape == (2, 4)
