@@ -1,8 +1,8 @@
 """What a campaign is, as data: read from YAML, checked as a whole, each problem on its own line."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -16,7 +16,8 @@ from pydantic import (
 )
 
 from latentopt.errors import ConfigError
-from latentopt.expressions import Goal, nearest, parse_constraint, parse_objectives
+from latentopt.explain import explain, short
+from latentopt.expressions import Goal, parse_constraint, parse_objectives
 
 __all__ = ["CampaignConfig", "explain", "load_config"]
 
@@ -148,61 +149,6 @@ def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -
     return problems
 
 
-def explain(error: ValidationError, model: type[BaseModel], root: str) -> list[str]:
-    """One line for each problem pydantic found: dotted path, what is wrong, the nearest right key.
-
-    Parameters
-    ----------
-    error
-        Raised by validating `model`.
-    model
-        The pydantic model, which knows the right keys.
-    root
-        First part of each dotted path.
-    """
-    lines = []
-    for problem in error.errors(include_url=False):
-        where, kind = problem["loc"], problem["type"]
-        if kind == "extra_forbidden":
-            hint = nearest(str(where[-1]), _keys_at(model, where[:-1]))
-            lines.append(f"{_dotted(root, where)}: unknown key; {hint}")
-        elif kind == "missing":
-            lines.append(f"{_dotted(root, where)}: required, and missing.")
-        elif kind == "value_error":
-            lines.append(f"{_dotted(root, where)}: {problem['ctx']['error']}")
-        else:
-            got = _short(problem["input"])
-            message = problem["msg"].removeprefix("Input ")
-            lines.append(f"{_dotted(root, where)}: {message}, got {got}.")
-    return lines
-
-
-def _dotted(root: str, where: Iterable[str | int]) -> str:
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
-    return root + "".join(parts)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _keys_at(model: type[BaseModel], where: Iterable[str | int]) -> list[str]:
-    """Names of the fields that may stand at this place of the model."""
-    models = [model]
-    for part in where:
-        fields = [m.model_fields[part] for m in models if part in m.model_fields]
-        if fields:
-            models = [m for field in fields for m in _models_in(field.annotation)]
-    return [name for m in models for name in m.model_fields]
-
-
-def _models_in(annotation: object) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models_in(part)]
-
-
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -221,6 +167,6 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}{line}: not YAML ({problem}).") from None
     if not isinstance(settings, dict):
         raise ConfigError(
-            f"{path}: should hold keys such as objective and evaluate, got {_short(settings)}."
+            f"{path}: should hold keys such as objective and evaluate, got {short(settings)}."
         )
     return {str(key): value for key, value in settings.items()}
