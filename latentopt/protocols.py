@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    import numpy as np
+    from jaxtyping import Float, Integer
     from torch import Tensor
 
     from latentopt.history import History
@@ -71,8 +72,14 @@ class Simulator(Protocol):
 
 @runtime_checkable
 class Exporter(Protocol):
-    """One microstructure to one file that another program reads."""
+    """One microstructure to one file that another program reads, and back."""
+
+    suffix: str  # ending by which other programs know the format, such as ".vti"
 
     def write(self, microstructure: "Microstructure", path: Path) -> Path:
         """Write the data file and its JSON sidecar; the path of the data file."""
+        ...
+
+    def read(self, path: Path) -> 'Integer[np.ndarray, "*space"]':
+        """Phase labels of a file that `write` made; a 2-D structure may come as one voxel thick."""
         ...

@@ -1,6 +1,7 @@
 """What holds for every exporter; a new one needs a row in READERS: a reader that is not ours."""
 
 import errno
+import inspect
 import json
 import os
 import re
@@ -92,8 +93,19 @@ def test_every_exporter_has_an_independent_reader():
 
 
 def test_it_matches_the_exporter_protocol(kind):
-    assert isinstance(EXPORTERS[kind], Exporter)
-    assert EXPORTERS[kind].suffix.startswith(".")
+    exporter = EXPORTERS[kind]
+    assert isinstance(exporter, Exporter)
+    assert exporter.suffix.startswith(".")
+    for method in ("write", "read"):
+        promised = inspect.signature(getattr(Exporter, method)).parameters
+        bound = inspect.signature(getattr(exporter, method)).parameters
+        assert ["self", *bound] == list(promised)
+
+
+def test_it_reads_its_own_files(kind, path):
+    exporter = EXPORTERS[kind]
+    labels = exporter.read(exporter.write(small(), path))
+    np.testing.assert_array_equal(labels, small().phases)
 
 
 @pytest.fixture(scope="session")
