@@ -16,13 +16,13 @@ from pydantic import (
 )
 
 from latentopt.errors import ConfigError
-from latentopt.explain import explain, short
+from latentopt.explain import explain, members, short
 from latentopt.expressions import Goal, parse_constraint, parse_objectives
 
-__all__ = ["CampaignConfig", "explain", "load_config"]
+__all__ = ["CampaignConfig", "explain", "load_config", "read_yaml"]
 
 ROOT = "campaign"  # first part of every dotted path
-_MAX_BYTES = 1_000_000  # a larger file is not a campaign
+_MAX_BYTES = 1_000_000  # a larger file is no settings
 
 
 def as_spec(value: object) -> object:
@@ -103,7 +103,8 @@ def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
     Parameters
     ----------
     path
-        YAML file with the fields of `CampaignConfig`.
+        YAML file with the fields of `CampaignConfig`. Files that it names are looked for in its
+        own folder, and their whole path is kept: the campaign goes on from wherever it is called.
     overrides
         Fields that replace those of the file; None leaves a field as it is.
 
@@ -113,7 +114,7 @@ def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
         The file cannot be read, or something in it is wrong: one line a problem, each with its
         dotted path and, for an unknown key, the nearest right one.
     """
-    settings = _read_yaml(Path(path))
+    settings = _found_beside(Path(path), read_yaml(Path(path), keys="objective and evaluate"))
     settings |= {key: value for key, value in (overrides or {}).items() if value is not None}
     problems, config = [], None
     try:
@@ -124,6 +125,35 @@ def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
     if problems:
         raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
     return config
+
+
+def _found_beside(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with the whole path of each file that they name relative to their own."""
+    folder, evaluate = file.parent.absolute(), settings.get("evaluate")
+    changes: dict[str, Any] = {}
+    if isinstance(space := settings.get("space"), str) and space != "default":
+        changes["space"] = str(folder / space)
+    if isinstance(evaluate, list):
+        changes["evaluate"] = [
+            spec | {key: str(folder / spec[key]) for key in _paths_in(spec)}
+            if isinstance(spec, dict)
+            else spec
+            for spec in evaluate
+        ]
+    return settings | changes
+
+
+def _paths_in(spec: Mapping[str, Any]) -> list[str]:
+    """Keys of an objective's spec that hold the path of a file."""
+    from objectives import OBJECTIVES
+
+    kind = spec.get("kind")
+    fields = OBJECTIVES[kind].model_fields if kind in list(OBJECTIVES) else {}
+    return [
+        key
+        for key, value in spec.items()
+        if isinstance(value, str) and key in fields and Path in members(fields[key].annotation)
+    ]
 
 
 def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -> list[str]:
@@ -149,24 +179,37 @@ def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -
     return problems
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, *, keys: str) -> dict[str, Any]:
+    """Settings of a YAML file, unchecked.
+
+    Parameters
+    ----------
+    path
+        YAML file of one mapping.
+    keys
+        Some keys it should hold, for the message where it holds none.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or is not such a file.
+    """
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError(
-                f"{path}: larger than {_MAX_BYTES} bytes; give a campaign's YAML file."
-            )
+            raise ConfigError(f"{path}: larger than {_MAX_BYTES} bytes; give a file of settings.")
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path.") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{path}: is not text in UTF-8; give a campaign's YAML file.") from None
-    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"{path}: not YAML (not text in UTF-8); give a file of settings."
+        ) from None
+    # ValueError: a date such as 2024-13-01; RecursionError: thousands of brackets.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not readable"
         raise ConfigError(f"{path}{line}: not YAML ({problem}).") from None
     if not isinstance(settings, dict):
-        raise ConfigError(
-            f"{path}: should hold keys such as objective and evaluate, got {short(settings)}."
-        )
+        raise ConfigError(f"{path}: should hold keys such as {keys}, got {short(settings)}.")
     return {str(key): value for key, value in settings.items()}

@@ -22,9 +22,9 @@ def _plain(target: Any) -> Any:
 
 
 def _readable(target: Path | list) -> Path | list:
-    """Refuse what is no structure now, not in the middle of a campaign."""
+    """Refuse what is no structure now, not in mid-campaign; keep the whole path of a file."""
     read_structure(target)
-    return target
+    return target.absolute() if isinstance(target, Path) else target
 
 
 class TwoPointTarget(BaseModel):

@@ -2,6 +2,7 @@ import subprocess
 import sys
 from typing import Literal
 
+import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -159,9 +160,44 @@ def test_a_target_that_cannot_be_imported_is_named(load):
     assert line.startswith("campaign.evaluate[0]: no_such_module:f cannot be imported")
 
 
+TO_TARGET = """
+objective: -two_point_error
+space: my_space
+evaluate: [{kind: two_point_target, target: targets/goal.npy, cutoff: 2}, volume_fraction]
+"""
+
+
+def test_files_that_a_file_names_are_looked_for_beside_it(load, tmp_path, monkeypatch):
+    (tmp_path / "targets").mkdir()
+    np.save(tmp_path / "targets" / "goal.npy", np.eye(8))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    config = load(TO_TARGET)
+    assert config.evaluate[0]["target"] == str(tmp_path / "targets" / "goal.npy")
+    assert config.space == str(tmp_path / "my_space")
+    assert load(TO_TARGET, space="default").space == "default"
+
+
+def test_a_file_given_by_its_whole_path_is_taken_as_it_is(load, tmp_path):
+    np.save(tmp_path / "goal.npy", np.eye(8))
+    config = load(TO_TARGET.replace("targets/goal.npy", f"{tmp_path}/goal.npy"))
+    assert config.evaluate[0]["target"] == str(tmp_path / "goal.npy")
+
+
+def test_a_target_that_is_not_there_is_named_with_its_whole_path(load, tmp_path):
+    (line,) = problems(load, TO_TARGET)
+    assert line.startswith(f"campaign.evaluate[0].target: {tmp_path}/targets/goal.npy: cannot be")
+
+
 def test_unreadable_yaml_is_answered_with_its_line(load):
     with pytest.raises(ConfigError, match="line 3: not YAML"):
         load("name: a\nobjective: b\ntrials: ]\n")
+
+
+@pytest.mark.parametrize("text", ["name: 2024-13-01", "[" * 3000], ids=["date", "brackets"])
+def test_yaml_that_its_reader_cannot_take_is_answered_as_well(load, text):
+    with pytest.raises(ConfigError, match="not YAML"):
+        load(text)
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words"])

@@ -66,6 +66,17 @@ def test_a_file_is_as_good_as_its_array(tmp_path, name):
     assert error(TwoPointTarget(target=str(path)), as_images(array)).item() < 1e-6
 
 
+def test_a_file_is_known_by_its_whole_path_from_any_folder(tmp_path, monkeypatch):
+    np.save(tmp_path / "target.npy", structure())
+    monkeypatch.chdir(tmp_path)
+    target = TwoPointTarget(target="target.npy")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert target.target == tmp_path / "target.npy"
+    assert TwoPointTarget.model_validate(target.model_dump(mode="json")) == target
+    assert error(target, as_images(structure())).item() < 1e-6
+
+
 def test_a_volume_is_read_from_pages_of_a_tiff(tmp_path):
     array = structure((4, 5, 6))
     tifffile.imwrite(tmp_path / "volume.tif", array, photometric="minisblack")
