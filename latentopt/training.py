@@ -1,24 +1,24 @@
 """From images to a latent space on disk: read, split, train, whiten, report."""
 
 import inspect
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+import torch
+from pydantic import ValidationError
 
 from generative.checkpoint import MANIFEST, json_bytes, save_model
 from generative.data.dataset import Dataset
 from generative.data.patches import extract_patches, split_by_parent, split_regions
 from generative.data.read import read_dataset
-from generative.data.synthetic import FieldRanges, gaussian_random_field
+from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError
 from generative.model_card import CARD, PICTURE, CardContent, write_model_card
 from generative.registry import MODELS
-from generative.train import TrainConfig, to_tensor, train
+from generative.train import to_tensor, train
 from generative.training_state import STATE
 from generative.vae import ConvVAEConfig
 from latentopt.config import explain
@@ -26,96 +26,13 @@ from latentopt.errors import ConfigError
 from latentopt.expressions import nearest
 from latentopt.space import LatentSpace
 from latentopt.space_files import SETTINGS, is_space
+from latentopt.training_settings import FieldData, FileData, TrainingSettings
+
+__all__ = ["FieldData", "FileData", "TrainingSettings", "read_split", "train_space"]
 
 FEW_PARENTS = 10  # below, none can be spared for the test: each is cut into regions instead
-
-
-class FileData(BaseModel):
-    """Images in a folder or an array file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["files"] = "files"
-    path: str = Field(description="Folder of PNG or TIFF files, or one NPY, NPZ or HDF5 file.")
-    grey: Literal["auto", "otsu", "labels", "keep"] = Field(
-        "auto", description="What grey levels become: two phases by Otsu, labels, or kept."
-    )
-    channels: int | None = Field(None, ge=1, description="3 keeps colour; k reads k phases.")
-    spatial_dims: Literal[2, 3] | None = Field(None, description="Where the shape leaves it open.")
-    patch: int | None = Field(None, ge=16, description="Side of the patches cut from each image.")
-    stride: int | None = Field(None, ge=1, description="From patch to patch; their side if null.")
-    fractions: tuple[float, float, float] = Field(
-        (0.8, 0.1, 0.1), description="Training, validation and test, split by parent image."
-    )
-
-    @field_validator("fractions")
-    @classmethod
-    def _fractions_are_shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
-        if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
-            raise ValueError(f"should be three positive numbers with sum 1, got {shares}.")
-        return shares
-
-
-class FieldData(BaseModel):
-    """Synthetic Gaussian random fields."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["gaussian_random_field"]
-    n: int = Field(10000, ge=2, description="Training structures.")
-    held_out: int = Field(1000, ge=1, description="Structures for the model card, of seed + 1.")
-    shape: tuple[int, ...] = Field(
-        (64, 64), min_length=2, max_length=3, description="Voxels a side."
-    )
-    seed: int = Field(0, ge=0, description="Fixes the structures.")
-    ranges: dict[str, Any] = Field(default_factory=dict, description="Fields of FieldRanges.")
-
-    @field_validator("ranges")
-    @classmethod
-    def _ranges_are_ranges(cls, ranges: dict[str, Any]) -> dict[str, Any]:
-        known = [field.name for field in fields(FieldRanges)]
-        for name in ranges:
-            if name not in known:
-                raise ValueError(f"{name}: unknown key; {nearest(name, known)}")
-        try:
-            # YAML and JSON have lists; null leaves a default.
-            pairs = {k: None if v is None else tuple(map(float, v)) for k, v in ranges.items()}
-            FieldRanges(**pairs)
-        except (TypeError, IndexError) as error:
-            raise ValueError(f"each should be two numbers (low, high), got {ranges}.") from error
-        return pairs
-
-
-class TrainingSettings(BaseModel):
-    """What `latentopt train` does, as data."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    data: Annotated[FileData | FieldData, Field(discriminator="kind")]
-    model: Literal["vae", "pca"] = Field("vae", description="A model of generative.MODELS.")
-    options: dict[str, Any] = Field(default_factory=dict, description="Of that model.")
-    training: TrainConfig = Field(TrainConfig(), description="How a network is trained.")
-
-    @classmethod
-    def checked(cls, settings: dict[str, Any]) -> "TrainingSettings":
-        """Settings from plain data; one `ConfigError` lists everything wrong with them."""
-        try:
-            return cls.model_validate(settings)
-        except ValidationError as error:
-            raise ConfigError("\n".join(explain(error, cls, "train"))) from None
-
-    @classmethod
-    def read(cls, path: Path | str) -> "TrainingSettings":
-        """Settings of a YAML file."""
-        try:
-            settings = yaml.safe_load(Path(path).read_text())
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: is not YAML ({' '.join(str(error).split())}).") from error
-        if not isinstance(settings, dict):
-            raise ConfigError(f"{path}: should hold keys such as data and training.")
-        return cls.checked(settings)
+# Settings of a training that its result does not depend on.
+HOW_IT_RUNS = frozenset({"progress", "device", "checkpoint_seconds"})
 
 
 def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
@@ -138,7 +55,8 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
         If the images cannot be used.
     """
     folder = Path(folder)
-    record = settings.model_dump(mode="json", exclude={"training": {"progress"}})
+    _check_device(settings.training.device)
+    record = settings.model_dump(mode="json", exclude={"training": HOW_IT_RUNS})
     if is_space(folder):
         return _load_finished(folder, record)
     training, validation, held_out = read_split(settings.data)
@@ -205,6 +123,16 @@ def read_split(data: FileData | FieldData) -> tuple[Dataset, Dataset | None, Dat
     return tuple(extract_patches(part, data.patch, stride=data.stride) for part in split)
 
 
+def _check_device(name: str) -> None:
+    try:
+        torch.empty(0, device="cpu" if name == "auto" else name)
+    except (AssertionError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"train.training.device: {name!r} cannot be used here ({reason}); use auto or cpu."
+        ) from None
+
+
 def _build(settings: TrainingSettings, image_shape: tuple[int, ...]) -> Any:
     model = MODELS[settings.model]
     parameters = inspect.signature(model).parameters
@@ -225,12 +153,18 @@ def _build(settings: TrainingSettings, image_shape: tuple[int, ...]) -> Any:
 
 def _load_finished(folder: Path, record: dict[str, Any]) -> LatentSpace:
     space = LatentSpace.load(folder)
-    if space.documents.get(SETTINGS) != json_bytes(record):
+    if _without_how_it_runs(space.documents.get(SETTINGS, b"{}")) != record:
         raise ConfigError(
             f"{folder}: already holds the space of another training. Choose another --out, or "
             f"delete {folder / MANIFEST} to train here again."
         )
     return space
+
+
+def _without_how_it_runs(document: bytes) -> dict[str, Any]:
+    settings = json.loads(document)
+    training = settings.get("training", {})
+    return settings | {"training": {k: v for k, v in training.items() if k not in HOW_IT_RUNS}}
 
 
 @contextmanager

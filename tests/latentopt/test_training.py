@@ -153,6 +153,27 @@ def test_a_finished_folder_refuses_other_settings(tmp_path, changes):
     assert str(tmp_path) in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"device": "cpu"}, {"checkpoint_seconds": 1.0}],
+    ids=lambda changes: "".join(changes),
+)
+def test_a_finished_folder_does_not_ask_how_the_training_runs(tmp_path, changes):
+    first = train_space(settings(**VAE), tmp_path)
+    again = settings(**{**VAE, "training": {**QUICK, **changes}})
+    assert train_space(again, tmp_path).id == first.id
+
+
+def test_a_finished_folder_may_still_say_how_its_training_ran(tmp_path):
+    """As the settings of the embedded space do."""
+    space = train_space(settings(**PCA), tmp_path)
+    kept = json.loads(space.documents[SETTINGS])
+    kept["training"] |= {"device": "cuda", "checkpoint_seconds": 9.0}
+    space.documents[SETTINGS] = json_bytes(kept)
+    space.save(tmp_path)
+    assert train_space(settings(**PCA), tmp_path).id == space.id
+
+
 def test_a_damaged_finished_folder_is_refused(tmp_path):
     train_space(settings(**PCA), tmp_path)
     (tmp_path / SPACE).write_bytes(b"{}")
@@ -247,6 +268,45 @@ def test_settings_are_read_from_yaml(tmp_path):
     path.write_text("data: {kind: gaussian_random_field, n: 12}\nmodel: pca\n")
     chosen = TrainingSettings.read(path)
     assert (chosen.model, chosen.data.n, chosen.training.steps) == ("pca", 12, 4000)
+
+
+def test_changes_replace_single_keys_of_a_file(tmp_path):
+    path = tmp_path / "train.yaml"
+    path.write_text("data: {kind: files, path: a, patch: 32}\ntraining: {steps: 7, seed: 1}\n")
+    changes = {"data": {"kind": "files", "path": "b"}, "training": {"seed": 2}, "model": "pca"}
+    chosen = TrainingSettings.read(path, changes)
+    assert (chosen.data.path, chosen.data.patch) == ("b", 32)
+    assert (chosen.training.steps, chosen.training.seed, chosen.model) == (7, 2, "pca")
+
+
+def test_data_of_another_kind_replace_those_of_a_file(tmp_path):
+    path = tmp_path / "train.yaml"
+    path.write_text("data: {kind: gaussian_random_field, n: 12}\n")
+    chosen = TrainingSettings.read(path, {"data": {"kind": "files", "path": "b"}})
+    assert chosen.data == FileData(path="b")
+
+
+def test_data_that_a_file_names_are_looked_for_beside_it(micrographs, tmp_path):
+    path = tmp_path / "train.yaml"
+    path.write_text("data: {kind: files, path: micrographs}\n")
+    training, _, _ = read_split(TrainingSettings.read(path).data)
+    assert training.image_shape == (1, 32, 32)
+
+
+def test_a_mistake_in_a_file_is_named_with_the_file(tmp_path):
+    path = tmp_path / "train.yaml"
+    path.write_text("data: {kind: gaussian_random_field, shap: 3}\n")
+    with pytest.raises(ConfigError, match=r"train\.yaml: train\.data\.shap: unknown key; did you"):
+        TrainingSettings.read(path)
+
+
+def test_a_device_that_is_not_there_is_answered_first(tmp_path):
+    chosen = settings({"kind": "files", "path": "nowhere"}, training={"device": "abacus"})
+    with pytest.raises(
+        ConfigError, match=r"training\.device: 'abacus' cannot be used here"
+    ) as told:
+        train_space(chosen, tmp_path)
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,126 @@
+"""What `latentopt train` is asked for: data, model and training, from YAML or Python."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from generative.data.synthetic import FieldRanges
+from generative.train import TrainConfig
+from latentopt.config import explain, read_yaml
+from latentopt.errors import ConfigError
+from latentopt.expressions import nearest
+
+__all__ = ["FieldData", "FileData", "TrainingSettings"]
+
+
+class FileData(BaseModel):
+    """Images in a folder or an array file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["files"] = "files"
+    path: str = Field(description="Folder of PNG or TIFF files, or one NPY, NPZ or HDF5 file.")
+    grey: Literal["auto", "otsu", "labels", "keep"] = Field(
+        "auto", description="What grey levels become: two phases by Otsu, labels, or kept."
+    )
+    channels: int | None = Field(None, ge=1, description="3 keeps colour; k reads k phases.")
+    spatial_dims: Literal[2, 3] | None = Field(None, description="Where the shape leaves it open.")
+    patch: int | None = Field(None, ge=16, description="Side of the patches cut from each image.")
+    stride: int | None = Field(None, ge=1, description="From patch to patch; their side if null.")
+    fractions: tuple[float, float, float] = Field(
+        (0.8, 0.1, 0.1), description="Training, validation and test, split by parent image."
+    )
+
+    @field_validator("fractions")
+    @classmethod
+    def _fractions_are_shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+            raise ValueError(f"should be three positive numbers with sum 1, got {shares}.")
+        return shares
+
+
+class FieldData(BaseModel):
+    """Synthetic Gaussian random fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["gaussian_random_field"]
+    n: int = Field(10000, ge=2, description="Training structures.")
+    held_out: int = Field(1000, ge=1, description="Structures for the model card, of seed + 1.")
+    shape: tuple[int, ...] = Field(
+        (64, 64), min_length=2, max_length=3, description="Voxels a side."
+    )
+    seed: int = Field(0, ge=0, description="Fixes the structures.")
+    ranges: dict[str, Any] = Field(default_factory=dict, description="Fields of FieldRanges.")
+
+    @field_validator("ranges")
+    @classmethod
+    def _ranges_are_ranges(cls, ranges: dict[str, Any]) -> dict[str, Any]:
+        known = [field.name for field in fields(FieldRanges)]
+        for name in ranges:
+            if name not in known:
+                raise ValueError(f"{name}: unknown key; {nearest(name, known)}")
+        try:
+            # YAML and JSON have lists; null leaves a default.
+            pairs = {k: None if v is None else tuple(map(float, v)) for k, v in ranges.items()}
+            FieldRanges(**pairs)
+        except (TypeError, IndexError) as error:
+            raise ValueError(f"each should be two numbers (low, high), got {ranges}.") from error
+        return pairs
+
+
+class TrainingSettings(BaseModel):
+    """What `latentopt train` does, as data."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: Annotated[FileData | FieldData, Field(discriminator="kind")]
+    model: Literal["vae", "pca"] = Field("vae", description="A model of generative.MODELS.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Of that model.")
+    training: TrainConfig = Field(TrainConfig(), description="How a network is trained.")
+
+    @classmethod
+    def checked(cls, settings: dict[str, Any]) -> "TrainingSettings":
+        """Settings from plain data; one `ConfigError` lists everything wrong with them."""
+        try:
+            return cls.model_validate(settings)
+        except ValidationError as error:
+            raise ConfigError("\n".join(explain(error, cls, "train"))) from None
+
+    @classmethod
+    def read(cls, path: Path | str, changes: Mapping[str, Any] | None = None) -> "TrainingSettings":
+        """Settings of a YAML file, with changes to some of them.
+
+        A relative ``data.path`` starts at the folder of the file. Changes replace single keys of
+        ``data`` and ``training``; data of another kind replace those of the file.
+
+        Raises
+        ------
+        ConfigError
+            The file cannot be read, or something in it is wrong: one line a problem.
+        """
+        path = Path(path)
+        settings = read_yaml(path, keys="data and training")
+        data = settings.get("data")
+        if isinstance(data, dict) and isinstance(data.get("path"), str):
+            settings["data"] = data | {"path": str(path.parent / data["path"])}
+        try:
+            return cls.checked(_merged(settings, changes or {}))
+        except ConfigError as error:
+            lines = str(error).splitlines()
+            raise ConfigError("\n".join(f"{path}: {line}" for line in lines)) from None
+
+
+def _merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(settings)
+    for name, change in changes.items():
+        old = settings.get(name)
+        if isinstance(old, dict) and isinstance(change, dict):
+            kinds = [part["kind"] for part in (old, change) if "kind" in part]
+            if len(kinds) < 2 or kinds[0] == kinds[1]:
+                change = old | change
+        merged[name] = change
+    return merged
