@@ -4,9 +4,13 @@ Exit codes: 0 done, 2 wrong usage or configuration, 3 data or model files, 4 cam
 Each command imports what it needs when it runs, so that ``--help`` answers at once.
 """
 
+import errno
+import os
 import sys
+from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -42,13 +46,15 @@ def main() -> None:
         FloatingPointError: DATA,
     }
     try:
-        app()
+        try:
+            app()
+        finally:
+            print(end="", flush=True)  # or a full disk is found only when Python shuts down
     except tuple(codes) as error:
         code = next(code for kind, code in codes.items() if isinstance(error, kind))
         _stop(str(error), code)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _stop(f"{where}{error.strerror or error}. Free space or choose another folder.", DATA)
+        _stop(_refusal(error), DATA)
     except KeyboardInterrupt:
         _stop("interrupted; the same command goes on from here.", 130)
 
@@ -57,6 +63,32 @@ def _stop(message: str, code: int) -> None:
     for line in message.splitlines():
         print(f"latentopt: {line}", file=sys.stderr)
     sys.exit(code)
+
+
+def _refusal(error: OSError) -> str:
+    """What a disk, or the end of a pipe, refused."""
+    from latentopt.disk import explain_refusal
+
+    if error.filename is None:  # what is left in the buffer would fail once more at the exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+        if error.errno == errno.EPIPE:  # as in `latentopt status RUN | head -1`
+            return ""
+    return explain_refusal(error.filename or "standard output", error)
+
+
+def _of_a_campaign(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, with the exit code of campaigns where a disk refuses."""
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        from latentopt.errors import CampaignError
+
+        try:
+            command(**arguments)
+        except OSError as error:
+            raise CampaignError(_refusal(error)) from error
+
+    return run
 
 
 @app.command()
@@ -78,15 +110,15 @@ def train(
     """Train a 64-number latent space on your images."""
     from latentopt.training import TrainingSettings, train_space
 
-    settings = TrainingSettings.read(config).model_dump() if config else {"data": {}}
-    if source is not None:
-        settings["data"] = {**settings["data"], "kind": "files", "path": str(source)}
-    if not settings["data"]:
+    if source is None and config is None:
         raise typer.BadParameter("give a folder or file of images, or --config.")
-    training = {**_plain(settings.get("training", {})), **_given(steps=steps, seed=seed)}
-    settings |= {"training": training, **_given(model=model)}
-    settings["data"] |= _given(patch=patch, grey=grey)
-    space = train_space(TrainingSettings.checked(settings), out)
+    data = _given(patch=patch, grey=grey)
+    if source is not None:
+        data |= {"kind": "files", "path": str(source)}
+    training = _given(steps=steps, seed=seed)
+    changes = _given(data=data or None, training=training or None, model=model)
+    read = TrainingSettings.checked if config is None else partial(TrainingSettings.read, config)
+    space = train_space(read(changes), out)
     size = "x".join(map(str, space.image_shape[1:]))
     print(f"{out}: a space of {space.latent_dim} numbers for {size} images; see {out}/README.md")
 
@@ -102,8 +134,12 @@ def encode(
 ) -> None:
     """Images to latent points."""
     from generative.data import load_images
+    from generative.data.phases import Grey
+    from latentopt.errors import ConfigError
     from latentopt.point_files import write_points
 
+    if grey not in get_args(Grey):
+        raise ConfigError(f"--grey should be one of {', '.join(get_args(Grey))}, got {grey!r}.")
     loaded = _load_space(space)
     channels, dims = loaded.image_shape[0], len(loaded.image_shape) - 1
     pictures = load_images(images, grey=grey, spatial_dims=dims, channels=channels)
@@ -121,18 +157,19 @@ def decode(
     """Latent points to images."""
     import numpy as np
 
+    from latentopt.disk import replacing
     from latentopt.microstructure import to_phases
     from latentopt.point_files import read_points
 
     images = _as_data_error(points, _load_space(space).decode, read_points(points))
     images = to_phases(images) if phases else images
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.open("wb") as file:
+    with replacing(out) as file:
         np.save(file, images, allow_pickle=False)
     print(f"{out}: {images.dtype} array of shape {images.shape}")
 
 
 @app.command()
+@_of_a_campaign
 def optimize(
     config: Annotated[Path, typer.Argument(help="YAML file of the campaign.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the campaign.")] = None,
@@ -150,6 +187,7 @@ def optimize(
 
 
 @app.command()
+@_of_a_campaign
 def status(
     run: RunArgument,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -164,6 +202,7 @@ def status(
 
 
 @app.command()
+@_of_a_campaign
 def report(
     run: RunArgument,
     out: Annotated[Path | None, typer.Option(help="HTML file; RUN/report.html if absent.")] = None,
@@ -177,6 +216,7 @@ def report(
 
 
 @app.command()
+@_of_a_campaign
 def export(
     run: RunArgument,
     best: Annotated[int, typer.Option(min=1, help="How many of the best candidates.")] = 1,
@@ -190,7 +230,7 @@ def export(
     from latentopt.run import Run
 
     if format not in EXPORTERS:
-        raise ConfigError(f"format should be one of {', '.join(EXPORTERS)}, got {format!r}.")
+        raise ConfigError(f"--format should be one of {', '.join(EXPORTERS)}, got {format!r}.")
     read = Run.read(run)
     indices = trial or [t.index for t in read.best(best)]
     if not indices:
@@ -200,6 +240,7 @@ def export(
 
 
 @app.command()
+@_of_a_campaign
 def quickstart(
     out: Annotated[Path, typer.Option(help="Folder for everything it writes.")] = Path(
         "runs/quickstart"
@@ -216,10 +257,6 @@ def quickstart(
 def _given(**options: Any) -> dict[str, Any]:
     """The options that were given."""
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _plain(settings: Any) -> dict[str, Any]:
-    return settings.model_dump() if hasattr(settings, "model_dump") else dict(settings)
 
 
 def _load_space(name: str) -> Any:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from latentopt.disk import replacing
 from latentopt.errors import DataError
 
 
@@ -40,14 +41,19 @@ def read_points(path: Path | str) -> Float[np.ndarray, "n d"]:
 
 
 def write_points(z: Float[np.ndarray, "n d"], path: Path | str) -> Path:
-    """Write latent points as NPY, or as CSV with a header z00, z01, ..."""
+    """Write latent points as NPY, or as CSV with a header z00, z01, ...
+
+    Raises
+    ------
+    OSError
+        If the disk is full or read-only; a file that was there before is untouched.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix.lower() == ".csv":
-        names = ",".join(f"z{i:02d}" for i in range(z.shape[1]))
-        np.savetxt(path, z, delimiter=",", header=names, comments="", fmt="%.17g")
-    else:
-        with path.open("wb") as file:
+    with replacing(path) as file:
+        if path.suffix.lower() == ".csv":
+            names = ",".join(f"z{i:02d}" for i in range(z.shape[1]))
+            np.savetxt(file, z, delimiter=",", header=names, comments="", fmt="%.17g")
+        else:
             np.save(file, z, allow_pickle=False)
     return path
 

@@ -6,21 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from latentopt.disk import explain_refusal
 from latentopt.errors import ExportError
-
-_REMEDIES = {
-    errno.ENOSPC: "Free some space, or choose a folder on another disk.",
-    errno.EDQUOT: "Free some of your quota, or choose a folder on another disk.",
-    errno.EFBIG: "Choose a folder on a disk that takes larger files.",
-    errno.EROFS: "Choose a folder on a disk that can be written.",
-    errno.EACCES: "Choose a folder you may write in.",
-    errno.EPERM: "Choose a folder you may write in.",
-    errno.ENOENT: "Make the folder first, or choose one that exists.",
-    errno.ENOTDIR: "Choose a folder; a file stands in its place.",
-    errno.EEXIST: "Choose another folder; a file has this name.",
-    errno.EISDIR: "Choose another name; a folder has this one.",
-    errno.ENAMETOOLONG: "Choose a shorter name.",
-}
 
 
 def write_whole(contents: Mapping[Path, bytes]) -> None:
@@ -70,9 +57,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _refusal(path: Path, error: OSError) -> ExportError:
-    reason = error.strerror or str(error)
-    remedy = _REMEDIES.get(error.errno, "Choose another file name or folder.")
-    return ExportError(f"cannot write {path}: {reason}. {remedy}")
+    return ExportError(f"cannot write {explain_refusal(path, error)}")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,0 +1,65 @@
+"""What to do when a disk says no, and single files that appear whole or not at all."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["explain_refusal", "replacing"]
+
+_REMEDIES = {
+    errno.ENOSPC: "Free some space, or choose a folder on another disk.",
+    errno.EDQUOT: "Free some of your quota, or choose a folder on another disk.",
+    errno.EFBIG: "Choose a folder on a disk that takes larger files.",
+    errno.EROFS: "Choose a folder on a disk that can be written.",
+    errno.EACCES: "Choose a folder you may write in.",
+    errno.EPERM: "Choose a folder you may write in.",
+    errno.ENOENT: "Make the folder first, or choose one that exists.",
+    errno.ENOTDIR: "Choose a folder; a file stands in its place.",
+    errno.EEXIST: "Choose another folder; a file has this name.",
+    errno.EISDIR: "Choose another name; a folder has this one.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+}
+
+
+def explain_refusal(path: Path | str, error: OSError) -> str:
+    """One line for a file that could not be written: its path, the reason and the remedy.
+
+    >>> explain_refusal("z.npy", OSError(errno.EROFS, "Read-only file system"))
+    'z.npy: Read-only file system. Choose a folder on a disk that can be written.'
+    """
+    # The system's own words: `error.strerror` may hold a remedy already.
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return f"{path}: {reason}. {_REMEDIES.get(error.errno, 'Choose another file name or folder.')}"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write in the place of `path`, which it takes when all of it is on the disk.
+
+    Until then, and after any failure, `path` is what it was before. Its folder is made if need be.
+
+    Raises
+    ------
+    OSError
+        With `path` as its ``filename``, if the disk is full or read-only.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        # NumPy says "64 requested and 8 written" without a number: the disk was full.
+        number = error.errno or errno.ENOSPC
+        raise OSError(number, os.strerror(number), str(path)) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
