@@ -102,7 +102,7 @@ class ConvVAE(nn.Module):
         return self._posterior(images)[0]
 
     def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
-        """Images in [0, 1]; differentiable."""
+        """Images in [0, 1]; differentiable. Each channel by itself: phases add to 1 only nearly."""
         return self._logits(code).sigmoid()
 
     def loss(

@@ -85,6 +85,7 @@ def _of_a_campaign(command: Callable[..., None]) -> Callable[..., None]:
 
         try:
             command(**arguments)
+            print(end="", flush=True)
         except OSError as error:
             raise CampaignError(_refusal(error)) from error
 
@@ -158,10 +159,18 @@ def decode(
     import numpy as np
 
     from latentopt.disk import replacing
+    from latentopt.errors import DataError
     from latentopt.microstructure import to_phases
     from latentopt.point_files import read_points
 
-    images = _as_data_error(points, _load_space(space).decode, read_points(points))
+    loaded, z = _load_space(space), read_points(points)
+    images = _as_data_error(points, loaded.decode, z)
+    broken = np.flatnonzero(~np.isfinite(images).reshape(len(z), -1).all(axis=1))
+    if len(broken):
+        raise DataError(
+            f"{points}: row {broken[0]} is too far from the data to be decoded; keep points within "
+            f"the radius of the space, {loaded.radius:.3g}."
+        )
     images = to_phases(images) if phases else images
     with replacing(out) as file:
         np.save(file, images, allow_pickle=False)

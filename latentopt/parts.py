@@ -178,7 +178,9 @@ def load_space(name: str) -> LatentSpace:
 
 
 def check_structure(config: CampaignConfig, space: LatentSpace) -> None:
-    """Refuse names and sizes that do not fit the structures of the space, by a `ConfigError`."""
+    """Refuse names, sizes and a score that do not fit the space's structures: `ConfigError`."""
+    from objectives import OBJECTIVES
+
     channels, *sides = space.image_shape
     sizes, names, phases = config.voxel_size_um, config.phase_names, max(channels, 2)
     problems = []
@@ -189,6 +191,12 @@ def check_structure(config: CampaignConfig, space: LatentSpace) -> None:
         )
     if names is not None and (len(names) != phases or len(set(names)) < phases):
         problems.append(f"{ROOT}.phase_names: should be {phases} different names, got {names}.")
+    ours = [spec["kind"] for spec in config.evaluate if spec["kind"] in OBJECTIVES]
+    if config.score == "decoded" and channels > 1 and ours:
+        problems.append(
+            f"{ROOT}.score: {ours[0]} takes channels for phases that add to 1, which {channels} "
+            "decoded channels need not; set score: phases."
+        )
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -202,7 +210,7 @@ def _build(spec: Mapping[str, Any], table: Mapping[str, type[BaseModel]], root: 
         )
     if kind is None:
         raise ConfigError(f"{root}.kind: required, and missing; {nearest('', table)}")
-    if kind not in table:
+    if not isinstance(kind, str) or kind not in table:
         raise ConfigError(f"{root}.kind: {kind!r} is unknown; {nearest(str(kind), table)}")
     try:
         return table[kind].model_validate(dict(spec))

@@ -68,9 +68,10 @@ def to_phases(
             )
         return raw.astype(np.float32), "phases"
     if raw.shape[1] != 3:
+        volumes = "" if raw.ndim == 5 else " (volumes: spatial_dims=3, for a 3-D model)"
         raise DataError(
             f"{first}: expected one channel, three colours, or phases in [0, 1] that sum to 1, got "
-            f"{raw.shape[1]} other channels; save the one that shows the phases."
+            f"{raw.shape[1]} other channels{volumes}; save the one that shows the phases."
         )
     if channels == 3:
         return _scaled(raw, first), "colour"
