@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ax.api.client import Client
 from ax.utils.common.logger import ROOT_STREAM_HANDLER
+from ax.utils.common.string_utils import SYMPY_GLOBALS
 
 from latentopt.expressions import Constraint, Linear
 
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
 class AxExperiment:
     """An Ax client that is told what happens in a campaign.
 
-    Ax gives the trials the campaign's own indices, because both count from 0 in one order. Ax takes
-    no constraint on a metric of the objective: the margin of one is a metric of its own there,
-    ``margin_0 >= 0`` for the first constraint.
+    Trials have the campaign's indices there, because both count from 0 in one order, until Ax is
+    asked for points of its own, which stay out of the campaign.
+
+    Ax takes no constraint on a metric of the objective: the margin of one is a metric of its own
+    there, ``margin_0 >= 0`` for the first constraint. Nor does it take names that SymPy has, such
+    as ``E`` or ``beta``: there these are ``E_`` and ``beta_``.
 
     Parameters
     ----------
@@ -44,36 +48,50 @@ class AxExperiment:
             self.client = Client(random_seed=config.seed)
             self.client.configure_experiment(parameters=space.ax_parameters(), name=config.name)
             self.client.configure_optimization(
-                objective=", ".join(map(str, self.goal.objectives)),
+                objective=", ".join(str(_renamed(form)) for form in self.goal.objectives),
                 outcome_constraints=[
                     self._constraint_text(i, c) for i, c in enumerate(self.goal.constraints)
                 ],
             )
+            # Ax's analyses and Pareto front ask for one; ours are points enough to begin with.
+            self.client.configure_generation_strategy(
+                initialization_budget=0, initialize_with_center=False
+            )
+        self._in_ax: dict[int, int] = {}  # our index to Ax's
 
     def record(self, trial: "Trial") -> None:
         """Bring one trial of the client up to date; trials must first come in order."""
         with _quiet():
-            known = self.client._experiment.trials
-            if trial.index not in known:
+            if trial.index not in self._in_ax:
                 (parameters,) = self.space.to_ax(trial.z[None])
-                self.client.attach_trial(parameters, arm_name=f"trial_{trial.index}")
+                # Without a name: Ax takes equal points for one arm, which cannot have two.
+                self._in_ax[trial.index] = self.client.attach_trial(parameters)
             if trial.status == "completed":
                 self._complete(trial)
             elif trial.status == "failed":
-                self.client.mark_trial_failed(trial.index, failed_reason=trial.reason)
+                index = self._in_ax[trial.index]
+                self.client.mark_trial_failed(index, failed_reason=trial.reason)
 
     def _complete(self, trial: "Trial") -> None:
         margins = {name: form(trial.metrics) for name, form in self._margins.items()}
-        metrics = {**trial.metrics, **margins}
+        metrics = {**{_ax_name(name): value for name, value in trial.metrics.items()}, **margins}
         known = self.client._experiment.metrics
         self.client.configure_tracking_metrics([name for name in metrics if name not in known])
-        self.client.complete_trial(trial.index, raw_data=metrics)
+        self.client.complete_trial(self._in_ax[trial.index], raw_data=metrics)
 
     def _constraint_text(self, i: int, constraint: Constraint) -> str:
         if f"margin_{i}" in self._margins:
             return f"margin_{i} >= 0"
-        weights = Linear(constraint.margin.weights)
-        return f"{weights} >= {-constraint.margin.constant!r}"
+        return f"{_renamed(constraint.margin)} >= {-constraint.margin.constant!r}"
+
+
+def _ax_name(metric: str) -> str:
+    return f"{metric}_" if metric in SYMPY_GLOBALS else metric
+
+
+def _renamed(form: Linear) -> Linear:
+    """The form without its constant, its metrics by the names they have in Ax."""
+    return Linear({_ax_name(name): weight for name, weight in form.weights.items()})
 
 
 @contextmanager
