@@ -63,10 +63,10 @@ class Evaluation:
             images = to_images(to_phases(images), channels=images.shape[1])
         metrics = self.latent_metrics(z)
         for objective in self.objectives:
-            found = _call(objective, images)
+            found = _call(objective, images.clone())  # one that changes them harms no other
             twice = sorted(set(found) & set(metrics))
             if twice:
-                raise EvaluationError(f"{_name(objective)} returned {twice[0]}, which another has.")
+                raise EvaluationError(f"{_name(objective)} returned {twice[0]}, which another has")
             metrics |= found
         return metrics
 
@@ -92,22 +92,29 @@ def _call(objective: Objective, images: Tensor) -> dict[str, float]:
     try:
         found = objective(images)
     except Exception as error:  # whatever a user's solver raises ends this trial only
-        text = " ".join(str(error).split())
-        raise EvaluationError(f"raised {type(error).__name__}: {text}") from error
+        text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        raise EvaluationError(f"{_name(objective)} raised {text}") from error
     if not isinstance(found, Mapping):
         raise EvaluationError(
             f"{_name(objective)} returned {type(found).__name__}, not values by name"
         )
-    return {str(name): _number(name, value) for name, value in found.items()}
+    return as_numbers(found)
+
+
+def as_numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Values by name as floats; an `EvaluationError` names one that is not a single number."""
+    return {str(name): _number(name, value) for name, value in values.items()}
 
 
 def _number(name: str, value: Any) -> float:
-    array = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
     try:
-        return float(np.asarray(array, dtype=np.float64).reshape(-1).item())
-    except (TypeError, ValueError):
+        array = value.tolist() if isinstance(value, Tensor) else value  # NumPy has no bfloat16
+        return float(np.asarray(array).reshape(-1).item())
+    except (TypeError, ValueError, OverflowError):
         raise EvaluationError(f"{name} is not one number for the one image") from None
 
 
 def _name(objective: Objective) -> str:
-    return getattr(objective, "kind", None) or type(objective).__name__
+    function = getattr(objective, "function", objective)
+    named = getattr(objective, "kind", None) or getattr(function, "__name__", None)
+    return named or type(function).__name__
