@@ -14,7 +14,7 @@ from latentopt.campaign_progress import progress_bar, sigterm_interrupts
 from latentopt.candidate_files import candidate_path, write_candidate
 from latentopt.config import CampaignConfig, load_config
 from latentopt.errors import CampaignError, EvaluationError
-from latentopt.evaluation import Evaluation, problem_of
+from latentopt.evaluation import Evaluation, as_numbers, problem_of
 from latentopt.history import History
 from latentopt.journal import Journal
 from latentopt.journal_header import changed_settings, new_header
@@ -112,6 +112,7 @@ class Campaign:
         objectives = fields.get("evaluate", ()) if objectives is None else objectives
         self.objectives, fields["evaluate"] = resolve_objectives(objectives)
         self.config = CampaignConfig.checked(fields)
+        self._folder = self.config.path.absolute()  # an objective may change the working folder
         check_goal(self.config.goal, self.objectives, self.strategy)
         self.space = space if isinstance(space, LatentSpace) else load_space(self.config.space)
         check_structure(self.config, self.space)
@@ -130,10 +131,16 @@ class Campaign:
 
     @classmethod
     def resume(
-        cls, folder: Path | str, *, space: LatentSpace | None = None, objectives: Any = None
+        cls,
+        folder: Path | str,
+        *,
+        space: LatentSpace | Path | str | None = None,
+        objectives: Any = None,
+        strategy: Any = None,
     ) -> "Campaign":
         """Campaign of a folder that holds one; give again what was given in Python."""
-        return cls(Run.read(folder).config, space=space, objectives=objectives, folder=folder)
+        config = Run.read(folder).config
+        return cls(config, space=space, objectives=objectives, strategy=strategy, folder=folder)
 
     # -- ask and tell -----------------------------------------------------------------------------
 
@@ -143,8 +150,10 @@ class Campaign:
         Each is decoded, and its structure kept in ``candidates/``, before this returns. Evaluate
         them as you like and `tell` or `fail` each by its index; until then they are pending.
         """
-        self._open()
         q = self.config.batch if q is None else q
+        if q < 1:
+            raise ValueError(f"q should be at least 1 point, got {q}.")
+        self._open()
         name = getattr(self.strategy, "kind", type(self.strategy).__name__)
         z = self.space.project(self.strategy.propose(self.history(), q).detach().double())
         if z.shape != (q, self.space.latent_dim):
@@ -168,16 +177,23 @@ class Campaign:
         Raises
         ------
         ValueError
-            The trial is not pending, or a metric that the goal needs is missing: it stays pending.
+            The trial is not pending; or a metric is not a number, or one that the goal needs is
+            missing: the trial stays pending.
         """
         trial = self._pending(index)
+        try:
+            metrics = as_numbers(metrics)
+        except EvaluationError as error:
+            raise ValueError(f"trial {index}: {error}.") from None
         found = {**self._evaluation.latent_metrics(trial.z), **metrics}
-        found = {name: float(value) for name, value in found.items()}
         missing = [name for name in self.config.goal.metrics if name not in found]
         if missing:
             raise ValueError(
-                f"trial {index} needs {', '.join(missing)} for its goal, got {', '.join(metrics)}."
+                f"trial {index} needs {', '.join(missing)} for its goal, got "
+                f"{', '.join(metrics) or 'no metrics'}."
             )
+        if not candidate_path(self._folder, index).exists():  # killed before it was kept
+            self._keep_structure(trial)
         problem = problem_of(found, self.config.goal.metrics)
         if problem:
             return self.fail(index, problem, seconds=seconds)
@@ -232,12 +248,12 @@ class Campaign:
         """
         left = self.config.trials if n is None else n
         try:
-            with sigterm_interrupts(), progress_bar(progress) as show:
-                show(self.result)
+            with sigterm_interrupts(), progress_bar(progress, lambda: self.result) as show:
+                show()
                 while left > 0 and (batch := self._next_batch()):
                     for trial in batch[:left]:
                         self._evaluate(trial)
-                        show(self.result)
+                        show()
                     left -= len(batch)
         finally:
             self.close()
@@ -256,14 +272,16 @@ class Campaign:
     def client(self) -> "Client":
         """Live Ax client with every trial of the campaign; made when it is first asked for.
 
-        Use it for Ax's analyses, predictions and storage. Points are proposed by `ask`.
+        Use it for Ax's analyses and storage. Points are proposed by `ask`: those that Ax proposes,
+        when it is asked for some (after which it also predicts), stay out of the campaign.
         """
         if self._experiment is None:
             from latentopt.ax_experiment import AxExperiment  # imports for five seconds
 
-            self._experiment = AxExperiment(self.config, self.space)
+            experiment = AxExperiment(self.config, self.space)
             for index in sorted(self._trials):
-                self._experiment.record(self._trials[index])
+                experiment.record(self._trials[index])
+            self._experiment = experiment
         return self._experiment.client
 
     def close(self) -> None:
@@ -284,7 +302,7 @@ class Campaign:
         """Take the folder, check that its campaign is this one, and replay it."""
         if self._journal is not None:
             return
-        folder = self.config.path
+        folder = self._folder
         journal = Journal(folder)
         try:
             if journal.repaired_bytes:
@@ -304,17 +322,25 @@ class Campaign:
             journal.close()
             raise
         self._journal = journal
-        if len(journal.events) != len(self._events):
-            self._trials, self._experiment = {}, None
-            for event in journal.events:
-                apply_event(self._trials, event)
-        self._events = journal.events
+        if journal.events != self._events:
+            self._experiment = None
+        self._events, self._trials = journal.events, {}
+        for event in journal.events:
+            apply_event(self._trials, event)
 
     def _record(self, event: dict[str, Any]) -> None:
-        self._journal.append(event)
-        for index in apply_event(self._trials, event):
-            if self._experiment is not None:
-                self._experiment.record(self._trials[index])
+        try:
+            self._journal.append(event)
+            for index in apply_event(self._trials, event):
+                if self._experiment is not None:
+                    self._experiment.record(self._trials[index])
+        except CampaignError:  # nothing was written
+            raise
+        except BaseException:
+            # Ctrl-C between file and memory: the file is right, and is replayed when next opened.
+            self.close()
+            self._experiment = None
+            raise
 
     def _pending(self, index: int) -> Trial:
         self._open()
@@ -342,7 +368,7 @@ class Campaign:
         return pending or (self.ask(min(self.config.batch, left)) if left > 0 else [])
 
     def _evaluate(self, trial: Trial) -> None:
-        if not candidate_path(self.config.path, trial.index).exists():
+        if not candidate_path(self._folder, trial.index).exists():
             self._keep_structure(trial)
         start = time.perf_counter()
         try:
@@ -359,7 +385,7 @@ class Campaign:
     def _keep_structure(self, trial: Trial) -> None:
         with suppress(EvaluationError):  # a structure that is none fails when it is evaluated
             phases = self._evaluation.phases(trial.z)
-            write_candidate(self.config.path, trial.index, phases, trial.z)
+            write_candidate(self._folder, trial.index, phases, trial.z)
 
     def _points(self, trials: list[Trial]) -> Tensor:
         rows = [trial.z.tolist() for trial in trials]

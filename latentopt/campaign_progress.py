@@ -17,14 +17,17 @@ from latentopt.run import Run
 
 
 @contextmanager
-def progress_bar(enabled: bool) -> Iterator[Callable[[Run], None]]:
-    """A progress bar, given as the function that brings it up to date with a run."""
+def progress_bar(enabled: bool, read: Callable[[], Run]) -> Iterator[Callable[[], None]]:
+    """A progress bar, given as the function that brings it up to date with the run it reads."""
     text = TextColumn("{task.description}", markup=False)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), text)
     with Progress(*columns, disable=not enabled) as bar:
         task = bar.add_task("", total=None)
 
-        def show(run: Run) -> None:
+        def show() -> None:
+            if not enabled:
+                return
+            run = read()
             ended = sum(trial.status != "pending" for trial in run.trials)
             total = max(run.config.trials, ended)
             bar.update(task, completed=ended, total=total, description=_summary(run))
@@ -49,4 +52,4 @@ def sigterm_interrupts() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        signal.signal(signal.SIGTERM, previous or signal.SIG_DFL)  # None: set outside of Python

@@ -23,7 +23,7 @@ def write_candidate(folder: Path, index: int, phases: np.ndarray, z: np.ndarray)
         The disk is full or read-only; an older file of this trial is untouched.
     """
     path = candidate_path(folder, index)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.part")  # one process at a time: the journal has a lock
     try:
         path.parent.mkdir(exist_ok=True)
         with part.open("wb") as file:
