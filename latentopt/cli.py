@@ -66,14 +66,24 @@ def _stop(message: str, code: int) -> None:
 
 
 def _refusal(error: OSError) -> str:
-    """What a disk, or the end of a pipe, refused."""
+    """One line for what a disk refused; none for a reader that has gone (``status RUN | head``)."""
     from latentopt.disk import explain_refusal
 
-    if error.filename is None:  # what is left in the buffer would fail once more at the exit
+    if error.filename is not None:
+        return explain_refusal(error.filename, error)
+    if _output_takes_more():
+        return explain_refusal("a file", error)
+    return "" if error.errno == errno.EPIPE else explain_refusal("standard output", error)
+
+
+def _output_takes_more() -> bool:
+    """Whether what was printed can be written; if not it is dropped, or the exit would fail too."""
+    try:
+        print(end="", flush=True)
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
-        if error.errno == errno.EPIPE:  # as in `latentopt status RUN | head -1`
-            return ""
-    return explain_refusal(error.filename or "standard output", error)
+        return False
+    return True
 
 
 def _of_a_campaign(command: Callable[..., None]) -> Callable[..., None]:

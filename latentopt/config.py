@@ -129,13 +129,13 @@ def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
 
 def _found_beside(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Settings with the whole path of each file that they name relative to their own."""
-    folder, evaluate = file.parent.absolute(), settings.get("evaluate")
+    folder, evaluate = file.parent, settings.get("evaluate")
     changes: dict[str, Any] = {}
     if isinstance(space := settings.get("space"), str) and space != "default":
-        changes["space"] = str(folder / space)
+        changes["space"] = str((folder / space).resolve())
     if isinstance(evaluate, list):
         changes["evaluate"] = [
-            spec | {key: str(folder / spec[key]) for key in _paths_in(spec)}
+            spec | {key: str((folder / spec[key]).resolve()) for key in _paths_in(spec)}
             if isinstance(spec, dict)
             else spec
             for spec in evaluate

@@ -24,7 +24,7 @@ def _plain(target: Any) -> Any:
 def _readable(target: Path | list) -> Path | list:
     """Refuse what is no structure now, not in mid-campaign; keep the whole path of a file."""
     read_structure(target)
-    return target.absolute() if isinstance(target, Path) else target
+    return target.resolve() if isinstance(target, Path) else target
 
 
 class TwoPointTarget(BaseModel):

@@ -75,6 +75,10 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except DataError:
         raise
+    except PermissionError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); allow it to be read, or leave it out."
+        ) from error
     # Decoders raise all kinds on damaged bytes: struct, zlib, zipfile, tifffile, SyntaxError, ...
     except Exception as error:
         reason = " ".join(str(error).split())[:160] or type(error).__name__

@@ -15,6 +15,7 @@ from PIL import Image
 from generative.data.synthetic import gaussian_random_field
 from generative.pca import PCA
 from generative.train import to_tensor
+from latentopt.campaign import Campaign
 from latentopt.cli import main
 from latentopt.space import LatentSpace
 
@@ -66,15 +67,32 @@ def campaign(space_folder, tmp_path):
     return path
 
 
-def test_help_costs_little_and_imports_no_torch():
-    code = (
-        "import sys; sys.argv = ['latentopt', '--help']\n"
-        "from latentopt.cli import main\n"
-        "try: main()\nexcept SystemExit: pass\n"
-        "assert not {'torch', 'ax', 'botorch', 'numpy'} & set(sys.modules), 'slow import'\n"
-    )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+HELP = """
+import sys
+from latentopt.cli import main
+for command in {commands}:
+    sys.argv = ["latentopt", *command, "--help"]
+    try:
+        main()
+    except SystemExit:
+        pass
+assert not {{"torch", "ax", "botorch", "numpy"}} & set(sys.modules), "slow import"
+"""
+
+
+def explain(*commands):
+    """Ask a fresh process for the help of some commands."""
+    code = HELP.format(commands=commands)
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT)
+
+
+def test_help_of_every_command_imports_no_torch():
+    explain(*((command,) for command in COMMANDS))
+
+
+def test_help_costs_little():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    explain(())
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.4
 
@@ -143,6 +161,28 @@ def test_the_same_command_adds_trials_to_a_finished_campaign(run, campaign, tmp_
     assert code == 0, err
     assert "7 of 7 trials completed" in out
     assert (tmp_path / "run" / "journal.jsonl").read_text().splitlines()[: len(lines)] == lines
+
+
+def test_a_campaign_goes_on_from_any_folder(run, images, space_folder, tmp_path, monkeypatch):
+    for name in ("settings", "here", "there"):
+        (tmp_path / name).mkdir()
+    np.save(tmp_path / "settings" / "goal.npy", images[0, 0])
+    path = tmp_path / "settings" / "match.yaml"
+    path.write_text(
+        f"space: {os.path.relpath(space_folder, path.parent)}\n"
+        "objective: -two_point_error\n"
+        "evaluate: [{kind: two_point_target, target: goal.npy, engine: torch}]\n"
+        "strategy: prior\ntrials: 2\n"
+    )
+    monkeypatch.chdir(tmp_path / "here")
+    code, _, err = run("optimize", "../settings/match.yaml", "--out", tmp_path / "run")
+    assert code == 0, err
+    monkeypatch.chdir(tmp_path / "there")
+    code, _, err = run("optimize", path, "--out", tmp_path / "run", "--trials", 3)
+    assert code == 0, err
+    with Campaign.resume(tmp_path / "run") as campaign:
+        assert len(campaign.result.trials) == 3
+    assert run("report", tmp_path / "run")[0] == 0
 
 
 def test_an_unknown_key_is_answered_with_its_path_and_the_nearest_one(run, campaign):
