@@ -112,8 +112,8 @@ def test_killed_again_and_again_it_ends_as_if_undisturbed(start, tiny_space, tmp
     calls.touch()
     while True:
         ended, before = completed(folder), calls.read_text().splitlines()
-        process = start(folder, seconds=0.01)
-        begun = len(before) + moments.randrange(7)  # evaluations after which it is killed
+        process = start(folder, seconds=0.03)
+        begun = len(before) + moments.randrange(5)  # evaluations after which it is killed
         while process.poll() is None:
             if len(calls.read_bytes().splitlines()) > begun:
                 time.sleep(moments.uniform(0, 0.03))
