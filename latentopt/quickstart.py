@@ -22,6 +22,7 @@ GOAL = {
         "volume_fraction",
     ),
 }
+BATCH = 2  # a larger one learns less from each evaluation
 EXPORTED = 3
 FORMATS = ("hdf5", "tiff", "damask")
 
@@ -48,7 +49,9 @@ def run_quickstart(out: Path | str, *, trials: int = 30, seed: int = 0) -> Run:
     console.print(f"Space {space.id}: {space.latent_dim} numbers for {size} structures.")
     goal = f"{GOAL['objective']} subject to {GOAL['constraints'][0]}"
     console.print(f"Searching for the largest {goal}, phases of 1 and 50 W/(m K).")
-    config = CampaignConfig(name="quickstart", trials=trials, seed=seed, folder=str(out), **GOAL)
+    config = CampaignConfig(
+        name="quickstart", trials=trials, batch=BATCH, seed=seed, folder=str(out), **GOAL
+    )
     run = Campaign(config, space=space).run()
     prior = best_of_prior(space, config)
     best = run.best(EXPORTED)

@@ -41,7 +41,7 @@ class GPTypical(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["gp_typical"] = "gp_typical"
-    initial: int = Field(10, ge=2, description="Points from the data before the first fit.")
+    initial: int = Field(12, ge=2, description="Points from the data before the first fit.")
     restarts: int = Field(4, ge=1, description="Ascents of the acquisition function a point.")
     raw_samples: int = Field(512, ge=4, description="Points that compete to start an ascent.")
     max_iterations: int = Field(100, ge=1, description="Steps of a fit, and of an ascent.")
@@ -80,6 +80,8 @@ class GPTypical(BaseModel):
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore", BotorchWarning)
             warnings.simplefilter("ignore", NumericalWarning)
+            # An ascent that ends early ends somewhere good: it never falls below its start.
+            warnings.filterwarnings("ignore", "Optimization failed", RuntimeWarning)
             torch.manual_seed(history.seed_of(history.next_index))
             try:
                 return most_improving(history, q, self)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _SAMPLES = 128  # posterior samples behind one acquisition value
 _INCUMBENTS = 3  # best points that are perturbed for starts
 _SAME = 1e-6  # points nearer than this are one point
+_DECADE = 10.0  # a positive metric that spans more is modelled by its logarithm
 
 
 def most_improving(history: History, q: int, settings: "GPTypical") -> Float64[Tensor, "q d"]:
@@ -62,10 +63,17 @@ def _unit(space: LatentSpace, z: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]
     return z / 6 + 0.5
 
 
+def _is_logged(values: Float64[Tensor, " n"]) -> bool:
+    """Whether a Gaussian fits the logarithm better: conductivities of one contrast span decades."""
+    return bool((values > 0).all() and values.max() > _DECADE * values.min())
+
+
 def _fit(history: History, max_iterations: int) -> SingleTaskGP:
-    y = torch.stack([history.metrics[name] for name in history.goal.metrics], dim=1).double()
+    columns = [history.metrics[name] for name in history.goal.metrics]
+    y = torch.stack([v.log() if _is_logged(v) else v for v in columns], dim=1)
     x = _unit(history.space, history.z)
-    model = SingleTaskGP(x, y, outcome_transform=Standardize(y.shape[1]))
+    tiny = torch.finfo(y.dtype).tiny  # a permeability in m2 is a metric as good as any other
+    model = SingleTaskGP(x, y, outcome_transform=Standardize(y.shape[1], min_stdv=tiny))
     fit_gpytorch_mll(
         ExactMarginalLogLikelihood(model.likelihood, model),
         optimizer_kwargs={"options": {"maxiter": max_iterations}},
@@ -75,9 +83,14 @@ def _fit(history: History, max_iterations: int) -> SingleTaskGP:
 
 def _acquisition(history: History, model: SingleTaskGP) -> AcquisitionFunction:
     goal, names = history.goal, history.goal.metrics
+    logged = [_is_logged(history.metrics[name]) for name in names]
 
     def metrics(samples: Tensor) -> dict[str, Tensor]:
-        return {name: samples[..., i] for i, name in enumerate(names)}
+        columns = samples.unbind(-1)
+        return {
+            name: column.exp() if log else column
+            for name, column, log in zip(names, columns, logged, strict=True)
+        }
 
     # Both acquisition functions smooth their steps by a fixed width: in units of the spread seen,
     # so that a metric in pascals is treated as one in gigapascals. BoTorch's constraints are met

@@ -8,7 +8,7 @@ from latentopt.space import LatentSpace
 from objectives.two_point import two_point_statistics
 
 _POOL = 512  # training structures to choose from: more cost time and spread no further
-_SCORES = 10  # principal components of the statistics that tell structures apart
+_SCORES = 6  # principal components of the statistics that tell structures apart
 _CUTOFF = 16  # largest shift compared, in voxels
 
 

@@ -59,6 +59,16 @@ def test_units_do_not_matter(space):
     torch.testing.assert_close(proposal(1.0), proposal(2.0**-30), atol=1e-2, rtol=0)
 
 
+@pytest.mark.slow
+def test_a_metric_that_spans_decades_is_searched_by_its_logarithm(space):
+    def decades(z):
+        return {"a": (4 * bowl(z)["a"]).exp()}
+
+    z, found = search(GPTypical(), space, Goal.parse("a"), decades, 30)
+    assert found["a"].min() < 1e-6
+    assert bowl(z)["a"].max() > -0.1
+
+
 def test_several_objectives_are_refused(space):
     with pytest.raises(ConfigError, match="one objective, got 2"):
         GPTypical().propose(History(space, Goal.parse("a, b")), 1)
