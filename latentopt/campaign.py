@@ -23,7 +23,7 @@ from latentopt.parts import (
     GIVEN_IN_PYTHON,
     build_strategy,
     check_goal,
-    check_structure,
+    fit_structure,
     load_space,
     resolve_objectives,
     spec_of,
@@ -102,7 +102,7 @@ class Campaign:
             )
         fields = settings if config is None else config.model_dump()
         if isinstance(space, Path | str):
-            fields["space"] = str(space)
+            fields["space"] = space if space == "default" else str(Path(space).absolute())
         elif space is not None and config is None:
             fields["space"] = GIVEN_IN_PYTHON
         if folder is not None:
@@ -115,7 +115,7 @@ class Campaign:
         self._folder = self.config.path.absolute()  # an objective may change the working folder
         check_goal(self.config.goal, self.objectives, self.strategy)
         self.space = space if isinstance(space, LatentSpace) else load_space(self.config.space)
-        check_structure(self.config, self.space)
+        self.config = fit_structure(self.config, self.space)
         self._evaluation = Evaluation(self.space, self.objectives, self.config.score)
         self._space_id = self.space.id
         self._events: list[dict[str, Any]] = []

@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 
 USAGE, DATA, CAMPAIGN = 2, 3, 4
+INTERRUPTED = "interrupted; the same command goes on from here."
 
 SpaceArgument = Annotated[str, typer.Argument(help='Folder of a latent space, or "default".')]
 RunArgument = Annotated[Path, typer.Argument(help="Folder of a campaign.")]
@@ -56,7 +57,7 @@ def main() -> None:
     except OSError as error:
         _stop(_refusal(error), DATA)
     except KeyboardInterrupt:
-        _stop("interrupted; the same command goes on from here.", 130)
+        _stop(INTERRUPTED, 130)
 
 
 def _stop(message: str, code: int) -> None:
@@ -96,6 +97,9 @@ def _of_a_campaign(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(**arguments)
             print(end="", flush=True)
+        except KeyboardInterrupt:  # typer would end without a word
+            print(f"latentopt: {INTERRUPTED}", file=sys.stderr)
+            raise
         except OSError as error:
             raise CampaignError(_refusal(error)) from error
 
@@ -231,7 +235,7 @@ def report(
     from latentopt.run import Run
 
     read = Run.read(run)
-    print(write_report(read, out, space=_load_space(read.config.space)))
+    print(write_report(read, out, space=_space_of(read)))
 
 
 @app.command()
@@ -282,6 +286,24 @@ def _load_space(name: str) -> Any:
     from latentopt.space import LatentSpace
 
     return LatentSpace.default() if name == "default" else LatentSpace.load(name)
+
+
+def _space_of(run: Any) -> Any:
+    """The space of a run, whose data the report draws; None if it cannot be had any more."""
+    from latentopt.errors import CampaignError, ModelFileError
+    from latentopt.parts import load_space
+
+    try:
+        space, problem = load_space(run.config.space), "is another one now"
+        if space.id == run.space_id:
+            return space
+    except (CampaignError, ModelFileError, OSError) as error:
+        problem = f"cannot be loaded ({error})"
+    print(
+        f"latentopt: space {run.space_id} {problem}; the latent map leaves its data out.",
+        file=sys.stderr,
+    )
+    return None
 
 
 def _as_data_error(path: Path, function: Any, array: Any) -> Any:

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from latentopt.disk import explain_refusal
 from latentopt.errors import CampaignError, CampaignLockedError, JournalError
 
 __all__ = ["FORMAT_VERSION", "Journal", "read_events"]
@@ -135,7 +136,7 @@ def read_events(folder: Path | str) -> list[dict[str, Any]]:
             "with latentopt optimize."
         ) from None
     except OSError as error:
-        raise CampaignError(f"{path}: cannot be read ({error.strerror}).") from None
+        raise CampaignError(explain_refusal(path, error)) from None
     return _replay(raw, path)[0]
 
 

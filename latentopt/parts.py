@@ -24,7 +24,7 @@ __all__ = [
     "build_objectives",
     "build_strategy",
     "check_goal",
-    "check_structure",
+    "fit_structure",
     "load_space",
     "resolve_objectives",
     "spec_of",
@@ -177,8 +177,11 @@ def load_space(name: str) -> LatentSpace:
     return LatentSpace.default() if name == "default" else LatentSpace.load(name)
 
 
-def check_structure(config: CampaignConfig, space: LatentSpace) -> None:
-    """Refuse names, sizes and a score that do not fit the space's structures: `ConfigError`."""
+def fit_structure(config: CampaignConfig, space: LatentSpace) -> CampaignConfig:
+    """The config with a name for each phase of the space's structures.
+
+    Names, sizes and a score that do not fit them are refused by a `ConfigError`.
+    """
     from objectives import OBJECTIVES
 
     channels, *sides = space.image_shape
@@ -199,6 +202,8 @@ def check_structure(config: CampaignConfig, space: LatentSpace) -> None:
         )
     if problems:
         raise ConfigError("\n".join(problems))
+    named = names or tuple(f"phase {label}" for label in range(phases))
+    return config.model_copy(update={"phase_names": named})
 
 
 def _build(spec: Mapping[str, Any], table: Mapping[str, type[BaseModel]], root: str) -> Any:

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from generative import PCA
 from latentopt.campaign import Campaign
 from latentopt.candidate_files import candidate_path
 from latentopt.config import CampaignConfig
 from latentopt.errors import CampaignError, CampaignLockedError, ConfigError
 from latentopt.microstructure import to_phases
 from latentopt.run import Run
+from latentopt.space import LatentSpace
 from objectives.volume_fraction import VolumeFraction
 
 
@@ -106,6 +108,19 @@ def test_every_candidate_is_kept_as_the_structure_that_was_scored(make, tiny_spa
         assert phases.mean() == pytest.approx(trial.metrics["volume_fraction"])
     names = sorted(path.name for path in (tmp_path / "run" / "candidates").iterdir())
     assert names == [f"{i:04d}.npz" for i in range(6)]
+
+
+def test_a_candidate_without_the_highest_phase_is_exported_with_its_name(tmp_path):
+    images = torch.rand(20, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    images[:, 2] = 0.0
+    space = LatentSpace.fit(PCA((3, 8, 8), components=4).fit(images), images)
+    campaign = Campaign(
+        space=space, objective="volume_fraction", evaluate=["volume_fraction"],
+        strategy="prior", trials=1, folder=tmp_path / "run",
+    )  # fmt: skip
+    structure = campaign.run(progress=False).candidate(0).microstructure
+    assert structure.phases.max() < 2
+    assert structure.phase_names == ("phase 0", "phase 1", "phase 2")
 
 
 def test_the_folder_reads_as_the_result(make, tmp_path):

@@ -208,7 +208,9 @@ def test_on_the_command_line_a_second_process_exits_4_and_sigterm_leaves_the_tri
     assert line.startswith(f"latentopt: {folder}: process {first.pid} on ")
     first.send_signal(signal.SIGTERM)
     assert first.wait(timeout=20) == 130
-    assert "Traceback" not in first.stderr.read()
+    said = first.stderr.read()
+    assert "Traceback" not in said
+    assert "the same command goes on from here" in said
     assert [trial.status for trial in Run.read(folder).trials] == ["pending", "pending"]
     third = start(folder, command=optimize)
     assert third.wait(timeout=60) == 0, third.stderr.read()

@@ -136,6 +136,19 @@ def test_train_reads_class_folders_and_says_where_the_space_is(run, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_report_goes_without_the_data_of_a_space_given_in_python(run, tiny_space, tmp_path):
+    folder = tmp_path / "run"
+    Campaign(
+        space=tiny_space, objective="volume_fraction", evaluate=["volume_fraction"],
+        strategy="prior", trials=2, folder=folder,
+    ).run(progress=False)  # fmt: skip
+    code, _, err = run("report", folder)
+    assert code == 0, err
+    assert "space was given in Python" in err
+    assert len(err.splitlines()) == 1
+    assert "<html" in (folder / "report.html").read_text()
+
+
 def test_optimize_status_report_and_export_form_a_chain(run, campaign, tmp_path):
     folder = tmp_path / "run"
     code, out, err = run("optimize", campaign)
