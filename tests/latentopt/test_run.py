@@ -171,7 +171,7 @@ def test_a_folder_without_a_campaign_is_named(tmp_path):
         with pytest.raises(CampaignError, match=f"{folder}: holds no campaign.*latentopt optimize"):
             Run.read(folder)
     (tmp_path / "file").touch()
-    with pytest.raises(CampaignError, match=r"file.*cannot be read \(Not a directory\)"):
+    with pytest.raises(CampaignError, match=r"file.*Not a directory\. Choose a folder"):
         Run.read(tmp_path / "file")
 
 
