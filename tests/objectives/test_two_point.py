@@ -83,11 +83,103 @@ def test_both_engines_equal_pymks_in_its_window(space, periodic):
 @needs_pymks
 @pytest.mark.parametrize("periodic", [True, False])
 @pytest.mark.parametrize("space", SPACES)
-def test_the_engines_agree_at_every_shift(space, periodic):
-    images = random_images(1, space)
-    ours = two_point_statistics(images, periodic=periodic)
-    theirs = two_point_statistics(images, periodic=periodic, engine="pymks")
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_the_engines_agree_at_every_shift(channels, space, periodic):
+    images = random_images(channels, space)
+    pairs = list(itertools.product(range(channels), repeat=2))
+    options = {"correlations": pairs, "periodic": periodic}
+    ours = two_point_statistics(images, **options)
+    theirs = two_point_statistics(images, **options, engine="pymks")
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-13)
+
+
+@needs_pymks
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("space", SPACES)
+def test_both_engines_equal_pymks_under_a_mask(space, periodic):
+    images, mask = random_images(2, space), random_images(4, space)[:, 3:]
+    expected = import_pymks().two_point_stats(
+        images[:, 0].numpy(),
+        images[:, 1].numpy(),
+        mask=mask[:, 0].numpy(),
+        periodic_boundary=periodic,
+    )
+    for engine in ("torch", "pymks"):
+        ours = two_point_statistics(
+            images,
+            correlations=[(0, 1)],
+            periodic=periodic,
+            mask=mask,
+            cutoff=(min(space) - 1) // 2,
+            engine=engine,
+        )
+        np.testing.assert_allclose(ours[:, 0].numpy(), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["torch", pytest.param("pymks", marks=needs_pymks)])
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("space", [(5, 6), (4, 3, 5)])
+def test_a_masked_shift_is_the_mean_over_pairs_of_measured_voxels(space, periodic, engine):
+    image = random_images(1, space, n=1)
+    mask = random_images(2, space, n=1)[:, 1:] > 0.25
+    statistics = two_point_statistics(image, periodic=periodic, mask=mask, cutoff=1, engine=engine)[
+        0, 0
+    ]
+    for index in np.ndindex(statistics.shape):
+        shift = [i - 1 for i in index]
+        products = by_counting((image * mask)[0, 0].numpy(), shift, periodic)
+        pairs = by_counting(mask[0, 0].double().numpy(), shift, periodic)
+        assert statistics[index].item() == pytest.approx(products / pairs, abs=1e-13)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_a_mask_of_ones_changes_nothing(periodic):
+    images = random_images(2, (7, 9))
+    masked = two_point_statistics(images, periodic=periodic, mask=torch.ones(1, 1, 7, 9))
+    torch.testing.assert_close(masked, two_point_statistics(images, periodic=periodic))
+
+
+def test_what_is_masked_has_no_influence():
+    images, mask = random_images(1, (8, 9)), torch.ones(3, 1, 8, 9)
+    mask[:, :, 2:4, 5] = 0
+    other = torch.where(mask > 0, images, 1 - images)
+    torch.testing.assert_close(
+        two_point_statistics(other, mask=mask), two_point_statistics(images, mask=mask)
+    )
+
+
+def test_masking_a_border_is_cropping_it():
+    images, mask = random_images(1, (12, 10)), torch.zeros(1, 1, 12, 10)
+    mask[..., 1:8, 2:9] = 1
+    masked = two_point_statistics(images, periodic=False, mask=mask, cutoff=3)
+    cropped = two_point_statistics(images[..., 1:8, 2:9], periodic=False, cutoff=3)
+    torch.testing.assert_close(masked, cropped)
+
+
+def test_a_shift_that_the_mask_leaves_without_pairs_is_refused_with_the_cutoff_to_use():
+    images, mask = random_images(1, (9, 9)), torch.zeros(3, 1, 9, 9)
+    mask[..., :3, :] = 1  # no pair three rows apart
+    with pytest.raises(ValueError, match=r"without a pair .* Set cutoff to 2 or less"):
+        two_point_statistics(images, periodic=False, mask=mask)
+    assert two_point_statistics(images, periodic=False, mask=mask, cutoff=2).isfinite().all()
+    mask[1] = 0
+    with pytest.raises(ValueError, match=r"mask of row 1 .* Leave that image out"):
+        two_point_statistics(images, mask=mask, cutoff=0)
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (torch.ones(8, 9), "mask should have shape .* got .8, 9."),
+        (torch.ones(2, 1, 8, 9), "mask should have shape"),
+        (torch.ones(3, 1, 9, 9), "mask should have shape"),
+        (torch.full((3, 1, 8, 9), 1.5), "mask should be in .0, 1., got values from 1.5"),
+        (torch.full((3, 1, 8, 9), torch.nan), "mask should be in .0, 1., got values from nan"),
+    ],
+)
+def test_a_mask_that_is_none_is_refused(mask, message):
+    with pytest.raises(ValueError, match=message):
+        two_point_statistics(random_images(1, (8, 9)), mask=mask)
 
 
 @needs_pymks
@@ -168,12 +260,13 @@ def test_cutoff_keeps_the_shifts_in_the_middle(periodic):
     torch.testing.assert_close(cut, whole[:, :, 4 - 3 : 4 + 4, 6 - 3 : 6 + 4])
 
 
+@pytest.mark.parametrize("mask", [None, torch.linspace(0.1, 1, 20).reshape(1, 1, 4, 5)])
 @pytest.mark.parametrize("periodic", [True, False])
-def test_gradient_is_that_of_finite_differences(periodic):
+def test_gradient_is_that_of_finite_differences(periodic, mask):
     images = random_images(2, (4, 5), n=2).mul(0.8).add(0.1).requires_grad_()
 
     def statistics(x):
-        return two_point_statistics(x, periodic=periodic)
+        return two_point_statistics(x, periodic=periodic, mask=mask)
 
     assert torch.autograd.gradcheck(statistics, images)
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from scipy.fft import next_fast_len
 from torch import Tensor
 
@@ -16,12 +16,15 @@ from objectives.pymks_import import import_pymks
 Pairs = Sequence[tuple[int, int]]
 Space = tuple[int, ...]
 
+LEAST_PAIR_WEIGHT = 1e-6
+
 
 def two_point_statistics(
     images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
     *,
     correlations: Pairs | None = None,
     periodic: bool = True,
+    mask: Tensor | np.ndarray | None = None,
     cutoff: int | None = None,
     engine: Literal["torch", "pymks"] = "torch",
 ) -> Float[Tensor, "n p *shifts"] | Float[np.ndarray, "n p *shifts"]:
@@ -30,17 +33,24 @@ def two_point_statistics(
     .. math:: f_{ij}(r) = \frac{1}{N(r)} \sum_s m_i(s)\, m_j(s + r)
 
     Shift zero is at the **centre**, index ``size // 2`` of every axis, as in PyMKS. N(r) counts the
-    voxels s: all of them if periodic, else those with s + r in the image.
+    voxels s: all of them if periodic, else those with s + r in the image. With a mask w it is
+    :math:`\sum_s w(s)\, w(s + r)`, the mask's own correlation, and the sum above counts pairs of
+    measured voxels only, each by the product of its weights.
 
     Parameters
     ----------
     images
-        One channel is the indicator of phase 1; of more, each is the indicator of its phase.
+        One channel is the indicator of phase 1; of more, each is the indicator of its phase. They
+        are taken as they are: channels that do not add to one are correlated all the same.
     correlations
         Pairs (i, j) of channels. By default (0, 0), (0, 1), ... (0, c - 1), as in PyMKS: the other
         pairs follow from these. For one channel that is its autocorrelation.
     periodic
         Whether the image repeats. If not, nothing is assumed outside of it.
+    mask
+        How far each voxel was measured, in [0, 1], of shape ``(n, 1, *space)``, or
+        ``(1, 1, *space)`` for all images: what lies where it is 0 has no influence. Summed in
+        float64 whatever the type, since few pairs may be left.
     cutoff
         Largest shift along each axis: the answer has 2 cutoff + 1 shifts an axis. By default it has
         as many as the image has voxels, from ``-(size // 2)`` to ``(size - 1) // 2``.
@@ -58,7 +68,9 @@ def two_point_statistics(
     EvaluationError
         (A ``ValueError``.) The images are not images.
     ValueError
-        A channel does not exist, the cutoff is too large, or a gradient is asked of PyMKS.
+        A channel does not exist, the cutoff is too large, a gradient is asked of PyMKS, or the
+        mask leaves a shift without a pair of measured voxels: there the answer would be 0 / 0, so
+        the message names the largest cutoff that has pairs at all of its shifts.
     ImportError
         PyMKS is asked for and not installed.
 
@@ -81,20 +93,19 @@ def two_point_statistics(
     x = checked_images(images)
     pairs = _checked_pairs(correlations, x.shape[1])
     space = tuple(x.shape[2:])
-    before, after = _largest_shifts(space, cutoff)
-    padded = space if periodic else tuple(_padded(n, b) for n, b in zip(space, before, strict=True))
-    if engine == "torch":
-        sums = _correlate_by_torch(x, pairs, padded)
-    elif engine == "pymks":
-        sums = _correlate_by_pymks(x, pairs, padded)
-    else:
+    shifts = _largest_shifts(space, cutoff)
+    padded = space if periodic else tuple(map(_padded, space, shifts[0]))
+    if engine not in ("torch", "pymks"):
         raise ValueError(f"engine should be 'torch' or 'pymks', got {engine!r}.")
-    window = tuple(
-        slice(size // 2 - b, size // 2 + a + 1)
-        for size, b, a in zip(padded, before, after, strict=True)
-    )
-    counts = math.prod(space) if periodic else _pair_counts(x, before, after)
-    return in_kind(sums[(..., *window)] / counts, images)
+    correlate = _correlate_by_torch if engine == "torch" else _correlate_by_pymks
+    if mask is not None:
+        w = _checked_mask(mask, x)
+        counts = _window(correlate(w, [(0, 0)], padded), shifts)
+        _refuse_empty_shifts(counts)
+        answer = _window(correlate(x.double() * w, pairs, padded), shifts) / counts
+        return in_kind(answer.to(x.dtype), images)
+    counts = math.prod(space) if periodic else _pair_counts(x, *shifts)
+    return in_kind(_window(correlate(x, pairs, padded), shifts) / counts, images)
 
 
 def radial_average(statistics: Float[Tensor, "n p *shifts"]) -> Float[Tensor, "n p r"]:
@@ -138,6 +149,46 @@ def _largest_shifts(space: Space, cutoff: int | None) -> tuple[Space, Space]:
             f"got {cutoff}."
         )
     return (cutoff,) * len(space), (cutoff,) * len(space)
+
+
+def _checked_mask(
+    mask: Tensor | np.ndarray, x: Float[Tensor, "n c *space"]
+) -> Float64[Tensor, "m 1 *space"]:
+    w = torch.as_tensor(mask, device=x.device)
+    if w.ndim != x.ndim or w.shape[0] not in (1, len(x)) or w.shape[1:] != (1, *x.shape[2:]):
+        raise ValueError(
+            f"mask should have shape {(len(x), 1, *x.shape[2:])} or {(1, 1, *x.shape[2:])}, got "
+            f"{tuple(w.shape)}. Add the batch and channel axes with mask[None, None]."
+        )
+    w = w.double()
+    if not ((w >= 0) & (w <= 1)).all():
+        raise ValueError(
+            f"mask should be in [0, 1], got values from {w.min():.4g} to {w.max():.4g}. "
+            "Use 1 for measured voxels and 0 for the others."
+        )
+    return w
+
+
+def _refuse_empty_shifts(counts: Float64[Tensor, "m 1 *shifts"]) -> None:
+    """Rounding of the FFT is far below the least weight that counts as a pair."""
+    empty = (counts < LEAST_PAIR_WEIGHT)[:, 0]
+    if not empty.any():
+        return
+    row = int(empty.flatten(1).any(1).nonzero()[0, 0])
+    offsets = empty[row].nonzero() - torch.tensor(empty.shape[1:], device=empty.device) // 2
+    nearest = int(offsets.abs().amax(1).min())
+    remedy = f"Set cutoff to {nearest - 1} or less." if nearest else "Leave that image out."
+    raise ValueError(
+        f"mask of row {row} leaves {len(offsets)} shifts without a pair of measured voxels, where "
+        f"two-point statistics are undefined. {remedy}"
+    )
+
+
+def _window(sums: Tensor, shifts: tuple[Space, Space]) -> Tensor:
+    """The shifts asked for, zero shift being at the centre of the padded cell."""
+    middle = [size // 2 for size in sums.shape[2:]]
+    window = (slice(m - b, m + a + 1) for m, b, a in zip(middle, *shifts, strict=True))
+    return sums[(..., *window)]
 
 
 def _padded(size: int, shift: int) -> int:

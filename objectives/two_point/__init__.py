@@ -1,0 +1,21 @@
+"""Two-point statistics in 2-D and 3-D."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from objectives.two_point.correlation import radial_average, two_point_statistics
+
+__all__ = ["radial_average", "two_point_statistics"]
+
+_HOMES = {
+    "radial_average": "objectives.two_point.correlation",
+    "two_point_statistics": "objectives.two_point.correlation",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Loaded on first use: importing the package costs no torch.
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'objectives.two_point' has no attribute {name!r}")
