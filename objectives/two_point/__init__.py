@@ -1,14 +1,16 @@
-"""Two-point statistics in 2-D and 3-D."""
+"""Two-point statistics in 2-D and 3-D, and their principal components."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from objectives.two_point.correlation import radial_average, two_point_statistics
+    from objectives.two_point.pca import TwoPointPCA
 
-__all__ = ["radial_average", "two_point_statistics"]
+__all__ = ["TwoPointPCA", "radial_average", "two_point_statistics"]
 
 _HOMES = {
+    "TwoPointPCA": "objectives.two_point.pca",
     "radial_average": "objectives.two_point.correlation",
     "two_point_statistics": "objectives.two_point.correlation",
 }

@@ -13,7 +13,7 @@ from torch import Tensor
 from objectives.images import checked_images, in_kind
 from objectives.pymks_import import import_pymks
 
-Pairs = Sequence[tuple[int, int]]
+Pairs = Sequence[Sequence[int]]
 Space = tuple[int, ...]
 
 LEAST_PAIR_WEIGHT = 1e-6
