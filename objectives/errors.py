@@ -7,3 +7,7 @@ class ConvergenceError(RuntimeError):
 
 class EvaluationError(ValueError):
     """An objective cannot be evaluated on these images; their trial is marked failed."""
+
+
+class SurrogateFileError(ValueError):
+    """A saved surrogate is missing, damaged or not what was saved: the message names the file."""

@@ -1,0 +1,141 @@
+"""Folders of surrogates: safetensors, readable settings, a card, and a sha256 of each file."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from objectives.errors import SurrogateFileError
+from objectives.surrogates.surrogate import Surrogate
+
+FORMAT_VERSION = 1
+WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "README.md"
+MANIFEST = "manifest.json"
+RESTORE = "Restore the folder from a copy, or fit the surrogate again."
+
+
+def load_surrogate(folder: Path | str, **given: Any) -> Surrogate:
+    """The surrogate of a folder, its files checked against their sha256; it runs no code of theirs.
+
+    Parameters
+    ----------
+    folder
+        What `Surrogate.save` wrote.
+    **given
+        Settings that no file can hold: ``encode`` of a `LatentGP`.
+
+    Raises
+    ------
+    SurrogateFileError
+        (A ``ValueError``.) The folder is missing, incomplete, changed or of a newer format.
+    """
+    from objectives.surrogates.registry import SURROGATES
+
+    folder = Path(folder)
+    files = _read_folder(folder)
+    facts = _json(files[CONFIG], folder / CONFIG)
+    version, kind = facts.pop("format_version", None), facts.pop("kind", None)
+    if version != FORMAT_VERSION:
+        raise SurrogateFileError(
+            f"{folder / CONFIG}: has format_version {version}, this version of latentopt reads "
+            f"{FORMAT_VERSION}. Upgrade latentopt: pip install -U latentopt."
+        )
+    if kind not in SURROGATES:
+        raise SurrogateFileError(
+            f"{folder / CONFIG}: unknown surrogate {kind!r}; this version knows "
+            f"{', '.join(SURROGATES)}. Load it with the version of latentopt that wrote it."
+        )
+    try:
+        surrogate = SURROGATES[kind](**facts.pop("settings"), **given)
+        surrogate._facts = facts
+        surrogate._settle(_tensors(files[WEIGHTS]))
+    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+        if isinstance(error, SurrogateFileError):
+            raise
+        reason = " ".join(str(error).split())[:300]
+        raise SurrogateFileError(f"{folder}: cannot be loaded ({reason}). {RESTORE}") from error
+    return surrogate
+
+
+def write_surrogate(
+    folder: Path, state: Mapping[str, Tensor], facts: Mapping[str, Any], card: str
+) -> Path:
+    """Write the folder; each file appears whole or not at all, the manifest last."""
+    from safetensors.torch import save
+
+    files = {
+        WEIGHTS: save(dict(state)),
+        CONFIG: _json_bytes({"format_version": FORMAT_VERSION, **facts}),
+        CARD: card.encode(),
+    }
+    files[MANIFEST] = _json_bytes({n: hashlib.sha256(d).hexdigest() for n, d in files.items()})
+    waiting = {name: folder / f".{name}.new" for name in files}
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for name, data in files.items():
+            with waiting[name].open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for name, path in waiting.items():
+            os.replace(path, folder / name)
+    finally:
+        for path in waiting.values():
+            path.unlink(missing_ok=True)
+    return folder
+
+
+def _read_folder(folder: Path) -> dict[str, bytes]:
+    if not (folder / MANIFEST).is_file():
+        raise SurrogateFileError(
+            f"{folder}: no {MANIFEST} here, so this is no saved surrogate. "
+            "Give the folder that `latentopt surrogate fit --out` wrote."
+        )
+    manifest = _json(_read(folder / MANIFEST), folder / MANIFEST)
+    if not {WEIGHTS, CONFIG} <= manifest.keys():
+        raise SurrogateFileError(f"{folder / MANIFEST}: lists no {WEIGHTS} or {CONFIG}. {RESTORE}")
+    files = {}
+    for name, expected in manifest.items():
+        if Path(name).name != name:
+            raise SurrogateFileError(f"{folder / MANIFEST}: names {name!r} outside it. {RESTORE}")
+        files[name] = _read(folder / name)
+        if hashlib.sha256(files[name]).hexdigest() != expected:
+            raise SurrogateFileError(
+                f"{folder / name}: is not the file that was saved (its sha256 differs). {RESTORE}"
+            )
+    return files
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SurrogateFileError(f"{path}: cannot be read ({error.strerror}). {RESTORE}") from error
+
+
+def _json(data: bytes, path: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise SurrogateFileError(f"{path}: is damaged ({error}). {RESTORE}") from error
+    if not isinstance(settings, dict):
+        raise SurrogateFileError(f"{path}: is no JSON object. {RESTORE}")
+    return settings
+
+
+def _json_bytes(settings: Mapping[str, Any]) -> bytes:
+    return (json.dumps(settings, indent=2, allow_nan=False) + "\n").encode()
+
+
+def _tensors(data: bytes) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise ValueError(f"{WEIGHTS} is no safetensors file: {error}") from error

@@ -1,0 +1,258 @@
+"""What every surrogate promises: properties of images with their uncertainty, learned and saved."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from torch import Tensor
+
+from objectives.images import checked_images, in_kind
+
+Targets = np.ndarray | Tensor | Mapping[str, np.ndarray | Tensor]
+# Images are predicted in parts of so many voxels.
+PART = 2**22
+# Of standardized targets: below is rounding.
+LEAST_VARIANCE = 1e-12
+
+
+class Prediction(NamedTuple):
+    """Mean and standard deviation of a property, one row an image, in the unit of its targets.
+
+    Both have the shape of the targets: ``(n,)`` for one output, ``(n, m)`` for more.
+    """
+
+    mean: Float64[Tensor, "n *m"] | Float64[np.ndarray, "n *m"]
+    std: Float64[Tensor, "n *m"] | Float64[np.ndarray, "n *m"]
+
+
+class Surrogate(BaseModel, ABC):
+    """Properties of images, learned from images whose properties a solver has computed.
+
+    A row of `SURROGATES` says how it learns standardized targets (`_learn`) and answers (`_ask`);
+    here is all else. What was learned is a dictionary of tensors, which is what `save` writes.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    log_target: bool = Field(
+        default=False,
+        description="Model the logarithm of y > 0, for a property that spans a decade or more; "
+        "mean and std are then those of the lognormal distribution.",
+    )
+    seed: int = Field(default=0, ge=0, description="Fixes every random choice of fit.")
+
+    _state: dict[str, Tensor] | None = PrivateAttr(None)
+    _facts: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _ready: Any = PrivateAttr(None)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the columns of y: of the mapping given to `fit`, else y, or y0, y1, ..."""
+        self._check_fitted()
+        return tuple(self._facts["outputs"])
+
+    def fit(
+        self, images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"], y: Targets
+    ) -> "Surrogate":
+        """Learn from images and their properties; the images' device does the work.
+
+        Parameters
+        ----------
+        images
+            Of one size, in [0, 1].
+        y
+            ``(n,)``, ``(n, m)``, or what an objective answers: a mapping of names to ``(n,)``.
+
+        Raises
+        ------
+        EvaluationError
+            (A ``ValueError``.) The images are not images.
+        ValueError
+            A target is missing, NaN or infinite, or not above 0 with `log_target`; or there are too
+            few images for the settings.
+        """
+        x = checked_images(images).detach()
+        targets, names = _as_columns(y, len(x))
+        if len(x) < self._least_images():
+            raise ValueError(
+                f"{self.kind} with these settings needs {self._least_images()} images or more, got "
+                f"{len(x)}. Give more images, or ask for fewer components or folds."
+            )
+        if self.log_target:
+            _check_positive(targets)
+            targets = targets.log()
+        scale = targets.std(0)
+        # All targets equal (to rounding): any unit will do.
+        scale = torch.where(scale > 1e-12 * targets.abs().amax(0), scale, torch.ones_like(scale))
+        mean = targets.mean(0)
+        with _seeded(self.seed, x.device):
+            state = self._learn(x, ((targets - mean) / scale).to(x.device))
+        self._facts = {
+            "outputs": list(names),
+            "image_shape": list(x.shape[1:]),
+            "images": len(x),
+            "one_output": not isinstance(y, Mapping) and np.ndim(y) == 1,
+        }
+        self._settle({**state, "target_mean": mean, "target_scale": scale})
+        return self
+
+    def predict(
+        self, images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"]
+    ) -> Prediction:
+        """Mean and standard deviation of the properties of images; no gradient passes.
+
+        The standard deviation is that of a new value of the solver: it holds what the model does
+        not know of an image as well as what it never explains. Far from the images of `fit` it is
+        the model's opinion, not a bound.
+
+        Raises
+        ------
+        EvaluationError
+            (A ``ValueError``.) The images are not images.
+        ValueError
+            Nothing was fitted, or on images of another shape.
+        """
+        self._check_fitted()
+        x = checked_images(images).detach()
+        shape = tuple(self._facts["image_shape"])
+        if tuple(x.shape[1:]) != shape:
+            raise ValueError(
+                f"images should have shape (n, {', '.join(map(str, shape))}) as those of fit, got "
+                f"{tuple(x.shape)}. Fit a surrogate on images of this size."
+            )
+        mean, scale = self._state["target_mean"], self._state["target_scale"]
+        parts = x.split(max(1, PART // x[:1].numel())) if len(x) else ()
+        with torch.no_grad():
+            answers = [[a.double().cpu() for a in self._ask(self._ready, part)] for part in parts]
+        empty = mean.new_zeros(0, len(mean))
+        values = torch.cat([empty, *(value for value, _ in answers)]) * scale + mean
+        spread = torch.cat([empty, *(std for _, std in answers)]) * scale
+        if self.log_target:
+            values, spread = _lognormal(values, spread)
+        if self._facts["one_output"]:
+            values, spread = values[:, 0], spread[:, 0]
+        return Prediction(*(in_kind(answer.to(x.device), images) for answer in (values, spread)))
+
+    def save(self, folder: Path | str, *, card: str | None = None) -> Path:
+        """Write a folder that `load_surrogate` reads: tensors, settings, card, sha256 of each.
+
+        Parameters
+        ----------
+        folder
+            Made if need be. Files of the same name are replaced.
+        card
+            Text of its ``README.md``.
+        """
+        from objectives.surrogates.folder import write_surrogate
+
+        self._check_fitted()
+        facts = {"kind": self.kind, "settings": self.model_dump(mode="json"), **self._facts}
+        return write_surrogate(Path(folder), self._state, facts, card or self._plain_card())
+
+    @classmethod
+    def load(cls, folder: Path | str, **given: Any) -> "Surrogate":
+        """The surrogate of a folder, as `load_surrogate` gives it, if it is one of this class."""
+        from objectives.surrogates.folder import load_surrogate
+
+        surrogate = load_surrogate(folder, **given)
+        if not isinstance(surrogate, cls):
+            raise ValueError(
+                f"{folder}: holds a {surrogate.kind}, expected a {cls.__name__}. "
+                "Load it with objectives.surrogates.load_surrogate."
+            )
+        return surrogate
+
+    @abstractmethod
+    def _least_images(self) -> int:
+        """Fewest images these settings can learn from."""
+
+    @abstractmethod
+    def _learn(
+        self, images: Float[Tensor, "n c *space"], targets: Float64[Tensor, "n m"]
+    ) -> dict[str, Tensor]:
+        """What is learned of targets of mean 0 and variance 1; random draws are seeded already."""
+
+    @abstractmethod
+    def _prepare(self, state: dict[str, Tensor]) -> Any:
+        """What `_ask` needs, built of the state once."""
+
+    @abstractmethod
+    def _ask(
+        self, ready: Any, images: Float[Tensor, "n c *space"]
+    ) -> tuple[Float[Tensor, "n m"], Float[Tensor, "n m"]]:
+        """Mean and standard deviation of the standardized targets."""
+
+    def _settle(self, state: dict[str, Tensor]) -> None:
+        """Take a state over, whether it was learned or loaded: both answer bit for bit alike."""
+        self._state = {name: t.detach().cpu().contiguous() for name, t in state.items()}
+        self._ready = self._prepare(self._state)
+
+    def _check_fitted(self) -> None:
+        if self._state is None:
+            raise ValueError(f"{self.kind} is not fitted: call fit(images, y), or load a folder.")
+
+    def _plain_card(self) -> str:
+        return f"# {self.kind}\n\nPredicts {', '.join(self.outputs)}; it was not tested yet.\n"
+
+
+def _as_columns(y: Targets, n: int) -> tuple[Float64[Tensor, "n m"], tuple[str, ...]]:
+    """Targets as finite columns on the CPU, and the name of each."""
+    if isinstance(y, Mapping):
+        names = tuple(y)
+        columns = [torch.as_tensor(y[name]).detach().cpu().double() for name in names]
+        if not names or any(column.shape != (n,) for column in columns):
+            shapes = {name: tuple(c.shape) for name, c in zip(names, columns, strict=True)}
+            raise ValueError(f"y should map names to values of shape ({n},), got {shapes}.")
+        targets = torch.stack(columns, 1)
+    else:
+        targets = torch.as_tensor(y).detach().cpu().double()
+        if targets.ndim not in (1, 2) or len(targets) != n or 0 in targets.shape[1:]:
+            raise ValueError(
+                f"y should have shape ({n},) or ({n}, m), a row an image, got "
+                f"{tuple(targets.shape)}."
+            )
+        one = targets.ndim == 1
+        targets = targets.reshape(n, -1)
+        names = ("y",) if one else tuple(f"y{i}" for i in range(targets.shape[1]))
+    broken = (~torch.isfinite(targets)).nonzero()
+    if len(broken):
+        row, column = broken[0].tolist()
+        raise ValueError(
+            f"y should be finite, got {float(targets[row, column])} for {names[column]} in row "
+            f"{row}. Leave that row out, or evaluate it again."
+        )
+    return targets, names
+
+
+def _check_positive(targets: Float64[Tensor, "n m"]) -> None:
+    low = float(targets.min()) if len(targets) else 1.0
+    if low <= 0:
+        raise ValueError(f"y should be above 0 with log_target, got {low:.4g}. Set it to false.")
+
+
+def _lognormal(
+    mean: Float64[Tensor, "n m"], std: Float64[Tensor, "n m"]
+) -> tuple[Float64[Tensor, "n m"], Float64[Tensor, "n m"]]:
+    """Moments of exp(g) for a normal g."""
+    variance = std.square()
+    expected = (mean + variance / 2).exp()
+    return expected, expected * variance.expm1().sqrt()
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Random draws by `seed`, the global generators left as they were."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def root(variance: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
+    """Standard deviation of a variance, never 0: rounding may leave nothing, or less."""
+    return variance.clamp_min(LEAST_VARIANCE).sqrt()
