@@ -12,7 +12,7 @@ from torch import Tensor
 class Solution:
     """Solutions of a batch, and how they were reached."""
 
-    u: Float[Tensor, "n l *space"]
+    u: Float[Tensor, "n l *unknowns"]
     iterations: Int[Tensor, "n"]
     residual: Float[Tensor, "n"]  # of the worst load, relative; at most `tol` where converged
 
@@ -22,7 +22,7 @@ def conjugate_gradients(
     apply: Callable[[Tensor, Tensor], Tensor],
     precondition: Callable[[Tensor], Tensor],
     coefficients: Float[Tensor, "n f *space"],
-    b: Float[Tensor, "n l *space"],
+    b: Float[Tensor, "n l *unknowns"],
     *,
     tol: float,
     max_iterations: int,
@@ -76,9 +76,11 @@ def conjugate_gradients(
     return Solution(solution, iterations, residual)
 
 
-def _dot(x: Float[Tensor, "n l *space"], y: Float[Tensor, "n l *space"]) -> Float[Tensor, "n l"]:
+def _dot(
+    x: Float[Tensor, "n l *unknowns"], y: Float[Tensor, "n l *unknowns"]
+) -> Float[Tensor, "n l"]:
     return torch.linalg.vecdot(x.flatten(2), y.flatten(2))
 
 
-def _spread(factors: Float[Tensor, "n l"], x: Float[Tensor, "n l *space"]) -> Tensor:
+def _spread(factors: Float[Tensor, "n l"], x: Float[Tensor, "n l *unknowns"]) -> Tensor:
     return factors.reshape(*factors.shape, *[1] * (x.ndim - 2))

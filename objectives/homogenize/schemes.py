@@ -22,76 +22,51 @@ References
 """
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from itertools import combinations
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from objectives.homogenize.operators import Operator
 
-class Scheme(ABC):
-    """A discrete gradient on `dim` axes, its transpose, and where the conductivity sits.
+
+class Scheme(Operator):
+    """Conduction: a discrete gradient on `dim` axes, and where the conductivity sits.
 
     The gradient is a list of fields, the first `dim` of which are along the axes. The energy is the
     sum over voxels and fields of ``weight * coefficient * field**2``.
     """
 
-    dim: int
     weights: tuple[float, ...]  # one a field
     unit: float  # value of field j where u is the coordinate along axis j
-
-    @abstractmethod
-    def gradient(self, u: Float[Tensor, "n l *space"]) -> list[Tensor]:
-        """Fields of the discrete gradient, each new and of the shape of u."""
-
-    @abstractmethod
-    def transpose(self, fields: list[Tensor]) -> Tensor:
-        """Transpose of `gradient`."""
-
-    @abstractmethod
-    def symbol(self, space: tuple[int, ...]) -> Float[Tensor, "*frequencies"]:
-        """The operator for k = 1 in Fourier space, float64, in the layout of `rfftn`."""
 
     @abstractmethod
     def coefficients(self, k: Float[Tensor, "n *space"]) -> Float[Tensor, "n g *space"]:
         """What multiplies the squares, one for all fields or one each; differentiable in k."""
 
     def weighted(self, coefficients: Float[Tensor, "n g *space"]) -> Float[Tensor, "n f *space"]:
-        """Weight times coefficient of every field, for `apply` and `load`."""
+        """Weight times coefficient of every field."""
         return coefficients * coefficients.new_tensor(self.weights).reshape(-1, *[1] * self.dim)
 
-    def apply(
-        self, weighted: Float[Tensor, "n f *space"], u: Float[Tensor, "n l *space"]
-    ) -> Float[Tensor, "n l *space"]:
-        """The operator A: gradient, weighted, transposed."""
-        fields = self.gradient(u)
-        for i, field in enumerate(fields):
-            field *= weighted[:, i, None]
-        return self.transpose(fields)
+    def response(self, weighted: Float[Tensor, "n f *space"], fields: list[Tensor]) -> list[Tensor]:
+        """Every field times its coefficient."""
+        return [field * weighted[:, i, None] for i, field in enumerate(fields)]
 
-    def load(self, weighted: Float[Tensor, "n f *space"]) -> Float[Tensor, "n l *space"]:
-        """Right-hand side b of A u = b, one for a mean gradient of 1 along each axis."""
-        n, _, *space = weighted.shape
-        fields = [weighted.new_zeros(n, self.dim, *space) for _ in self.weights]
-        for axis in range(self.dim):
-            fields[axis][:, axis] = -self.unit * weighted[:, axis]
-        return self.transpose(fields)
+    def densities(self, fields: list[Tensor], others: list[Tensor]) -> list[Tensor]:
+        """Of every field the weighted product, summed over loads."""
+        triples = zip(self.weights, fields, others, strict=True)
+        return [weight * (field * other).sum(1) for weight, field, other in triples]
 
-    def energy_density(self, u: Float[Tensor, "n l *space"]) -> list[Tensor]:
-        r"""Of every field, the derivative (n, l, l, \*space) of the effective tensor by k there.
+    def zeros(self, n: int, space: tuple[int, ...], device: torch.device) -> Tensor:
+        """Potentials of zero, one for each axis."""
+        return torch.zeros(n, self.dim, *space, dtype=torch.float64, device=device)
 
-        The energy :math:`\langle (E_l + \nabla u_l)\,k\,(E_m + \nabla u_m)\rangle` is stationary in
-        u, so its derivative with u held fixed is the whole derivative: no adjoint solve.
-        """
-        fields = self.gradient(u)
+    def add_mean(self, fields: list[Tensor]) -> None:
+        """Add, in place, the mean gradient 1 along each axis."""
         for axis in range(self.dim):
             fields[axis][:, axis] += self.unit
-        voxels = math.prod(u.shape[2:])
-        return [
-            (w / voxels) * field[:, :, None] * field[:, None]
-            for w, field in zip(self.weights, fields, strict=True)
-        ]
 
 
 class CornerScheme(Scheme):
@@ -113,7 +88,13 @@ class CornerScheme(Scheme):
         """The conductivity itself, for all modes."""
         return k[:, None]
 
-    def gradient(self, u: Float[Tensor, "n l *space"]) -> list[Tensor]:
+    def sensitivity(
+        self, fields: list[Tensor], others: list[Tensor]
+    ) -> Float[Tensor, "n 1 *space"]:
+        """The sum over all modes, which share the conductivity."""
+        return sum(self.densities(fields, others))[:, None]
+
+    def gradient(self, u: Float[Tensor, "n l *unknowns"]) -> list[Tensor]:
         """The modes: axis by axis, each so far splits into sum and difference along it."""
         parts = {(): u}
         for axis in range(self.dim):
@@ -168,7 +149,13 @@ class FaceScheme(Scheme):
             faces.append(2 * k * ahead / torch.where(total > 0, total, 1))  # 0/0 is 0
         return torch.stack(faces, 1)
 
-    def gradient(self, u: Float[Tensor, "n l *space"]) -> list[Tensor]:
+    def sensitivity(
+        self, fields: list[Tensor], others: list[Tensor]
+    ) -> Float[Tensor, "n g *space"]:
+        """One a face."""
+        return torch.stack(self.densities(fields, others), 1)
+
+    def gradient(self, u: Float[Tensor, "n l *unknowns"]) -> list[Tensor]:
         """The difference across the face ahead, along each axis."""
         return [u.roll(-1, axis).sub_(u) for axis in range(-self.dim, 0)]
 

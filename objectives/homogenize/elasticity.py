@@ -1,0 +1,124 @@
+r"""Small-strain elasticity on the modes of `objectives.homogenize.schemes`, voxels isotropic.
+
+With :math:`m_A` the mode of the displacement for the axes A, its gradient in a voxel is a sum of
+Legendre polynomials of degree 1 along the axes in L and 0 along the others; the coefficient of the
+polynomial L is :math:`H_{aj} = (m_{L \cup j})_a` for j outside L, else 0. The polynomials are
+orthogonal, so the energy of the voxel is the sum over L of
+
+.. math:: w\,\bigl(\lambda\,(\mathrm{tr} H)^2 + \mu\,H : H + \mu\,H : H^T\bigr),
+
+with w depending on the size of L alone. ``q1`` keeps every L and is the finite element method with
+full integration; ``rot`` keeps the empty one, the strain in the voxel's centre.
+"""
+
+from itertools import combinations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from objectives.homogenize.operators import Operator
+from objectives.homogenize.schemes import CornerScheme, half_angles
+
+# Component of stress and strain at each place of Voigt's notation, by axis of space.
+VOIGT = {
+    2: ((0, 0), (1, 1), (0, 1)),
+    3: ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)),
+}
+
+
+class Elasticity(Operator):
+    r"""Displacements (n, l, dim, \*space) under a mean strain for each place of Voigt's notation.
+
+    The coefficients are Lame's :math:`\lambda` and :math:`\mu`; the homogeneous medium of the
+    preconditioner has :math:`\lambda` = `ratio`, :math:`\mu` = 1.
+    """
+
+    def __init__(self, grid: CornerScheme, ratio: float):
+        self.grid = grid
+        self.dim = grid.dim
+        self.ratio = ratio
+        place = {mode: i for i, mode in enumerate(grid.modes)}
+        # For each L, by its free axes j: where in the list the mode of L and j is.
+        self.polynomials = [
+            (size, {j: place[tuple(sorted((*axes, j)))] for j in range(self.dim) if j not in axes})
+            for size in range(grid.order)
+            for axes in combinations(range(self.dim), size)
+        ]
+        # S is twice the mean, so each axis outside the mode puts a factor 4 into the square.
+        self.weights = [12.0**-size / 4.0 ** (self.dim - size - 1) for size in range(grid.order)]
+
+    def weighted(self, coefficients: Float[Tensor, "n 2 *space"]) -> Float[Tensor, "n w *space"]:
+        """Both coefficients times the weight of each size of L."""
+        return torch.cat([weight * coefficients for weight in self.weights], 1)
+
+    def gradient(self, u: Float[Tensor, "n l *unknowns"]) -> list[Tensor]:
+        """The modes of every component."""
+        return self.grid.gradient(u)
+
+    def transpose(self, fields: list[Tensor]) -> Tensor:
+        """Transpose of `gradient`."""
+        return self.grid.transpose(fields)
+
+    def response(self, weighted: Float[Tensor, "n w *space"], fields: list[Tensor]) -> list[Tensor]:
+        """The stresses, in the places of the gradients."""
+        stresses = []
+        for mode, field in zip(self.grid.modes, fields, strict=True):
+            mu = weighted[:, 2 * len(mode) - 1, None, None]
+            stresses.append(field * (len(mode) * mu))
+        for size, places in self.polynomials:
+            lame, mu = weighted[:, 2 * size, None], weighted[:, 2 * size + 1, None]
+            pressure = lame * sum(fields[i][:, :, j] for j, i in places.items())
+            for j, i in places.items():
+                stresses[i][:, :, j] += pressure
+                for a, other in places.items():
+                    stresses[i][:, :, a].addcmul_(mu, fields[other][:, :, j])
+        return stresses
+
+    def sensitivity(
+        self, fields: list[Tensor], others: list[Tensor]
+    ) -> Float[Tensor, "n 2 *space"]:
+        r"""By :math:`\lambda` and by :math:`\mu`: the response is linear in both."""
+        n, space = fields[0].shape[0], fields[0].shape[3:]
+        answers = []
+        for unit in torch.eye(2, dtype=torch.float64, device=fields[0].device):
+            medium = unit.reshape(1, 2, *[1] * self.dim).expand(n, 2, *space)
+            responses = self.response(self.weighted(medium), others)
+            pairs = zip(fields, responses, strict=True)
+            answers.append(sum((field * response).sum((1, 2)) for field, response in pairs))
+        return torch.stack(answers, 1)
+
+    def zeros(self, n: int, space: tuple[int, ...], device: torch.device) -> Tensor:
+        """Displacements of zero, one for each place of Voigt's notation."""
+        shape = (n, len(VOIGT[self.dim]), self.dim, *space)
+        return torch.zeros(shape, dtype=torch.float64, device=device)
+
+    def add_mean(self, fields: list[Tensor]) -> None:
+        """Add, in place, strain 1 for each place of Voigt's notation (shear: the angle)."""
+        for load, (i, j) in enumerate(VOIGT[self.dim]):
+            fields[i][:, load, j] += self.grid.unit / 2
+            fields[j][:, load, i] += self.grid.unit / 2
+
+    def symbol(self, space: tuple[int, ...]) -> Float[Tensor, "d d *frequencies"]:
+        """Modes are products of sines and cosines, but for a phase that the energy does not see."""
+        angles = half_angles(space)
+        waves = [
+            torch.stack(
+                torch.broadcast_tensors(
+                    *[
+                        2 * (half.sin() if axis in mode else half.cos())
+                        for axis, half in enumerate(angles)
+                    ]
+                )
+            ).prod(0)
+            for mode in self.grid.modes
+        ]
+        symbol = torch.zeros(self.dim, self.dim, *waves[0].shape, dtype=torch.float64)
+        for size, places in self.polynomials:
+            for j, i in places.items():
+                for a, other in places.items():
+                    product = self.weights[size] * waves[i] * waves[other]
+                    symbol[a, j] += (self.ratio + 1) * product
+                    if a == j:
+                        symbol.diagonal().add_(product[..., None])
+        return symbol

@@ -1,0 +1,87 @@
+r"""What a discretization of any physics offers the solver: :math:`A = G^T C\,G` in its parts.
+
+:math:`G` takes the unknowns to the fields of a discrete gradient; :math:`C`, diagonal in space and
+linear in the coefficients, takes these to their response: gradient to flux, strain to stress.
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Operator(ABC):
+    r"""Gradient, response and transpose on a periodic grid of unit voxels.
+
+    Unknowns have shape (n, l, \*u): l loads, and for u the space or (components, \*space). Fields
+    are a list of tensors of that shape. Coefficients have shape (n, g, \*space).
+    """
+
+    dim: int
+
+    @abstractmethod
+    def weighted(self, coefficients: Float[Tensor, "n g *space"]) -> Float[Tensor, "n w *space"]:
+        """The coefficients as `response` takes them."""
+
+    @abstractmethod
+    def gradient(self, u: Float[Tensor, "n l *unknowns"]) -> list[Tensor]:
+        """Fields of the discrete gradient, each new and of the shape of u."""
+
+    @abstractmethod
+    def transpose(self, fields: list[Tensor]) -> Tensor:
+        """Transpose of `gradient`."""
+
+    @abstractmethod
+    def response(self, weighted: Float[Tensor, "n w *space"], fields: list[Tensor]) -> list[Tensor]:
+        """What the fields cause: symmetric, linear in the fields and in the coefficients."""
+
+    @abstractmethod
+    def sensitivity(
+        self, fields: list[Tensor], others: list[Tensor]
+    ) -> Float[Tensor, "n g *space"]:
+        """Derivative of the product of `fields` with the response to `others`, by coefficient."""
+
+    @abstractmethod
+    def zeros(self, n: int, space: tuple[int, ...], device: torch.device) -> Tensor:
+        """Unknowns of zero, one for each load."""
+
+    @abstractmethod
+    def add_mean(self, fields: list[Tensor]) -> None:
+        """Add, in place, the mean gradient (strain) 1 of each load."""
+
+    @abstractmethod
+    def symbol(self, space: tuple[int, ...]) -> Float[Tensor, "..."]:
+        r"""A of a homogeneous medium in Fourier space, float64, in the layout of `rfftn`.
+
+        Shape (\*frequencies), or (components, components, \*frequencies).
+        """
+
+    def apply(
+        self, weighted: Float[Tensor, "n w *space"], u: Float[Tensor, "n l *unknowns"]
+    ) -> Float[Tensor, "n l *unknowns"]:
+        """The operator A."""
+        return self.transpose(self.response(weighted, self.gradient(u)))
+
+    def load(self, weighted: Float[Tensor, "n w *space"]) -> Float[Tensor, "n l *unknowns"]:
+        """Right-hand side b of A u = b, one for each mean gradient."""
+        zeros = self.zeros(weighted.shape[0], tuple(weighted.shape[2:]), weighted.device)
+        return self.transpose(self.response(weighted, self.total(zeros))).neg_()
+
+    def total(self, u: Float[Tensor, "n l *unknowns"]) -> list[Tensor]:
+        """Gradient of the fluctuation u, and the mean of its load."""
+        fields = self.gradient(u)
+        self.add_mean(fields)
+        return fields
+
+    def tensor(
+        self, weighted: Float[Tensor, "n w *space"], u: Float[Tensor, "n l *unknowns"]
+    ) -> Float[Tensor, "n l l"]:
+        """Mean product of the fields of one load with the response to another."""
+        fields = self.total(u)
+        products = [
+            torch.einsum("nlv,nmv->nlm", field.flatten(2), response.flatten(2))
+            for field, response in zip(fields, self.response(weighted, fields), strict=True)
+        ]
+        return sum(products) / math.prod(weighted.shape[2:])
