@@ -1,4 +1,4 @@
-"""How often the ensemble test accepts a second held-out set, and refuses two that are no such thing.
+"""How often the ensemble test accepts a second held-out set, shuffled pixels and a magnified one.
 
 python benchmarks/ensemble_test.py VOLUME.npz    # one array of 0 and 1, such as a scanned rock
 

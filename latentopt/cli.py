@@ -1,4 +1,4 @@
-"""The command line: train, encode, decode, optimize, status, report, export, quickstart.
+"""The command line: train, encode, decode, evaluate, optimize, status, report, export, quickstart.
 
 Exit codes: 0 done, 2 wrong usage or configuration, 3 data or model files, 4 campaign or export.
 Each command imports what it needs when it runs, so that ``--help`` answers at once.
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
+
+from latentopt.cli_evaluate import evaluate
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -275,6 +277,9 @@ def quickstart(
     from latentopt.quickstart import run_quickstart
 
     run_quickstart(out, trials=trials, seed=seed)
+
+
+app.command()(evaluate)
 
 
 def _given(**options: Any) -> dict[str, Any]:

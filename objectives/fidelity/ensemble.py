@@ -148,11 +148,14 @@ def fewest_units() -> int:
 def _components(rows: Float[Tensor, "units f"]) -> Float[Tensor, "units k"]:
     """Scores of the first principal components, of unit variance; none if nothing varies."""
     centred = rows.double() - rows.double().mean(0)
-    # Through the matrix of inner products, which is small where the shifts are many.
-    values, vectors = torch.linalg.eigh(centred @ centred.T)
-    kept = min(COMPONENTS, len(rows) // 2)
+    kept = min(COMPONENTS, len(rows) // 2, rows.shape[1])
+    if len(rows) <= rows.shape[1]:
+        values, vectors = torch.linalg.eigh(centred @ centred.T)
+    else:  # the same scores from the smaller matrix
+        values, axes = torch.linalg.eigh(centred.T @ centred)
+        vectors = centred @ axes / values.clamp_min(1e-300).sqrt()
     values, vectors = values[-kept:], vectors[:, -kept:]
-    real = values > rows.shape[1] * len(rows) * ROUNDING**2
+    real = values > rows.numel() * ROUNDING**2
     return vectors[:, real] * math.sqrt(len(rows) - 1)
 
 

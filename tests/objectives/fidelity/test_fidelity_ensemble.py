@@ -5,7 +5,7 @@ import torch
 
 from objectives.errors import EvaluationError
 from objectives.fidelity import ensemble_test, shuffled_pixels
-from objectives.fidelity.ensemble import fewest_units
+from objectives.fidelity.ensemble import _components, fewest_units
 
 SEEDS = 20
 
@@ -95,6 +95,14 @@ def test_equal_sets_are_as_alike_as_can_be():
 def test_structures_that_never_vary_are_alike():
     answer = ensemble_test(torch.ones(5, 1, 8, 8), torch.ones(5, 1, 8, 8), permutations=99)
     assert (answer.p_value, answer.t_squared) == (1.0, 0.0)
+
+
+def test_components_are_the_same_from_either_matrix():
+    rows = torch.randn(30, 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    padded = torch.cat([rows, torch.zeros(30, 20, dtype=torch.float64)], dim=1)
+    few, many = _components(rows), _components(padded)
+    torch.testing.assert_close(few.abs(), many.abs())
+    torch.testing.assert_close(few.T.cov(), torch.eye(10, dtype=torch.float64))
 
 
 def test_a_seed_fixes_the_answer():

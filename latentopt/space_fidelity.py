@@ -1,0 +1,317 @@
+"""How faithful latent spaces are: held-out structures against reconstructions and samples."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from generative.data.dataset import Dataset
+from generative.errors import DataError
+from latentopt.microstructure import to_images, to_phases
+from latentopt.space import LatentSpace
+from objectives import fidelity
+from objectives.fidelity.ensemble import fewest_units
+from objectives.two_point import TwoPointPCA
+
+__all__ = ["ALL", "FIGURES", "GroupFidelity", "SpaceFidelity", "evaluate_spaces"]
+
+ALL = "all"
+COMPONENTS = 10  # scores of the feature space
+NEIGHBOURS = 5
+MOST_UNITS = 1000  # of a side in the ensemble test of samples
+SHOWN = 6
+
+FIGURES = {
+    "mse": "mean squared error of a voxel, of the soft reconstruction",
+    "psnr": "peak signal-to-noise ratio of the soft reconstruction, dB",
+    "ssim": "structural similarity of the soft reconstruction, 1 if equal",
+    "pixel_error": "share of voxels with another phase",
+    "two_point_mae": "mean absolute error of the periodic two-point statistics, all shifts",
+    "bar_original": "mean over originals of the mean of each one's two-point statistics",
+    "bar_original_std": "standard deviation of that over the originals",
+    "bar_reconstructed": "the same mean over reconstructions",
+    "bar_reconstructed_std": "standard deviation of that over the reconstructions",
+    "within_6_sigma": "share of the reconstructions' statistics within 6 sigma of the originals'",
+    "within_6_sigma_shuffled": "the same share of originals with shuffled pixels (a control)",
+    "p_reconstructed": "ensemble test: half of the originals against the other half reconstructed",
+    "p_held_out": "ensemble test: the two halves of the originals (should be accepted)",
+    "p_shuffled": "ensemble test: the other half with shuffled pixels (should be refused)",
+    "frechet": "Frechet distance of samples and originals on two-point scores of unit variance",
+    "frechet_halves": "the same distance between the two halves of the originals",
+    "precision": "share of samples among the originals (two-point scores, 5 neighbours)",
+    "recall": "share of originals among the samples",
+    "p_samples": "ensemble test: samples against one original of each parent",
+    "kl_levels": "divergence of the samples' grey levels from the originals', nats",
+    "kl_fractions": "divergence of the samples' volume fractions from the originals', nats",
+    "closer": "probability that a sample is nearer to a training structure than an original is",
+    "copies": "share of samples nearer to one than 95 % of originals (0.05 if none is a copy)",
+    "distance_ratio": "median distance to it, of samples over originals",
+}
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class GroupFidelity:
+    """Figures of one class of the held-out images, or of all.
+
+    Parameters
+    ----------
+    name
+        Class, or `ALL`.
+    images, parents
+        How many there are.
+    figures
+        By the names of `FIGURES`; one that cannot be had (too few parents, no phases, no training
+        images) is absent. Those of samples are in `ALL` only: a space knows no classes.
+    """
+
+    name: str
+    images: int
+    parents: int
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class SpaceFidelity:
+    """Figures of one space, and some structures to look at.
+
+    Parameters
+    ----------
+    name, id, latent_dim
+        The space.
+    groups
+        All images first, then each class.
+    held_out, reconstructed, samples
+        A few images ``(k, c, *space)``, phases cut.
+    """
+
+    name: str
+    id: str
+    latent_dim: int
+    groups: tuple[GroupFidelity, ...]
+    held_out: Float[Tensor, "k c *space"]
+    reconstructed: Float[Tensor, "k c *space"]
+    samples: Float[Tensor, "j c *space"]
+
+
+def evaluate_spaces(
+    spaces: Mapping[str, LatentSpace],
+    held_out: Dataset,
+    *,
+    training: Dataset | None = None,
+    classes: bool = True,
+    samples: int = 1000,
+    seed: int = 0,
+    progress: Progress = lambda step: None,
+) -> tuple[SpaceFidelity, ...]:
+    """Figures of each space on the same held-out images.
+
+    Parameters
+    ----------
+    spaces
+        By the name they have in the table.
+    held_out
+        Images no space was trained on, of their size, with class and parent of each. All figures
+        are optimistic if a space has seen them.
+    training
+        Images the spaces were trained on: without them memorization is not measured.
+    classes
+        Whether to give the figures of reconstructions for each class too.
+    samples
+        Structures drawn from each space.
+    seed
+        Fixes draws, halves and permutations.
+    progress
+        Called with each step as it begins; there are `steps_of` in all.
+
+    Raises
+    ------
+    DataError
+        If the images do not have a space's shape, or are too few (two).
+    """
+    _check(spaces, held_out, training)
+    cut = _Cut(held_out.content == "phases")
+    originals = cut(torch.from_numpy(held_out.images))
+    progress("two-point scores of the held-out images")
+    features = _Features(originals)
+    parts = _groups(held_out, classes)
+    answers = []
+    for name, space in spaces.items():
+        progress(f"{name}: reconstructions")
+        images = torch.from_numpy(held_out.images)
+        soft = space.decode(space.encode(images)).clamp(0, 1)
+        groups = []
+        for group, rows in parts.items():
+            progress(f"{name}: statistics of {group}")
+            figures = _reconstruction_figures(
+                images[rows], soft[rows], held_out.parents[rows], cut, seed
+            )
+            groups.append((group, rows, figures))
+        progress(f"{name}: samples")
+        drawn = space.decode(space.sample(samples, seed=seed)).clamp(0, 1)
+        groups[0][2].update(_sample_figures(drawn, held_out, features, cut, seed))
+        if training is not None:
+            groups[0][2].update(_memorization(cut(drawn), cut, training, originals))
+        shown = np.linspace(0, len(images) - 1, min(SHOWN, len(images))).astype(int)
+        answers.append(
+            SpaceFidelity(
+                name=name,
+                id=space.id,
+                latent_dim=space.latent_dim,
+                groups=tuple(
+                    GroupFidelity(group, len(rows), len(np.unique(held_out.parents[rows])), figures)
+                    for group, rows, figures in groups
+                ),
+                held_out=originals[shown],
+                reconstructed=cut(soft[shown]),
+                samples=cut(drawn[:SHOWN]),
+            )
+        )
+    return tuple(answers)
+
+
+def steps_of(spaces: int, held_out: Dataset, classes: bool) -> int:
+    """How often `evaluate_spaces` reports its progress."""
+    return 1 + spaces * (2 + len(_groups(held_out, classes)))
+
+
+def feature_space(held_out: Dataset) -> str:
+    """The feature space of Frechet distance, precision and recall, in words."""
+    return (
+        f"the first {_components_of(len(held_out))} two-point scores (TwoPointPCA, not periodic, "
+        "shifts up to a quarter of the shortest side) of the held-out images, each over its "
+        "standard deviation"
+    )
+
+
+class _Cut:
+    """Images as phases, where they are phases."""
+
+    def __init__(self, phases: bool) -> None:
+        self.phases = phases
+
+    def __call__(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
+        return to_images(to_phases(images), images.shape[1]) if self.phases else images
+
+
+class _Features:
+    """Two-point scores of unit variance over the held-out images, the same for every space."""
+
+    def __init__(self, images: Float[Tensor, "n c *space"]) -> None:
+        cutoff = min(images.shape[2:]) // 4
+        components = _components_of(len(images))
+        pca = TwoPointPCA(components, periodic=False, cutoff=cutoff) if components else None
+        try:
+            self.pca = pca and pca.fit(images)
+        except ValueError:  # the images differ in fewer directions
+            self.pca = None
+
+    def __call__(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n f"]:
+        return self.pca.transform(images).double() / self.pca.explained_variance_.sqrt()
+
+
+def _components_of(images: int) -> int:
+    return min(COMPONENTS, (images - 1) // 2)
+
+
+def _check(spaces: Mapping[str, LatentSpace], held_out: Dataset, training: Dataset | None) -> None:
+    for name, space in spaces.items():
+        for what, data in (("held-out", held_out), ("training", training)):
+            if data is not None and data.image_shape != space.image_shape:
+                raise DataError(
+                    f"{name}: expected {what} images of shape {space.image_shape}, got "
+                    f"{data.image_shape}. Cut larger ones with --patch, or train a space on these."
+                )
+    if len(held_out) < 2:
+        raise DataError(f"{held_out.sources[0]}: one held-out image has no statistics; give more.")
+
+
+def _groups(data: Dataset, classes: bool) -> dict[str, Int64[np.ndarray, "r"]]:
+    """Rows of all images, and of each class if there are several."""
+    groups = {ALL: np.arange(len(data))}
+    if classes and len(data.class_names) > 1:
+        for label, name in enumerate(data.class_names):
+            rows = np.flatnonzero(data.labels == label)
+            if len(rows):
+                groups[f"class {name}" if name == ALL else name] = rows
+    return groups
+
+
+def _reconstruction_figures(
+    images: Tensor, soft: Tensor, parents: np.ndarray, cut: _Cut, seed: int
+) -> dict[str, float]:
+    reconstructed, originals = cut(soft), cut(images)
+    figures = {
+        name: float(getattr(fidelity, name)(images, soft).mean())
+        for name in ("mse", "psnr", "ssim")
+    }
+    if cut.phases:
+        figures["pixel_error"] = float(fidelity.pixel_error(originals, reconstructed).mean())
+    figures["two_point_mae"] = float(fidelity.two_point_mae(originals, reconstructed).mean())
+    bars = fidelity.statistics_bars(originals, reconstructed)
+    figures |= {f"bar_{name}": value for name, value in vars(bars).items()}
+    shuffled = fidelity.shuffled_pixels(originals, seed)
+    if len(images) > 1:
+        for name, others in (("", reconstructed), ("_shuffled", shuffled)):
+            share = fidelity.share_within_sigma(originals, others)
+            figures[f"within_6_sigma{name}"] = float(share.mean())
+    halves = _halves(parents, seed)
+    if halves is not None:
+        first, second = halves
+        cases = {"reconstructed": reconstructed, "held_out": originals, "shuffled": shuffled}
+        for name, others in cases.items():
+            answer = fidelity.ensemble_test(
+                originals[first],
+                others[second],
+                parents=(parents[first], parents[second]),
+                seed=seed,
+            )
+            figures[f"p_{name}"] = answer.p_value
+    return figures
+
+
+def _halves(parents: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Rows of a random half of the parents and of the other half; None if they are too few."""
+    unique = np.random.default_rng(seed).permutation(np.unique(parents))
+    if len(unique) < 2 * fewest_units():
+        return None
+    first = np.isin(parents, unique[: len(unique) // 2])
+    return np.flatnonzero(first), np.flatnonzero(~first)
+
+
+def _sample_figures(
+    soft: Tensor, held_out: Dataset, features: _Features, cut: _Cut, seed: int
+) -> dict[str, float]:
+    images, drawn = torch.from_numpy(held_out.images), cut(soft)
+    axes = tuple(range(2, images.ndim))
+    figures = {
+        "kl_levels": fidelity.kl_divergence(images, soft),
+        "kl_fractions": fidelity.kl_divergence(cut(images).mean(axes), drawn.mean(axes)),
+    }
+    if features.pca is not None:
+        real, ours = features(cut(images)), features(drawn)
+        figures["frechet"] = fidelity.frechet_distance(ours, real)
+        halves = _halves(held_out.parents, seed)
+        if halves is not None:
+            figures["frechet_halves"] = fidelity.frechet_distance(*(real[rows] for rows in halves))
+        if min(len(real), len(ours)) > NEIGHBOURS:
+            figures["precision"] = fidelity.precision(ours, real, k=NEIGHBOURS)
+            figures["recall"] = fidelity.recall(ours, real, k=NEIGHBOURS)
+    # One image a parent: units then vary as samples do.
+    order = np.random.default_rng(seed).permutation(len(held_out))
+    rows = order[np.unique(held_out.parents[order], return_index=True)[1]][:MOST_UNITS]
+    if min(len(rows), len(drawn)) >= fewest_units():
+        answer = fidelity.ensemble_test(cut(images[rows]), drawn[:MOST_UNITS], seed=seed)
+        figures["p_samples"] = answer.p_value
+    return figures
+
+
+def _memorization(drawn: Tensor, cut: _Cut, training: Dataset, originals: Tensor) -> dict[str, Any]:
+    known = cut(torch.from_numpy(training.images)).flatten(1)
+    answer = fidelity.memorization(drawn.flatten(1), known, originals.flatten(1))
+    return dict(vars(answer))

@@ -1,0 +1,300 @@
+"""The fidelity of latent spaces as files: an HTML page, pictures, the table as JSON and CSV."""
+
+import base64
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from latentopt import __version__
+from latentopt.export.whole_file import make_folder, write_whole
+from latentopt.space_fidelity import ALL, FIGURES, SpaceFidelity
+
+__all__ = ["write_fidelity"]
+
+FORMAT_VERSION = 1
+LEVEL = 0.05
+TABLES = {
+    "Reconstructions of held-out structures": (
+        "mse", "psnr", "ssim", "pixel_error", "two_point_mae",
+    ),
+    "Statistics of reconstructions as a set": (
+        "within_6_sigma", "within_6_sigma_shuffled", "p_reconstructed", "p_held_out", "p_shuffled",
+    ),
+    "Samples": (
+        "frechet", "frechet_halves", "precision", "recall", "p_samples", "kl_levels",
+        "kl_fractions", "closer", "copies", "distance_ratio",
+    ),
+}  # fmt: skip
+_BARS = ("bar_original", "bar_reconstructed")
+_COLOURS = ("#26364a", "#c8553d")
+_CSS = Path(__file__).parent / "assets" / "report.css"
+# Browsers refuse whatever would leave the page; it has no script at all.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def write_fidelity(
+    spaces: Sequence[SpaceFidelity], folder: Path | str, facts: Mapping[str, object]
+) -> Path:
+    """Write ``report.html``, ``fidelity.json``, ``fidelity.csv``, ``bars.png``, ``structures.png``.
+
+    Parameters
+    ----------
+    spaces
+        As `evaluate_spaces` gives them, one or more.
+    folder
+        Made if need be; older files of these names are replaced.
+    facts
+        What the reader should know by title: data, seed, feature space.
+
+    Returns
+    -------
+    Path of the page. It holds its pictures and refers to no other file.
+
+    Raises
+    ------
+    ExportError
+        If a file cannot be written.
+    """
+    folder = Path(folder)
+    bars, structures = _bars_png(spaces), _structures_png(spaces)
+    facts = {**facts, "report": f"latentopt {__version__}"}
+    make_folder(folder)
+    write_whole(
+        {
+            folder / "bars.png": bars,
+            folder / "structures.png": structures,
+            folder / "fidelity.csv": _csv(spaces).encode(),
+            folder / "fidelity.json": _json(spaces, facts).encode(),
+            folder / "report.html": _page(spaces, facts, bars, structures).encode(),
+        }
+    )
+    return folder / "report.html"
+
+
+# -- tables ---------------------------------------------------------------------------------------
+
+
+def _json(spaces: Sequence[SpaceFidelity], facts: Mapping[str, object]) -> str:
+    """Every figure; null where it is infinite (PSNR of equal images)."""
+    table = [
+        {
+            "name": space.name,
+            "id": space.id,
+            "latent_dim": space.latent_dim,
+            "groups": [
+                {
+                    "name": group.name,
+                    "images": group.images,
+                    "parents": group.parents,
+                    "figures": {
+                        name: value if math.isfinite(value) else None
+                        for name, value in group.figures.items()
+                    },
+                }
+                for group in space.groups
+            ],
+        }
+        for space in spaces
+    ]
+    document = {
+        "format_version": FORMAT_VERSION,
+        "facts": dict(facts),
+        "figures": FIGURES,
+        "spaces": table,
+    }
+    return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _csv(spaces: Sequence[SpaceFidelity]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["space", "group", "images", "parents", *FIGURES])
+    for space in spaces:
+        for group in space.groups:
+            values = [group.figures.get(name, "") for name in FIGURES]
+            writer.writerow([space.name, group.name, group.images, group.parents, *values])
+    return text.getvalue()
+
+
+# -- page -----------------------------------------------------------------------------------------
+
+
+def _page(
+    spaces: Sequence[SpaceFidelity], facts: Mapping[str, object], bars: bytes, structures: bytes
+) -> str:
+    sections = [
+        f"<header><h1>Fidelity of {_count(len(spaces), 'latent space')}</h1>{_warnings(spaces)}"
+        "</header>",
+        *(_table_section(title, names, spaces) for title, names in TABLES.items()),
+        _section(
+            "Mean of each structure's statistics",
+            '<p class="note">Two-point statistics at near shifts, averaged over each structure; '
+            "bars are the mean over structures, with the standard deviation. A coarse view: the "
+            "ensemble test above sees what these means hide.</p>" + _image(bars, "bar chart"),
+        ),
+        _section("Structures", _image(structures, "held-out, reconstructed and sampled")),
+        _section("What was compared", _facts(spaces, facts)),
+    ]
+    body = "\n".join(filter(None, sections))
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Fidelity: latentopt</title>
+<link rel="icon" href="data:,">
+<style>
+{_CSS.read_text(encoding="utf-8")}img {{ max-width: 100%; }}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+def _warnings(spaces: Sequence[SpaceFidelity]) -> str:
+    """What keeps the figures from being read at face value."""
+    texts = []
+    for group in spaces[0].groups:  # these do not depend on the space
+        where = "" if group.name == ALL else f" of {group.name}"
+        figures = group.figures
+        if "p_shuffled" not in figures:
+            texts.append(
+                f"{_count(group.parents, 'parent')}{where} are too few for an ensemble test."
+            )
+        elif figures["p_shuffled"] >= LEVEL:
+            texts.append(
+                f"The ensemble test{where} does not refuse shuffled pixels: there are too few "
+                "structures for it to say anything."
+            )
+        if figures.get("p_held_out", 1.0) < LEVEL:
+            texts.append(
+                f"The two halves of the held-out structures{where} differ by themselves: by "
+                "chance (one case in 20), or because images of one specimen count as several "
+                "parents."
+            )
+    return "".join(f'<p class="warn">{escape(text)}</p>' for text in texts)
+
+
+def _table_section(title: str, names: Sequence[str], spaces: Sequence[SpaceFidelity]) -> str:
+    shown = [n for n in names if any(n in g.figures for s in spaces for g in s.groups)]
+    rows = [
+        _row([space.name, group.name, str(group.images)], group.figures, shown)
+        for space in spaces
+        for group in space.groups
+        if any(name in group.figures for name in shown)
+    ]
+    if not rows:
+        return ""
+    heads = "".join(f"<th>{h}</th>" for h in ("space", "group", "images"))
+    heads += "".join(f"<th class=number>{name}</th>" for name in shown)
+    legend = "".join(f"<dt>{name}</dt><dd>{escape(FIGURES[name])}</dd>" for name in shown)
+    return _section(
+        title,
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        f'<dl class="note">{legend}</dl>',
+    )
+
+
+def _row(texts: Iterable[str], figures: Mapping[str, float], names: Sequence[str]) -> str:
+    cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
+    for name in names:
+        value = figures.get(name)
+        refused = name in ("p_reconstructed", "p_samples") and value is not None and value < LEVEL
+        text = "" if value is None else f"{value:.3g}"
+        cells += f'<td class="number{" bad" if refused else ""}">{text}</td>'
+    return f"<tr>{cells}</tr>"
+
+
+def _facts(spaces: Sequence[SpaceFidelity], facts: Mapping[str, object]) -> str:
+    rows = {f"space {s.name}": f"{s.id}, {s.latent_dim} numbers" for s in spaces} | dict(facts)
+    cells = "".join(
+        f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>"
+        for name, value in rows.items()
+    )
+    return f"<table><tbody>{cells}</tbody></table>"
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>\n{body}</section>"
+
+
+def _image(png: bytes, alt: str) -> str:
+    return f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+# -- pictures -------------------------------------------------------------------------------------
+
+
+def _bars_png(spaces: Sequence[SpaceFidelity]) -> bytes:
+    """One panel a space: pairs of bars, original and reconstructed, for each group."""
+    from matplotlib.figure import Figure
+
+    groups = max(len(space.groups) for space in spaces)
+    figure = Figure(figsize=(max(5, 1 + 0.8 * groups), 2.6 * len(spaces)), layout="constrained")
+    axes = figure.subplots(len(spaces), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
+    for axis, space in zip(axes, spaces, strict=True):
+        x = np.arange(len(space.groups))
+        for k, name in enumerate(_BARS):
+            heights = [group.figures[name] for group in space.groups]
+            errors = [group.figures[f"{name}_std"] for group in space.groups]
+            axis.bar(
+                x + 0.4 * k - 0.2, heights, 0.38, yerr=errors, capsize=3, color=_COLOURS[k],
+                ecolor="#8c99a6", label=name.removeprefix("bar_"),
+            )  # fmt: skip
+        names = [_plain(group.name) for group in space.groups]
+        axis.set_xticks(x, names, rotation=30 if groups > 6 else 0)
+        axis.set_title(_plain(space.name), fontsize=10)
+        axis.set_ylabel("mean of statistics")
+    axes[0].legend(frameon=False, ncols=2, fontsize=8)
+    return _png(figure)
+
+
+def _structures_png(spaces: Sequence[SpaceFidelity]) -> bytes:
+    """Rows of held-out structures, their reconstructions by each space, and samples of each."""
+    from matplotlib.figure import Figure
+
+    rows = {"held-out": spaces[0].held_out}
+    for space in spaces:
+        rows[f"{space.name}\nreconstructed"] = space.reconstructed
+        rows[f"{space.name}\nsamples"] = space.samples
+    columns = max(len(images) for images in rows.values())
+    figure = Figure(figsize=(1 + 1.3 * columns, 1.35 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for line, (name, images) in zip(axes, rows.items(), strict=True):
+        for axis in line:
+            axis.set(xticks=[], yticks=[])
+            axis.set_frame_on(False)
+        line[0].set_ylabel(_plain(name), fontsize=8)
+        for axis, image in zip(line, np.asarray(images), strict=False):
+            axis.imshow(_grey(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    return _png(figure)
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    """One grey picture: the middle slice of a volume, phases of several channels as levels."""
+    levels = np.linspace(0, 1, len(image)) if len(image) > 1 else np.ones(1)
+    picture = np.tensordot(levels, image, 1)
+    return picture if picture.ndim == 2 else picture[len(picture) // 2]
+
+
+def _plain(text: str) -> str:
+    return text.replace("$", r"\$")  # Matplotlib reads formulas between dollars
+
+
+def _png(figure: object) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=90)
+    return buffer.getvalue()
