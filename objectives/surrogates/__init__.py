@@ -4,18 +4,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from objectives.surrogates.accuracy import Accuracy, accuracy, cross_validate
     from objectives.surrogates.folder import load_surrogate
     from objectives.surrogates.registry import SURROGATES
+    from objectives.surrogates.screening import Screened, screen_then_solve
     from objectives.surrogates.surrogate import Prediction, Surrogate
 
-__all__ = ["SURROGATES", "Prediction", "Surrogate", "load_surrogate"]
+__all__ = [
+    "SURROGATES",
+    "Accuracy",
+    "Prediction",
+    "Screened",
+    "Surrogate",
+    "accuracy",
+    "cross_validate",
+    "load_surrogate",
+    "screen_then_solve",
+]
 
 # Loaded on first use: importing the package costs no torch.
 _HOMES = {
     "SURROGATES": "registry",
+    "Accuracy": "accuracy",
     "Prediction": "surrogate",
+    "Screened": "screening",
     "Surrogate": "surrogate",
+    "accuracy": "accuracy",
+    "cross_validate": "accuracy",
     "load_surrogate": "folder",
+    "screen_then_solve": "screening",
 }
 
 

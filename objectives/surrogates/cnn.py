@@ -72,7 +72,9 @@ class CNN(Surrogate):
             self._train(member.to(x.device), x[training], y[training], index)
         with torch.no_grad():
             mean, spread = _mean_and_variance(members, x[held_out])
-        errors = (mean - targets[held_out]).square()
+        # A variance known from k errors only predicts as Student's t, k / (k - 2) times wider.
+        wider = len(held_out) / (len(held_out) - 2)
+        errors = wider * (mean - targets[held_out]).square()
         learned = {
             f"{index}.{name}": tensor
             for index, member in enumerate(members)

@@ -2,10 +2,12 @@
 
 from objectives.surrogates.cnn import CNN
 from objectives.surrogates.latent_gp import LatentGP
+from objectives.surrogates.pymks_pipeline import PymksPipeline
 from objectives.surrogates.two_point_gp import TwoPointGP
 
 SURROGATES = {
-    "cnn": CNN,
+    "pymks_pipeline": PymksPipeline,
     "two_point_gp": TwoPointGP,
+    "cnn": CNN,
     "latent_gp": LatentGP,
 }

@@ -78,7 +78,7 @@ class Surrogate(BaseModel, ABC):
             few images for the settings.
         """
         x = checked_images(images).detach()
-        targets, names = _as_columns(y, len(x))
+        targets, names = as_columns(y, len(x))
         if len(x) < self._least_images():
             raise ValueError(
                 f"{self.kind} with these settings needs {self._least_images()} images or more, got "
@@ -201,7 +201,7 @@ class Surrogate(BaseModel, ABC):
         return f"# {self.kind}\n\nPredicts {', '.join(self.outputs)}; it was not tested yet.\n"
 
 
-def _as_columns(y: Targets, n: int) -> tuple[Float64[Tensor, "n m"], tuple[str, ...]]:
+def as_columns(y: Targets, n: int) -> tuple[Float64[Tensor, "n m"], tuple[str, ...]]:
     """Targets as finite columns on the CPU, and the name of each."""
     if isinstance(y, Mapping):
         names = tuple(y)
