@@ -1,6 +1,7 @@
 """Objectives by the name that config files give them."""
 
 from objectives.effective_conductivity import EffectiveConductivity
+from objectives.manufacturability.objective import Manufacturability
 from objectives.two_point_target import TwoPointTarget
 from objectives.volume_fraction import VolumeFraction
 
@@ -8,4 +9,5 @@ OBJECTIVES = {
     "volume_fraction": VolumeFraction,
     "effective_conductivity": EffectiveConductivity,
     "two_point_target": TwoPointTarget,
+    "manufacturability": Manufacturability,
 }

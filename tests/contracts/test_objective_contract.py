@@ -14,6 +14,17 @@ from objectives.errors import EvaluationError
 SETTINGS = {
     "volume_fraction": ({}, {"phase": 0}),
     "effective_conductivity": ({"conductivity": [1, 10]}, {"conductivity": [1, 10], "dim": 3}),
+    "manufacturability": (
+        {
+            "rules": [
+                {"kind": "min_solid", "limit_um": 2},
+                {"kind": "percolation"},
+                {"kind": "local_packing", "limit": 0.8, "window_um": 3},
+                {"kind": "min_gap", "limit_um": 2, "erosion_um": 0.5},
+            ]
+        },
+        {"rules": "sintered_ceramic", "voxel_size_um": 2, "periodic": False},
+    ),
     "two_point_target": (
         {"target": [[0, 1, 1, 0, 0, 1]] * 5},
         {"target": [[[0, 1, 1]] * 4] * 5},

@@ -1,0 +1,49 @@
+"""Solid that is connected to nothing."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from objectives.manufacturability.rule import Measured, Rule
+from objectives.manufacturability.structure import Structure
+
+
+class Islands(Rule):
+    """Solid should hang together, or stand on the build plate: loose pieces fall out.
+
+    The value is the share of the solid's volume that is not connected to the largest piece (or to
+    the plate); partly filled voxels count by their share. It is continuous as pieces grow and
+    shrink, and jumps where one becomes attached. 0 without solid.
+    """
+
+    kind: Literal["islands"] = "islands"
+    unit = "1"
+    at_least = False
+    limit: float = Field(default=0.0, ge=0, le=1, description="Largest share of loose solid.")
+    anchor: Literal["largest", "plate"] = Field(
+        default="largest",
+        description="What is not loose: the largest piece, or all that touches the first layer.",
+    )
+    axis: int = Field(
+        default=0, ge=0, le=2, description="Build axis: layer 0 of it is on the plate."
+    )
+
+    @property
+    def bound(self) -> float:
+        """The largest share allowed."""
+        return self.limit
+
+    def measure(self, structure: Structure) -> Measured:
+        """Share of loose solid, and where it is."""
+        structure.check_axis(self.axis)
+        labels = structure.solid_clusters.labels
+        held = np.zeros(labels.max() + 1, bool)
+        volumes = np.bincount(labels.ravel(), weights=structure.share.ravel())
+        volumes[0] = 0.0
+        if self.anchor == "plate":
+            held[np.take(labels, 0, self.axis)] = True
+        else:
+            held[volumes.argmax()] = True
+        loose = structure.solid & ~held[labels]
+        return float(volumes[~held].sum() / max(volumes.sum(), 1e-300)), loose

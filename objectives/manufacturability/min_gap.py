@@ -1,0 +1,86 @@
+"""Smallest gap between particles."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+from scipy import ndimage
+
+from objectives.manufacturability.clusters import find_clusters
+from objectives.manufacturability.rule import Measured, Rule
+from objectives.manufacturability.structure import Structure
+
+# Copies of the faces put around a periodic image first; widened where no gap is this narrow.
+FACES = 16
+
+
+class MinGap(Rule):
+    """Particles and fibres should keep apart, or resin and powder do not get between them.
+
+    The value is the smallest distance between the surfaces of two particles: ``g`` voxels for two
+    walls with ``g`` voxels between them. Particles that touch are one, unless `erosion_um` tells
+    them apart: each is then what is left of it at that depth (particles less deep are left out),
+    and the gap is the distance of these cores less their depth. It is 0 for discs that touch,
+    negative where they overlap, and so continuous throughout. With fewer than two particles the
+    value is the longest edge of the image, and never more. A particle's own image in the next
+    cell is no other particle.
+    """
+
+    kind: Literal["min_gap"] = "min_gap"
+    limit_um: float = Field(gt=0, description="Smallest gap allowed.")
+    erosion_um: float = Field(
+        default=0.0,
+        ge=0,
+        description="Depth at which touching particles come apart; half a radius is a good choice.",
+    )
+
+    @property
+    def bound(self) -> float:
+        """The limit in micrometres."""
+        return self.limit_um
+
+    def measure(self, structure: Structure) -> Measured:
+        """Smallest gap, and the voxels half-way between particles that are too close."""
+        erosion = self.erosion_um / structure.voxel_size_um
+        depth = structure.depth_of_centres
+        cores = structure.solid & (depth >= erosion)
+        labels = find_clusters(cores, periodic=structure.periodic).labels
+        if labels.max() < 2:
+            return structure.longest_edge * structure.voxel_size_um, structure.nothing()
+        gaps, place = _between(labels, depth, structure.periodic)
+        gaps = np.minimum(gaps, structure.longest_edge) * structure.voxel_size_um
+        value = float(gaps.min(initial=structure.longest_edge * structure.voxel_size_um))
+        blamed = structure.nothing()
+        blamed[tuple(place[:, gaps < self.limit_um])] = True
+        return value, blamed
+
+
+def _between(
+    labels: np.ndarray, depth: np.ndarray, periodic: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gaps in voxels, each seen from a voxel whose neighbour is nearest to another core; and where.
+
+    On the straight line across the narrowest gap the nearest core changes: the pair of voxels
+    there has the ends of the line as its nearest. The depth of an end is how far the surface is.
+    """
+    margin = FACES
+    while True:
+        pads = [min(margin, -(-n // 2)) if periodic else 0 for n in labels.shape]
+        padded = np.pad(labels, [(p, p) for p in pads], mode="wrap") if any(pads) else labels
+        nearest = ndimage.distance_transform_edt(
+            padded == 0, return_distances=False, return_indices=True
+        )
+        owner, before = padded[tuple(nearest)], np.array(pads)[:, None]
+        sizes = np.array(labels.shape)[:, None]
+        gaps, places = [], []
+        for axis in range(labels.ndim):
+            where = np.argwhere(np.diff(owner, axis=axis) != 0).T
+            beyond = where + np.eye(labels.ndim, dtype=int)[axis][:, None]
+            ends = [nearest[(slice(None), *pixel)] for pixel in (where, beyond)]
+            apart = np.sqrt(((ends[0] - ends[1]) ** 2).sum(0))
+            gaps.append(apart - sum(depth[tuple((end - before) % sizes)] for end in ends))
+            places.append((where - before) % sizes)
+        found = np.concatenate(gaps)
+        if not periodic or 2 * margin >= max(labels.shape) or found.min(initial=np.inf) <= margin:
+            return found, np.concatenate(places, 1)
+        margin = max(labels.shape)

@@ -1,0 +1,80 @@
+"""How flat the surfaces are that face the build plate."""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float64
+from pydantic import Field
+from scipy import ndimage
+
+from objectives.manufacturability.rule import Measured, Rule
+from objectives.manufacturability.structure import Structure
+
+# Voxel stairs are smoothed by a Gaussian of this many voxels before their slope is read.
+SMOOTHING = 1.5
+# Gradients below this are the smooth tails beside a surface, not the surface (its own is .27).
+FAINTEST = 0.05
+
+
+class Overhang(Rule):
+    """Surfaces that face the build plate should not lean too far from the build axis.
+
+    The value is the angle between surface and build axis, in degrees: 0 for a vertical wall, 45 for
+    a chamfer, 90 for a ceiling. A share `tolerated` of the surface that faces down may lean further
+    (the bottom of a round pore's roof is always flat). Slopes are those of the image smoothed by
+    1.5 voxels. The first layer along the axis stands on the plate, unless the image is periodic.
+    Without surfaces that face down the value is 0.
+    """
+
+    kind: Literal["overhang"] = "overhang"
+    unit = "deg"
+    at_least = False
+    limit_deg: float = Field(default=45.0, ge=0, le=90, description="Largest angle allowed.")
+    axis: int = Field(
+        default=0, ge=0, le=2, description="Build axis, layers being added towards higher indices."
+    )
+    tolerated: float = Field(
+        default=0.05,
+        ge=0,
+        lt=1,
+        description="Share of the surface facing down that may be flatter.",
+    )
+
+    @property
+    def bound(self) -> float:
+        """The largest angle in degrees."""
+        return self.limit_deg
+
+    def measure(self, structure: Structure) -> Measured:
+        """Angle that only the tolerated share exceeds, and the solid voxels over the limit."""
+        structure.check_axis(self.axis)
+        gradient = _gradient(structure)
+        steepness = np.sqrt((gradient**2).sum(0))
+        up = gradient[self.axis]
+        # Area of the surface: the integral of the gradient (coarea formula).
+        down = (up > 1e-9) & (steepness > FAINTEST) & structure.solid
+        angle = np.degrees(np.arcsin(np.clip(up[down] / steepness[down], 0, 1)))
+        value = _quantile(angle, steepness[down], 1 - self.tolerated)
+        too_flat = structure.nothing()
+        if value > self.limit_deg:
+            too_flat[down] = angle > self.limit_deg
+        return value, too_flat
+
+
+def _gradient(structure: Structure) -> Float64[np.ndarray, "dim *space"]:
+    share = structure.share.astype(np.float64)
+    mode = "wrap" if structure.periodic else "nearest"
+    orders = np.eye(share.ndim, dtype=int)
+    return np.stack(
+        [ndimage.gaussian_filter(share, SMOOTHING, order=tuple(o), mode=mode) for o in orders]
+    )
+
+
+def _quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
+    """Value below which a share of the weight lies, linear between values; 0 of none."""
+    if not values.size:
+        return 0.0
+    order = np.argsort(values)
+    values, weights = values[order], weights[order]
+    middle = np.cumsum(weights) - weights / 2
+    return float(np.interp(share * weights.sum(), middle, values))

@@ -1,0 +1,56 @@
+"""What a manufacturability rule is: a measured value against a limit."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Bool
+from pydantic import BaseModel, ConfigDict, Field
+
+from objectives.manufacturability.structure import Structure
+
+Measured = tuple[float, Bool[np.ndarray, "*space"]]
+
+
+class Rule(BaseModel, ABC):
+    """A limit on one value of a structure.
+
+    A rule is data: its fields are limits and settings, `measure` does the work.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    unit: ClassVar[str] = "um"
+    at_least: ClassVar[bool] = True  # else the value should be at most the limit
+
+    kind: str
+    label: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_]\w*$",
+        description="Name of the result, where two rules of a kind are used; by default the kind.",
+    )
+    phase: int = Field(default=1, ge=0, description="Phase that is the solid; the rest is void.")
+
+    @property
+    def name(self) -> str:
+        """What results are called: the label, or the kind."""
+        return self.label or self.kind
+
+    @property
+    @abstractmethod
+    def bound(self) -> float:
+        """The limit, in `unit`."""
+
+    @abstractmethod
+    def measure(self, structure: Structure) -> Measured:
+        """The value in `unit`, and the voxels to blame if it is beyond the limit.
+
+        Raises
+        ------
+        ValueError
+            The rule does not fit images of this shape.
+        """
+
+    def margin(self, value: float) -> float:
+        """How far the value is on the right side of the limit; negative on the wrong side."""
+        return value - self.bound if self.at_least else self.bound - value
