@@ -39,6 +39,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Fixes every random choice.")] = 0,
 ) -> None:
     """Compare latent spaces on held-out images: reconstructions, samples, copies."""
+    from latentopt.export.whole_file import make_folder
     from latentopt.space_fidelity import evaluate_spaces, feature_space, steps_of
     from latentopt.space_fidelity_page import write_fidelity
 
@@ -46,6 +47,7 @@ def evaluate(
     shape = _common_shape(loaded)
     held_out = _read(data, shape, patch, grey)
     known = None if training is None else _read(training, shape, patch, grey)
+    make_folder(out)  # refused now, not after the work
     with _progress(steps_of(len(loaded), held_out, classes)) as show:
         found = evaluate_spaces(
             loaded,

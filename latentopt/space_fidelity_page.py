@@ -258,7 +258,8 @@ def _bars_png(spaces: Sequence[SpaceFidelity]) -> bytes:
         axis.set_xticks(x, names, rotation=30 if groups > 6 else 0)
         axis.set_title(_plain(space.name), fontsize=10)
         axis.set_ylabel("mean of statistics")
-    axes[0].legend(frameon=False, ncols=2, fontsize=8)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", frameon=False, ncols=2, fontsize=8)
     return _png(figure)
 
 

@@ -1,0 +1,176 @@
+"""Fidelity of spaces whose answer is known: one is exact, one is coarse, one copies."""
+
+import numpy as np
+import pytest
+import torch
+
+from generative import PCA
+from generative.data.dataset import Dataset
+from generative.data.synthetic import gaussian_random_field
+from generative.errors import DataError
+from latentopt.space import LatentSpace
+from latentopt.space_fidelity import ALL, FIGURES, evaluate_spaces, steps_of
+
+SHAPE = (8, 8)
+RECONSTRUCTION = ("mse", "ssim", "pixel_error", "two_point_mae", "within_6_sigma", "p_held_out")
+SAMPLES = ("frechet", "precision", "recall", "p_samples", "kl_levels", "kl_fractions")
+
+
+def dataset(n, seed, classes=1):
+    images = gaussian_random_field(n, SHAPE, seed=seed)
+    return Dataset(
+        images=images,
+        labels=np.arange(n) % classes,
+        class_names=tuple("abc"[:classes]),
+        sources=tuple(f"{i}.png" for i in range(n)),
+        parents=np.arange(n),
+    )
+
+
+@pytest.fixture(scope="module")
+def exact():
+    """As many numbers as voxels: reconstructions are the images."""
+    images = torch.from_numpy(gaussian_random_field(200, SHAPE, seed=0))
+    return LatentSpace.fit(PCA((1, *SHAPE), components=64).fit(images), images)
+
+
+@pytest.fixture(scope="module")
+def coarse():
+    images = torch.from_numpy(gaussian_random_field(200, SHAPE, seed=0))
+    return LatentSpace.fit(PCA((1, *SHAPE), components=3).fit(images), images)
+
+
+class Copier:
+    """Decodes every point to one of the training images."""
+
+    latent_dim, image_shape = 2, (1, *SHAPE)
+
+    def __init__(self, images):
+        self.images = images
+
+    def encode(self, images):
+        return images.flatten(1)[:, :2]
+
+    def decode(self, code):
+        return self.images[(code[:, 0].abs() * 1000).long() % len(self.images)]
+
+
+def test_an_exact_space_reconstructs_and_passes_what_the_originals_pass(exact):
+    (answer,) = evaluate_spaces({"exact": exact}, dataset(60, seed=1), samples=40)
+    figures = answer.groups[0].figures
+    assert figures["mse"] < 1e-8
+    assert figures["ssim"] == pytest.approx(1.0, abs=1e-4)
+    assert (figures["pixel_error"], figures["two_point_mae"]) == (0.0, 0.0)
+    assert figures["p_reconstructed"] == figures["p_held_out"]
+    assert figures["p_shuffled"] < 0.05
+    assert figures["bar_original"] == figures["bar_reconstructed"]
+
+
+def test_a_coarse_space_is_worse_and_every_figure_has_a_description(exact, coarse):
+    training = dataset(50, seed=0)
+    answers = evaluate_spaces(
+        {"exact": exact, "coarse": coarse}, dataset(60, seed=1), training=training, samples=40
+    )
+    fine, rough = (answer.groups[0].figures for answer in answers)
+    assert rough["mse"] > fine["mse"]
+    assert rough["ssim"] < fine["ssim"]
+    assert rough["recall"] <= 1
+    assert set(rough) == set(FIGURES)
+
+
+def test_samples_that_are_training_images_are_flagged_as_copies():
+    training = dataset(100, seed=0)
+    images = torch.from_numpy(training.images)
+    copier = LatentSpace.fit(Copier(images), images)
+    (answer,) = evaluate_spaces(
+        {"copier": copier}, dataset(60, seed=1), training=training, samples=50
+    )
+    assert answer.groups[0].figures["closer"] > 0.9
+    assert answer.groups[0].figures["copies"] > 0.9
+    assert answer.groups[0].figures["distance_ratio"] < 0.01
+
+
+def test_each_class_has_figures_of_reconstructions_and_samples_belong_to_all(exact):
+    data = dataset(60, seed=1, classes=2)
+    (answer,) = evaluate_spaces({"exact": exact}, data, samples=40)
+    assert [group.name for group in answer.groups] == [ALL, "a", "b"]
+    assert [group.images for group in answer.groups] == [60, 30, 30]
+    for name in RECONSTRUCTION:
+        assert all(name in group.figures for group in answer.groups)
+    for name in SAMPLES:
+        assert [name in group.figures for group in answer.groups] == [True, False, False]
+
+
+def test_the_mean_of_the_classes_is_the_mean_of_all(coarse):
+    data = dataset(60, seed=1, classes=2)
+    (answer,) = evaluate_spaces({"coarse": coarse}, data, samples=10)
+    whole, *parts = (group.figures["mse"] for group in answer.groups)
+    assert whole == pytest.approx(sum(parts) / 2)
+
+
+def test_few_parents_have_no_test_and_one_image_no_sigma(exact):
+    data = dataset(7, seed=1)
+    (answer,) = evaluate_spaces({"exact": exact}, data, samples=10)
+    assert "p_held_out" not in answer.groups[0].figures
+    assert "within_6_sigma" in answer.groups[0].figures
+
+
+def test_the_parts_of_one_parent_are_not_taken_for_independent(exact):
+    data = dataset(60, seed=1)
+    one = Dataset(data.images, data.labels, data.class_names, data.sources, data.parents * 0)
+    (answer,) = evaluate_spaces({"exact": exact}, one, samples=10)
+    assert "p_held_out" not in answer.groups[0].figures
+    assert "p_samples" not in answer.groups[0].figures
+
+
+def test_grey_levels_are_compared_as_they_are(exact):
+    grey = Dataset.from_images(dataset(20, seed=1).images * 0.5, content="grey")
+    (answer,) = evaluate_spaces({"exact": exact}, grey, samples=10)
+    assert "pixel_error" not in answer.groups[0].figures
+    assert answer.groups[0].figures["mse"] < 1e-8
+    assert answer.held_out.max() == 0.5
+
+
+def test_images_that_are_all_the_same_have_no_feature_space(exact):
+    flat = Dataset.from_images(np.ones((12, 1, *SHAPE)))
+    (answer,) = evaluate_spaces({"exact": exact}, flat, samples=10)
+    assert "frechet" not in answer.groups[0].figures
+    assert answer.groups[0].figures["p_held_out"] == 1.0
+
+
+def test_a_seed_fixes_every_figure(coarse):
+    first, second = (
+        evaluate_spaces({"s": coarse}, dataset(40, seed=1), samples=20, seed=5)[0].groups
+        for _ in range(2)
+    )
+    assert first == second
+
+
+def test_each_step_is_announced(exact):
+    data, steps = dataset(20, seed=1, classes=3), []
+    evaluate_spaces({"x": exact, "y": exact}, data, samples=10, progress=steps.append)
+    assert len(steps) == steps_of(2, data, True)
+
+
+def test_volumes_of_three_phases_are_evaluated():
+    labels = (gaussian_random_field(30, (8, 8, 8), seed=0)[:, 0] > 0.5).astype(int)
+    labels += gaussian_random_field(30, (8, 8, 8), seed=1)[:, 0] > 0.5
+    images = np.moveaxis(np.eye(3, dtype=np.float32)[labels], -1, 1).copy()
+    data = Dataset.from_images(images)
+    x = torch.from_numpy(images)
+    space = LatentSpace.fit(PCA((3, 8, 8, 8), components=4).fit(x), x)
+    (answer,) = evaluate_spaces({"s": space}, data, samples=10)
+    assert set(RECONSTRUCTION + SAMPLES) <= set(answer.groups[0].figures)
+
+
+def test_images_of_another_size_are_refused_by_name(exact):
+    other = Dataset.from_images(gaussian_random_field(10, (16, 16), seed=0))
+    with pytest.raises(DataError, match=r"exact: expected held-out images of shape \(1, 8, 8\)"):
+        evaluate_spaces({"exact": exact}, other)
+    with pytest.raises(DataError, match="exact: expected training images"):
+        evaluate_spaces({"exact": exact}, dataset(10, seed=1), training=other)
+
+
+def test_a_single_image_is_refused(exact):
+    with pytest.raises(DataError, match=r"0\.png: one held-out image"):
+        evaluate_spaces({"exact": exact}, dataset(1, seed=1))
