@@ -44,7 +44,7 @@ def pair_correlation(
 
     References
     ----------
-    .. [1] Torquato (2002), Random Heterogeneous Materials, sections 2.2 and 3.1.
+    .. [1] Torquato (2002), Random Heterogeneous Materials, chapters 2 and 3.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from objectives.images import checked_images, in_kind, phase_indicator
 
 # Share of all directions that are nearest to a neighbour over a face, an edge, a corner, by the
 # number of axes it is away: the areas of their Voronoi cells on the circle and on the sphere
-# (Legland, Kiêu, Devaux 2007, table 2). Neighbours r and -r are one direction.
+# (Legland, Kiêu, Devaux 2007). Neighbours r and -r are one direction.
 NEAREST_DIRECTIONS = {
     2: {1: 1 / 4, 2: 1 / 4},
     3: {1: 0.09155578240952, 2: 0.07396125575216, 3: 0.07039127956464},
@@ -69,7 +69,7 @@ def specific_surface(
     ----------
     .. [1] Legland, Kiêu, Devaux (2007), Computation of Minkowski measures on 2D and 3D binary
        images, Image Analysis and Stereology 26, 83.
-    .. [2] Torquato (2002), Random Heterogeneous Materials, section 2.2.5 (slope of S2).
+    .. [2] Torquato (2002), Random Heterogeneous Materials, chapter 2 (slope of S2 at zero).
 
     Examples
     --------
