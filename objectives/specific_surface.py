@@ -75,6 +75,7 @@ def specific_surface(
     --------
     One layer has two sides in a period of eight:
 
+    >>> import torch
     >>> layer = torch.zeros(1, 1, 8, 8)
     >>> layer[:, :, :3] = 1
     >>> specific_surface(layer, method="faces")
