@@ -4,24 +4,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from objectives.homogenize.bounds import (
+        conductivity_bounds,
+        hashin_shtrikman_conductivity,
+        hashin_shtrikman_moduli,
+        phase_fractions,
+        stiffness_bounds,
+    )
     from objectives.homogenize.conductivity import (
         effective_conductivity,
         homogenize_conductivity,
     )
+    from objectives.homogenize.engineering import engineering_constants
     from objectives.homogenize.stiffness import effective_stiffness, homogenize_stiffness
 
 __all__ = [
+    "conductivity_bounds",
     "effective_conductivity",
     "effective_stiffness",
+    "engineering_constants",
+    "hashin_shtrikman_conductivity",
+    "hashin_shtrikman_moduli",
     "homogenize_conductivity",
     "homogenize_stiffness",
+    "phase_fractions",
+    "stiffness_bounds",
 ]
 
 MODULES = {
+    "conductivity_bounds": "bounds",
     "effective_conductivity": "conductivity",
     "effective_stiffness": "stiffness",
+    "engineering_constants": "engineering",
+    "hashin_shtrikman_conductivity": "bounds",
+    "hashin_shtrikman_moduli": "bounds",
     "homogenize_conductivity": "conductivity",
     "homogenize_stiffness": "stiffness",
+    "phase_fractions": "bounds",
+    "stiffness_bounds": "bounds",
 }
 
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from objectives.homogenize.elasticity import Elasticity
+from objectives.homogenize.elasticity import VOIGT, Elasticity
 from objectives.homogenize.phases import (
     checked_properties,
     contrast_of,
@@ -164,6 +164,24 @@ def lame_parameters(
     if plane == "stress":
         return young * poisson / (1 - poisson**2), shear
     return young * poisson / ((1 + poisson) * (1 - 2 * poisson)), shear
+
+
+def isotropic_stiffness(
+    first: float | int, second: float | int, dim: int
+) -> Float64[Tensor, "v v"]:
+    r"""Voigt matrix of Lame's :math:`\lambda` and :math:`\mu`, with engineering shear.
+
+    >>> isotropic_stiffness(1.0, 2.0, dim=2)
+    tensor([[5., 1., 0.],
+            [1., 5., 0.],
+            [0., 0., 2.]], dtype=torch.float64)
+    """
+    size = len(VOIGT[dim])
+    stiffness = torch.zeros(size, size, dtype=torch.float64)
+    stiffness[:dim, :dim] = first
+    stiffness.diagonal()[:dim] += 2 * second
+    stiffness.diagonal()[dim:] = second
+    return stiffness
 
 
 def _checked_poisson(values: Sequence[float | int], x: Float[Tensor, "n c *space"]) -> list[float]:

@@ -14,6 +14,7 @@ from objectives.errors import EvaluationError
 SETTINGS = {
     "volume_fraction": ({}, {"phase": 0}),
     "effective_conductivity": ({"conductivity": [1, 10]}, {"conductivity": [1, 10], "dim": 3}),
+    "effective_stiffness": ({"young": [1, 10], "plane": "stress"}, {"young": [0, 10], "dim": 3}),
     "manufacturability": (
         {
             "rules": [
