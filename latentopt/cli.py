@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from latentopt.cli_evaluate import evaluate
+from latentopt.cli_surrogate import app as surrogate
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -280,6 +281,7 @@ def quickstart(
 
 
 app.command()(evaluate)
+app.add_typer(surrogate, name="surrogate")
 
 
 def _given(**options: Any) -> dict[str, Any]:

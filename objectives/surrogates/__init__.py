@@ -4,11 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from objectives.surrogates.accuracy import Accuracy, accuracy, cross_validate
     from objectives.surrogates.folder import load_surrogate
     from objectives.surrogates.registry import SURROGATES
     from objectives.surrogates.screening import Screened, screen_then_solve
     from objectives.surrogates.surrogate import Prediction, Surrogate
+    from objectives.surrogates.validation import Accuracy, accuracy, cross_validate
 
 __all__ = [
     "SURROGATES",
@@ -25,12 +25,12 @@ __all__ = [
 # Loaded on first use: importing the package costs no torch.
 _HOMES = {
     "SURROGATES": "registry",
-    "Accuracy": "accuracy",
+    "Accuracy": "validation",
     "Prediction": "surrogate",
     "Screened": "screening",
     "Surrogate": "surrogate",
-    "accuracy": "accuracy",
-    "cross_validate": "accuracy",
+    "accuracy": "validation",
+    "cross_validate": "validation",
     "load_surrogate": "folder",
     "screen_then_solve": "screening",
 }

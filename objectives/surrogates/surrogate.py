@@ -85,7 +85,7 @@ class Surrogate(BaseModel, ABC):
                 f"{len(x)}. Give more images, or ask for fewer components or folds."
             )
         if self.log_target:
-            _check_positive(targets)
+            _check_positive(targets, names)
             targets = targets.log()
         scale = targets.std(0)
         # All targets equal (to rounding): any unit will do.
@@ -230,10 +230,14 @@ def as_columns(y: Targets, n: int) -> tuple[Float64[Tensor, "n m"], tuple[str, .
     return targets, names
 
 
-def _check_positive(targets: Float64[Tensor, "n m"]) -> None:
-    low = float(targets.min()) if len(targets) else 1.0
-    if low <= 0:
-        raise ValueError(f"y should be above 0 with log_target, got {low:.4g}. Set it to false.")
+def _check_positive(targets: Float64[Tensor, "n m"], names: tuple[str, ...]) -> None:
+    broken = (targets <= 0).nonzero()
+    if len(broken):
+        row, column = broken[0].tolist()
+        raise ValueError(
+            f"y should be above 0 with log_target, got {float(targets[row, column]):.4g} for "
+            f"{names[column]} in row {row}. Set log_target to false, or leave that output out."
+        )
 
 
 def _lognormal(

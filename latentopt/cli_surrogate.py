@@ -1,0 +1,227 @@
+"""The commands ``latentopt surrogate fit`` and ``test``: learn a property of images, and check it.
+
+Each imports what it needs when it runs, so that ``--help`` answers at once.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+if TYPE_CHECKING:
+    from generative.data import Dataset
+    from objectives.surrogates import Surrogate
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Learn properties of images, with uncertainty.")
+
+SECONDS_BETWEEN_LINES = 5.0
+ImagesArgument = Annotated[Path, typer.Argument(help="Folder or file of images.")]
+TableOption = Annotated[
+    Path | None, typer.Option("--y", help="CSV or NPY file of values, a row an image.")
+]
+ObjectiveOption = Annotated[
+    str | None, typer.Option(help="Compute the values: an objective, or a YAML file of one.")
+]
+GreyOption = Annotated[str, typer.Option(help="auto, otsu, labels or keep.")]
+SpaceOption = Annotated[
+    str | None, typer.Option(help='Latent space of a latent_gp: a folder, or "default".')
+]
+
+
+@app.command("fit")
+def fit_surrogate(
+    images: ImagesArgument,
+    y: TableOption = None,
+    objective: ObjectiveOption = None,
+    output: Annotated[
+        list[str] | None, typer.Option(help="Learn this output alone; may be repeated.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="two_point_gp, cnn, pymks_pipeline or latent_gp.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file: kind and its settings.")] = None,
+    log_target: Annotated[
+        bool | None, typer.Option(help="Model the logarithm of values above 0.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
+    folds: Annotated[int, typer.Option(min=2, help="Parts of the cross-validation.")] = 5,
+    space: SpaceOption = None,
+    out: Annotated[Path, typer.Option(help="Folder for the surrogate.")] = Path("surrogate"),
+    grey: GreyOption = "auto",
+) -> None:
+    """Cross-validate a surrogate, fit it to all images and save it with its figures."""
+    from latentopt.config import read_yaml
+    from latentopt.surrogate_card import figures_text, surrogate_card
+    from objectives.surrogates import accuracy, cross_validate
+
+    spec = {} if config is None else read_yaml(config, keys="kind")
+    given = {"kind": kind, "log_target": log_target, "seed": seed}
+    spec |= {name: value for name, value in given.items() if value is not None}
+    surrogate = _build({"kind": "two_point_gp"} | spec, space)
+    dataset = _read(images, grey)
+    targets, where = _targets(dataset, y, objective, output or ())
+    out.mkdir(parents=True, exist_ok=True)  # refused now, not after the work
+    with _one_line(where), _progress() as show:
+        on_fold = _steps(show, "fold")
+        predicted = cross_validate(
+            surrogate,
+            dataset.images,
+            targets,
+            folds=folds,
+            groups=dataset.parents,
+            on_fold=on_fold,
+        )
+        figures = accuracy(predicted, targets)
+        surrogate.fit(dataset.images, targets)
+    card = surrogate_card(surrogate, figures, f"{images}, {len(dataset)} images", where, folds)
+    surrogate.save(out, card=card)
+    print(f"{folds}-fold cross-validation of {surrogate.kind} on {len(dataset)} images:")
+    print(figures_text(figures))
+    print(f"{out}: fitted to all of them; rank with it, and let the solver decide")
+
+
+@app.command("test")
+def measure_surrogate(
+    surrogate: Annotated[Path, typer.Argument(help="Folder of a surrogate.")],
+    images: ImagesArgument,
+    y: TableOption = None,
+    objective: ObjectiveOption = None,
+    space: SpaceOption = None,
+    grey: GreyOption = "auto",
+) -> None:
+    """Compare a surrogate's predictions with the values of images it was not fitted to."""
+    from latentopt.surrogate_card import figures_text
+    from latentopt.surrogate_data import choose
+    from objectives.surrogates import accuracy, load_surrogate
+
+    given = {} if space is None else {"encode": _encode(space)}
+    with _one_line(str(surrogate)):
+        loaded = load_surrogate(surrogate, **given)
+    dataset = _read(images, grey)
+    targets, where = _targets(dataset, y, objective, ())
+    if _unnamed(targets) and len(targets) == len(loaded.outputs):
+        targets = dict(zip(loaded.outputs, targets.values(), strict=True))
+    targets = choose(targets, loaded.outputs, where)
+    with _one_line(str(images)):
+        prediction = loaded.predict(dataset.images)
+    with _one_line(where):
+        prediction = type(prediction)(*(a.reshape(len(dataset), -1) for a in prediction))
+        figures = accuracy(prediction, targets)
+    print(f"{surrogate} ({loaded.kind}) on {len(dataset)} images:")
+    print(figures_text(figures))
+
+
+def _build(spec: Mapping[str, Any], space: str | None) -> "Surrogate":
+    from pydantic import ValidationError
+
+    from latentopt.config import explain
+    from latentopt.errors import ConfigError
+    from latentopt.expressions import nearest
+    from objectives.surrogates import SURROGATES
+
+    kind = spec["kind"]
+    if not isinstance(kind, str) or kind not in SURROGATES:
+        raise ConfigError(f"surrogate.kind: {kind!r} is unknown; {nearest(str(kind), SURROGATES)}")
+    if (kind == "latent_gp") != (space is not None):
+        raise ConfigError("--space goes with kind latent_gp, and latent_gp needs it.")
+    given = {} if space is None else {"encode": _encode(space)}
+    try:
+        return SURROGATES[kind].model_validate({**spec, **given})
+    except ValidationError as error:
+        lines = explain(error, SURROGATES[kind], "surrogate")
+        raise ConfigError("\n".join(lines)) from None
+
+
+def _encode(space: str) -> Callable[..., Any]:
+    from latentopt.parts import load_space
+
+    return load_space(space).encode
+
+
+def _read(images: Path, grey: str) -> "Dataset":
+    from generative.data import read_dataset
+    from generative.data.phases import Grey
+    from latentopt.errors import ConfigError
+
+    if grey not in get_args(Grey):
+        raise ConfigError(f"--grey should be one of {', '.join(get_args(Grey))}, got {grey!r}.")
+    return read_dataset(images, grey=grey)
+
+
+def _targets(
+    dataset: "Dataset", y: Path | None, objective: str | None, wanted: Sequence[str]
+) -> tuple[Mapping[str, Any], str]:
+    """Values by name, and where they come from."""
+    from latentopt.errors import ConfigError
+    from latentopt.surrogate_data import choose, read_targets, solve_targets
+
+    if (y is None) == (objective is None):
+        raise ConfigError("give the values either as a file by --y, or computed by --objective.")
+    if y is not None:
+        return choose(read_targets(y, dataset.sources), wanted, str(y)), str(y)
+    with _progress() as show:
+        columns = solve_targets(objective, dataset.images, _steps(show, "solved image"))
+    return choose(columns, wanted, objective), objective
+
+
+def _unnamed(columns: Mapping[str, Any]) -> bool:
+    return all(name == "y" or name.removeprefix("y").isdigit() for name in columns)
+
+
+@contextmanager
+def _one_line(where: str) -> Iterator[None]:
+    """Answer what the library refuses as data, in one line that names where it came from."""
+    from latentopt.errors import ConfigError, DataError, ModelFileError
+    from objectives.errors import EvaluationError, SurrogateFileError
+
+    try:
+        yield
+    except (ConfigError, DataError, ModelFileError, EvaluationError):
+        raise
+    except SurrogateFileError as error:
+        raise ModelFileError(str(error)) from error
+    except ImportError as error:
+        raise ConfigError(str(error)) from error
+    except ValueError as error:
+        raise DataError(f"{where}: {' '.join(str(error).split())}") from error
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """A function that shows where a long run is, now and then; networks report to it as well."""
+    last = time.monotonic()
+
+    def show(text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last > SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            print(text, file=sys.stderr, flush=True)
+
+    handler = logging.Handler()
+    handler.emit = lambda record: show(record.getMessage())
+    logger = logging.getLogger("objectives.surrogates")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield show
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def _steps(show: Callable[[str], None], what: str) -> Callable[[int, int], None]:
+    started = time.monotonic()
+
+    def step(done: int, total: int) -> None:
+        left = (time.monotonic() - started) / done * (total - done)
+        show(f"{what} {done}/{total}, {left:.0f} s left")
+
+    return step
