@@ -16,12 +16,15 @@ if TYPE_CHECKING:
         homogenize_conductivity,
     )
     from objectives.homogenize.engineering import engineering_constants
+    from objectives.homogenize.fields import conduction_fields, elastic_fields
     from objectives.homogenize.stiffness import effective_stiffness, homogenize_stiffness
 
 __all__ = [
+    "conduction_fields",
     "conductivity_bounds",
     "effective_conductivity",
     "effective_stiffness",
+    "elastic_fields",
     "engineering_constants",
     "hashin_shtrikman_conductivity",
     "hashin_shtrikman_moduli",
@@ -32,9 +35,11 @@ __all__ = [
 ]
 
 MODULES = {
+    "conduction_fields": "fields",
     "conductivity_bounds": "bounds",
     "effective_conductivity": "conductivity",
     "effective_stiffness": "stiffness",
+    "elastic_fields": "fields",
     "engineering_constants": "engineering",
     "hashin_shtrikman_conductivity": "bounds",
     "hashin_shtrikman_moduli": "bounds",

@@ -82,18 +82,19 @@ def homogenize_conductivity(
 ) -> Homogenized:
     """`effective_conductivity`, with scheme, boundary condition, tolerance and iterations."""
     x = checked_images(images)
-    problem = _problem(x, conductivity, scheme, tol, max_iterations)
+    problem = conduction_problem(x, conductivity, scheme, tol, max_iterations)
     answer = homogenize(problem)
     return replace(answer, tensor=in_kind(answer.tensor, images))
 
 
-def _problem(
+def conduction_problem(
     x: Float[Tensor, "n c *space"],
     conductivity: Sequence[float | int],
     scheme: str | None,
     tol: float,
     max_iterations: int,
 ) -> Problem:
+    """The checked arguments as a problem for the solver."""
     phases = checked_properties("conductivity", conductivity, x)
     dim = x.ndim - 2
     scheme = scheme or default_scheme(dim, contrast_of(phases))

@@ -37,6 +37,7 @@ class Elasticity(Operator):
     def __init__(self, grid: CornerScheme, ratio: float):
         self.grid = grid
         self.dim = grid.dim
+        self.unit = grid.unit
         self.ratio = ratio
         place = {mode: i for i, mode in enumerate(grid.modes)}
         # For each L, by its free axes j: where in the list the mode of L and j is.
@@ -96,8 +97,8 @@ class Elasticity(Operator):
     def add_mean(self, fields: list[Tensor]) -> None:
         """Add, in place, strain 1 for each place of Voigt's notation (shear: the angle)."""
         for load, (i, j) in enumerate(VOIGT[self.dim]):
-            fields[i][:, load, j] += self.grid.unit / 2
-            fields[j][:, load, i] += self.grid.unit / 2
+            fields[i][:, load, j] += self.unit / 2
+            fields[j][:, load, i] += self.unit / 2
 
     def symbol(self, space: tuple[int, ...]) -> Float[Tensor, "d d *frequencies"]:
         """Modes are products of sines and cosines, but for a phase that the energy does not see."""

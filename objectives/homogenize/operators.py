@@ -20,6 +20,7 @@ class Operator(ABC):
     """
 
     dim: int
+    unit: float  # value of field j where an unknown is the coordinate along axis j
 
     @abstractmethod
     def weighted(self, coefficients: Float[Tensor, "n g *space"]) -> Float[Tensor, "n w *space"]:
@@ -66,8 +67,12 @@ class Operator(ABC):
 
     def load(self, weighted: Float[Tensor, "n w *space"]) -> Float[Tensor, "n l *unknowns"]:
         """Right-hand side b of A u = b, one for each mean gradient."""
-        zeros = self.zeros(weighted.shape[0], tuple(weighted.shape[2:]), weighted.device)
-        return self.transpose(self.response(weighted, self.total(zeros))).neg_()
+        means = self.mean_fields(tuple(weighted.shape[2:]), weighted.device)
+        return self.transpose(self.response(weighted, means)).neg_()
+
+    def mean_fields(self, space: tuple[int, ...], device: torch.device) -> list[Tensor]:
+        """The mean gradient of each load in every voxel, for one sample."""
+        return self.total(self.zeros(1, space, device))
 
     def total(self, u: Float[Tensor, "n l *unknowns"]) -> list[Tensor]:
         """Gradient of the fluctuation u, and the mean of its load."""

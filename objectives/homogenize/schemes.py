@@ -40,7 +40,6 @@ class Scheme(Operator):
     """
 
     weights: tuple[float, ...]  # one a field
-    unit: float  # value of field j where u is the coordinate along axis j
 
     @abstractmethod
     def coefficients(self, k: Float[Tensor, "n *space"]) -> Float[Tensor, "n g *space"]:

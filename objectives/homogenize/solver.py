@@ -1,7 +1,7 @@
 """From coefficients to effective tensors and fields: chunks, convergence, derivatives."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,6 +116,59 @@ def homogenize(problem: Problem) -> Homogenized:
         torch.cat(iterations),
         torch.cat(residuals),
     )
+
+
+def local_gradients(
+    problem: Problem, mean: Sequence[float | int]
+) -> Float64[Tensor, "n d *unknowns"]:
+    """Mean gradient in every voxel, by axis, less the mean of the sample.
+
+    `mean` holds the share of each load. The answer carries the graph of the coefficients: its
+    derivative takes one more solve of the same system, the adjoint.
+    """
+    operator = problem.operator
+    space = tuple(problem.modulus.shape[1:])
+    shares = problem.modulus.new_tensor(mean)
+    # Of no samples, for a batch of none.
+    parts = [torch.stack([operator.zeros(0, space, shares.device)[:, 0]] * operator.dim, 1)]
+    for chunk in problem.chunks():
+        u = _Fluctuation.apply(chunk.coefficients, shares, chunk)
+        fields = operator.gradient(u)[: operator.dim]
+        parts.append(torch.stack([field[:, 0] for field in fields], 1) / operator.unit)
+    return torch.cat(parts)
+
+
+class _Fluctuation(torch.autograd.Function):
+    r"""The unknowns u under one mean gradient E, as a function of the coefficients.
+
+    From :math:`G^T C\,(G u + E) = 0`, a change of C moves a function J of u by
+    :math:`-G w \cdot dC\,(G u + E)`, where :math:`A w = dJ/du`: the adjoint equation.
+    """
+
+    @staticmethod
+    def forward(ctx, coefficients: Tensor, shares: Tensor, chunk: Chunk) -> Tensor:
+        weighted = chunk.problem.operator.weighted(coefficients)
+        b = torch.einsum("l,nl...->n...", shares, chunk.problem.operator.load(weighted))
+        u = chunk.solve(b[:, None]).u
+        ctx.save_for_backward(u, shares)
+        ctx.chunk = chunk
+        return u
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:
+        u, shares = ctx.saved_tensors
+        operator = ctx.chunk.problem.operator
+        # Scaled to 1: the functional may be of any size.
+        size = gradient.abs().amax() or 1.0
+        fields = operator.gradient(ctx.chunk.solve(gradient / size).u * -size)
+        space = tuple(u.shape[-operator.dim :])
+        means = [
+            torch.einsum("l,nl...->n...", shares, field)[:, None]
+            for field in operator.mean_fields(space, u.device)
+        ]
+        total = [field + mean for field, mean in zip(operator.gradient(u), means, strict=True)]
+        return operator.sensitivity(fields, total), None, None
 
 
 class _Energy(torch.autograd.Function):

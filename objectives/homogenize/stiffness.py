@@ -110,12 +110,12 @@ def homogenize_stiffness(
 ) -> Homogenized:
     """`effective_stiffness`, with scheme, boundary condition, tolerance and iterations."""
     x = checked_images(images)
-    problem = _problem(x, (young, poisson), plane, scheme, tol, max_iterations)
+    problem = elastic_problem(x, (young, poisson), plane, scheme, tol, max_iterations)
     answer = homogenize(problem)
     return replace(answer, tensor=in_kind(answer.tensor, images))
 
 
-def _problem(
+def elastic_problem(
     x: Float[Tensor, "n c *space"],
     properties: tuple[Sequence[float | int], Sequence[float | int]],
     plane: str | None,
@@ -123,6 +123,7 @@ def _problem(
     tol: float,
     max_iterations: int,
 ) -> Problem:
+    """The checked arguments as a problem for the solver; `properties` are young and poisson."""
     dim = x.ndim - 2
     young = checked_properties("young", properties[0], x)
     poisson = _checked_poisson(properties[1], x)
