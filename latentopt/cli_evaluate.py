@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
-PRINTED = ("mse", "ssim", "two_point_mae", "p_reconstructed", "frechet", "precision", "recall")
+PRINTED = ("mse", "ssim", "two_point_mae", "p_reconstructed")
+PRINTED_OF_SAMPLES = ("frechet_two_point", "recall_two_point", "p_samples")
 
 
 def evaluate(
@@ -40,20 +42,21 @@ def evaluate(
 ) -> None:
     """Compare latent spaces on held-out images: reconstructions, samples, copies."""
     from latentopt.export.whole_file import make_folder
-    from latentopt.space_fidelity import evaluate_spaces, feature_space, steps_of
+    from latentopt.space_fidelity import evaluate_spaces, feature_spaces, steps_of
     from latentopt.space_fidelity_page import write_fidelity
 
     loaded = _load(spaces)
     shape = _common_shape(loaded)
     held_out = _read(data, shape, patch, grey)
     known = None if training is None else _read(training, shape, patch, grey)
+    if not classes:
+        held_out = replace(held_out, labels=held_out.labels * 0, class_names=(data.stem,))
     make_folder(out)  # refused now, not after the work
-    with _progress(steps_of(len(loaded), held_out, classes)) as show:
+    with _progress(steps_of(len(loaded), held_out)) as show:
         found = evaluate_spaces(
             loaded,
             held_out,
             training=known,
-            classes=classes,
             samples=samples,
             seed=seed,
             progress=show,
@@ -64,7 +67,7 @@ def evaluate(
         "content": held_out.content,
         "samples of each space": samples,
         "seed": seed,
-        "feature space": feature_space(held_out),
+        **{f"feature space {k}": text for k, text in feature_spaces(held_out).items()},
     }
     page = write_fidelity(found, out, facts)
     _print_table(found)
@@ -147,11 +150,12 @@ def _progress(steps: int) -> Iterator[Callable[[str], None]]:
 
 
 def _print_table(found: tuple["SpaceFidelity", ...]) -> None:
-    rows = [("space", "group", "images", *PRINTED)]
+    names = (*PRINTED, *PRINTED_OF_SAMPLES)
+    rows = [("space", "group", "images", *names)]
     for space in found:
         for group in space.groups:
             figures = [
-                f"{group.figures[name]:.3g}" if name in group.figures else "" for name in PRINTED
+                f"{group.figures[name]:.3g}" if name in group.figures else "" for name in names
             ]
             rows.append((space.name, group.name, str(group.images), *figures))
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]

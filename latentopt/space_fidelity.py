@@ -23,6 +23,7 @@ ALL = "all"
 COMPONENTS = 10  # scores of the feature space
 NEIGHBOURS = 5
 MOST_UNITS = 1000  # of a side in the ensemble test of samples
+SMALLEST_SPREAD = 1e-6
 SHOWN = 6
 
 FIGURES = {
@@ -40,16 +41,21 @@ FIGURES = {
     "p_reconstructed": "ensemble test: half of the originals against the other half reconstructed",
     "p_held_out": "ensemble test: the two halves of the originals (should be accepted)",
     "p_shuffled": "ensemble test: the other half with shuffled pixels (should be refused)",
-    "frechet": "Frechet distance of samples and originals on two-point scores of unit variance",
-    "frechet_halves": "the same distance between the two halves of the originals",
-    "precision": "share of samples among the originals (two-point scores, 5 neighbours)",
-    "recall": "share of originals among the samples",
+    "frechet_two_point": "Frechet distance of samples and originals on two-point scores",
+    "frechet_two_point_halves": "the same distance between the two halves of the originals",
+    "precision_two_point": "share of samples among the originals (5 neighbours)",
+    "recall_two_point": "share of originals among the samples",
+    "frechet_random_cnn": "Frechet distance on the features of a random network",
+    "frechet_random_cnn_halves": "the same distance between the two halves of the originals",
+    "precision_random_cnn": "share of samples among the originals (5 neighbours)",
+    "recall_random_cnn": "share of originals among the samples",
     "p_samples": "ensemble test: samples against one original of each parent",
     "kl_levels": "divergence of the samples' grey levels from the originals', nats",
     "kl_fractions": "divergence of the samples' volume fractions from the originals', nats",
     "closer": "probability that a sample is nearer to a training structure than an original is",
     "copies": "share of samples nearer to one than 95 % of originals (0.05 if none is a copy)",
     "distance_ratio": "median distance to it, of samples over originals",
+    "seen": "share of originals that are training images too (should be 0)",
 }
 
 Progress = Callable[[str], None]
@@ -104,7 +110,6 @@ def evaluate_spaces(
     held_out: Dataset,
     *,
     training: Dataset | None = None,
-    classes: bool = True,
     samples: int = 1000,
     seed: int = 0,
     progress: Progress = lambda step: None,
@@ -117,11 +122,9 @@ def evaluate_spaces(
         By the name they have in the table.
     held_out
         Images no space was trained on, of their size, with class and parent of each. All figures
-        are optimistic if a space has seen them.
+        are optimistic if a space has seen them. Reconstructions have figures for each class.
     training
         Images the spaces were trained on: without them memorization is not measured.
-    classes
-        Whether to give the figures of reconstructions for each class too.
     samples
         Structures drawn from each space.
     seed
@@ -137,9 +140,9 @@ def evaluate_spaces(
     _check(spaces, held_out, training)
     cut = _Cut(held_out.content == "phases")
     originals = cut(torch.from_numpy(held_out.images))
-    progress("two-point scores of the held-out images")
-    features = _Features(originals)
-    parts = _groups(held_out, classes)
+    progress("features of the held-out images")
+    features = {name: kind(originals) for name, kind in _FEATURE_SPACES.items()}
+    parts = _groups(held_out)
     answers = []
     for name, space in spaces.items():
         progress(f"{name}: reconstructions")
@@ -175,18 +178,21 @@ def evaluate_spaces(
     return tuple(answers)
 
 
-def steps_of(spaces: int, held_out: Dataset, classes: bool) -> int:
+def steps_of(spaces: int, held_out: Dataset) -> int:
     """How often `evaluate_spaces` reports its progress."""
-    return 1 + spaces * (2 + len(_groups(held_out, classes)))
+    return 1 + spaces * (2 + len(_groups(held_out)))
 
 
-def feature_space(held_out: Dataset) -> str:
-    """The feature space of Frechet distance, precision and recall, in words."""
-    return (
-        f"the first {_components_of(len(held_out))} two-point scores (TwoPointPCA, not periodic, "
-        "shifts up to a quarter of the shortest side) of the held-out images, each over its "
-        "standard deviation"
-    )
+def feature_spaces(held_out: Dataset) -> dict[str, str]:
+    """The feature spaces of Frechet distance, precision and recall, in words."""
+    return {
+        "two_point": f"the first {_components_of(len(held_out))} scores of TwoPointPCA on the "
+        "held-out images (not periodic, shifts up to a quarter of the shortest side), each over "
+        "its standard deviation",
+        "random_cnn": "56 mean responses of a convolutional network of fixed random weights "
+        "(objectives.fidelity.random_cnn_features, seed 0), each over its standard deviation over "
+        "the held-out images",
+    }
 
 
 class _Cut:
@@ -199,7 +205,7 @@ class _Cut:
         return to_images(to_phases(images), images.shape[1]) if self.phases else images
 
 
-class _Features:
+class _TwoPointScores:
     """Two-point scores of unit variance over the held-out images, the same for every space."""
 
     def __init__(self, images: Float[Tensor, "n c *space"]) -> None:
@@ -210,9 +216,25 @@ class _Features:
             self.pca = pca and pca.fit(images)
         except ValueError:  # the images differ in fewer directions
             self.pca = None
+        self.usable = self.pca is not None
 
     def __call__(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n f"]:
         return self.pca.transform(images).double() / self.pca.explained_variance_.sqrt()
+
+
+class _RandomResponses:
+    """Responses of the random network, of unit variance over the held-out images."""
+
+    def __init__(self, images: Float[Tensor, "n c *space"]) -> None:
+        self.spread = fidelity.random_cnn_features(images).double().std(0)
+        self.usable = bool((self.spread > SMALLEST_SPREAD).any())
+
+    def __call__(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n f"]:
+        varies = self.spread > SMALLEST_SPREAD  # a channel may never respond
+        return fidelity.random_cnn_features(images).double()[:, varies] / self.spread[varies]
+
+
+_FEATURE_SPACES = {"two_point": _TwoPointScores, "random_cnn": _RandomResponses}
 
 
 def _components_of(images: int) -> int:
@@ -231,10 +253,10 @@ def _check(spaces: Mapping[str, LatentSpace], held_out: Dataset, training: Datas
         raise DataError(f"{held_out.sources[0]}: one held-out image has no statistics; give more.")
 
 
-def _groups(data: Dataset, classes: bool) -> dict[str, Int64[np.ndarray, "r"]]:
+def _groups(data: Dataset) -> dict[str, Int64[np.ndarray, "r"]]:
     """Rows of all images, and of each class if there are several."""
     groups = {ALL: np.arange(len(data))}
-    if classes and len(data.class_names) > 1:
+    if len(data.class_names) > 1:
         for label, name in enumerate(data.class_names):
             rows = np.flatnonzero(data.labels == label)
             if len(rows):
@@ -285,7 +307,7 @@ def _halves(parents: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray] | N
 
 
 def _sample_figures(
-    soft: Tensor, held_out: Dataset, features: _Features, cut: _Cut, seed: int
+    soft: Tensor, held_out: Dataset, features: Mapping[str, Any], cut: _Cut, seed: int
 ) -> dict[str, float]:
     images, drawn = torch.from_numpy(held_out.images), cut(soft)
     axes = tuple(range(2, images.ndim))
@@ -293,15 +315,11 @@ def _sample_figures(
         "kl_levels": fidelity.kl_divergence(images, soft),
         "kl_fractions": fidelity.kl_divergence(cut(images).mean(axes), drawn.mean(axes)),
     }
-    if features.pca is not None:
-        real, ours = features(cut(images)), features(drawn)
-        figures["frechet"] = fidelity.frechet_distance(ours, real)
-        halves = _halves(held_out.parents, seed)
-        if halves is not None:
-            figures["frechet_halves"] = fidelity.frechet_distance(*(real[rows] for rows in halves))
-        if min(len(real), len(ours)) > NEIGHBOURS:
-            figures["precision"] = fidelity.precision(ours, real, k=NEIGHBOURS)
-            figures["recall"] = fidelity.recall(ours, real, k=NEIGHBOURS)
+    halves = _halves(held_out.parents, seed)
+    for name, space in features.items():
+        if space.usable:
+            found = _feature_figures(space(cut(images)), space(drawn), halves)
+            figures |= {key.format(name): value for key, value in found.items()}
     # One image a parent: units then vary as samples do.
     order = np.random.default_rng(seed).permutation(len(held_out))
     rows = order[np.unique(held_out.parents[order], return_index=True)[1]][:MOST_UNITS]
@@ -311,7 +329,21 @@ def _sample_figures(
     return figures
 
 
+def _feature_figures(
+    real: Tensor, ours: Tensor, halves: tuple[np.ndarray, np.ndarray] | None
+) -> dict[str, float]:
+    figures = {"frechet_{}": fidelity.frechet_distance(ours, real)}
+    if halves is not None:
+        figures["frechet_{}_halves"] = fidelity.frechet_distance(*(real[rows] for rows in halves))
+    if min(len(real), len(ours)) > NEIGHBOURS:
+        figures["precision_{}"] = fidelity.precision(ours, real, k=NEIGHBOURS)
+        figures["recall_{}"] = fidelity.recall(ours, real, k=NEIGHBOURS)
+    return figures
+
+
 def _memorization(drawn: Tensor, cut: _Cut, training: Dataset, originals: Tensor) -> dict[str, Any]:
-    known = cut(torch.from_numpy(training.images)).flatten(1)
-    answer = fidelity.memorization(drawn.flatten(1), known, originals.flatten(1))
-    return dict(vars(answer))
+    known = cut(torch.from_numpy(training.images))
+    answer = fidelity.memorization(drawn.flatten(1), known.flatten(1), originals.flatten(1))
+    rows = {row.numpy().tobytes() for row in known}
+    seen = [row.numpy().tobytes() in rows for row in originals]
+    return {**vars(answer), "seen": float(np.mean(seen))}

@@ -27,9 +27,14 @@ TABLES = {
         "within_6_sigma", "within_6_sigma_shuffled", "p_reconstructed", "p_held_out", "p_shuffled",
     ),
     "Samples": (
-        "frechet", "frechet_halves", "precision", "recall", "p_samples", "kl_levels",
-        "kl_fractions", "closer", "copies", "distance_ratio",
+        "frechet_two_point", "frechet_two_point_halves", "precision_two_point", "recall_two_point",
+        "p_samples", "kl_levels", "kl_fractions",
     ),
+    "Samples, by a random network": (
+        "frechet_random_cnn", "frechet_random_cnn_halves", "precision_random_cnn",
+        "recall_random_cnn",
+    ),
+    "Copies of training structures": ("closer", "copies", "distance_ratio", "seen"),
 }  # fmt: skip
 _BARS = ("bar_original", "bar_reconstructed")
 _COLOURS = ("#26364a", "#c8553d")
@@ -180,6 +185,11 @@ def _warnings(spaces: Sequence[SpaceFidelity]) -> str:
                 f"The two halves of the held-out structures{where} differ by themselves: by "
                 "chance (one case in 20), or because images of one specimen count as several "
                 "parents."
+            )
+        if figures.get("seen", 0.0) > 0:
+            texts.append(
+                f"{round(figures['seen'] * group.images)} of the held-out images are training "
+                "images too: leave them out, or every figure is too good."
             )
     return "".join(f'<p class="warn">{escape(text)}</p>' for text in texts)
 

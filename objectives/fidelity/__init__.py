@@ -20,6 +20,7 @@ _HOMES = {
     "memorization": "feature_sets",
     "Memorization": "feature_sets",
     "kl_divergence": "histograms",
+    "random_cnn_features": "random_features",
 }
 
 __all__ = [  # noqa: RUF022  in the order of the table above
@@ -40,6 +41,7 @@ __all__ = [  # noqa: RUF022  in the order of the table above
     "memorization",
     "Memorization",
     "kl_divergence",
+    "random_cnn_features",
 ]
 
 

@@ -54,6 +54,7 @@ def data(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_two_spaces_make_a_page_a_table_and_pictures(run, spaces, data, tmp_path):
     out = tmp_path / "new" / "out"
     code, printed, err = run(
@@ -71,7 +72,8 @@ def test_two_spaces_make_a_page_a_table_and_pictures(run, spaces, data, tmp_path
     assert set(FIGURES) < set(rows[0])
     figures = document["spaces"][0]["groups"][0]["figures"]
     assert float(rows[0]["mse"]) == figures["mse"]
-    assert figures["copies"] == 0.0
+    assert figures["seen"] == 1.0
+    assert "24 of the held-out images are training images too" in (out / "report.html").read_text()
 
 
 def test_the_page_holds_its_pictures_and_nothing_that_leaves_it(run, spaces, data, tmp_path):

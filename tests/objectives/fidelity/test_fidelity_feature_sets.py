@@ -11,7 +11,9 @@ from objectives.fidelity import (
     kl_divergence,
     memorization,
     precision,
+    random_cnn_features,
     recall,
+    shuffled_pixels,
 )
 
 
@@ -118,6 +120,25 @@ def test_values_outside_the_unit_interval_are_refused():
         kl_divergence(torch.tensor([0.5, 1.5]), torch.tensor([0.5]))
     with pytest.raises(EvaluationError, match="in \\[0, 1\\]"):
         kl_divergence(torch.tensor([0.5]), torch.tensor([math.nan]))
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 9, 8), (2, 3, 5, 4, 7), (2, 1, 1, 3)])
+def test_the_random_network_is_the_same_each_time_and_row_by_row(shape):
+    images = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    state = torch.get_rng_state()
+    features = random_cnn_features(images)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert features.shape == (2, 56)
+    torch.testing.assert_close(features[1:], random_cnn_features(images[1:]))
+    assert not torch.allclose(features, random_cnn_features(images, seed=1))
+
+
+def test_the_random_network_tells_texture_from_noise_of_the_same_fraction():
+    noise = torch.rand(60, 1, 4, 4, generator=torch.Generator().manual_seed(0)).round()
+    blocks = noise.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    first, second = (random_cnn_features(x) for x in (blocks[:30], blocks[30:]))
+    shuffled = random_cnn_features(shuffled_pixels(blocks[30:]))
+    assert frechet_distance(first, shuffled) > 3 * frechet_distance(first, second)
 
 
 def test_every_public_name_of_the_package_is_there():
