@@ -97,5 +97,14 @@ def throat(
         else:
             high = middle
     clusters = find_clusters(height >= heights[low], periodic=periodic)
-    spanning = clusters.spans[:, axis][clusters.labels]
-    return float(heights[low]), spanning & (height == heights[low])
+    level = clusters.spans[:, axis][clusters.labels] & (height == heights[low])
+    # Beside the way, too, the height passes this level, on slopes that go up on one side and down
+    # on the other; the narrowest place is no slope along any axis.
+    flat = level.copy()
+    for along in range(height.ndim):
+        mode = "wrap" if periodic else "edge"
+        wide = np.pad(height, [(int(a == along),) * 2 for a in range(height.ndim)], mode=mode)
+        sides = np.moveaxis(wide, along, 0)
+        rises = np.sign(np.moveaxis(np.stack([sides[:-2], sides[2:]]), 1, along + 1) - height)
+        flat &= rises[0] * rises[1] >= 0
+    return float(heights[low]), flat if flat.any() else level

@@ -41,6 +41,8 @@ def depth_inside(share: Float[np.ndarray, "*space"], *, periodic: bool) -> tuple
         return np.zeros(share.shape), np.zeros(share.shape)
     offsets = _to_nearest_outside(inside, periodic)
     surface = _surface_position(share, periodic)
+    if ((share > 0) & (share < 1)).any():
+        _turn_to_nearer_surface(offsets, surface, periodic)
     depth = np.where(inside, _length(offsets, surface, periodic), 0.0).clip(0, most)
     raised = _raised_between_voxels(depth, inside, offsets, surface, periodic)
     return depth, raised.clip(0, most)
@@ -89,10 +91,27 @@ def _length(offsets: np.ndarray, surface: np.ndarray, periodic: bool) -> np.ndar
     return np.sqrt(np.einsum("a...,a...->...", offsets, offsets)) + _at(surface, ends, periodic)
 
 
+def _turn_to_nearer_surface(offsets: np.ndarray, surface: np.ndarray, periodic: bool) -> None:
+    """Where the surface that is nearest to a neighbour is nearer than one's own, take that.
+
+    The distance transform knows centres of voxels only; with partly filled voxels the surface
+    behind the nearest centre need not be the nearest surface.
+    """
+    length, found = _length(offsets, surface, periodic), offsets.copy()
+    for axis in range(surface.ndim):
+        for step in (-1, 1):
+            theirs = np.roll(found, -step, axis + 1)
+            theirs[axis] += step
+            their_length = _length(theirs, surface, periodic)
+            nearer = their_length < length
+            if not periodic:
+                np.moveaxis(nearer, axis, 0)[-1 if step == 1 else 0] = False
+            offsets[:, nearer], length[nearer] = theirs[:, nearer], their_length[nearer]
+
+
 def _at(values: np.ndarray, index: list[np.ndarray], periodic: bool) -> np.ndarray:
-    if periodic:
-        index = [i % n for i, n in zip(index, values.shape, strict=True)]
-    return values[tuple(index)]
+    sizes = zip(index, values.shape, strict=True)
+    return values[tuple(i % n if periodic else i.clip(0, n - 1) for i, n in sizes)]
 
 
 def _raised_between_voxels(
@@ -124,6 +143,8 @@ def _raised_between_voxels(
             to_nearest = offsets[(slice(None), *a)]
             end = _at(surface, list(to_nearest + a), periodic)
             to_nearest = to_nearest + corner - np.array(step)[:, None] / 2
+            # Half a voxel beside the nearest one outside, a flat surface is no further.
+            to_nearest[np.abs(to_nearest) == 0.5] = 0.0
             length = np.sqrt((to_nearest**2).sum(0)) + end
             reach = np.minimum(reach, np.where(inside[tuple(a)], length, 0.0))
         for a in around:

@@ -20,10 +20,10 @@ class MinGap(Rule):
     The value is the smallest distance between the surfaces of two particles: ``g`` voxels for two
     walls with ``g`` voxels between them. Particles that touch are one, unless `erosion_um` tells
     them apart: each is then what is left of it at that depth (particles less deep are left out),
-    and the gap is the distance of these cores less their depth. It is 0 for discs that touch,
-    negative where they overlap, and so continuous throughout. With fewer than two particles the
-    value is the longest edge of the image, and never more. A particle's own image in the next
-    cell is no other particle.
+    and the gap is the distance of these cores less their depth. It is 0 for discs that touch and
+    negative where they overlap, without a jump, until they are one at that depth too. With fewer
+    than two particles the value is the longest edge of the image, and never more. A particle's own
+    image in the next cell is no other particle.
     """
 
     kind: Literal["min_gap"] = "min_gap"
@@ -31,7 +31,7 @@ class MinGap(Rule):
     erosion_um: float = Field(
         default=0.0,
         ge=0,
-        description="Depth at which touching particles come apart; half a radius is a good choice.",
+        description="Depth at which touching particles come apart, such as 2/3 of their radius.",
     )
 
     @property

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 from pydantic import Field
 from scipy import ndimage
 
@@ -23,6 +23,7 @@ class Overhang(Rule):
     a chamfer, 90 for a ceiling. A share `tolerated` of the surface that faces down may lean further
     (the bottom of a round pore's roof is always flat). Slopes are those of the image smoothed by
     1.5 voxels. The first layer along the axis stands on the plate, unless the image is periodic.
+    Surfaces within 3 voxels of an open side face are not judged: how they go on is not known.
     Without surfaces that face down the value is 0.
     """
 
@@ -52,13 +53,22 @@ class Overhang(Rule):
         steepness = np.sqrt((gradient**2).sum(0))
         up = gradient[self.axis]
         # Area of the surface: the integral of the gradient (coarea formula).
-        down = (up > 1e-9) & (steepness > FAINTEST) & structure.solid
+        down = (up > 1e-9) & (steepness > FAINTEST) & structure.solid & self._judged(structure)
         angle = np.degrees(np.arcsin(np.clip(up[down] / steepness[down], 0, 1)))
         value = _quantile(angle, steepness[down], 1 - self.tolerated)
         too_flat = structure.nothing()
         if value > self.limit_deg:
             too_flat[down] = angle > self.limit_deg
         return value, too_flat
+
+    def _judged(self, structure: Structure) -> Bool[np.ndarray, "*space"]:
+        judged = ~structure.nothing()
+        for axis, n in enumerate(judged.shape):
+            skipped = min(round(2 * SMOOTHING), n // 4)
+            if axis != self.axis and skipped and not structure.periodic:
+                layers = np.moveaxis(judged, axis, 0)
+                layers[:skipped] = layers[-skipped:] = False
+        return judged
 
 
 def _gradient(structure: Structure) -> Float64[np.ndarray, "dim *space"]:
