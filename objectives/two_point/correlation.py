@@ -15,7 +15,10 @@ from objectives.pymks_import import import_pymks
 
 Pairs = Sequence[Sequence[int]]
 Space = tuple[int, ...]
+Shifts = tuple[Space, Space]
 
+# Voxels that are transformed at once: what a cache holds with their waves.
+PART = 2**16
 LEAST_PAIR_WEIGHT = 1e-6
 
 
@@ -97,15 +100,18 @@ def two_point_statistics(
     padded = space if periodic else tuple(map(_padded, space, shifts[0]))
     if engine not in ("torch", "pymks"):
         raise ValueError(f"engine should be 'torch' or 'pymks', got {engine!r}.")
+    if len(x) == 0:  # of which the FFT knows nothing
+        shape = (back + ahead + 1 for back, ahead in zip(*shifts, strict=True))
+        return in_kind(x.new_zeros(0, len(pairs), *shape), images)
     correlate = _correlate_by_torch if engine == "torch" else _correlate_by_pymks
     if mask is not None:
         w = _checked_mask(mask, x)
-        counts = _window(correlate(w, [(0, 0)], padded), shifts)
+        counts = correlate(w, [(0, 0)], padded, shifts)
         _refuse_empty_shifts(counts)
-        answer = _window(correlate(x.double() * w, pairs, padded), shifts) / counts
+        answer = correlate(x.double() * w, pairs, padded, shifts) / counts
         return in_kind(answer.to(x.dtype), images)
     counts = math.prod(space) if periodic else _pair_counts(x, *shifts)
-    return in_kind(_window(correlate(x, pairs, padded), shifts) / counts, images)
+    return in_kind(correlate(x, pairs, padded, shifts) / counts, images)
 
 
 def radial_average(statistics: Float[Tensor, "n p *shifts"]) -> Float[Tensor, "n p r"]:
@@ -132,14 +138,15 @@ def radial_average(statistics: Float[Tensor, "n p *shifts"]) -> Float[Tensor, "n
 
 def _checked_pairs(correlations: Pairs | None, channels: int) -> Pairs:
     pairs = [(0, j) for j in range(channels)] if correlations is None else list(correlations)
-    if not pairs or not all(0 <= i < channels and 0 <= j < channels for i, j in pairs):
+    known = range(channels)
+    if not pairs or not all(len(pair) == 2 and set(pair) <= set(known) for pair in pairs):
         raise ValueError(
             f"correlations should be pairs of channels 0 to {channels - 1}, got {correlations}."
         )
     return pairs
 
 
-def _largest_shifts(space: Space, cutoff: int | None) -> tuple[Space, Space]:
+def _largest_shifts(space: Space, cutoff: int | None) -> Shifts:
     """Along each axis, how far shifts reach backward and forward."""
     if cutoff is None:
         return tuple(n // 2 for n in space), tuple((n - 1) // 2 for n in space)
@@ -184,32 +191,40 @@ def _refuse_empty_shifts(counts: Float64[Tensor, "m 1 *shifts"]) -> None:
     )
 
 
-def _window(sums: Tensor, shifts: tuple[Space, Space]) -> Tensor:
-    """The shifts asked for, zero shift being at the centre of the padded cell."""
-    middle = [size // 2 for size in sums.shape[2:]]
-    window = (slice(m - b, m + a + 1) for m, b, a in zip(middle, *shifts, strict=True))
-    return sums[(..., *window)]
-
-
 def _padded(size: int, shift: int) -> int:
     """Room for the largest shift without meeting the other end, in a size the FFT likes."""
     return next_fast_len(size + shift, real=True)
 
 
 def _correlate_by_torch(
-    x: Float[Tensor, "n c *space"], pairs: Pairs, padded: Space
-) -> Float[Tensor, "n p *padded"]:
-    """Sum of products at every shift of the padded cell, zero shift at the centre."""
-    axes = tuple(range(2, x.ndim))
-    waves = torch.fft.rfftn(x, s=padded, dim=axes)
+    x: Float[Tensor, "n c *space"], pairs: Pairs, padded: Space, shifts: Shifts
+) -> Float[Tensor, "n p *shifts"]:
+    """Sum of products at every shift asked for, zero shift at the centre."""
+    places = [
+        torch.arange(-back, ahead + 1, device=x.device) % size
+        for size, back, ahead in zip(padded, *shifts, strict=True)
+    ]
+    rows = max(1, PART // math.prod(padded))
+    return torch.cat([_correlate_part(part, pairs, padded, places) for part in x.split(rows)])
+
+
+def _correlate_part(
+    x: Float[Tensor, "n c *space"], pairs: Pairs, padded: Space, places: list[Tensor]
+) -> Float[Tensor, "n p *shifts"]:
+    # Axis by axis: padding comes as late, and cutting as early, as they can.
+    waves = torch.fft.rfft(x, padded[-1])
+    for axis, size in enumerate(padded[:-1], 2):
+        waves = torch.fft.fft(waves, size, axis)
     products = torch.stack([waves[:, i].conj() * waves[:, j] for i, j in pairs], 1)
-    return torch.fft.fftshift(torch.fft.irfftn(products, s=padded, dim=axes), dim=axes)
+    for axis, place in enumerate(places[:-1], 2):
+        products = torch.fft.ifft(products, dim=axis).index_select(axis, place)
+    return torch.fft.irfft(products, padded[-1]).index_select(x.ndim - 1, places[-1])
 
 
 def _correlate_by_pymks(
-    x: Float[Tensor, "n c *space"], pairs: Pairs, padded: Space
-) -> Float[Tensor, "n p *padded"]:
-    """The same by PyMKS."""
+    x: Float[Tensor, "n c *space"], pairs: Pairs, padded: Space, shifts: Shifts
+) -> Float[Tensor, "n p *shifts"]:
+    """The same by PyMKS, which has zero shift at the centre of the padded cell."""
     if x.requires_grad:
         raise ValueError(
             "engine='pymks' has no gradient: use engine='torch', or pass images.detach()."
@@ -217,7 +232,11 @@ def _correlate_by_pymks(
     cross_correlation = import_pymks().fmks.correlations.cross_correlation
     room = [(0, size - n) for size, n in zip(padded, x.shape[2:], strict=True)]
     phases = np.pad(x.cpu().numpy(), [(0, 0), (0, 0), *room])
-    sums = [np.asarray(cross_correlation(phases[:, i], phases[:, j])) for i, j in pairs]
+    window = tuple(
+        slice(size // 2 - back, size // 2 + ahead + 1)
+        for size, back, ahead in zip(padded, *shifts, strict=True)
+    )
+    sums = [np.asarray(cross_correlation(phases[:, i], phases[:, j]))[:, *window] for i, j in pairs]
     return torch.as_tensor(np.stack(sums, 1), dtype=x.dtype, device=x.device)
 
 

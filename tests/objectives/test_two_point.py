@@ -315,6 +315,8 @@ def test_gradient_is_refused_by_pymks():
         ({"cutoff": -1}, "cutoff should be from 0 to 3"),
         ({"correlations": [(0, 1)]}, "pairs of channels 0 to 0"),
         ({"correlations": []}, "pairs of channels"),
+        ({"correlations": [(0,)]}, "pairs of channels"),
+        ({"correlations": [(0, -1)]}, "pairs of channels"),
     ],
 )
 def test_options_out_of_range_are_refused(options, message):
@@ -329,3 +331,15 @@ def test_any_engine_and_boundary_gives_a_field_of_the_images_size():
             random_images(1, (6, 9)), periodic=periodic, engine=engine
         )
         assert statistics.shape == (3, 1, 6, 9)
+
+
+def test_no_images_have_no_statistics():
+    assert two_point_statistics(random_images(1, (6, 9))[:0]).shape == (0, 1, 6, 9)
+    assert two_point_statistics(random_images(1, (6, 9))[:0], cutoff=1).shape == (0, 1, 3, 3)
+
+
+def test_images_that_do_not_fit_one_part_are_joined(monkeypatch):
+    images = random_images(2, (9, 8), n=5)
+    whole = two_point_statistics(images, periodic=False)
+    monkeypatch.setattr("objectives.two_point.correlation.PART", 300)
+    torch.testing.assert_close(two_point_statistics(images, periodic=False), whole)
