@@ -41,12 +41,12 @@ FIGURES = {
     "p_reconstructed": "ensemble test: half of the originals against the other half reconstructed",
     "p_held_out": "ensemble test: the two halves of the originals (should be accepted)",
     "p_shuffled": "ensemble test: the other half with shuffled pixels (should be refused)",
-    "frechet_two_point": "Frechet distance of samples and originals on two-point scores",
-    "frechet_two_point_halves": "the same distance between the two halves of the originals",
+    "frechet_two_point": "Frechet distance of samples and half of the originals, two-point scores",
+    "frechet_two_point_halves": "the same of equally many of the other half: 0 for endless sets",
     "precision_two_point": "share of samples among the originals (5 neighbours)",
     "recall_two_point": "share of originals among the samples",
-    "frechet_random_cnn": "Frechet distance on the features of a random network",
-    "frechet_random_cnn_halves": "the same distance between the two halves of the originals",
+    "frechet_random_cnn": "Frechet distance of samples and half of the originals, random network",
+    "frechet_random_cnn_halves": "the same of equally many of the other half: 0 for endless sets",
     "precision_random_cnn": "share of samples among the originals (5 neighbours)",
     "recall_random_cnn": "share of originals among the samples",
     "p_samples": "ensemble test: samples against one original of each parent",
@@ -298,12 +298,13 @@ def _reconstruction_figures(
 
 
 def _halves(parents: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Rows of a random half of the parents and of the other half; None if they are too few."""
-    unique = np.random.default_rng(seed).permutation(np.unique(parents))
+    """Rows of a random half of the parents and of the other, shuffled; None if they are too few."""
+    rng = np.random.default_rng(seed)
+    unique = rng.permutation(np.unique(parents))
     if len(unique) < 2 * fewest_units():
         return None
     first = np.isin(parents, unique[: len(unique) // 2])
-    return np.flatnonzero(first), np.flatnonzero(~first)
+    return rng.permutation(np.flatnonzero(first)), rng.permutation(np.flatnonzero(~first))
 
 
 def _sample_figures(
@@ -332,9 +333,14 @@ def _sample_figures(
 def _feature_figures(
     real: Tensor, ours: Tensor, halves: tuple[np.ndarray, np.ndarray] | None
 ) -> dict[str, float]:
-    figures = {"frechet_{}": fidelity.frechet_distance(ours, real)}
+    first, others = real, ours
+    figures = {}
     if halves is not None:
-        figures["frechet_{}_halves"] = fidelity.frechet_distance(*(real[rows] for rows in halves))
+        # Equally many in each set: the distance of few points is biased by how few they are.
+        k = min(len(halves[0]), len(halves[1]), len(ours))
+        first, second, others = real[halves[0][:k]], real[halves[1][:k]], ours[:k]
+        figures["frechet_{}_halves"] = fidelity.frechet_distance(second, first)
+    figures["frechet_{}"] = fidelity.frechet_distance(others, first)
     if min(len(real), len(ours)) > NEIGHBOURS:
         figures["precision_{}"] = fidelity.precision(ours, real, k=NEIGHBOURS)
         figures["recall_{}"] = fidelity.recall(ours, real, k=NEIGHBOURS)
