@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         effective_conductivity,
         homogenize_conductivity,
     )
+    from objectives.homogenize.diffusion import tortuosity
     from objectives.homogenize.engineering import engineering_constants
     from objectives.homogenize.fields import conduction_fields, elastic_fields
     from objectives.homogenize.stiffness import effective_stiffness, homogenize_stiffness
@@ -32,6 +33,7 @@ __all__ = [
     "homogenize_stiffness",
     "phase_fractions",
     "stiffness_bounds",
+    "tortuosity",
 ]
 
 MODULES = {
@@ -47,6 +49,7 @@ MODULES = {
     "homogenize_stiffness": "stiffness",
     "phase_fractions": "bounds",
     "stiffness_bounds": "bounds",
+    "tortuosity": "diffusion",
 }
 
 
