@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from objectives.pair_correlation import pair_correlation
+from objectives.pymks_import import import_pymks, pymks_installed
 from objectives.two_point import radial_average, two_point_statistics
 
 
@@ -21,6 +22,21 @@ def test_it_is_the_radial_average_over_the_fractions(space, periodic):
     phi = images.flatten(2).mean(2)
     torch.testing.assert_close(g[:, 0], average[:, 0] / phi[:, :1] ** 2)
     torch.testing.assert_close(g[:, 1], average[:, 1] / (phi[:, 1] * phi[:, 2])[:, None])
+
+
+@pytest.mark.skipif(not pymks_installed(), reason="PyMKS needs Python 3.11")
+def test_pymks_finds_the_same_once_its_radii_are_put_together():
+    images = random_images(1, (11, 11))
+    statistics = two_point_statistics(images)[:, 0].numpy()
+    theirs, radii = import_pymks().paircorr_from_twopoint(statistics)
+    axes = np.arange(-5, 6)
+    squares = (axes[:, None] ** 2 + axes**2).ravel()
+    number = np.array([(squares == round(r**2)).sum() for r in radii])
+    for r in range(6):
+        these = np.rint(radii) == r
+        average = (np.asarray(theirs)[:, these] * number[these]).sum(1) / number[these].sum()
+        expected = average / images.numpy().mean((1, 2, 3)) ** 2
+        np.testing.assert_allclose(pair_correlation(images)[:, 0, r], expected, rtol=1e-12)
 
 
 def test_it_starts_at_one_over_the_fraction():
