@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from objectives.surrogates.folder import load_surrogate
+    from objectives.surrogates.pymks_localization import PymksLocalization
     from objectives.surrogates.registry import SURROGATES
     from objectives.surrogates.screening import Screened, screen_then_solve
     from objectives.surrogates.surrogate import Prediction, Surrogate
@@ -14,6 +15,7 @@ __all__ = [
     "SURROGATES",
     "Accuracy",
     "Prediction",
+    "PymksLocalization",
     "Screened",
     "Surrogate",
     "accuracy",
@@ -27,6 +29,7 @@ _HOMES = {
     "SURROGATES": "registry",
     "Accuracy": "validation",
     "Prediction": "surrogate",
+    "PymksLocalization": "pymks_localization",
     "Screened": "screening",
     "Surrogate": "surrogate",
     "accuracy": "validation",

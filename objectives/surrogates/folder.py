@@ -36,29 +36,40 @@ def load_surrogate(folder: Path | str, **given: Any) -> Surrogate:
     from objectives.surrogates.registry import SURROGATES
 
     folder = Path(folder)
+    state, facts = read_surrogate(folder)
+    kind = facts.pop("kind", None)
+    if kind not in SURROGATES:
+        raise SurrogateFileError(
+            f"{folder / CONFIG}: unknown surrogate {kind!r}; this version knows "
+            f"{', '.join(SURROGATES)}. Load it with the class or the version that wrote it."
+        )
+    try:
+        surrogate = SURROGATES[kind](**facts.pop("settings"), **given)
+        surrogate._facts = facts
+        surrogate._settle(state)
+    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise SurrogateFileError(f"{folder}: cannot be loaded ({reason}). {RESTORE}") from error
+    return surrogate
+
+
+def read_surrogate(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write_surrogate` wrote: tensors and facts, checked against their sha256.
+
+    Raises
+    ------
+    SurrogateFileError
+        (A ``ValueError``.) The folder is missing, incomplete, changed or of a newer format.
+    """
     files = _read_folder(folder)
     facts = _json(files[CONFIG], folder / CONFIG)
-    version, kind = facts.pop("format_version", None), facts.pop("kind", None)
+    version = facts.pop("format_version", None)
     if version != FORMAT_VERSION:
         raise SurrogateFileError(
             f"{folder / CONFIG}: has format_version {version}, this version of latentopt reads "
             f"{FORMAT_VERSION}. Upgrade latentopt: pip install -U latentopt."
         )
-    if kind not in SURROGATES:
-        raise SurrogateFileError(
-            f"{folder / CONFIG}: unknown surrogate {kind!r}; this version knows "
-            f"{', '.join(SURROGATES)}. Load it with the version of latentopt that wrote it."
-        )
-    try:
-        surrogate = SURROGATES[kind](**facts.pop("settings"), **given)
-        surrogate._facts = facts
-        surrogate._settle(_tensors(files[WEIGHTS]))
-    except (KeyError, TypeError, RuntimeError, ValueError) as error:
-        if isinstance(error, SurrogateFileError):
-            raise
-        reason = " ".join(str(error).split())[:300]
-        raise SurrogateFileError(f"{folder}: cannot be loaded ({reason}). {RESTORE}") from error
-    return surrogate
+    return _tensors(files[WEIGHTS], folder / WEIGHTS), facts
 
 
 def write_surrogate(
@@ -131,11 +142,11 @@ def _json_bytes(settings: Mapping[str, Any]) -> bytes:
     return (json.dumps(settings, indent=2, allow_nan=False) + "\n").encode()
 
 
-def _tensors(data: bytes) -> dict[str, Tensor]:
+def _tensors(data: bytes, path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     try:
         return load(data)
     except SafetensorError as error:
-        raise ValueError(f"{WEIGHTS} is no safetensors file: {error}") from error
+        raise SurrogateFileError(f"{path}: is no safetensors file ({error}). {RESTORE}") from error
