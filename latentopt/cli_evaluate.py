@@ -23,7 +23,7 @@ PRINTED_OF_SAMPLES = ("frechet_two_point", "recall_two_point", "p_samples")
 def evaluate(
     spaces: Annotated[
         list[str],
-        typer.Argument(help='Folders of latent spaces, or "default".', metavar="SPACE..."),
+        typer.Argument(help='Folders of latent spaces, or "default".'),
     ],
     data: Annotated[Path, typer.Option(help="Held-out images: a folder or a file.")],
     training: Annotated[

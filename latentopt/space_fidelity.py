@@ -1,7 +1,7 @@
 """How faithful latent spaces are: held-out structures against reconstructions and samples."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,12 +41,12 @@ FIGURES = {
     "p_reconstructed": "ensemble test: half of the originals against the other half reconstructed",
     "p_held_out": "ensemble test: the two halves of the originals (should be accepted)",
     "p_shuffled": "ensemble test: the other half with shuffled pixels (should be refused)",
-    "frechet_two_point": "Frechet distance of samples and half of the originals, two-point scores",
-    "frechet_two_point_halves": "the same of equally many of the other half: 0 for endless sets",
+    "frechet_two_point": "Frechet distance of samples and originals on two-point scores",
+    "frechet_two_point_halves": "its floor: between halves of the originals, of as many structures",
     "precision_two_point": "share of samples among the originals (5 neighbours)",
     "recall_two_point": "share of originals among the samples",
-    "frechet_random_cnn": "Frechet distance of samples and half of the originals, random network",
-    "frechet_random_cnn_halves": "the same of equally many of the other half: 0 for endless sets",
+    "frechet_random_cnn": "Frechet distance of samples and originals on a random network",
+    "frechet_random_cnn_halves": "its floor: between halves of the originals, of as many structures",
     "precision_random_cnn": "share of samples among the originals (5 neighbours)",
     "recall_random_cnn": "share of originals among the samples",
     "p_samples": "ensemble test: samples against one original of each parent",
@@ -139,42 +139,28 @@ def evaluate_spaces(
     """
     _check(spaces, held_out, training)
     cut = _Cut(held_out.content == "phases")
-    originals = cut(torch.from_numpy(held_out.images))
     progress("features of the held-out images")
+    originals = cut(torch.from_numpy(held_out.images))
     features = {name: kind(originals) for name, kind in _FEATURE_SPACES.items()}
-    parts = _groups(held_out)
     answers = []
     for name, space in spaces.items():
         progress(f"{name}: reconstructions")
-        images = torch.from_numpy(held_out.images)
-        soft = space.decode(space.encode(images)).clamp(0, 1)
+        soft = space.decode(space.encode(torch.from_numpy(held_out.images))).clamp(0, 1)
         groups = []
-        for group, rows in parts.items():
+        for group, rows in _groups(held_out).items():
             progress(f"{name}: statistics of {group}")
-            figures = _reconstruction_figures(
-                images[rows], soft[rows], held_out.parents[rows], cut, seed
-            )
-            groups.append((group, rows, figures))
+            figures = _reconstruction_figures(held_out.subset(rows), soft[rows], cut, seed)
+            parents = len(np.unique(held_out.parents[rows]))
+            groups.append(GroupFidelity(group, len(rows), parents, figures))
         progress(f"{name}: samples")
         drawn = space.decode(space.sample(samples, seed=seed)).clamp(0, 1)
-        groups[0][2].update(_sample_figures(drawn, held_out, features, cut, seed))
+        figures = _sample_figures(drawn, held_out, features, cut, seed)
         if training is not None:
-            groups[0][2].update(_memorization(cut(drawn), cut, training, originals))
-        shown = np.linspace(0, len(images) - 1, min(SHOWN, len(images))).astype(int)
-        answers.append(
-            SpaceFidelity(
-                name=name,
-                id=space.id,
-                latent_dim=space.latent_dim,
-                groups=tuple(
-                    GroupFidelity(group, len(rows), len(np.unique(held_out.parents[rows])), figures)
-                    for group, rows, figures in groups
-                ),
-                held_out=originals[shown],
-                reconstructed=cut(soft[shown]),
-                samples=cut(drawn[:SHOWN]),
-            )
-        )
+            figures |= _memorization(cut(drawn), cut, training, originals)
+        groups[0] = replace(groups[0], figures={**groups[0].figures, **figures})
+        shown = np.linspace(0, len(soft) - 1, min(SHOWN, len(soft))).astype(int)
+        pictures = originals[shown], cut(soft[shown]), cut(drawn[:SHOWN])
+        answers.append(SpaceFidelity(name, space.id, space.latent_dim, tuple(groups), *pictures))
     return tuple(answers)
 
 
@@ -265,8 +251,9 @@ def _groups(data: Dataset) -> dict[str, Int64[np.ndarray, "r"]]:
 
 
 def _reconstruction_figures(
-    images: Tensor, soft: Tensor, parents: np.ndarray, cut: _Cut, seed: int
+    held_out: Dataset, soft: Tensor, cut: _Cut, seed: int
 ) -> dict[str, float]:
+    images, parents = torch.from_numpy(held_out.images), held_out.parents
     reconstructed, originals = cut(soft), cut(images)
     figures = {
         name: float(getattr(fidelity, name)(images, soft).mean())

@@ -14,6 +14,7 @@ import numpy as np
 from latentopt import __version__
 from latentopt.export.whole_file import make_folder, write_whole
 from latentopt.space_fidelity import ALL, FIGURES, SpaceFidelity
+from objectives.fidelity.ensemble import fewest_units
 
 __all__ = ["write_fidelity"]
 
@@ -36,6 +37,11 @@ TABLES = {
     ),
     "Copies of training structures": ("closer", "copies", "distance_ratio", "seen"),
 }  # fmt: skip
+_NOTES = {
+    "Statistics of reconstructions as a set": "Nearly everything lies within 6 sigma, shuffled "
+    "pixels too. The ensemble test is the judge: below 0.05 the reconstructions are another "
+    "material on average. More structures see smaller differences."
+}
 _BARS = ("bar_original", "bar_reconstructed")
 _COLOURS = ("#26364a", "#c8553d")
 _CSS = Path(__file__).parent / "assets" / "report.css"
@@ -167,15 +173,18 @@ def _page(
 
 def _warnings(spaces: Sequence[SpaceFidelity]) -> str:
     """What keeps the figures from being read at face value."""
+    groups = spaces[0].groups  # what these say does not depend on the space
+    few = [f"{g.name} ({g.parents})" for g in groups if "p_shuffled" not in g.figures]
     texts = []
-    for group in spaces[0].groups:  # these do not depend on the space
+    if few:
+        texts.append(
+            f"No ensemble test for lack of parents ({2 * fewest_units()} are needed): "
+            f"{', '.join(few)}."
+        )
+    for group in groups:
         where = "" if group.name == ALL else f" of {group.name}"
         figures = group.figures
-        if "p_shuffled" not in figures:
-            texts.append(
-                f"{_count(group.parents, 'parent')}{where} are too few for an ensemble test."
-            )
-        elif figures["p_shuffled"] >= LEVEL:
+        if figures.get("p_shuffled", 0.0) >= LEVEL:
             texts.append(
                 f"The ensemble test{where} does not refuse shuffled pixels: there are too few "
                 "structures for it to say anything."
@@ -207,9 +216,10 @@ def _table_section(title: str, names: Sequence[str], spaces: Sequence[SpaceFidel
     heads = "".join(f"<th>{h}</th>" for h in ("space", "group", "images"))
     heads += "".join(f"<th class=number>{name}</th>" for name in shown)
     legend = "".join(f"<dt>{name}</dt><dd>{escape(FIGURES[name])}</dd>" for name in shown)
+    note = f'<p class="note">{_NOTES[title]}</p>' if title in _NOTES else ""
     return _section(
         title,
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        f"{note}<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
         f'<dl class="note">{legend}</dl>',
     )
 

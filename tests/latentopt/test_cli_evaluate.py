@@ -104,7 +104,9 @@ def test_patches_of_the_spaces_size_are_cut_from_larger_images(run, spaces, tmp_
     document = json.loads((tmp_path / "out" / "fidelity.json").read_text())
     assert document["spaces"][0]["groups"][0]["images"] == 12
     assert document["spaces"][0]["groups"][0]["parents"] == 3
-    assert "3 parents are too few" in (tmp_path / "out" / "report.html").read_text()
+    assert (
+        "lack of parents (8 are needed): all (3)" in (tmp_path / "out" / "report.html").read_text()
+    )
 
 
 def test_what_cannot_be_evaluated_is_refused_in_one_line(run, spaces, data, tmp_path):
