@@ -201,6 +201,22 @@ def test_q1_is_the_finite_element_method_of_scikit_fem(space, plane, young):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
+def test_fibres_of_square_symmetry_obey_the_relations_of_hill(scheme):
+    """Hill 1964, J. Mech. Phys. Solids 12, 199: three constants along fibres hang on one."""
+    images = torch.zeros(1, 1, 1, 10, 10)
+    images[..., 3:8, 3:8] = 1
+    c = effective_stiffness(images, (1, 10), (0.35, 0.2), scheme=scheme, tol=1e-8)[0]
+    (l1, m1), (l2, m2) = lame_parameters(1, 0.35), lame_parameters(10, 0.2)
+    bulk, cross, along = (c[1, 1] + c[1, 2]).item() / 2, c[0, 1].item(), c[0, 0].item()
+    mean_l = 0.75 * l1 + 0.25 * l2
+    mean_n = 0.75 * (l1 + 2 * m1) + 0.25 * (l2 + 2 * m2)
+    ratio = 2.9838709677419355  # (k1 - k2) / (l1 - l2)
+    assert (bulk - l1 - m1) / (cross - l1) == pytest.approx(ratio, rel=1e-9)
+    assert (bulk - l2 - m2) / (cross - l2) == pytest.approx(ratio, rel=1e-9)
+    assert (cross - mean_l) / (along - mean_n) == pytest.approx(ratio, rel=1e-9)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_shear_along_fibres_is_conduction_across_them(scheme):
     images = smooth_images(2, 9, 11)
     fibres = images[:, :, None].expand(2, 1, 2, 9, 11)  # along the first axis
