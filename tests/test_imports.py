@@ -10,6 +10,7 @@ CHEAP = [
     "latentopt",
     "generative",
     "objectives",
+    "objectives.two_point",
     "objectives.surrogates",
     "generative.data",
     "generative.data.synthetic",
@@ -22,7 +23,7 @@ CHEAP = [
 SLOW = ["torch", "ax", "botorch", "gpytorch", "pymks", "dask", "sklearn", "skimage"]
 SLOW += ["matplotlib", "plotly", "h5py", "tifffile", "pandas", "damask"]
 PUBLIC = ["latentopt", "generative", "generative.data", "generative.data.synthetic"]
-PUBLIC += ["objectives.surrogates"]
+PUBLIC += ["objectives.surrogates", "objectives.two_point"]
 PUBLIC += ["objectives", "latentopt.strategies", "latentopt.export", "latentopt.errors"]
 
 PRINT_WHAT_WAS_LOADED = """

@@ -245,7 +245,10 @@ class TwoPointPCA:
             )
         if hashlib.sha256(weights).hexdigest() != config.get("weights_sha256"):
             raise ValueError(f"{folder / WEIGHTS}: is not the file that was saved. {remedy}")
-        return cls(**config["options"]).load_state_dict(load(weights))
+        try:
+            return cls(**config["options"]).load_state_dict(load(weights))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{folder / CONFIG}: has no or other options. {remedy}") from error
 
     def _project(self, fields: Float[Tensor, "n p *shifts"]) -> Float[Tensor, "n k"]:
         if fields.shape[1:] != self.mean_.shape:

@@ -216,6 +216,37 @@ def test_autocorrelation_is_symmetric_about_zero_shift(periodic):
     torch.testing.assert_close(statistics.flip(2, 3), statistics)
 
 
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("axis", [2, 3, 4])
+def test_a_mirrored_structure_has_mirrored_statistics(axis, periodic):
+    images = random_images(2, (5, 7, 3))  # odd: zero shift stays at the centre
+    options = {"correlations": [(0, 0), (0, 1)], "periodic": periodic}
+    mirrored = two_point_statistics(images.flip(axis), **options)
+    torch.testing.assert_close(mirrored, two_point_statistics(images, **options).flip(axis))
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_phases_that_fill_space_add_to_one_at_every_shift(periodic):
+    images = random_images(3, (6, 9)).softmax(1)
+    pairs = list(itertools.product(range(3), repeat=2))
+    statistics = two_point_statistics(images, correlations=pairs, periodic=periodic)
+    torch.testing.assert_close(statistics.sum(1), torch.ones(3, 6, 9).double())
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_single_phase_meets_itself_always_or_never(value, periodic):
+    image = torch.full((1, 1, 6, 7), value)
+    torch.testing.assert_close(two_point_statistics(image, periodic=periodic), image)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_a_volume_one_voxel_thick_is_a_picture(periodic):
+    images = random_images(1, (6, 7))
+    thin = two_point_statistics(images[:, :, None], periodic=periodic)
+    torch.testing.assert_close(thin[:, :, 0], two_point_statistics(images, periodic=periodic))
+
+
 def test_exchanged_phases_reverse_the_shift():
     images = random_images(2, (7, 9))
     forward = two_point_statistics(images, correlations=[(0, 1)])

@@ -163,6 +163,14 @@ def test_a_damaged_folder_is_refused(tmp_path):
         TwoPointPCA.load(folder)
 
 
+@pytest.mark.parametrize("change", [{"options": {"flavour": 1}}, {"kind": "pca"}, {"options": 1}])
+def test_settings_that_are_not_its_own_are_refused(tmp_path, change):
+    config = TwoPointPCA(3).fit(structures()).save(tmp_path) / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | change))
+    with pytest.raises(ValueError, match=r"config\.json.* Restore the folder"):
+        TwoPointPCA.load(tmp_path)
+
+
 def test_a_state_of_other_options_is_refused():
     state = TwoPointPCA(3).fit(structures()).state_dict()
     with pytest.raises(ValueError, match=r"components_ should have shape \(4, 1, 9, 8\)"):
