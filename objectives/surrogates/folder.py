@@ -43,6 +43,13 @@ def load_surrogate(folder: Path | str, **given: Any) -> Surrogate:
             f"{folder / CONFIG}: unknown surrogate {kind!r}; this version knows "
             f"{', '.join(SURROGATES)}. Load it with the class or the version that wrote it."
         )
+    needed = {name for name, field in SURROGATES[kind].model_fields.items() if field.is_required()}
+    if needed != given.keys():
+        raise SurrogateFileError(
+            f"{folder}: beside its folder a {kind} needs {', '.join(needed) or 'nothing'}, got "
+            f"{', '.join(sorted(given)) or 'nothing'}. For a latent_gp give encode=space.encode, "
+            "on the command line --space, and nothing for the others."
+        )
     try:
         surrogate = SURROGATES[kind](**facts.pop("settings"), **given)
         surrogate._facts = facts

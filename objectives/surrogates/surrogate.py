@@ -243,10 +243,10 @@ def _check_positive(targets: Float64[Tensor, "n m"], names: tuple[str, ...]) -> 
 def _lognormal(
     mean: Float64[Tensor, "n m"], std: Float64[Tensor, "n m"]
 ) -> tuple[Float64[Tensor, "n m"], Float64[Tensor, "n m"]]:
-    """Moments of exp(g) for a normal g."""
+    """Moments of exp(g) for a normal g; finite even where a polynomial has left its data behind."""
     variance = std.square()
-    expected = (mean + variance / 2).exp()
-    return expected, expected * variance.expm1().sqrt()
+    expected = (mean + variance / 2).clamp(-600, 600).exp()
+    return expected, expected * variance.clamp_max(100).expm1().sqrt()
 
 
 @contextmanager
