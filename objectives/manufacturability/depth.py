@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Float64
 from scipy import ndimage
 
 # Copies of the faces put around a periodic image first; widened where phases are thicker.
-MARGIN = 10
+MARGIN = 8
 
 
 Depth = Float64[np.ndarray, "*space"]
@@ -41,77 +41,94 @@ def depth_inside(share: Float[np.ndarray, "*space"], *, periodic: bool) -> tuple
         return np.zeros(share.shape), np.zeros(share.shape)
     offsets = _to_nearest_outside(inside, periodic)
     surface = _surface_position(share, periodic)
-    if ((share > 0) & (share < 1)).any():
-        _turn_to_nearer_surface(offsets, surface, periodic)
-    depth = np.where(inside, _length(offsets, surface, periodic), 0.0).clip(0, most)
+    if surface.ndim:
+        _turn_to_nearer_surface(offsets, inside, surface, periodic)
+    depth = np.zeros(share.shape)
+    depth[inside] = _lengths(offsets[:, inside], np.argwhere(inside).T, surface, periodic)
+    depth = depth.clip(0, most)
     raised = _raised_between_voxels(depth, inside, offsets, surface, periodic)
     return depth, raised.clip(0, most)
 
 
 def _to_nearest_outside(inside: Bool[np.ndarray, "*space"], periodic: bool) -> np.ndarray:
     """Vector from each voxel to the nearest one outside the phase, shape ``(dim, *space)``."""
-    pads = [(0, 0)] * inside.ndim
+    here = np.indices(inside.shape, dtype=np.int32, sparse=True)
+    if not periodic:
+        return _features(inside) - np.stack(np.broadcast_arrays(*here))
     margin = MARGIN
-    while True:
-        if periodic:  # the nearest is never further than half a period along any axis
-            pads = [(min(margin, -(-n // 2)),) * 2 for n in inside.shape]
-        padded = np.pad(inside, pads, mode="wrap") if periodic else inside
-        nearest = ndimage.distance_transform_edt(
-            padded, return_distances=False, return_indices=True
-        )
-        middle = tuple(slice(p, p + n) for (p, _), n in zip(pads, inside.shape, strict=True))
-        offsets = nearest[(slice(None), *middle)].astype(np.int32)
-        for axis, (pad, _) in enumerate(pads):
-            offsets[axis] -= _along(np.arange(pad, pad + inside.shape[axis]), axis, inside.ndim)
-        enough = np.einsum("a...,a...->...", offsets, offsets).max() <= margin**2
-        if not periodic or enough or 2 * margin >= max(inside.shape):
+    while True:  # the nearest is never further than half a period along any axis
+        pads = [min(margin, -(-n // 2)) for n in inside.shape]
+        nearest = _features(np.pad(inside, [(p, p) for p in pads], mode="wrap"))
+        middle = tuple(slice(p, p + n) for p, n in zip(pads, inside.shape, strict=True))
+        offsets = nearest[(slice(None), *middle)].copy()
+        for axis, (pad, index) in enumerate(zip(pads, here, strict=True)):
+            offsets[axis] -= index + pad
+        if 2 * margin >= max(inside.shape):
             return offsets
-        margin = -(-max(inside.shape) // 2)
+        # How much further the nearest is than the face: beyond the margin there may be a nearer.
+        sizes = zip(here, inside.shape, strict=True)
+        to_face = np.minimum.reduce(
+            np.broadcast_arrays(*[np.minimum(i, n - 1 - i) for i, n in sizes])
+        )
+        needed = (np.sqrt(np.einsum("a...,a...->...", offsets, offsets)) - to_face).max()
+        if needed <= margin + 1:
+            return offsets
+        margin = int(needed)
 
 
-def _along(values: np.ndarray, axis: int, dim: int) -> np.ndarray:
-    return values.reshape([-1 if a == axis else 1 for a in range(dim)])
+def _features(inside: Bool[np.ndarray, "*space"]) -> np.ndarray:
+    return ndimage.distance_transform_edt(inside, return_distances=False, return_indices=True)
 
 
-def _surface_position(share: np.ndarray, periodic: bool) -> Float64[np.ndarray, "*space"]:
-    """Where the surface is, counted from the centre of the first voxel outside; -1/2 if sharp.
+def _surface_position(share: np.ndarray, periodic: bool) -> np.ndarray:
+    """Where the surface is, counted from the centre of the first voxel outside.
 
-    Exact for a flat face along the grid: its two voxels hold ``share`` and `most` of the phase.
+    -1/2 (one number) if no voxel is partly filled. Else for every voxel, exact for a flat face
+    along the grid, whose two voxels hold ``share`` and `most` of the phase.
     """
+    if ((share == 0) | (share == 1)).all():
+        return np.array(-0.5)
     cross = ndimage.generate_binary_structure(share.ndim, 1)
     mode = "wrap" if periodic else "nearest"
     most = ndimage.maximum_filter(share, footprint=cross, mode=mode)
     return np.clip(share.astype(np.float64) + most - 1.5, -1.0, 0.0)
 
 
-def _length(offsets: np.ndarray, surface: np.ndarray, periodic: bool) -> np.ndarray:
-    """Length of each vector from its voxel to the surface at its end."""
-    here = np.indices(surface.shape, sparse=True)
-    ends = [o + i for o, i in zip(offsets, here, strict=True)]
-    return np.sqrt(np.einsum("a...,a...->...", offsets, offsets)) + _at(surface, ends, periodic)
+def _lengths(offsets: np.ndarray, where: np.ndarray, surface: np.ndarray, periodic: bool):
+    """Length of vectors `offsets` (dim, k) from voxels `where` to the surface at their ends."""
+    lengths = np.sqrt(np.einsum("ak,ak->k", offsets, offsets))
+    return lengths + _at(surface, offsets + where, periodic)
 
 
-def _turn_to_nearer_surface(offsets: np.ndarray, surface: np.ndarray, periodic: bool) -> None:
+def _at(surface: np.ndarray, index: np.ndarray, periodic: bool) -> np.ndarray:
+    if surface.ndim == 0:
+        return surface
+    mode = "wrap" if periodic else "clip"
+    return surface.ravel()[np.ravel_multi_index(tuple(index), surface.shape, mode=mode)]
+
+
+def _turn_to_nearer_surface(
+    offsets: np.ndarray, inside: np.ndarray, surface: np.ndarray, periodic: bool
+) -> None:
     """Where the surface that is nearest to a neighbour is nearer than one's own, take that.
 
     The distance transform knows centres of voxels only; with partly filled voxels the surface
     behind the nearest centre need not be the nearest surface.
     """
-    length, found = _length(offsets, surface, periodic), offsets.copy()
-    for axis in range(surface.ndim):
-        for step in (-1, 1):
-            theirs = np.roll(found, -step, axis + 1)
-            theirs[axis] += step
-            their_length = _length(theirs, surface, periodic)
-            nearer = their_length < length
-            if not periodic:
-                np.moveaxis(nearer, axis, 0)[-1 if step == 1 else 0] = False
-            offsets[:, nearer], length[nearer] = theirs[:, nearer], their_length[nearer]
-
-
-def _at(values: np.ndarray, index: list[np.ndarray], periodic: bool) -> np.ndarray:
-    sizes = zip(index, values.shape, strict=True)
-    return values[tuple(i % n if periodic else i.clip(0, n - 1) for i, n in sizes)]
+    found = offsets.copy()
+    where = np.argwhere(inside).T
+    best, sizes = found[:, inside], np.array(inside.shape)[:, None]
+    shortest = _lengths(best, where, surface, periodic)
+    for axis, step in product(range(inside.ndim), (-1, 1)):
+        there = where.copy()
+        there[axis] += step
+        there = there % sizes if periodic else there.clip(0, sizes - 1)
+        theirs = found[(slice(None), *there)]
+        theirs[axis] += step
+        lengths = _lengths(theirs, where, surface, periodic)
+        nearer = (lengths < shortest) & inside[tuple(there)]
+        best[:, nearer], shortest[nearer] = theirs[:, nearer], lengths[nearer]
+    offsets[:, inside] = best
 
 
 def _raised_between_voxels(
@@ -141,7 +158,7 @@ def _raised_between_voxels(
         reach = np.full(where.shape[1], np.inf)
         for corner, a in zip(corners, around, strict=True):
             to_nearest = offsets[(slice(None), *a)]
-            end = _at(surface, list(to_nearest + a), periodic)
+            end = _at(surface, to_nearest + a, periodic)
             to_nearest = to_nearest + corner - np.array(step)[:, None] / 2
             # Half a voxel beside the nearest one outside, a flat surface is no further.
             to_nearest[np.abs(to_nearest) == 0.5] = 0.0

@@ -11,7 +11,7 @@ from objectives.manufacturability.rule import Measured, Rule
 from objectives.manufacturability.structure import Structure
 
 # Copies of the faces put around a periodic image first; widened where no gap is this narrow.
-FACES = 16
+FACES = 8
 
 
 class MinGap(Rule):

@@ -56,7 +56,9 @@ class Manufacturability(BaseModel):
         )
         return {
             f"{rule.name}_margin": torch.tensor(
-                [result[rule.name].margin for result in results], dtype=torch.float64
+                [result[rule.name].margin for result in results],
+                dtype=torch.float64,
+                device=images.device,
             )
             for rule in checked_rules(self.rules)
         }

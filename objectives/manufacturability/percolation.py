@@ -37,7 +37,7 @@ class Percolation(Rule):
         height = structure.solid_depth - structure.void_depth
         if self.of == "void":
             height = -height
-        # Rounding would tell apart places that are equally wide.
-        value, place = throat(np.round(height, 9), self.axis, periodic=structure.periodic)
+        # Places that are equally wide should be so in spite of rounding.
+        value, place = throat(np.round(height, 3), self.axis, periodic=structure.periodic)
         width = 2 * value * structure.voxel_size_um
         return width, place if width < self.limit_um else structure.nothing()

@@ -4,6 +4,9 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy import fft
 
+# Grey images have a hundred thousand different depths: looked through as far as this, in voxels.
+PRECISION = 1e-3
+
 
 def smallest_size(
     inside: Bool[np.ndarray, "*space"], depth: Float64[np.ndarray, "*space"], *, periodic: bool
@@ -33,13 +36,18 @@ def smallest_size(
         return float(max(inside.shape)), float("inf")
     sizes = np.unique(2 * depth[inside])
     low, high = 0, len(sizes)  # the smallest reaches all: it is everywhere
-    while high - low > 1:
+    while high - low > 1 and not _alike(sizes, low, high):
         middle = (low + high) // 2
         if out_of_reach(inside, depth, sizes[middle], periodic=periodic).any():
             high = middle
         else:
             low = middle
     return float(sizes[low]), float(sizes[high]) if high < len(sizes) else float("inf")
+
+
+def _alike(sizes: np.ndarray, low: int, high: int) -> bool:
+    """Whether it does not matter which of the sizes from low to high it is."""
+    return high < len(sizes) and bool(sizes[high] - sizes[low] < PRECISION)
 
 
 def out_of_reach(
