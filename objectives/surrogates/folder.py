@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from objectives.errors import SurrogateFileError
@@ -54,6 +55,8 @@ def load_surrogate(folder: Path | str, **given: Any) -> Surrogate:
         surrogate = SURROGATES[kind](**facts.pop("settings"), **given)
         surrogate._facts = facts
         surrogate._settle(state)
+        # Asked nothing, they show that no fact or tensor is missing.
+        _ = surrogate.outputs, surrogate.predict(torch.zeros(0, *facts["image_shape"]))
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise SurrogateFileError(f"{folder}: cannot be loaded ({reason}). {RESTORE}") from error

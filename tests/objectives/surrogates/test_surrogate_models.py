@@ -11,6 +11,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from objectives.errors import SurrogateFileError
 from objectives.pymks_import import import_pymks, pymks_installed
 from objectives.surrogates import SURROGATES, load_surrogate
+from objectives.surrogates.folder import read_surrogate, write_surrogate
 
 needs_pymks = pytest.mark.skipif(not pymks_installed(), reason="PyMKS is not installed")
 
@@ -121,6 +122,20 @@ def test_a_latent_gp_refuses_the_encoder_of_another_space(tmp_path):
         load_surrogate(folder)
     with pytest.raises(SurrogateFileError, match="needs encode, got decode, encode"):
         load_surrogate(folder, encode=encode, decode=encode)
+
+
+def test_a_folder_without_a_fact_is_refused_even_if_its_sums_agree(tmp_path):
+    images, fraction = structures(20)
+    folder = SURROGATES["two_point_gp"](components=2).fit(images, fraction).save(tmp_path)
+    state, facts = read_surrogate(folder)
+    for gone in ("settings", "outputs", "image_shape", "one_output"):
+        fewer = {name: fact for name, fact in facts.items() if name != gone}
+        with pytest.raises(SurrogateFileError, match=gone):
+            load_surrogate(write_surrogate(tmp_path / gone, state, fewer, "card"))
+    for gone in ("features", "scale", "target_mean"):
+        fewer = {name: tensor for name, tensor in state.items() if name != gone}
+        with pytest.raises(SurrogateFileError, match=gone):
+            load_surrogate(write_surrogate(tmp_path / gone, fewer, facts, "card"))
 
 
 def test_a_folder_of_another_class_is_refused(tmp_path):
