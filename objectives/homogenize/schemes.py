@@ -50,8 +50,10 @@ class Scheme(Operator):
         return coefficients * coefficients.new_tensor(self.weights).reshape(-1, *[1] * self.dim)
 
     def response(self, weighted: Float[Tensor, "n f *space"], fields: list[Tensor]) -> list[Tensor]:
-        """Every field times its coefficient."""
-        return [field * weighted[:, i, None] for i, field in enumerate(fields)]
+        """Every field times its coefficient, in place."""
+        for i, field in enumerate(fields):
+            field *= weighted[:, i, None]
+        return fields
 
     def densities(self, fields: list[Tensor], others: list[Tensor]) -> list[Tensor]:
         """Of every field the weighted product, summed over loads."""

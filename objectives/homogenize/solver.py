@@ -162,11 +162,8 @@ class _Fluctuation(torch.autograd.Function):
         # Scaled to 1: the functional may be of any size.
         size = gradient.abs().amax() or 1.0
         fields = operator.gradient(ctx.chunk.solve(gradient / size).u * -size)
-        space = tuple(u.shape[-operator.dim :])
-        means = [
-            torch.einsum("l,nl...->n...", shares, field)[:, None]
-            for field in operator.mean_fields(space, u.device)
-        ]
+        loads = operator.total(operator.zeros(1, tuple(u.shape[-operator.dim :]), u.device))
+        means = [torch.einsum("l,nl...->n...", shares, load)[:, None] for load in loads]
         total = [field + mean for field, mean in zip(operator.gradient(u), means, strict=True)]
         return operator.sensitivity(fields, total), None, None
 
