@@ -13,6 +13,6 @@ def __getattr__(name: str) -> object:
     # Loaded on first use: importing the package costs no torch.
     if name == "OBJECTIVES":
         return import_module("objectives.registry").OBJECTIVES
-    if name in ("fidelity", "homogenize", "surrogates", "two_point"):
+    if name in ("fidelity", "homogenize", "manufacturability", "surrogates", "two_point"):
         return import_module(f"objectives.{name}")
     raise AttributeError(f"module 'objectives' has no attribute {name!r}")

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 from scipy import ndimage
 
-# Copies of the faces put around a periodic image first; widened where phases are thicker.
-MARGIN = 8
+# Voxels of its copies put around a periodic image first, in 2-D and 3-D; widened where needed.
+MARGIN = {2: 24, 3: 8}
 
 
 Depth = Float64[np.ndarray, "*space"]
@@ -55,7 +55,7 @@ def _to_nearest_outside(inside: Bool[np.ndarray, "*space"], periodic: bool) -> n
     here = np.indices(inside.shape, dtype=np.int32, sparse=True)
     if not periodic:
         return _features(inside) - np.stack(np.broadcast_arrays(*here))
-    margin = MARGIN
+    margin = MARGIN[inside.ndim]
     while True:  # the nearest is never further than half a period along any axis
         pads = [min(margin, -(-n // 2)) for n in inside.shape]
         nearest = _features(np.pad(inside, [(p, p) for p in pads], mode="wrap"))

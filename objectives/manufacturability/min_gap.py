@@ -1,5 +1,6 @@
 """Smallest gap between particles."""
 
+from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -7,11 +8,9 @@ from pydantic import Field
 from scipy import ndimage
 
 from objectives.manufacturability.clusters import find_clusters
+from objectives.manufacturability.depth import MARGIN
 from objectives.manufacturability.rule import Measured, Rule
 from objectives.manufacturability.structure import Structure
-
-# Copies of the faces put around a periodic image first; widened where no gap is this narrow.
-FACES = 8
 
 
 class MinGap(Rule):
@@ -63,7 +62,7 @@ def _between(
     On the straight line across the narrowest gap the nearest core changes: the pair of voxels
     there has the ends of the line as its nearest. The depth of an end is how far the surface is.
     """
-    margin = FACES
+    margin = MARGIN[labels.ndim]
     while True:
         pads = [min(margin, -(-n // 2)) if periodic else 0 for n in labels.shape]
         padded = np.pad(labels, [(p, p) for p in pads], mode="wrap") if any(pads) else labels
@@ -72,7 +71,7 @@ def _between(
         )
         owner, before = padded[tuple(nearest)], np.array(pads)[:, None]
         sizes = np.array(labels.shape)[:, None]
-        gaps, places = [], []
+        gaps, places, narrowest = [], [], np.inf
         for axis in range(labels.ndim):
             where = np.argwhere(np.diff(owner, axis=axis) != 0).T
             beyond = where + np.eye(labels.ndim, dtype=int)[axis][:, None]
@@ -80,7 +79,9 @@ def _between(
             apart = np.sqrt(((ends[0] - ends[1]) ** 2).sum(0))
             gaps.append(apart - sum(depth[tuple((end - before) % sizes)] for end in ends))
             places.append((where - before) % sizes)
-        found = np.concatenate(gaps)
-        if not periodic or 2 * margin >= max(labels.shape) or found.min(initial=np.inf) <= margin:
-            return found, np.concatenate(places, 1)
-        margin = max(labels.shape)
+            narrowest = min(narrowest, apart.min(initial=np.inf))
+        # The middle of a gap is in the image or its copy, its ends within half of it.
+        needed = min(narrowest / 2 + 2, max(labels.shape) / 2)
+        if not periodic or needed <= margin or margin >= max(labels.shape) / 2:
+            return np.concatenate(gaps), np.concatenate(places, 1)
+        margin = ceil(needed)

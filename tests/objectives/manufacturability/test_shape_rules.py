@@ -1,14 +1,17 @@
 """Overhang, packing, gaps, seams, fractions, distance from the training structures."""
 
 import json
+from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from scipy import ndimage
 
 from objectives.errors import EvaluationError
 from objectives.manufacturability import RULES, screen
+from objectives.manufacturability.clusters import find_clusters
 
 
 def measured(structure, kind, periodic=False, voxel_size_um=1.0, **settings):
@@ -153,6 +156,26 @@ def test_wide_gaps_of_periodic_images_are_measured_across_the_faces():
     structure = np.zeros((100, 3))
     structure[20:22] = structure[72:75] = 1
     assert measured(structure, "min_gap", True, limit_um=1).value == pytest.approx(45)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("shape", [(22, 19), (11, 12, 10)])
+def test_the_gap_is_the_smallest_distance_of_all_pairs_of_voxels(shape, periodic):
+    for seed in range(6):
+        field = ndimage.gaussian_filter(
+            np.random.default_rng(seed).normal(size=shape), 1.2, mode="wrap"
+        )
+        structure = field > np.quantile(field, 0.85)
+        labels = find_clusters(structure, periodic=periodic).labels
+        particles = [np.argwhere(labels == i) for i in range(1, labels.max() + 1)]
+        expected = max(shape)
+        for one, other in combinations(particles, 2):
+            apart = np.abs(one[:, None] - other)
+            if periodic:
+                apart = np.minimum(apart, np.array(shape) - apart)
+            expected = min(expected, np.sqrt((apart**2).sum(-1)).min() - 1)
+        result = measured(structure, "min_gap", periodic, limit_um=1)
+        assert result.value == pytest.approx(expected)
 
 
 def test_fewer_than_two_particles_have_the_longest_edge():
