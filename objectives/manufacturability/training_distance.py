@@ -52,7 +52,9 @@ class TrainingDistance(Rule):
     The value is :math:`\sqrt{(s - \mu)^T C^+ (s - \mu) / d}` of its scores :math:`s` (Mahalanobis'
     distance per score) to mean and covariance of the reference's: about 1 for a structure of the
     reference. No voxel is to blame. Scores are, for one, principal components of two-point
-    statistics: ``score=TwoPointPCA(...).fit(images).transform``.
+    statistics: ``score=TwoPointPCA(...).fit(images).transform``. What the scores leave out is not
+    seen (the first components of smooth textures hardly notice a checkerboard): add the norm of the
+    residual as one more score.
     """
 
     kind: Literal["training_distance"] = "training_distance"

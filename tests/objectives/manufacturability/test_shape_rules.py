@@ -9,9 +9,11 @@ import torch
 from pydantic import ValidationError
 from scipy import ndimage
 
+from generative.data.synthetic import gaussian_random_field
 from objectives.errors import EvaluationError
 from objectives.manufacturability import RULES, screen
 from objectives.manufacturability.clusters import find_clusters
+from objectives.two_point import TwoPointPCA
 
 
 def measured(structure, kind, periodic=False, voxel_size_um=1.0, **settings):
@@ -232,6 +234,22 @@ def test_the_distance_is_that_of_mahalanobis():
     assert result.value == pytest.approx(expected)
     assert result.margin == pytest.approx(2 - expected)
     assert not result.mask.any()
+
+
+def test_two_point_scores_with_their_residual_tell_a_checkerboard_from_the_training_set():
+    images = torch.from_numpy(gaussian_random_field(80, (16, 16), seed=0))
+    pca = TwoPointPCA(4).fit(images[:40])
+
+    def score(images):
+        scores = pca.transform(images)
+        residual = pca.statistics(images) - pca.inverse_transform(scores)
+        return torch.cat([scores, residual.flatten(1).norm(dim=1, keepdim=True).to(scores)], 1)
+
+    rule = RULES["training_distance"](score=score, reference=score(images[40:]), limit=3)
+    typical = [row["training_distance"].value for row in screen(images[40:], [rule])]
+    assert np.sqrt(np.mean(np.square(typical))) == pytest.approx(1, abs=0.05)
+    board = (np.indices((16, 16)).sum(0) % 2)[None, None].astype(float)
+    assert screen(board, [rule])[0]["training_distance"].margin < 0
 
 
 def test_scores_of_another_length_and_too_few_references_are_refused():
