@@ -39,12 +39,18 @@ def evaluate(
     ),
     grey: Annotated[str, typer.Option(help="auto, otsu, labels or keep.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Fixes every random choice.")] = 0,
+    inception: Annotated[
+        str | None,
+        typer.Option(help="module:function of yours, colour images to Inception features: FID."),
+    ] = None,
 ) -> None:
     """Compare latent spaces on held-out images: reconstructions, samples, copies."""
     from latentopt.export.whole_file import make_folder
+    from latentopt.parts import import_target
     from latentopt.space_fidelity import evaluate_spaces, feature_spaces, steps_of
     from latentopt.space_fidelity_page import write_fidelity
 
+    features = None if inception is None else import_target(inception, "--inception")
     loaded = _load(spaces)
     shape = _common_shape(loaded)
     held_out = _read(data, shape, patch, grey)
@@ -59,6 +65,7 @@ def evaluate(
             training=known,
             samples=samples,
             seed=seed,
+            inception=features,
             progress=show,
         )
     facts = {

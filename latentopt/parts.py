@@ -25,6 +25,7 @@ __all__ = [
     "build_strategy",
     "check_goal",
     "fit_structure",
+    "import_target",
     "load_space",
     "resolve_objectives",
     "spec_of",
@@ -46,17 +47,7 @@ class ImportedObjective(BaseModel):
 
     def build(self, where: str) -> Objective:
         """The object itself, a class made with the options, or a function given them."""
-        module, _, name = self.target.partition(":")
-        try:
-            with _importing_from_here():
-                found: Any = import_module(module)
-            for part in name.split("."):
-                found = getattr(found, part)
-        except (ImportError, AttributeError) as error:
-            raise ConfigError(
-                f"{where}: {self.target} cannot be imported ({error}); run from the folder that "
-                f"holds {module.partition('.')[0]}, or install it."
-            ) from None
+        found = import_target(self.target, where)
         if isinstance(found, type):
             try:
                 found = found(**self.options)
@@ -68,6 +59,28 @@ class ImportedObjective(BaseModel):
         elif self.options:
             found = partial(found, **self.options)
         return as_objective(found, where)
+
+
+def import_target(target: str, where: str) -> Any:
+    """What ``package.module:name`` names, installed or in the working folder.
+
+    Raises
+    ------
+    ConfigError
+        It begins with `where`, the setting that named the target.
+    """
+    module, _, name = target.partition(":")
+    try:
+        with _importing_from_here():
+            found: Any = import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"{where}: {target} cannot be imported ({error}); run from the folder that holds "
+            f"{module.partition('.')[0]}, or install it."
+        ) from None
+    return found
 
 
 @dataclass(frozen=True)

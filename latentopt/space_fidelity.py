@@ -11,6 +11,7 @@ from torch import Tensor
 
 from generative.data.dataset import Dataset
 from generative.errors import DataError
+from latentopt.errors import ConfigError
 from latentopt.microstructure import to_images, to_phases
 from latentopt.space import LatentSpace
 from objectives import fidelity
@@ -49,6 +50,10 @@ FIGURES = {
     "frechet_random_cnn_halves": "its floor: between halves of the originals, equally many",
     "precision_random_cnn": "share of samples among the originals (5 neighbours)",
     "recall_random_cnn": "share of originals among the samples",
+    "fid": "Frechet distance of samples and originals on your Inception features",
+    "fid_halves": "its floor: between halves of the originals, equally many",
+    "precision_inception": "share of samples among the originals (5 neighbours)",
+    "recall_inception": "share of originals among the samples",
     "p_samples": "ensemble test: samples against one original of each parent",
     "kl_levels": "divergence of the samples' grey levels from the originals', nats",
     "kl_fractions": "divergence of the samples' volume fractions from the originals', nats",
@@ -59,6 +64,7 @@ FIGURES = {
 }
 
 Progress = Callable[[str], None]
+Features = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,7 @@ def evaluate_spaces(
     training: Dataset | None = None,
     samples: int = 1000,
     seed: int = 0,
+    inception: Features | None = None,
     progress: Progress = lambda step: None,
 ) -> tuple[SpaceFidelity, ...]:
     """Figures of each space on the same held-out images.
@@ -129,6 +136,10 @@ def evaluate_spaces(
         Structures drawn from each space.
     seed
         Fixes draws, halves and permutations.
+    inception
+        Features ``(n, f)`` of colour images ``(n, 3, h, w)`` in [0, 1], from an Inception-v3 with
+        weights of your own: the Frechet distance on them is then the FID. Grey and two-phase images
+        come with three equal channels. It resizes and normalizes as its weights want.
     progress
         Called with each step as it begins; there are `steps_of` in all.
 
@@ -142,6 +153,8 @@ def evaluate_spaces(
     progress("features of the held-out images")
     originals = cut(torch.from_numpy(held_out.images))
     features = {name: kind(originals) for name, kind in _FEATURE_SPACES.items()}
+    if inception is not None:
+        features["inception"] = _InceptionFeatures(inception, originals)
     answers = []
     for name, space in spaces.items():
         progress(f"{name}: reconstructions")
@@ -218,6 +231,34 @@ class _RandomResponses:
     def __call__(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n f"]:
         varies = self.spread > SMALLEST_SPREAD  # a channel may never respond
         return fidelity.random_cnn_features(images).double()[:, varies] / self.spread[varies]
+
+
+class _InceptionFeatures:
+    """Features of the user's network, as they are: FID does not scale them."""
+
+    usable = True
+
+    def __init__(self, features: Features, images: Float[Tensor, "n c *space"]) -> None:
+        if images.ndim != 4 or images.shape[1] not in (1, 3):
+            raise ConfigError(
+                "inception: sees 2-D images of one channel or three, got shape "
+                f"{tuple(images.shape[1:])}; leave it out."
+            )
+        self.features = features
+        self._rows(images[:1])  # refused now, not after the work
+
+    def __call__(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n f"]:
+        return torch.cat([self._rows(part) for part in images.split(64)])
+
+    @torch.no_grad()
+    def _rows(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n f"]:
+        answer = torch.as_tensor(self.features(images.expand(-1, 3, -1, -1)))
+        if answer.ndim != 2 or len(answer) != len(images) or not torch.isfinite(answer).all():
+            raise ConfigError(
+                f"inception: should answer {len(images)} images with as many finite rows of "
+                f"features, got shape {tuple(answer.shape)}."
+            )
+        return answer.double()
 
 
 _FEATURE_SPACES = {"two_point": _TwoPointScores, "random_cnn": _RandomResponses}
@@ -307,7 +348,10 @@ def _sample_figures(
     for name, space in features.items():
         if space.usable:
             found = _feature_figures(space(cut(images)), space(drawn), halves)
-            figures |= {key.format(name): value for key, value in found.items()}
+            figures |= {
+                key.format(name).replace("frechet_inception", "fid"): value
+                for key, value in found.items()
+            }
     # One image a parent: units then vary as samples do.
     order = np.random.default_rng(seed).permutation(len(held_out))
     rows = order[np.unique(held_out.parents[order], return_index=True)[1]][:MOST_UNITS]

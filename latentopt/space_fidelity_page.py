@@ -35,6 +35,9 @@ TABLES = {
         "frechet_random_cnn", "frechet_random_cnn_halves", "precision_random_cnn",
         "recall_random_cnn",
     ),
+    "Samples, by your Inception features": (
+        "fid", "fid_halves", "precision_inception", "recall_inception",
+    ),
     "Copies of training structures": ("closer", "copies", "distance_ratio", "seen"),
 }  # fmt: skip
 _NOTES = {

@@ -137,3 +137,18 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_line(run, spaces, dat
     assert code == CAMPAIGN
     assert len(err.splitlines()) == 1  # before any step of the work
     assert err.startswith("latentopt: cannot write")
+
+
+def test_your_own_inception_gives_the_fid(run, spaces, data, tmp_path, monkeypatch):
+    (tmp_path / "their_inception.py").write_text(
+        "def pooled(images):\n    return images.mean((2, 3))[:, :1]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    option = ("--inception", "their_inception:pooled")
+    code, _, err = run("evaluate", spaces[0], "--data", data, "--samples", 20, *option)
+    assert code == 0, err
+    table = json.loads((tmp_path / "fidelity" / "fidelity.json").read_text())
+    assert "fid" in json.dumps(table)
+    code, _, err = run("evaluate", spaces[0], "--data", data, "--inception", "nowhere:pooled")
+    assert (code, len(err.splitlines())) == (USAGE, 1)
+    assert "--inception: nowhere:pooled cannot be imported" in err

@@ -8,8 +8,11 @@ from generative import PCA
 from generative.data.dataset import Dataset
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError
+from latentopt.errors import ConfigError
+from latentopt.microstructure import to_images, to_phases
 from latentopt.space import LatentSpace
 from latentopt.space_fidelity import ALL, FIGURES, evaluate_spaces, steps_of
+from objectives.fidelity import frechet_distance
 
 SHAPE = (8, 8)
 RECONSTRUCTION = ("mse", "ssim", "pixel_error", "two_point_mae", "within_6_sigma", "p_held_out")
@@ -57,6 +60,31 @@ class Copier:
         return self.images[(code[:, 0].abs() * 1000).long() % len(self.images)]
 
 
+def block_means(images):
+    """Stands for a user's network: 16 features of colour images."""
+    assert images.shape[1] == 3
+    return torch.nn.functional.avg_pool2d(images[:, :1], 2).flatten(1)
+
+
+def test_fid_is_the_frechet_distance_of_the_features_as_they_are(coarse):
+    held_out = dataset(60, seed=1)
+    (answer,) = evaluate_spaces(
+        {"coarse": coarse}, held_out, samples=60, seed=3, inception=block_means
+    )
+    cut = to_images(to_phases(coarse.decode(coarse.sample(60, seed=3))), 1)
+    real = block_means(torch.from_numpy(held_out.images).expand(-1, 3, -1, -1))
+    figures = answer.groups[0].figures
+    assert figures["fid"] > figures["fid_halves"] > 0
+    expected = frechet_distance(block_means(cut.expand(-1, 3, -1, -1)), real)
+    assert figures["fid"] == pytest.approx(float(expected), rel=0.5)  # of half as many
+
+
+@pytest.mark.parametrize("answer", [torch.zeros(1), torch.full((1, 4), torch.nan)])
+def test_inception_features_that_are_none_are_refused_before_the_work(exact, answer):
+    with pytest.raises(ConfigError, match=r"inception: .* finite rows"):
+        evaluate_spaces({"exact": exact}, dataset(20, seed=1), inception=lambda images: answer)
+
+
 def test_an_exact_space_reconstructs_and_passes_what_the_originals_pass(exact):
     (answer,) = evaluate_spaces({"exact": exact}, dataset(60, seed=1), samples=40)
     figures = answer.groups[0].figures
@@ -71,7 +99,11 @@ def test_an_exact_space_reconstructs_and_passes_what_the_originals_pass(exact):
 def test_a_coarse_space_is_worse_and_every_figure_has_a_description(exact, coarse):
     training = dataset(50, seed=0)
     answers = evaluate_spaces(
-        {"exact": exact, "coarse": coarse}, dataset(60, seed=1), training=training, samples=40
+        {"exact": exact, "coarse": coarse},
+        dataset(60, seed=1),
+        training=training,
+        samples=40,
+        inception=block_means,
     )
     fine, rough = (answer.groups[0].figures for answer in answers)
     assert rough["mse"] > fine["mse"]
