@@ -436,3 +436,18 @@ def test_a_full_disk_under_standard_output(here):
     assert done.stderr.startswith("latentopt: standard output: No space left on device. Free some")
     assert len(done.stderr.splitlines()) == 1
     assert done.returncode == CAMPAIGN
+
+
+def test_a_reader_that_has_gone_is_no_error_worth_a_line(here):
+    """As in ``latentopt status run --json | head -1``."""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "latentopt", "status", "run", "--json"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    os.close(write)
+    assert done.stderr == ""
