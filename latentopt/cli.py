@@ -75,9 +75,8 @@ def _refusal(error: OSError) -> str:
 
     if error.filename is not None:
         return explain_refusal(error.filename, error)
-    if _output_takes_more():
-        return explain_refusal("a file", error)
-    return "" if error.errno == errno.EPIPE else explain_refusal("standard output", error)
+    place = "a file" if _output_takes_more() else "standard output"
+    return "" if error.errno == errno.EPIPE else explain_refusal(place, error)
 
 
 def _output_takes_more() -> bool:

@@ -116,10 +116,12 @@ def read_split(data: FileData | FieldData) -> tuple[Dataset, Dataset | None, Dat
             f"{data.path}: {parents} images are too few to hold some out. Set patch (--patch) to "
             "cut each into disjoint regions and patches."
         )
-    cut = split_regions if parents < FEW_PARENTS else split_by_parent
-    split = cut(whole, fractions=data.fractions)
     if data.patch is None:
-        return split
+        return split_by_parent(whole, fractions=data.fractions)
+    if parents < FEW_PARENTS:
+        split = split_regions(whole, fractions=data.fractions, smallest=data.patch)
+    else:
+        split = split_by_parent(whole, fractions=data.fractions)
     return tuple(extract_patches(part, data.patch, stride=data.stride) for part in split)
 
 

@@ -1,6 +1,8 @@
 """One torch thread, and array shapes checked at run time, for every test."""
 
 import os
+import resource
+from contextlib import contextmanager
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -10,6 +12,26 @@ from jaxtyping import install_import_hook
 # Annotations such as Float[Tensor, "n c *space"] are checked in tests; users do not pay for it.
 install_import_hook(["generative", "latentopt", "objectives"], "beartype.beartype")
 
+import pytest  # noqa: E402
 import torch  # noqa: E402  after the hook and the thread count
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def files_of_at_most():
+    """``with files_of_at_most(size):`` no file grows beyond `size` bytes, as on a full disk.
+
+    Within a test only: pytest itself may be writing to a file between tests.
+    """
+
+    @contextmanager
+    def limited(size):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

@@ -142,6 +142,7 @@ def split_regions(
     fractions: tuple[float, float, float] = FRACTIONS,
     axis: int | None = None,
     gap: int = 0,
+    smallest: int = 1,
 ) -> Split:
     """Training, validation and test regions of every image: bands of 2-D images, slabs of volumes.
 
@@ -154,12 +155,14 @@ def split_regions(
     dataset
         Whole images, not patches that overlap.
     fractions
-        Shares of the axis for training, validation and test; positive, with sum 1. A region is to
-        hold a patch: 256 voxels in shares of (0.5, 0.25, 0.25) hold patches of 64 in each.
+        Shares of the axis for training, validation and test; positive, with sum 1.
     axis
         Axis of space to cut across (0 is the first of z, y, x); the longest by default.
     gap
         Voxels left out between two regions; the correlation length makes them independent too.
+    smallest
+        Voxels along the axis that each region has at least, such as the side of the patches to be
+        cut from it; a region whose share is less takes them from the largest.
 
     Raises
     ------
@@ -182,10 +185,11 @@ def split_regions(
             f"expected an axis from 0 to {len(space) - 1} and a gap of 0 or more voxels, got "
             f"axis={axis}, gap={gap}."
         )
-    if space[axis] - 2 * gap < 3:
+    if space[axis] - 2 * gap < 3 * smallest:
         raise DataError(
             f"{dataset.sources[0]}: an axis of {space[axis]} voxels cannot be cut into three "
-            f"regions with gaps of {gap}; choose a longer axis or a smaller gap."
+            f"regions of {smallest} or more with gaps of {gap}; choose a longer axis, smaller "
+            "patches or a smaller gap."
         )
     if len(np.unique(dataset.parents)) != len(dataset):
         raise DataError(
@@ -193,7 +197,11 @@ def split_regions(
             "which may share voxels; split first and take patches afterwards."
         )
     parts, start = [], 0
-    for width in _whole_shares(space[axis] - 2 * gap, fractions):
+    widths = _whole_shares(space[axis] - 2 * gap, fractions)
+    total, widths = widths.sum(), np.maximum(widths, smallest)
+    while widths.sum() > total:
+        widths[np.argmax(widths)] -= 1
+    for width in widths:
         region = [slice(0, side) for side in space]
         region[axis] = slice(start, start + int(width))
         parts.append(_region(dataset, tuple(region)))

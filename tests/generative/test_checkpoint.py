@@ -4,7 +4,6 @@ import hashlib
 import json
 import pickle
 import random
-import resource
 import shutil
 from pathlib import Path
 
@@ -31,15 +30,6 @@ def folder(tmp_path):
     images = torch.rand(9, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     model = PCA((1, 8, 8), components=3).fit(images)
     return save_model(model, tmp_path / "model", files={"README.md": b"# a model\n"})
-
-
-@pytest.fixture
-def small_disk():
-    """Files of more than 500 bytes cannot be written, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def refusal(folder):
@@ -221,9 +211,10 @@ def test_nothing_is_ever_unpickled(folder, tmp_path, name):
     assert not (tmp_path / "exploded").exists()
 
 
-def test_a_disk_that_is_full_is_named_and_the_saved_model_survives(folder, small_disk):
+def test_a_disk_that_is_full_is_named_and_the_saved_model_survives(folder, files_of_at_most):
     before = read_folder(folder)
-    with pytest.raises(OSError, match=r"cannot be written .*; free space") as caught:
+    match = r"cannot be written .*; free space"
+    with files_of_at_most(500), pytest.raises(OSError, match=match) as caught:
         save_model(PCA((1, 8, 8), components=5), folder)
     assert caught.value.filename == str(folder)
     assert "\n" not in str(caught.value)

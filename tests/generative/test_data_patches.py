@@ -154,6 +154,20 @@ def test_a_gap_keeps_the_regions_apart():
     assert bounds[2][0] - bounds[1][1] == 5
 
 
+@pytest.mark.parametrize(
+    ("fractions", "widths"), [((0.8, 0.1, 0.1), (16, 8, 8)), ((0.5, 0.45, 0.05), (12, 12, 8))]
+)
+def test_a_region_takes_what_a_patch_needs_from_the_largest(fractions, widths):
+    split = split_regions(painted(1, 32, 8), fractions=fractions, smallest=8)
+    assert tuple(part.image_shape[1] for part in split) == widths
+    assert all(len(extract_patches(part, 8)) for part in split)
+
+
+def test_three_patches_that_do_not_fit_are_refused():
+    with pytest.raises(DataError, match=r"axis of 32 voxels cannot be cut.* 11 or more"):
+        split_regions(painted(1, 32, 32), smallest=11)
+
+
 def test_regions_are_cut_across_the_axis_asked_for():
     split = split_regions(painted(1, 40, 20), axis=1, fractions=(0.5, 0.25, 0.25))
     assert [part.image_shape for part in split] == [(1, 40, 10), (1, 40, 5), (1, 40, 5)]
@@ -166,7 +180,7 @@ def test_patches_are_not_cut_into_regions_again():
 
 
 def test_regions_too_thin_for_a_voxel_or_a_patch_are_refused():
-    with pytest.raises(DataError, match="cannot be cut into three regions with gaps of 3"):
+    with pytest.raises(DataError, match="three regions of 1 or more with gaps of 3"):
         split_regions(painted(1, 8, 8), gap=3)
     with pytest.raises(DataError, match="larger shares where regions were split"):
         extract_patches(split_regions(painted(1, 32, 32)).test, 8)

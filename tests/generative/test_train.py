@@ -2,7 +2,6 @@
 
 import json
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -270,16 +269,12 @@ def test_a_folder_that_cannot_be_written_is_named_before_the_first_step(tmp_path
     assert "step" not in capsys.readouterr().err
 
 
-def test_a_disk_that_fills_up_is_named_and_the_last_state_is_kept(tmp_path):
+def test_a_disk_that_fills_up_is_named_and_the_last_state_is_kept(tmp_path, files_of_at_most):
     stop_after(tmp_path, 2)
     before = (tmp_path / STATE).read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        with pytest.raises(OSError, match=r"cannot be written .*free space there") as caught:
-            train(network(), IMAGES, config=EVERY_STEP, folder=tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    match = r"cannot be written .*free space there"
+    with files_of_at_most(1000), pytest.raises(OSError, match=match) as caught:
+        train(network(), IMAGES, config=EVERY_STEP, folder=tmp_path)
     assert caught.value.filename == str(tmp_path / STATE)
     assert (tmp_path / STATE).read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [STATE]

@@ -2,11 +2,9 @@
 
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -362,17 +360,6 @@ WRITERS = {
 every_writer = pytest.mark.parametrize("writer", WRITERS)
 
 
-@contextmanager
-def files_of_at_most(size):
-    """As on a full disk, no file grows beyond `size` bytes in this process."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @every_writer
 def test_a_file_in_the_place_of_a_folder(here, refused, writer):
     code, *arguments = WRITERS[writer]
@@ -402,7 +389,9 @@ def test_a_read_only_folder(here, refused, writer):
 
 
 @pytest.mark.parametrize("writer", ["train", "encode", "decode", "report", "export"])
-def test_a_full_disk_leaves_what_was_there_and_room_helps(here, run, refused, writer):
+def test_a_full_disk_leaves_what_was_there_and_room_helps(
+    here, run, refused, writer, files_of_at_most
+):
     code, *arguments = WRITERS[writer]
     out = Path("out") if writer in ("train", "export") else Path("out.npy")
     if writer in ("encode", "decode", "report"):
@@ -417,7 +406,7 @@ def test_a_full_disk_leaves_what_was_there_and_room_helps(here, run, refused, wr
     assert not [*here.rglob("*.part"), *here.rglob("*.new")]
 
 
-def test_a_full_disk_stops_a_campaign_and_room_lets_it_go_on(here, run, refused):
+def test_a_full_disk_stops_a_campaign_and_room_lets_it_go_on(here, run, refused, files_of_at_most):
     journal = here / "run" / "journal.jsonl"
     before = journal.read_bytes()
     more = ("optimize", "campaign.yaml", "--out", "run", "--trials", "6")
@@ -447,3 +436,18 @@ def test_a_full_disk_under_standard_output(here):
     assert done.stderr.startswith("latentopt: standard output: No space left on device. Free some")
     assert len(done.stderr.splitlines()) == 1
     assert done.returncode == CAMPAIGN
+
+
+def test_a_reader_that_has_gone_is_no_error_worth_a_line(here):
+    """As in ``latentopt status run --json | head -1``."""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "latentopt", "status", "run", "--json"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    os.close(write)
+    assert done.stderr == ""
