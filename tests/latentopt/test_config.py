@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from latentopt.config import CampaignConfig, explain, load_config
 from latentopt.errors import ConfigError
+from objectives import OBJECTIVES
 
 GOOD = """
 name: light
@@ -119,8 +120,8 @@ def test_a_wrong_key_is_answered_with_the_nearest_right_one(load):
         (
             "- volume_fraction\n",
             "- volume_fraction\n  - {phase: 1}\n",
-            "campaign.evaluate[2].kind: required, and missing; known: effective_conductivity, "
-            "import, two_point_target, volume_fraction.",
+            "campaign.evaluate[2].kind: required, and missing; known: "
+            f"{', '.join(sorted([*OBJECTIVES, 'import']))}.",
         ),
     ],
 )
