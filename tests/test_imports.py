@@ -10,8 +10,11 @@ CHEAP = [
     "latentopt",
     "generative",
     "objectives",
-    "objectives.two_point",
+    "objectives.fidelity",
+    "objectives.homogenize",
+    "objectives.manufacturability",
     "objectives.surrogates",
+    "objectives.two_point",
     "generative.data",
     "generative.data.synthetic",
     "latentopt.strategies",
@@ -23,6 +26,7 @@ CHEAP = [
 SLOW = ["torch", "ax", "botorch", "gpytorch", "pymks", "dask", "sklearn", "skimage"]
 SLOW += ["matplotlib", "plotly", "h5py", "tifffile", "pandas", "damask"]
 PUBLIC = ["latentopt", "generative", "generative.data", "generative.data.synthetic"]
+PUBLIC += ["objectives.fidelity", "objectives.homogenize", "objectives.manufacturability"]
 PUBLIC += ["objectives.surrogates", "objectives.two_point"]
 PUBLIC += ["objectives", "latentopt.strategies", "latentopt.export", "latentopt.errors"]
 
