@@ -165,7 +165,7 @@ def _page(
 <title>Fidelity: latentopt</title>
 <link rel="icon" href="data:,">
 <style>
-{_CSS.read_text(encoding="utf-8")}img {{ max-width: 100%; }}</style>
+{_CSS.read_text(encoding="utf-8")}img {{ max-width: 100%; }} th {{ overflow-wrap: normal; }}</style>
 </head>
 <body>
 {body}
@@ -217,7 +217,7 @@ def _table_section(title: str, names: Sequence[str], spaces: Sequence[SpaceFidel
     if not rows:
         return ""
     heads = "".join(f"<th>{h}</th>" for h in ("space", "group", "images"))
-    heads += "".join(f"<th class=number>{name}</th>" for name in shown)
+    heads += "".join(f"<th class=number>{name.replace('_', '_<wbr>')}</th>" for name in shown)
     legend = "".join(f"<dt>{name}</dt><dd>{escape(FIGURES[name])}</dd>" for name in shown)
     note = f'<p class="note">{_NOTES[title]}</p>' if title in _NOTES else ""
     return _section(
