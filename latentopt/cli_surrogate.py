@@ -44,7 +44,10 @@ def fit_surrogate(
         list[str] | None, typer.Option(help="Learn this output alone; may be repeated.")
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(help="two_point_gp, cnn, pymks_pipeline or latent_gp.")
+        str | None,
+        typer.Option(
+            help="two_point_gp, cnn, pymks_pipeline, latent_gp; pymks_localization by --config."
+        ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file: kind and its settings.")] = None,
     log_target: Annotated[

@@ -35,7 +35,13 @@ RUNS_CODE = {
 TABLES = {
     "generative.MODELS": {"pca", "vae"},
     "objectives.OBJECTIVES": {"volume_fraction", "effective_conductivity", "two_point_target"},
-    "objectives.surrogates.SURROGATES": {"pymks_pipeline", "two_point_gp", "cnn", "latent_gp"},
+    "objectives.surrogates.SURROGATES": {
+        "pymks_pipeline",
+        "pymks_localization",
+        "two_point_gp",
+        "cnn",
+        "latent_gp",
+    },
     "latentopt.strategies.STRATEGIES": {"prior", "gp_typical"},
     "latentopt.export.EXPORTERS": {"hdf5", "tiff", "damask"},
 }

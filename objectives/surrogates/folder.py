@@ -42,9 +42,10 @@ def load_surrogate(folder: Path | str, **given: Any) -> Surrogate:
     if kind not in SURROGATES:
         raise SurrogateFileError(
             f"{folder / CONFIG}: unknown surrogate {kind!r}; this version knows "
-            f"{', '.join(SURROGATES)}. Load it with the class or the version that wrote it."
+            f"{', '.join(SURROGATES)}. Load it with the class "
+            "(PymksLocalization of pymks_local_fields) or the version that wrote it."
         )
-    needed = {name for name, field in SURROGATES[kind].model_fields.items() if field.is_required()}
+    needed = {name for name, field in SURROGATES[kind].model_fields.items() if field.exclude}
     if needed != given.keys():
         raise SurrogateFileError(
             f"{folder}: beside its folder a {kind} needs {', '.join(needed) or 'nothing'}, got "

@@ -1,5 +1,6 @@
 """Local fields of structures of low contrast, by PyMKS's localization."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ class PymksLocalization:
     100.) It learns fields, so it is no row of `SURROGATES`, and has no standard deviation.
 
     Averaged over the image a convolution keeps its zero frequency alone: **the mean of a predicted
-    field is linear in the phase fractions**. For an effective property use another surrogate.
+    field is linear in the phase fractions**. For a conductivity take the row
+    ``pymks_localization``, which averages a product of such fields.
 
     Needs PyMKS (Python 3.11), periodic images of one size, and more images than phases.
 
@@ -33,7 +35,7 @@ class PymksLocalization:
     .. [1] Brough, Wheeler, Kalidindi (2017), Materials Knowledge Systems in Python, IMMI 6, 36.
     """
 
-    kind = "pymks_localization"
+    kind = "pymks_local_fields"
 
     def __init__(self) -> None:
         self.regressor_: Any = None
@@ -105,11 +107,10 @@ class PymksLocalization:
 
     def save(self, folder: Path | str) -> Path:
         """Write a folder that `load` reads: the kernels' transforms, and a sha256 of each file."""
-        self._check_fitted()
-        kernels = torch.from_numpy(np.asarray(self.regressor_.coeff))
-        state = {"real": kernels.real.contiguous(), "imaginary": kernels.imag.contiguous()}
-        size = "x".join(map(str, kernels.shape[:-1]))
-        card = f"# {self.kind}\n\nLocal fields of {size} images of {kernels.shape[-1]} phases.\n"
+        state = self.state_dict()
+        *space, phases = state["real"].shape
+        size = "x".join(map(str, space))
+        card = f"# {self.kind}\n\nLocal fields of {size} images of {phases} phases.\n"
         return write_surrogate(Path(folder), state, {"kind": self.kind}, card)
 
     @classmethod
@@ -123,20 +124,29 @@ class PymksLocalization:
         ValueError
             It holds a surrogate of another kind.
         """
-        import dask.array as da
-
         state, facts = read_surrogate(Path(folder))
         if facts.get("kind") != cls.kind:
             raise ValueError(
                 f"{folder}: holds a {facts.get('kind')}, expected a {cls.kind}. "
                 "Load it with objectives.surrogates.load_surrogate."
             )
+        return cls().load_state_dict(state)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What was learned: real and imaginary parts of the kernels' transforms."""
+        self._check_fitted()
+        kernels = torch.from_numpy(np.asarray(self.regressor_.coeff))
+        return {"real": kernels.real.contiguous(), "imaginary": kernels.imag.contiguous()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> "PymksLocalization":
+        """Take over what another one learned."""
+        import dask.array as da
+
         kernels = torch.complex(state["real"], state["imaginary"]).numpy()
-        model = cls()
-        model.regressor_ = import_pymks().LocalizationRegressor()
-        model.regressor_.coeff = da.from_array(kernels, chunks=kernels.shape)
-        model.regressor_.y_data_shape = (1, *kernels.shape[:-1])
-        return model
+        self.regressor_ = import_pymks().LocalizationRegressor()
+        self.regressor_.coeff = da.from_array(kernels, chunks=kernels.shape)
+        self.regressor_.y_data_shape = (1, *kernels.shape[:-1])
+        return self
 
     def _check_fitted(self) -> None:
         if self.regressor_ is None:

@@ -19,10 +19,12 @@ def encode(images):
 # Settings of a tiny surrogate; a new row needs its own.
 SETTINGS = {
     "pymks_pipeline": {"components": 2, "degree": 2},
+    "pymks_localization": {"conductivity": (1.0, 2.0)},
     "two_point_gp": {"components": 3},
     "cnn": {"members": 2, "steps": 60},
     "latent_gp": {"encode": encode},
 }
+NEEDS_PYMKS = {"pymks_pipeline", "pymks_localization"}
 GIVEN = {"latent_gp": {"encode": encode}}
 SPACES = {2: (9, 8), 3: (6, 5, 4)}
 CASES = [(kind, dim) for kind in SURROGATES for dim in (2, 3)]
@@ -46,7 +48,7 @@ def build(kind, **changes):
 @pytest.fixture(autouse=True)
 def _skip_without_pymks(request):
     kind = request.node.callspec.params.get("kind") if hasattr(request.node, "callspec") else None
-    if kind == "pymks_pipeline" and not pymks_installed():
+    if kind in NEEDS_PYMKS and not pymks_installed():
         pytest.skip("PyMKS is not installed")
 
 
@@ -57,7 +59,7 @@ every_kind = pytest.mark.parametrize("kind", SURROGATES)
 def case(request):
     """A fitted surrogate, and images and property it has not seen."""
     kind, dim = request.param
-    if kind == "pymks_pipeline" and not pymks_installed():
+    if kind in NEEDS_PYMKS and not pymks_installed():
         pytest.skip("PyMKS is not installed")
     surrogate = build(kind).fit(*structures(N, SPACES[dim]))
     return surrogate, *structures(12, SPACES[dim], seed=1)
