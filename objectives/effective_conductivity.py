@@ -1,13 +1,15 @@
 """Effective conductivity as an objective: the components of the tensor, by name."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from jaxtyping import Float, Float64
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
 from objectives.errors import EvaluationError
 from objectives.homogenize import effective_conductivity
+from objectives.homogenize.phases import contrast_of
+from objectives.homogenize.schemes import default_scheme
 from objectives.images import checked_images
 
 # Component: row and column of the tensor, whose axes are z, y, x.
@@ -47,7 +49,9 @@ class EffectiveConductivity(BaseModel):
         default=2, description="Axes of the images: names the components (3 adds those with z)."
     )
     scheme: Literal["q1", "rot", "fv"] | None = Field(
-        default=None, description="Discretization; by default chosen by dimension and contrast."
+        default=None,
+        validate_default=True,
+        description="Discretization; by default chosen by dimension and contrast.",
     )
     tol: float = Field(
         default=1e-4,
@@ -58,6 +62,15 @@ class EffectiveConductivity(BaseModel):
     unit: str = Field(
         default="W/(m K)", description="Unit of `conductivity`, and so of the components."
     )
+
+    @field_validator("scheme")
+    @classmethod
+    def _is_chosen(cls, scheme: str | None, info: Any) -> str | None:
+        """The scheme by name, so that a campaign's journal says which one its values come from."""
+        known = info.data
+        if scheme is None and {"conductivity", "dim"} <= known.keys():
+            return default_scheme(known["dim"], contrast_of(known["conductivity"]))
+        return scheme
 
     @property
     def units(self) -> dict[str, str]:

@@ -1,13 +1,21 @@
 """Effective elasticity as an objective: engineering constants, by name."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from jaxtyping import Float, Float64
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 from torch import Tensor
 
 from objectives.errors import EvaluationError
 from objectives.homogenize import effective_stiffness, engineering_constants
+from objectives.homogenize.phases import contrast_of
+from objectives.homogenize.schemes import default_scheme
 from objectives.images import checked_images
 
 # Axes of space, and planes in the order of Voigt's notation.
@@ -50,7 +58,9 @@ class EffectiveStiffness(BaseModel):
         default=None, description="Of 2-D images: strain (also by default) or stress."
     )
     scheme: Literal["q1", "rot"] | None = Field(
-        default=None, description="Discretization; by default chosen by dimension and contrast."
+        default=None,
+        validate_default=True,
+        description="Discretization; by default chosen by dimension and contrast.",
     )
     tol: float = Field(
         default=1e-4,
@@ -59,6 +69,15 @@ class EffectiveStiffness(BaseModel):
         description="Relative residual of the solver, which errs its square.",
     )
     unit: str = Field(default="GPa", description="Unit of `young`, and so of the moduli.")
+
+    @field_validator("scheme")
+    @classmethod
+    def _is_chosen(cls, scheme: str | None, info: Any) -> str | None:
+        """The scheme by name, so that a campaign's journal says which one its values come from."""
+        known = info.data
+        if scheme is None and {"young", "dim"} <= known.keys():
+            return default_scheme(known["dim"], contrast_of(known["young"]))
+        return scheme
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "EffectiveStiffness":

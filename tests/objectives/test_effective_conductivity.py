@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from objectives.effective_conductivity import EffectiveConductivity
+from objectives.effective_stiffness import EffectiveStiffness
 from objectives.errors import ConvergenceError
 from objectives.homogenize import effective_conductivity
 
@@ -327,3 +328,20 @@ def test_the_objective_names_the_components_of_the_tensor():
 def test_the_objective_refuses_images_of_another_dimension():
     with pytest.raises(ValueError, match="Set dim: 3 in the objective"):
         EffectiveConductivity()(torch.rand(1, 1, 4, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("settings", "scheme"),
+    [
+        ({}, "rot"),
+        ({"conductivity": (0, 1)}, "q1"),
+        ({"conductivity": (1, 200), "dim": 3}, "q1"),
+        ({"conductivity": (0, 1), "scheme": "fv"}, "fv"),
+        ({"scheme": None}, "rot"),
+    ],
+)
+def test_an_objective_says_by_name_which_scheme_its_values_come_from(settings, scheme):
+    assert EffectiveConductivity(**settings).model_dump()["scheme"] == scheme
+    if scheme != "fv":
+        settings = {"young" if k == "conductivity" else k: v for k, v in settings.items()}
+        assert EffectiveStiffness(**settings).model_dump()["scheme"] == scheme
