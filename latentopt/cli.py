@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import typer
 
 from latentopt.cli_evaluate import evaluate
+from latentopt.cli_grey import GreyOption, check_grey
 from latentopt.cli_surrogate import app as surrogate
 
 app = typer.Typer(
@@ -147,17 +148,15 @@ def encode(
     out: Annotated[Path, typer.Option(help="NPY or CSV file for the latent points.")] = Path(
         "z.npy"
     ),
-    grey: Annotated[str, typer.Option(help="auto, otsu, labels or keep.")] = "auto",
+    grey: GreyOption = "auto",
 ) -> None:
     """Images to latent points."""
     from generative.data import load_images
-    from generative.data.phases import Grey
-    from latentopt.errors import ConfigError
+    from latentopt.parts import load_space
     from latentopt.point_files import write_points
 
-    if grey not in get_args(Grey):
-        raise ConfigError(f"--grey should be one of {', '.join(get_args(Grey))}, got {grey!r}.")
-    loaded = _load_space(space)
+    check_grey(grey)
+    loaded = load_space(space)
     channels, dims = loaded.image_shape[0], len(loaded.image_shape) - 1
     pictures = load_images(images, grey=grey, spatial_dims=dims, channels=channels)
     z = _as_data_error(images, loaded.encode, pictures)
@@ -177,9 +176,10 @@ def decode(
     from latentopt.disk import replacing
     from latentopt.errors import DataError
     from latentopt.microstructure import to_phases
+    from latentopt.parts import load_space
     from latentopt.point_files import read_points
 
-    loaded, z = _load_space(space), read_points(points)
+    loaded, z = load_space(space), read_points(points)
     images = _as_data_error(points, loaded.decode, z)
     broken = np.flatnonzero(~np.isfinite(images).reshape(len(z), -1).all(axis=1))
     if len(broken):
@@ -286,12 +286,6 @@ app.add_typer(surrogate, name="surrogate")
 def _given(**options: Any) -> dict[str, Any]:
     """The options that were given."""
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _load_space(name: str) -> Any:
-    from latentopt.space import LatentSpace
-
-    return LatentSpace.default() if name == "default" else LatentSpace.load(name)
 
 
 def _space_of(run: Any) -> Any:

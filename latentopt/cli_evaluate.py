@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from latentopt.cli_grey import GreyOption, check_grey
 
 if TYPE_CHECKING:
     from generative.data.dataset import Dataset
@@ -37,7 +39,7 @@ def evaluate(
     patch: Annotated[bool, typer.Option(help="Cut images into patches of the spaces' size.")] = (
         False
     ),
-    grey: Annotated[str, typer.Option(help="auto, otsu, labels or keep.")] = "auto",
+    grey: GreyOption = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Fixes every random choice.")] = 0,
     inception: Annotated[
         str | None,
@@ -83,14 +85,11 @@ def evaluate(
 
 def _load(names: list[str]) -> dict[str, "LatentSpace"]:
     from latentopt.errors import ConfigError
-    from latentopt.space import LatentSpace
+    from latentopt.parts import load_space
 
     if len(set(names)) != len(names):
         raise ConfigError(f"each space should be named once, got {' '.join(names)}.")
-    return {
-        name: LatentSpace.default() if name == "default" else LatentSpace.load(name)
-        for name in names
-    }
+    return {name: load_space(name) for name in names}
 
 
 def _common_shape(spaces: dict[str, "LatentSpace"]) -> tuple[int, ...]:
@@ -109,12 +108,10 @@ def _common_shape(spaces: dict[str, "LatentSpace"]) -> tuple[int, ...]:
 
 def _read(path: Path, shape: tuple[int, ...], patch: bool, grey: str) -> "Dataset":
     from generative.data.patches import extract_patches
-    from generative.data.phases import Grey
     from generative.data.read import read_dataset
-    from latentopt.errors import ConfigError, DataError
+    from latentopt.errors import DataError
 
-    if grey not in get_args(Grey):
-        raise ConfigError(f"--grey should be one of {', '.join(get_args(Grey))}, got {grey!r}.")
+    check_grey(grey)
     data = read_dataset(path, grey=grey, channels=shape[0], spatial_dims=len(shape) - 1)
     if patch:
         return extract_patches(data, shape[1:])

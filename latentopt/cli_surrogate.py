@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from latentopt.cli_grey import GreyOption, check_grey
 
 if TYPE_CHECKING:
     from generative.data import Dataset
@@ -29,7 +31,6 @@ TableOption = Annotated[
 ObjectiveOption = Annotated[
     str | None, typer.Option(help="Compute the values: an objective, or a YAML file of one.")
 ]
-GreyOption = Annotated[str, typer.Option(help="auto, otsu, labels or keep.")]
 SpaceOption = Annotated[
     str | None, typer.Option(help='Latent space of a latent_gp: a folder, or "default".')
 ]
@@ -150,11 +151,8 @@ def _encode(space: str) -> Callable[..., Any]:
 
 def _read(images: Path, grey: str) -> "Dataset":
     from generative.data import read_dataset
-    from generative.data.phases import Grey
-    from latentopt.errors import ConfigError
 
-    if grey not in get_args(Grey):
-        raise ConfigError(f"--grey should be one of {', '.join(get_args(Grey))}, got {grey!r}.")
+    check_grey(grey)
     return read_dataset(images, grey=grey)
 
 

@@ -6,11 +6,10 @@ from jaxtyping import Float, Float64
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
-from objectives.errors import EvaluationError
 from objectives.homogenize import effective_conductivity
 from objectives.homogenize.phases import contrast_of
 from objectives.homogenize.schemes import default_scheme
-from objectives.images import checked_images
+from objectives.images import checked_images, require_dim
 
 # Component: row and column of the tensor, whose axes are z, y, x.
 COMPONENTS = {
@@ -80,10 +79,6 @@ class EffectiveConductivity(BaseModel):
     def __call__(self, images: Float[Tensor, "n c *space"]) -> dict[str, Float64[Tensor, "n"]]:
         """The components of every image."""
         x = checked_images(images)
-        if x.ndim - 2 != self.dim:
-            raise EvaluationError(
-                f"images should have {self.dim} axes of space (dim: {self.dim}), got {x.ndim - 2}. "
-                f"Set dim: {x.ndim - 2} in the objective."
-            )
+        require_dim(x, self.dim)
         tensor = effective_conductivity(x, self.conductivity, scheme=self.scheme, tol=self.tol)
         return {name: tensor[:, i, j] for name, (i, j) in COMPONENTS[self.dim].items()}

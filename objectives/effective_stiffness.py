@@ -12,11 +12,10 @@ from pydantic import (
 )
 from torch import Tensor
 
-from objectives.errors import EvaluationError
 from objectives.homogenize import effective_stiffness, engineering_constants
 from objectives.homogenize.phases import contrast_of
 from objectives.homogenize.schemes import default_scheme
-from objectives.images import checked_images
+from objectives.images import checked_images, require_dim
 
 # Axes of space, and planes in the order of Voigt's notation.
 AXES = {2: "yx", 3: "zyx"}
@@ -103,11 +102,7 @@ class EffectiveStiffness(BaseModel):
     def __call__(self, images: Float[Tensor, "n c *space"]) -> dict[str, Float64[Tensor, "n"]]:
         """The constants of every image."""
         x = checked_images(images)
-        if x.ndim - 2 != self.dim:
-            raise EvaluationError(
-                f"images should have {self.dim} axes of space (dim: {self.dim}), got {x.ndim - 2}. "
-                f"Set dim: {x.ndim - 2} in the objective."
-            )
+        require_dim(x, self.dim)
         stiffness = effective_stiffness(
             x, self.young, self.poisson, plane=self.plane, scheme=self.scheme, tol=self.tol
         )

@@ -61,6 +61,15 @@ def _what_is_wrong(x: Float[Tensor, "n c *space"]) -> str:
     )
 
 
+def require_dim(x: Float[Tensor, "n c *space"], dim: int) -> None:
+    """Refuse images whose axes are not those an objective names its values by."""
+    if x.ndim - 2 != dim:
+        raise EvaluationError(
+            f"images should have {dim} axes of space (dim: {dim}), got {x.ndim - 2}. "
+            f"Set dim: {x.ndim - 2} in the objective."
+        )
+
+
 def phase_indicator(images: Float[Tensor, "n c *space"], phase: int) -> Float[Tensor, "n 1 *space"]:
     """Fraction of `phase` in every voxel: its channel; of one channel the value (1) or rest (0).
 

@@ -16,7 +16,6 @@ from generative.data.synthetic import gaussian_random_field
 from generative.pca import PCA
 from generative.train import to_tensor
 from latentopt.campaign import Campaign
-from latentopt.cli import main
 from latentopt.space import LatentSpace
 
 ROOT = Path(__file__).parent.parent.parent
@@ -32,20 +31,6 @@ trials: 5
 batch: 2
 folder: {folder}
 """
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Run a command in this process: its exit code, standard output and standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["latentopt", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        return stop.value.code or 0, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -11,26 +10,11 @@ import pytest
 from generative.data.synthetic import gaussian_random_field
 from generative.pca import PCA
 from generative.train import to_tensor
-from latentopt.cli import main
 from latentopt.space import LatentSpace
 from latentopt.space_fidelity import FIGURES
 
 USAGE, DATA, CAMPAIGN = 2, 3, 4
 FILES = {"report.html", "fidelity.json", "fidelity.csv", "bars.png", "structures.png"}
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Run a command in this process: its exit code, standard output and standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["latentopt", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        return stop.value.code or 0, printed.out, printed.err
-
-    return call
 
 
 def saved(folder, side, components):
