@@ -1,11 +1,13 @@
 """Objective and constraint strings to linear forms of the metrics, without evaluating any code.
 
 The strings are Ax's: an objective is maximized (a leading minus minimizes), commas separate several
-objectives, and a constraint compares two linear forms with ``<=`` or ``>=``.
+objectives, and a constraint compares two linear forms with ``<=`` or ``>=``. Ours alone is
+``-distance(k_xx - 12, k_yy - 4)``, for a search that is to match several values at once.
 """
 
 import ast
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -13,7 +15,7 @@ from typing import Any
 
 from latentopt.errors import ConfigError
 
-__all__ = ["Constraint", "Goal", "Linear"]
+__all__ = ["Constraint", "Distance", "Goal", "Linear"]
 
 _MAX_CHARACTERS = 1000  # a longer expression is a mistake, and deep nesting would exhaust the stack
 
@@ -41,6 +43,36 @@ class Linear:
 
 
 @dataclass(frozen=True)
+class Distance:
+    """How far metrics are from a target: ``factor * sqrt(sum(form(metrics)**2 for form in forms))``.
+
+    As an objective it tells a strategy to model the metrics and to take the distance of what it
+    predicts of them, which says more than a model of the distance itself.
+
+    >>> Distance((Linear({"k_xx": 1.0}, -12.0), Linear({"k_yy": 2.0}, -8.0)), -1.0)(
+    ...     {"k_xx": 15.0, "k_yy": 6.0}
+    ... )
+    -5.0
+    """
+
+    forms: tuple[Linear, ...]
+    factor: float = 1.0
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The metrics it depends on; the numbers mean nothing on their own."""
+        return {name: self.factor for form in self.forms for name in form.weights}
+
+    def __call__(self, metrics: Mapping[str, Any]) -> Any:
+        """Value for floats, or row by row for arrays of one shape."""
+        squares = sum((form(metrics) ** 2 for form in self.forms), sys.float_info.min)
+        return self.factor * squares**0.5  # never the root of 0, which has no gradient
+
+    def __str__(self) -> str:
+        return f"{self.factor!r}*distance({', '.join(map(str, self.forms))})"
+
+
+@dataclass(frozen=True)
 class Constraint:
     """An inequality between metrics, kept as its signed margin: feasible where it is >= 0."""
 
@@ -59,7 +91,7 @@ class Goal:
     {'volume_fraction <= 0.5': 0.25}
     """
 
-    objectives: tuple[Linear, ...]
+    objectives: tuple[Linear | Distance, ...]
     constraints: tuple[Constraint, ...] = ()
 
     @classmethod
@@ -91,22 +123,24 @@ class Goal:
         ]
 
 
-def parse_objectives(text: str) -> tuple[Linear, ...]:
-    """Linear forms to maximize: ``"k_xx - 2*k_yy"``, or several separated by commas.
+def parse_objectives(text: str) -> tuple[Linear | Distance, ...]:
+    """Forms to maximize, such as ``"k_xx - 2*k_yy"``; several are separated by commas.
 
     >>> [dict(form.weights) for form in parse_objectives("-cost, 2*(strength - 3*mass)")]
     [{'cost': -1.0}, {'strength': 2.0, 'mass': -6.0}]
+    >>> [str(form) for form in parse_objectives("-distance(k_xx - 12, 2*k_yy - 8)")]
+    ['-1.0*distance(1.0*k_xx + -12.0, 2.0*k_yy + -8.0)']
     """
     what = f"objective {text!r}"
     node = _parse(text, what)
     nodes = node.elts if isinstance(node, ast.Tuple) else [node]
     if not nodes:
         raise ConfigError(f"{what}: empty; write a linear form of metrics, such as k_xx - 2*k_yy.")
-    forms = tuple(_linear(part, text, what) for part in nodes)
+    forms = tuple(_distance(part, what) or _linear(part, text, what) for part in nodes)
     for form in forms:
         if not form.weights:
             raise ConfigError(f"{what}: names no metric; write a form such as k_xx - 2*k_yy.")
-        if form.constant:
+        if isinstance(form, Linear) and form.constant:
             raise ConfigError(
                 f"{what}: the constant {form.constant:g} does not change which point is best; "
                 "leave it out."
@@ -166,6 +200,28 @@ def _parse(text: str, what: str) -> ast.expr:
             f"{what}: not an expression near {near!r}; "
             "use metric names, numbers, + - * / and parentheses."
         ) from None
+
+
+def _distance(node: ast.expr, what: str) -> Distance | None:
+    """The distance of a syntax tree that is one, with its sign and factor; else None."""
+    match node:
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
+            inner = _distance(operand, what)
+            flip = -1.0 if isinstance(sign, ast.USub) else 1.0
+            return inner and Distance(inner.forms, flip * inner.factor)
+        case ast.BinOp(left=ast.Constant(value=int() | float() as f), op=ast.Mult(), right=right):
+            inner = _distance(right, what)
+            return inner and Distance(inner.forms, f * inner.factor)
+        case ast.Call(func=ast.Name(id="distance"), args=[_, *_] as parts, keywords=[]):
+            forms = tuple(_linear(part, ast.unparse(part), what) for part in parts)
+            for part, form in zip(parts, forms, strict=True):
+                if not form.weights:
+                    raise ConfigError(
+                        f"{what}: {ast.unparse(part)!r} names no metric; write the difference "
+                        "from its target, such as k_xx - 12."
+                    )
+            return Distance(forms)
+    return None
 
 
 def _linear(node: ast.expr, text: str, what: str) -> Linear:

@@ -36,7 +36,11 @@ class History:
     pending
         Points whose evaluation is under way.
     failed
-        Points whose evaluation failed.
+        Points whose evaluation failed because of what they are; a strategy learns to avoid them.
+    screened
+        Points that a cheap surrogate ruled out before the costly evaluation.
+    screened_metrics
+        Value of each metric that the surrogate gave, at each row of `screened`.
     next_index
         Index of the next trial; the number of points above unless given.
 
@@ -55,11 +59,13 @@ class History:
     metrics: Mapping[str, Float[Tensor, " n"]] = field(default_factory=dict)
     pending: Float[Tensor, "p d"] | None = None
     failed: Float[Tensor, "f d"] | None = None
+    screened: Float[Tensor, "s d"] | None = None
+    screened_metrics: Mapping[str, Float[Tensor, " s"]] = field(default_factory=dict)
     next_index: int | None = None
 
     def __post_init__(self) -> None:
         d = self.space.latent_dim
-        for name in ("z", "pending", "failed"):
+        for name in ("z", "pending", "failed", "screened"):
             points = getattr(self, name)
             points = torch.zeros(0, d, dtype=torch.float64) if points is None else points
             if points.ndim != 2 or points.shape[1] != d or not torch.isfinite(points).all():
@@ -68,15 +74,20 @@ class History:
                 )
             object.__setattr__(self, name, points.detach().double())
         if self.next_index is None:
-            points = len(self.z) + len(self.pending) + len(self.failed)
+            points = sum(len(p) for p in (self.z, self.pending, self.failed, self.screened))
             object.__setattr__(self, "next_index", points)
-        for name, values in self.metrics.items():
-            if values.shape != (len(self.z),) or not torch.isfinite(values).all():
-                raise ValueError(
-                    f"metric {name} should be {len(self.z)} finite values, one for each row of z; "
-                    "put points without a value into failed."
-                )
+        _check_metrics(self.metrics, self.z, "z")
+        _check_metrics(self.screened_metrics, self.screened, "screened")
 
     def seed_of(self, index: int) -> int:
         """Seed for the random choices of trial `index`."""
         return int(np.random.SeedSequence((self.seed, index)).generate_state(1)[0])
+
+
+def _check_metrics(metrics: Mapping[str, Tensor], points: Tensor, of: str) -> None:
+    for name, values in metrics.items():
+        if values.shape != (len(points),) or not torch.isfinite(values).all():
+            raise ValueError(
+                f"metric {name} should be {len(points)} finite values, one for each row of {of}; "
+                "put points without a value into failed."
+            )

@@ -26,6 +26,35 @@ def test_equal_forms_written_differently_are_equal(text):
     assert dict(form.weights) == {"a": 3.0, "b": -0.5}
 
 
+def test_a_distance_is_the_euclidean_norm_of_its_forms():
+    goal = Goal.parse("-2*distance(k_xx - 12, 2*k_yy - 8), -cost")
+    assert goal.metrics == ("k_xx", "k_yy", "cost")
+    metrics = {"k_xx": torch.tensor([15.0, 12.0]), "k_yy": torch.tensor([6.0, 4.0])}
+    distance, _ = goal.values(metrics | {"cost": torch.tensor([1.0, 1.0])})
+    assert torch.equal(distance, torch.tensor([-10.0, 0.0]))
+
+
+def test_a_distance_has_a_gradient_where_it_is_zero():
+    (form,) = parse_objectives("-distance(a - 1, b)")
+    a = torch.ones((), dtype=torch.float64, requires_grad=True)
+    form({"a": a, "b": torch.zeros((), dtype=torch.float64)}).backward()
+    assert a.grad == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("-distance()", "distance()"),
+        ("-distance(12)", "names no metric"),
+        ("a - distance(b - 1)", "not linear"),
+        ("-distance(a*b)", "not linear"),
+    ],
+)
+def test_a_distance_that_cannot_be_read_is_named(text, named):
+    with pytest.raises(ConfigError, match=named.replace("(", r"\(").replace(")", r"\)")):
+        parse_objectives(text)
+
+
 def test_commas_separate_several_objectives():
     goal = Goal.parse("-cost, strength")
     assert goal.values({"cost": 2.0, "strength": 5.0}) == (-2.0, 5.0)
