@@ -44,7 +44,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class Distance:
-    """How far metrics are from a target: ``factor * sqrt(sum(form(metrics)**2 for form in forms))``.
+    """How far metrics are from a target: ``factor * sqrt(sum(form**2 for form in forms))``.
 
     As an objective it tells a strategy to model the metrics and to take the distance of what it
     predicts of them, which says more than a model of the distance itself.
@@ -209,9 +209,11 @@ def _distance(node: ast.expr, what: str) -> Distance | None:
             inner = _distance(operand, what)
             flip = -1.0 if isinstance(sign, ast.USub) else 1.0
             return inner and Distance(inner.forms, flip * inner.factor)
-        case ast.BinOp(left=ast.Constant(value=int() | float() as f), op=ast.Mult(), right=right):
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
             inner = _distance(right, what)
-            return inner and Distance(inner.forms, f * inner.factor)
+            factor = inner and _linear(left, ast.unparse(left), what)
+            if inner and factor.constant and not factor.weights:
+                return Distance(inner.forms, factor.constant * inner.factor)
         case ast.Call(func=ast.Name(id="distance"), args=[_, *_] as parts, keywords=[]):
             forms = tuple(_linear(part, ast.unparse(part), what) for part in parts)
             for part, form in zip(parts, forms, strict=True):
