@@ -1,11 +1,10 @@
 """The decoded structure of each trial, one file a trial, whole or not there."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from latentopt.disk import replacing
 from latentopt.errors import CampaignError
 
 
@@ -23,22 +22,14 @@ def write_candidate(folder: Path, index: int, phases: np.ndarray, z: np.ndarray)
         The disk is full or read-only; an older file of this trial is untouched.
     """
     path = candidate_path(folder, index)
-    part = path.with_name(f".{path.name}.part")  # one process at a time: the journal has a lock
     try:
-        path.parent.mkdir(exist_ok=True)
-        with part.open("wb") as file:
+        with replacing(path, alone=True) as file:  # one process at a time: the journal has a lock
             np.savez_compressed(file, phases=phases, z=z)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
     except OSError as error:
         raise CampaignError(
             f"{path}: cannot be written ({error.strerror}); make room or give a folder you may "
             "write to, and run the same command again: what the journal holds is kept."
         ) from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
     return path
 
 

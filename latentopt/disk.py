@@ -36,17 +36,25 @@ def explain_refusal(path: Path | str, error: OSError) -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, alone: bool = False) -> Iterator[BinaryIO]:
     """A file to write in the place of `path`, which it takes when all of it is on the disk.
 
     Until then, and after any failure, `path` is what it was before. Its folder is made if need be.
+
+    Parameters
+    ----------
+    path
+        Where the file will be.
+    alone
+        No other process writes this file at the same time, as a lock says: what a killed one left
+        half written is then overwritten, and not kept beside it.
 
     Raises
     ------
     OSError
         With `path` as its ``filename``, if the disk is full or read-only.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.part" if alone else f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
@@ -58,8 +66,21 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+        _sync_folder(path.parent)
     except OSError as error:
+        if error.filename is not None and Path(error.filename) not in (part, path.parent):
+            raise  # of another file, written at the same time
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    # The file is whole by now; where a folder cannot be synced, only the renaming may be lost.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,20 +1,20 @@
-"""Files that are there whole or not at all, with one-line answers when a disk says no."""
+"""Files that belong together, all of them new or all of them old, and the error of exports."""
 
 import errno
 import os
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 
-from latentopt.disk import explain_refusal
+from latentopt.disk import explain_refusal, replacing
 from latentopt.errors import ExportError
 
 
 def write_whole(contents: Mapping[Path, bytes]) -> None:
     """Write files so that a reader finds each of them old or new, and never half of one.
 
-    Every file is written and synced under a temporary name beside its own before the first of
-    them is renamed; after a failure the temporary files are gone and old files are untouched.
+    All are on the disk under temporary names before the first of them takes its place; after a
+    failure the temporary files are gone and old files are untouched.
 
     Parameters
     ----------
@@ -26,26 +26,18 @@ def write_whole(contents: Mapping[Path, bytes]) -> None:
     ExportError
         If the disk is full, read-only or missing, or the path cannot be written.
     """
-    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in contents}
-    path = None
     try:
-        for path, data in contents.items():
-            if path.is_dir():
-                raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
-            with open(parts[path], "wb") as file:
+        with ExitStack() as files:
+            for path, data in contents.items():
+                if not path.parent.is_dir():
+                    reason = errno.ENOTDIR if path.parent.exists() else errno.ENOENT
+                    raise OSError(reason, os.strerror(reason), str(path))
+                file = files.enter_context(replacing(path))
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-        for path, part in parts.items():
-            os.replace(part, path)
-        for folder in {path.parent for path in contents}:
-            _sync_folder(folder)
     except OSError as error:
-        raise _refusal(path, error) from error
-    finally:
-        for part in parts.values():
-            with suppress(OSError):
-                part.unlink()
+        raise _refusal(error.filename, error) from error
 
 
 def make_folder(folder: Path) -> None:
@@ -56,15 +48,5 @@ def make_folder(folder: Path) -> None:
         raise _refusal(folder, error) from error
 
 
-def _refusal(path: Path, error: OSError) -> ExportError:
+def _refusal(path: Path | str, error: OSError) -> ExportError:
     return ExportError(f"cannot write {explain_refusal(path, error)}")
-
-
-def _sync_folder(folder: Path) -> None:
-    # The files are whole by now; where a folder cannot be synced, only the renames may be lost.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
