@@ -16,9 +16,11 @@ import typer
 
 from latentopt.cli_evaluate import evaluate
 from latentopt.cli_grey import GreyOption, check_grey
+from latentopt.cli_interrupt import InterruptibleGroup, say_interrupted
 from latentopt.cli_surrogate import app as surrogate
 
 app = typer.Typer(
+    cls=InterruptibleGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,7 +28,6 @@ app = typer.Typer(
 )
 
 USAGE, DATA, CAMPAIGN = 2, 3, 4
-INTERRUPTED = "interrupted; the same command goes on from here."
 
 SpaceArgument = Annotated[str, typer.Argument(help='Folder of a latent space, or "default".')]
 RunArgument = Annotated[Path, typer.Argument(help="Folder of a campaign.")]
@@ -60,8 +61,9 @@ def main() -> None:
         _stop(str(error), code)
     except OSError as error:
         _stop(_refusal(error), DATA)
-    except KeyboardInterrupt:
-        _stop(INTERRUPTED, 130)
+    except KeyboardInterrupt:  # while typer was still reading the command
+        say_interrupted()
+        sys.exit(130)
 
 
 def _stop(message: str, code: int) -> None:
@@ -100,9 +102,6 @@ def _of_a_campaign(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(**arguments)
             print(end="", flush=True)
-        except KeyboardInterrupt:  # typer would end without a word
-            print(f"latentopt: {INTERRUPTED}", file=sys.stderr)
-            raise
         except OSError as error:
             raise CampaignError(_refusal(error)) from error
 
