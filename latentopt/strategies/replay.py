@@ -1,0 +1,65 @@
+"""The evaluated points in the order of their trials, each with its merit: what a state is made of.
+
+Strategies keep nothing between calls. One with a state, such as a step size or a trust region,
+replays the history and arrives at the same state every time.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from latentopt.history import History
+
+__all__ = ["Replay", "merits"]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Evaluated and failed points, first trial first.
+
+    Parameters
+    ----------
+    z
+        The points.
+    merit
+        Larger is better, see `merits`; -inf where the trial failed.
+    """
+
+    z: Float64[Tensor, "n d"]
+    merit: Float64[Tensor, " n"]
+
+    @classmethod
+    def of(cls, history: History) -> "Replay":
+        """All that a history can say of what came when.
+
+        It keeps evaluated points in order and failed points in order, but not how the two
+        interleave, so the failed ones are spread evenly among the others.
+        """
+        n, f = len(history.z), len(history.failed)
+        when = torch.cat([torch.arange(n) + 0.5, (torch.arange(f) + 1.0) * n / (f + 1)])
+        order = torch.argsort(when, stable=True)
+        failed = history.z.new_full((f,), -torch.inf)
+        merit = torch.cat([merits(history), failed])
+        return cls(torch.cat([history.z, history.failed])[order], merit[order])
+
+
+def merits(history: History) -> Float64[Tensor, " n"]:
+    """How good each evaluated point is, as one number: the order of Deb (2000).
+
+    Feasible points by their objective, in units of its spread; below them all, the others by how
+    much they violate, each constraint in units of its own spread, so that its unit does not matter.
+    """
+    if len(history.z) == 0:
+        return history.z.new_zeros(0)
+    (values,) = history.goal.values(history.metrics)
+    violation = torch.zeros(len(history.z), dtype=torch.float64)
+    for margin in history.goal.margins(history.metrics).values():
+        violation += (-margin).clamp_min(0) / _spread(margin)
+    score = (values - values.min()).double() / _spread(values)
+    return torch.where(violation > 0, -violation, score)
+
+
+def _spread(values: Float[Tensor, " n"]) -> float:
+    return float(values.std(correction=0)) or 1.0
