@@ -1,14 +1,9 @@
 """A campaign: points proposed, decoded, evaluated and written down, so that nothing is lost."""
 
-import logging
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, get_args
 
 from latentopt.campaign_progress import progress_bar, sigterm_interrupts
 from latentopt.candidate_files import candidate_path, write_candidate
@@ -16,8 +11,8 @@ from latentopt.config import CampaignConfig, load_config
 from latentopt.errors import CampaignError, EvaluationError
 from latentopt.evaluation import Evaluation, as_numbers, problem_of
 from latentopt.history import History
-from latentopt.journal import Journal
-from latentopt.journal_header import changed_settings, new_header
+from latentopt.ledger import Ledger, not_saved
+from latentopt.loop import run_loop
 from latentopt.parts import (
     BUILT_IN_UNITS,
     GIVEN_IN_PYTHON,
@@ -28,13 +23,12 @@ from latentopt.parts import (
     resolve_objectives,
     spec_of,
 )
-from latentopt.run import Run, Trial, apply_event
+from latentopt.run import FailedState, Run, Trial
 from latentopt.space import LatentSpace
+from latentopt.trial_history import history_of
 
 if TYPE_CHECKING:
     from ax.api.client import Client
-
-_log = logging.getLogger(__name__)
 
 
 class Campaign:
@@ -116,12 +110,12 @@ class Campaign:
         check_goal(self.config.goal, self.objectives, self.strategy)
         self.space = space if isinstance(space, LatentSpace) else load_space(self.config.space)
         self.config = fit_structure(self.config, self.space)
-        self._evaluation = Evaluation(self.space, self.objectives, self.config.score)
-        self._space_id = self.space.id
-        self._events: list[dict[str, Any]] = []
-        self._trials: dict[int, Trial] = {}
+        self.evaluation = Evaluation(self.space, self.objectives, self.config.score)
+        units = dict(BUILT_IN_UNITS)
+        for objective in self.objectives:
+            units |= objective.units
+        self._ledger = Ledger(self._folder, self.config, self.space.id, units)
         self._experiment: Any = None
-        self._journal: Journal | None = None
         self._open()
 
     @classmethod
@@ -161,12 +155,11 @@ class Campaign:
                 f"strategy {name} should propose shape ({q}, {self.space.latent_dim}), "
                 f"got {tuple(z.shape)}."
             )
-        first = len(self._trials)
+        first = self.asked
         points = [{"index": first + i, "z": row} for i, row in enumerate(z.tolist())]
-        self._record({"kind": "ask", "strategy": name, "trials": points})
-        trials = [self._trials[point["index"]] for point in points]
+        trials = self._record({"kind": "ask", "strategy": name, "trials": points})
         for trial in trials:
-            self._keep_structure(trial)
+            self.keep_structure(trial)
         return trials
 
     def tell(
@@ -185,46 +178,60 @@ class Campaign:
             metrics = as_numbers(metrics)
         except EvaluationError as error:
             raise ValueError(f"trial {index}: {error}.") from None
-        found = {**self._evaluation.latent_metrics(trial.z), **metrics}
+        found = {**self.evaluation.latent_metrics(trial.z), **metrics}
         missing = [name for name in self.config.goal.metrics if name not in found]
         if missing:
             raise ValueError(
                 f"trial {index} needs {', '.join(missing)} for its goal, got "
                 f"{', '.join(metrics) or 'no metrics'}."
             )
-        if not candidate_path(self._folder, index).exists():  # killed before it was kept
-            self._keep_structure(trial)
+        self.keep_structure(trial)  # unless it was before a kill
         problem = problem_of(found, self.config.goal.metrics)
         if problem:
-            return self.fail(index, problem, seconds=seconds)
+            return self.fail(index, problem, state="invalid", seconds=seconds)
         return self._end(trial, {"kind": "tell", "metrics": found, "seconds": seconds})
 
-    def fail(self, index: int, reason: str, *, seconds: float | None = None) -> Trial:
-        """Mark a pending trial failed; the campaign goes on and its strategy avoids the point."""
+    def fail(
+        self,
+        index: int,
+        reason: str,
+        *,
+        state: FailedState = "crashed",
+        seconds: float | None = None,
+    ) -> Trial:
+        """Mark a pending trial failed; the campaign goes on.
+
+        Its strategy avoids the point, unless its evaluation was ``lost``: then the point is not to
+        blame.
+        """
         trial = self._pending(index)
-        return self._end(trial, {"kind": "fail", "reason": reason, "seconds": seconds})
+        if state not in get_args(FailedState):
+            raise ValueError(f"state should be one of {get_args(FailedState)}, got {state!r}.")
+        event = {"kind": "fail", "reason": reason, "state": state, "seconds": seconds}
+        return self._end(trial, event)
+
+    def pending(self) -> list[Trial]:
+        """Trials that were asked for and have no end yet, by index."""
+        self._open()
+        return self._ledger.of_status("pending")
+
+    @property
+    def asked(self) -> int:
+        """How many trials there are."""
+        return len(self._ledger.trials)
+
+    def keep_structure(self, trial: Trial) -> None:
+        """Write the decoded structure of a trial to ``candidates/``, unless it is there."""
+        if candidate_path(self._folder, trial.index).exists():
+            return
+        with suppress(EvaluationError):  # a structure that is none fails when it is evaluated
+            phases = self.evaluation.phases(trial.z)
+            write_candidate(self._folder, trial.index, phases, trial.z)
 
     def history(self) -> History:
         """What the strategy will be told next."""
-        by_status: dict[str, list[Trial]] = {"completed": [], "pending": [], "failed": []}
-        for index in sorted(self._trials):
-            by_status[self._trials[index].status].append(self._trials[index])
-        completed = by_status["completed"]
-        shared = set.intersection(*(set(t.metrics) for t in completed)) if completed else set()
-        metrics = {
-            name: torch.tensor([t.metrics[name] for t in completed], dtype=torch.float64)
-            for name in sorted(shared)
-        }
-        return History(
-            self.space,
-            self.config.goal,
-            seed=self.config.seed,
-            z=self._points(completed),
-            metrics=metrics,
-            pending=self._points(by_status["pending"]),
-            failed=self._points(by_status["failed"]),
-            next_index=len(self._trials),
-        )
+        trials = [trial for _, trial in sorted(self._ledger.trials.items())]
+        return history_of(trials, self.config, self.space)
 
     # -- run --------------------------------------------------------------------------------------
 
@@ -246,15 +253,9 @@ class Campaign:
         -------
         All trials of the campaign. The folder is released: another process may go on with it.
         """
-        left = self.config.trials if n is None else n
         try:
             with sigterm_interrupts(), progress_bar(progress, lambda: self.result) as show:
-                show()
-                while left > 0 and (batch := self._next_batch()):
-                    for trial in batch[:left]:
-                        self._evaluate(trial)
-                        show()
-                    left -= len(batch)
+                run_loop(self, self.config.trials if n is None else n, show)
         finally:
             self.close()
         return self.result
@@ -262,7 +263,7 @@ class Campaign:
     @property
     def result(self) -> Run:
         """The campaign so far, as `Run.read` of its folder would give it."""
-        return Run.of_events(self.config.path, self._events)
+        return self._ledger.run()
 
     def best(self, k: int = 1) -> list[Trial]:
         """Up to `k` completed trials that meet every constraint, best first."""
@@ -279,16 +280,14 @@ class Campaign:
             from latentopt.ax_experiment import AxExperiment  # imports for five seconds
 
             experiment = AxExperiment(self.config, self.space)
-            for index in sorted(self._trials):
-                experiment.record(self._trials[index])
+            for _, trial in sorted(self._ledger.trials.items()):
+                experiment.record(trial)
             self._experiment = experiment
         return self._experiment.client
 
     def close(self) -> None:
         """Release the folder; the next `ask`, `tell` or `run` takes it again."""
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        self._ledger.close()
 
     def __enter__(self) -> "Campaign":
         return self
@@ -299,41 +298,15 @@ class Campaign:
     # -- within -----------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        """Take the folder, check that its campaign is this one, and replay it."""
-        if self._journal is not None:
-            return
-        folder = self._folder
-        journal = Journal(folder)
-        try:
-            if journal.repaired_bytes:
-                _log.warning(
-                    "%s: the journal's last line was torn; its %d bytes are in journal.torn.",
-                    folder,
-                    journal.repaired_bytes,
-                )
-            if not journal.events:
-                units = dict(BUILT_IN_UNITS)
-                for objective in self.objectives:
-                    units |= objective.units
-                journal.append(new_header(self.config, self._space_id, units))
-            elif changed := changed_settings(journal.events, self.config, self._space_id, folder):
-                journal.append({"kind": "settings", "config": changed})
-        except BaseException:
-            journal.close()
-            raise
-        self._journal = journal
-        if journal.events != self._events:
+        if self._ledger.open():
             self._experiment = None
-        self._events, self._trials = journal.events, {}
-        for event in journal.events:
-            apply_event(self._trials, event)
 
-    def _record(self, event: dict[str, Any]) -> None:
+    def _record(self, event: dict[str, Any]) -> list[Trial]:
         try:
-            self._journal.append(event)
-            for index in apply_event(self._trials, event):
-                if self._experiment is not None:
-                    self._experiment.record(self._trials[index])
+            changed = self._ledger.record(event)
+            if self._experiment is not None:
+                for trial in changed:
+                    self._experiment.record(trial)
         except CampaignError:  # nothing was written
             raise
         except BaseException:
@@ -341,52 +314,15 @@ class Campaign:
             self.close()
             self._experiment = None
             raise
+        return changed
 
     def _pending(self, index: int) -> Trial:
         self._open()
-        if index not in self._trials:
-            raise ValueError(f"there is no trial {index}; ask for points first.")
-        if self._trials[index].status != "pending":
-            raise ValueError(f"trial {index} is {self._trials[index].status} already.")
-        return self._trials[index]
+        return self._ledger.pending(index)
 
     def _end(self, trial: Trial, event: dict[str, Any]) -> Trial:
         try:
-            self._record({**event, "trial": trial.index})
+            (ended,) = self._record({**event, "trial": trial.index})
         except CampaignError as error:
-            ended = ", ".join(
-                f"{key} {event[key]}" for key in ("metrics", "reason") if key in event
-            )
-            raise type(error)(f"{error} Not saved: trial {trial.index}, {ended}.") from None
-        return self._trials[trial.index]
-
-    def _next_batch(self) -> list[Trial]:
-        """Pending trials if there are any, else new ones, else none."""
-        self._open()
-        pending = [t for _, t in sorted(self._trials.items()) if t.status == "pending"]
-        left = self.config.trials - len(self._trials)
-        return pending or (self.ask(min(self.config.batch, left)) if left > 0 else [])
-
-    def _evaluate(self, trial: Trial) -> None:
-        if not candidate_path(self._folder, trial.index).exists():
-            self._keep_structure(trial)
-        start = time.perf_counter()
-        try:
-            metrics = self._evaluation.metrics(trial.z)
-            problem = problem_of(metrics, self.config.goal.metrics)
-        except EvaluationError as error:
-            problem = str(error)
-        seconds = round(time.perf_counter() - start, 4)
-        if problem:
-            self.fail(trial.index, problem, seconds=seconds)
-        else:
-            self.tell(trial.index, metrics, seconds=seconds)
-
-    def _keep_structure(self, trial: Trial) -> None:
-        with suppress(EvaluationError):  # a structure that is none fails when it is evaluated
-            phases = self._evaluation.phases(trial.z)
-            write_candidate(self._folder, trial.index, phases, trial.z)
-
-    def _points(self, trials: list[Trial]) -> Tensor:
-        rows = [trial.z.tolist() for trial in trials]
-        return torch.tensor(rows, dtype=torch.float64).reshape(-1, self.space.latent_dim)
+            raise not_saved(error, trial.index, event) from None
+        return ended

@@ -13,7 +13,9 @@ from latentopt.errors import CampaignError
 from latentopt.journal import read_events
 from latentopt.microstructure import Candidate, Microstructure
 
-__all__ = ["Run", "Trial"]
+__all__ = ["FailedState", "Run", "Trial"]
+
+FailedState = Literal["infeasible", "invalid", "timeout", "crashed", "lost"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,24 +29,30 @@ class Trial:
     z
         Latent point, float64 ``(d,)``.
     status
-        ``pending`` until its evaluation has an end.
+        ``pending`` until its evaluation has an end; ``screened`` where a cheap surrogate ruled it
+        out.
     metrics
-        Measured values by name; empty unless completed.
+        Measured values by name; the surrogate's where screened, else empty unless completed.
     reason
         Why it failed.
     strategy
         What proposed it.
     seconds
         How long its evaluation took, where that is known.
+    state
+        How it failed: the structure cannot be made (``infeasible``), its values are missing or not
+        finite (``invalid``), its evaluation took too long (``timeout``), broke down (``crashed``),
+        or was ``lost`` for reasons of the machine. None unless failed.
     """
 
     index: int
     z: np.ndarray
-    status: Literal["pending", "completed", "failed"]
+    status: Literal["pending", "completed", "failed", "screened"]
     metrics: Mapping[str, float]
     reason: str | None
     strategy: str
     seconds: float | None
+    state: FailedState | None = None
 
 
 def apply_event(trials: dict[int, Trial], event: Mapping[str, Any]) -> list[int]:
@@ -65,7 +73,10 @@ def apply_event(trials: dict[int, Trial], event: Mapping[str, Any]) -> list[int]
         case "tell":
             changes = {"status": "completed", "metrics": event["metrics"]}
         case "fail":
-            changes = {"status": "failed", "reason": event["reason"]}
+            state = event.get("state", "crashed")  # journals of 0.1 do not tell
+            changes = {"status": "failed", "reason": event["reason"], "state": state}
+        case "screen":
+            changes = {"status": "screened", "metrics": event["metrics"]}
         case _:
             return []
     index = event["trial"]

@@ -1,0 +1,122 @@
+"""The trials of a campaign's folder, in step with its journal: nothing is in memory alone."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latentopt.config import CampaignConfig
+from latentopt.errors import CampaignError
+from latentopt.journal import Journal
+from latentopt.journal_header import changed_settings, new_header
+from latentopt.run import Run, Trial, apply_event
+
+_log = logging.getLogger(__name__)
+
+
+class Ledger:
+    """The trials of one folder, held for writing while it is open.
+
+    Parameters
+    ----------
+    folder
+        Where the journal is, or will be.
+    config
+        Of the campaign that writes; a folder of another one is refused by `open`.
+    space_id
+        The space of its points.
+    units
+        Unit of each metric, where it is known.
+
+    Attributes
+    ----------
+    trials
+        By index, as the journal tells them.
+    """
+
+    def __init__(
+        self, folder: Path, config: CampaignConfig, space_id: str, units: Mapping[str, str]
+    ) -> None:
+        self.folder, self.config, self.space_id, self.units = folder, config, space_id, units
+        self.trials: dict[int, Trial] = {}
+        self._events: list[dict[str, Any]] = []
+        self._journal: Journal | None = None
+
+    def open(self) -> bool:
+        """Take the folder, check that its campaign is this one, and replay it.
+
+        Returns
+        -------
+        Whether its trials are others than when it was closed.
+
+        Raises
+        ------
+        CampaignError
+            The folder holds another campaign, is damaged or cannot be written.
+        CampaignLockedError
+            Another process holds it.
+        """
+        if self._journal is not None:
+            return False
+        journal = Journal(self.folder)
+        try:
+            self._begin(journal)
+        except BaseException:
+            journal.close()
+            raise
+        changed = journal.events != self._events
+        self._journal, self._events, self.trials = journal, journal.events, {}
+        for event in journal.events:
+            apply_event(self.trials, event)
+        return changed
+
+    def _begin(self, journal: Journal) -> None:
+        if journal.repaired_bytes:
+            _log.warning(
+                "%s: the journal's last line was torn; its %d bytes are in journal.torn.",
+                self.folder,
+                journal.repaired_bytes,
+            )
+        if not journal.events:
+            journal.append(new_header(self.config, self.space_id, self.units))
+        elif changed := changed_settings(journal.events, self.config, self.space_id, self.folder):
+            journal.append({"kind": "settings", "config": changed})
+
+    def close(self) -> None:
+        """Release the folder."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def record(self, event: Mapping[str, Any]) -> list[Trial]:
+        """Write one event; the trials that it changed.
+
+        Raises
+        ------
+        CampaignError
+            The disk is full or read-only; nothing was written.
+        """
+        self._journal.append(event)
+        return [self.trials[index] for index in apply_event(self.trials, event)]
+
+    def of_status(self, status: str) -> list[Trial]:
+        """Trials of one status, by index."""
+        return [t for _, t in sorted(self.trials.items()) if t.status == status]
+
+    def pending(self, index: int) -> Trial:
+        """A trial that can still be told; a ``ValueError`` says why it cannot."""
+        if index not in self.trials:
+            raise ValueError(f"there is no trial {index}; ask for points first.")
+        if self.trials[index].status != "pending":
+            raise ValueError(f"trial {index} is {self.trials[index].status} already.")
+        return self.trials[index]
+
+    def run(self) -> Run:
+        """All that the journal tells so far."""
+        return Run.of_events(self.config.path, self._events)
+
+
+def not_saved(error: CampaignError, index: int, event: Mapping[str, Any]) -> CampaignError:
+    """The error with what a trial came to, for someone to tell again when there is room."""
+    ended = ", ".join(f"{key} {event[key]}" for key in ("metrics", "reason") if key in event)
+    return type(error)(f"{error} Not saved: trial {index}, {ended}.")

@@ -1,0 +1,48 @@
+"""What a campaign's trials are to its strategy."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from latentopt.config import CampaignConfig
+from latentopt.history import History
+from latentopt.run import Trial
+from latentopt.space import LatentSpace
+
+
+def history_of(trials: Iterable[Trial], config: CampaignConfig, space: LatentSpace) -> History:
+    """History of these trials, which come by index.
+
+    Trials that were lost say nothing of their points, and are left out.
+    """
+    trials = list(trials)
+    completed = [t for t in trials if t.status == "completed"]
+    screened = [t for t in trials if t.status == "screened"]
+    failed = [t for t in trials if t.status == "failed" and t.state != "lost"]
+    return History(
+        space,
+        config.goal,
+        seed=config.seed,
+        z=_points(completed, space),
+        metrics=_shared_metrics(completed),
+        pending=_points([t for t in trials if t.status == "pending"], space),
+        failed=_points(failed, space),
+        screened=_points(screened, space),
+        screened_metrics=_shared_metrics(screened),
+        next_index=len(trials),
+    )
+
+
+def _points(trials: list[Trial], space: LatentSpace) -> Tensor:
+    rows = [trial.z.tolist() for trial in trials]
+    return torch.tensor(rows, dtype=torch.float64).reshape(-1, space.latent_dim)
+
+
+def _shared_metrics(trials: list[Trial]) -> Mapping[str, Tensor]:
+    """Metrics that all of these trials have."""
+    shared = set.intersection(*(set(t.metrics) for t in trials)) if trials else set()
+    return {
+        name: torch.tensor([t.metrics[name] for t in trials], dtype=torch.float64)
+        for name in sorted(shared)
+    }
