@@ -14,6 +14,8 @@ from latentopt.microstructure import to_images, to_phases
 from latentopt.protocols import Objective
 from latentopt.space import LatentSpace
 
+_MOST_METRICS = 1000  # each trial's are in the journal for ever
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -43,7 +45,7 @@ class Evaluation:
         with torch.no_grad():
             image = self.space.decode(torch.from_numpy(z)[None])
         if not torch.isfinite(image).all():
-            raise EvaluationError("the decoded image is not finite")
+            raise _invalid("the decoded image is not finite")
         return image
 
     def phases(self, z: np.ndarray) -> UInt8[np.ndarray, "*space"]:
@@ -58,23 +60,38 @@ class Evaluation:
         EvaluationError
             An objective raised, or returned something else than one number for each name.
         """
+        known = self.latent_metrics(z)
+        return known | evaluate_images(self.objectives, self.scored(z), taken=known)
+
+    def scored(self, z: np.ndarray) -> Float[Tensor, "1 c *space"]:
+        """The image of one point that objectives are given."""
         images = self.image(z)
-        if self.score == "phases":
-            images = to_images(to_phases(images), channels=images.shape[1])
-        metrics = self.latent_metrics(z)
-        for objective in self.objectives:
-            found = _call(objective, images.clone())  # one that changes them harms no other
-            twice = sorted(set(found) & set(metrics))
-            if twice:
-                raise EvaluationError(f"{_name(objective)} returned {twice[0]}, which another has")
-            metrics |= found
-        return metrics
+        return images if self.score == "decoded" else to_images(to_phases(images), images.shape[1])
 
     def latent_metrics(self, z: np.ndarray) -> dict[str, float]:
         """Metrics of the point alone: its distance from the data, if the space knows any."""
         if len(self.space.reference_) < 2:
             return {}
         return {"distance_from_data": float(self.space.distance_from_data(z[None])[0])}
+
+
+def evaluate_images(
+    objectives: Iterable[Objective],
+    images: Float[Tensor, "1 c *space"],
+    taken: Iterable[str] = (),
+) -> dict[str, float]:
+    """Metrics of one image by all objectives, none of them named as one that is `taken`.
+
+    It needs no latent space: this is what runs in worker processes. An `EvaluationError` says which
+    objective failed and how.
+    """
+    metrics: dict[str, float] = {}
+    for objective in objectives:
+        found = _call(objective, images.clone())  # one that changes them harms no other
+        if twice := sorted(set(found) & {*taken, *metrics}):
+            raise _invalid(f"{_name(objective)} returned {twice[0]}, which another has")
+        metrics |= found
+    return metrics
 
 
 def problem_of(metrics: Mapping[str, float], needed: Iterable[str]) -> str | None:
@@ -93,16 +110,18 @@ def _call(objective: Objective, images: Tensor) -> dict[str, float]:
         found = objective(images)
     except Exception as error:  # whatever a user's solver raises ends this trial only
         text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-        raise EvaluationError(f"{_name(objective)} raised {text}") from error
+        failed = EvaluationError(f"{_name(objective)} raised {text}")
+        failed.state = getattr(error, "state", "crashed")  # a simulator may know better
+        raise failed from error
     if not isinstance(found, Mapping):
-        raise EvaluationError(
-            f"{_name(objective)} returned {type(found).__name__}, not values by name"
-        )
+        raise _invalid(f"{_name(objective)} returned {type(found).__name__}, not values by name")
     return as_numbers(found)
 
 
 def as_numbers(values: Mapping[str, Any]) -> dict[str, float]:
     """Values by name as floats; an `EvaluationError` names one that is not a single number."""
+    if len(values) > _MOST_METRICS:
+        raise _invalid(f"there are {len(values)} values, more than {_MOST_METRICS}")
     return {str(name): _number(name, value) for name, value in values.items()}
 
 
@@ -111,7 +130,14 @@ def _number(name: str, value: Any) -> float:
         array = value.tolist() if isinstance(value, Tensor) else value  # NumPy has no bfloat16
         return float(np.asarray(array).reshape(-1).item())
     except (TypeError, ValueError, OverflowError):
-        raise EvaluationError(f"{name} is not one number for the one image") from None
+        raise _invalid(f"{name} is not one number for the one image") from None
+
+
+def _invalid(problem: str) -> EvaluationError:
+    """The error of an answer, as against an objective that broke down."""
+    error = EvaluationError(problem)
+    error.state = "invalid"
+    return error
 
 
 def _name(objective: Objective) -> str:
