@@ -1,7 +1,7 @@
 """Latent inversion: the point whose decoded structure comes nearest to a given one.
 
-An encoder only guesses: what its point decodes to is a little another structure. A value measured on
-a structure belongs to the point that decodes to it, so the guess is improved by gradient descent.
+An encoder only guesses: its point decodes to a slightly different structure. A value measured on a
+structure belongs to the point that decodes to it, so the guess is improved by gradient descent.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ class InversionConfig(BaseModel):
 
     steps: int = Field(100, ge=0, description="Of Adam; 0 keeps where it starts.")
     learning_rate: float = Field(
-        0.1, gt=0, description="Of Adam, in standard deviations of z; a cosine to 0."
+        0.05, gt=0, description="Of Adam, in standard deviations of z; a cosine to 0."
     )
     two_point_weight: float = Field(
         0.0, ge=0, description="Weight of the autocorrelation's squared error beside the voxels'."

@@ -1,0 +1,212 @@
+"""Structures whose properties were measured before: images, and a table with a row for each."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from generative.data.dataset import Dataset
+from generative.data.read import read_dataset
+from latentopt.errors import DataError
+from latentopt.expressions import nearest
+
+__all__ = ["IMAGE_COLUMN", "MeasuredData", "read_measured"]
+
+IMAGE_COLUMN = "image"
+Row = tuple[int, dict[str, str]]  # its number in the file, the header's being 1, and its cells
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredData:
+    """Structures and what was measured on each.
+
+    Parameters
+    ----------
+    images
+        In [0, 1], a row a structure.
+    metrics
+        Values by name, a row a structure; finite.
+    names
+        What to call each structure: its row in the table and its file.
+    unmeasured
+        Images that no row of the table names.
+    """
+
+    images: Float32[np.ndarray, "n c *space"]
+    metrics: Mapping[str, Float64[np.ndarray, " n"]]
+    names: tuple[str, ...]
+    unmeasured: tuple[str, ...] = ()
+
+
+def read_measured(
+    table: Path,
+    image_shape: tuple[int, ...],
+    needed: Sequence[str],
+    *,
+    images: Path | None = None,
+    columns: Sequence[str] | None = None,
+    grey: str = "auto",
+) -> MeasuredData:
+    """A CSV file of measured values, with the images that its rows name.
+
+    Parameters
+    ----------
+    table
+        Its first line names the columns: one a metric, and ``image``, which holds the name of a
+        file in the folder of images, or the number (from 0) of an image in an array file. Without
+        it, rows are in the order of the array file.
+    image_shape
+        ``(c, *space)`` that the images should have.
+    needed
+        Metrics that have to be there.
+    images
+        Folder of pictures, or an NPY, NPZ or HDF5 file; the folder of the table unless given.
+    columns
+        Metrics to take; all columns unless given.
+    grey
+        What grey levels become, as in `generative.data.read_dataset`.
+
+    Raises
+    ------
+    DataError
+        One line that names the file and row of the first problem: a table that is none, a cell
+        that is no finite number, a metric or an image that is missing, an image named twice, or
+        images of another size or with other phases.
+    """
+    names, rows = _read_rows(table)
+    metrics = _metric_columns(table, names, needed, columns)
+    values = [_numbers(table, row, metrics) for row in rows]
+    where = table.parent if images is None else images
+    dims = len(image_shape) - 1
+    dataset = read_dataset(where, grey=grey, channels=image_shape[0], spatial_dims=dims)
+    if dataset.image_shape != image_shape:
+        expected, got = ("x".join(map(str, s[1:])) for s in (image_shape, dataset.image_shape))
+        raise DataError(
+            f"{where}: its images have {got} voxels and {dataset.image_shape[0]} channels, the "
+            f"space {expected} and {image_shape[0]}; resample them, or cut patches of that size."
+        )
+    chosen = _chosen_images(table, names, rows, dataset, where)
+    unmeasured = sorted(set(range(len(dataset))) - set(chosen))
+    return MeasuredData(
+        images=dataset.images[chosen],
+        metrics={name: np.array([row[name] for row in values]) for name in metrics},
+        names=tuple(
+            f"row {number}, {dataset.sources[i]}"
+            for (number, _), i in zip(rows, chosen, strict=True)
+        ),
+        unmeasured=tuple(dataset.sources[i] for i in unmeasured),
+    )
+
+
+def _read_rows(table: Path) -> tuple[list[str], list[Row]]:
+    """Names of the columns, and rows that are not blank."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except OSError as error:
+        raise DataError(f"{table}: cannot be read ({error.strerror}); check the path.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{table}: is not a CSV file ({error}); save the table as CSV in UTF-8."
+        ) from error
+    lines = [(number, row) for number, row in lines if any(row)]
+    if len(lines) < 2:
+        raise DataError(
+            f"{table}: holds no rows below its line of names; expected one for each structure."
+        )
+    (_, names), *body = lines
+    if all(_number(cell) is not None for cell in names):
+        raise DataError(
+            f"{table}: its first row holds numbers; begin with the names of the columns, such as "
+            f"{IMAGE_COLUMN},k_xx."
+        )
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if "" in names or twice is not None:
+        problem = "a column without name" if "" in names else f"two columns named {twice!r}"
+        raise DataError(f"{table}: has {problem}; give each column a name of its own.")
+    for number, row in body:
+        if len(row) != len(names):
+            raise DataError(
+                f"{table}: row {number} has {len(row)} cells, the first row {len(names)}; "
+                "write one cell for each name, with a point in decimals."
+            )
+    return names, [(number, dict(zip(names, row, strict=True))) for number, row in body]
+
+
+def _metric_columns(
+    table: Path, names: Sequence[str], needed: Sequence[str], columns: Sequence[str] | None
+) -> list[str]:
+    found = [name for name in names if name != IMAGE_COLUMN]
+    for name in dict.fromkeys([*(columns or ()), *needed]):
+        if name not in found:
+            why = "which the goal of the campaign needs" if name in needed else "asked for"
+            raise DataError(f"{table}: has no column {name!r}, {why}; {nearest(name, found)}")
+    return [name for name in found if columns is None or name in columns or name in needed]
+
+
+def _numbers(table: Path, row: Row, metrics: Sequence[str]) -> dict[str, float]:
+    number, cells = row
+    values = {}
+    for name in metrics:
+        value = _number(cells[name])
+        if value is None or not math.isfinite(value):
+            got = "nothing" if not cells[name] else repr(cells[name])
+            raise DataError(
+                f"{table}: row {number} has {got} for {name}, expected a finite number; complete "
+                "or remove the row, or name the columns to take (--metric)."
+            )
+        values[name] = value
+    return values
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def _chosen_images(
+    table: Path, names: Sequence[str], rows: Sequence[Row], dataset: Dataset, where: Path
+) -> list[int]:
+    """Which image each row belongs to; no two rows share one."""
+    if IMAGE_COLUMN not in names:
+        return _in_order(table, rows, dataset, where)
+    known = (
+        {source: i for i, source in enumerate(dataset.sources)}
+        if where.is_dir()
+        else {str(i): i for i in range(len(dataset))}
+    )
+    row_of: dict[int, int] = {}
+    for number, cells in rows:
+        name = cells[IMAGE_COLUMN]
+        if name not in known:
+            among = f"the {len(known)} images of {where}"
+            hint = nearest(name, known) if where.is_dir() else "write numbers from 0."
+            hint = hint if len(hint) < 200 else "write names as the folder has them."
+            raise DataError(f"{table}: row {number} names {name!r}, not among {among}; {hint}")
+        if known[name] in row_of:
+            raise DataError(
+                f"{table}: rows {row_of[known[name]]} and {number} both name {name!r}; leave one "
+                "of them out."
+            )
+        row_of[known[name]] = number
+    return list(row_of)
+
+
+def _in_order(table: Path, rows: Sequence[Row], dataset: Dataset, where: Path) -> list[int]:
+    if where.is_dir():
+        raise DataError(
+            f"{table}: has no column {IMAGE_COLUMN!r}; name the file of each row in one."
+        )
+    if len(rows) != len(dataset):
+        raise DataError(
+            f"{table}: has {len(rows)} rows for the {len(dataset)} images of {where}; write a row "
+            f"for each, or a column {IMAGE_COLUMN!r} with their numbers from 0."
+        )
+    return list(range(len(rows)))
