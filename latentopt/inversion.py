@@ -32,7 +32,7 @@ class InversionConfig(BaseModel):
 
     steps: int = Field(100, ge=0, description="Of Adam; 0 keeps where it starts.")
     learning_rate: float = Field(
-        0.05, gt=0, description="Of Adam, in standard deviations of z; a cosine to 0."
+        0.1, gt=0, description="Of Adam, in standard deviations of z; a cosine to 0."
     )
     two_point_weight: float = Field(
         0.0, ge=0, description="Weight of the autocorrelation's squared error beside the voxels'."
