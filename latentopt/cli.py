@@ -17,6 +17,7 @@ import typer
 from latentopt.cli_evaluate import evaluate
 from latentopt.cli_grey import GreyOption, check_grey
 from latentopt.cli_interrupt import InterruptibleGroup, say_interrupted
+from latentopt.cli_status import print_status, status
 from latentopt.cli_surrogate import app as surrogate
 
 app = typer.Typer(
@@ -207,22 +208,10 @@ def optimize(
     changes = _given(folder=None if out is None else str(out), trials=trials, seed=seed)
     campaign = Campaign(load_config(config, changes))
     campaign.run()
-    _print_status(campaign.config.path)
+    print_status(campaign.config.path)
 
 
-@app.command()
-@_of_a_campaign
-def status(
-    run: RunArgument,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """What a campaign has found so far; safe while it runs."""
-    if json:
-        import json as encoder
-
-        print(encoder.dumps(_summary(run), indent=2))
-    else:
-        _print_status(run)
+app.command()(_of_a_campaign(status))
 
 
 @app.command()
@@ -313,43 +302,6 @@ def _as_data_error(path: Path, function: Any, array: Any) -> Any:
         return function(array)
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: {error}") from error
-
-
-def _summary(folder: Path) -> dict[str, Any]:
-    """State of a campaign as plain data."""
-    from latentopt.run import Run
-
-    run = Run.read(folder)
-    counts = {"completed": 0, "failed": 0, "pending": 0}
-    for trial in run.trials:
-        counts[trial.status] += 1
-    best = [
-        {"trial": t.index, "value": run.value(t), "metrics": dict(t.metrics)} for t in run.best(3)
-    ]
-    return {
-        "name": run.config.name,
-        "folder": str(folder),
-        "objective": run.config.objective,
-        "constraints": list(run.config.constraints),
-        "trials": run.config.trials,
-        **counts,
-        "best": best,
-    }
-
-
-def _print_status(folder: Path) -> None:
-    state = _summary(folder)
-    goal = "  subject to ".join([state["objective"], ", ".join(state["constraints"])]).rstrip()
-    print(f"{folder}: maximize {goal.removesuffix('  subject to')}")
-    print(
-        f"{state['completed']} of {state['trials']} trials completed, {state['failed']} failed, "
-        f"{state['pending']} under way"
-    )
-    for entry in state["best"]:
-        metrics = "  ".join(f"{name} {value:.4g}" for name, value in entry["metrics"].items())
-        print(f"  trial {entry['trial']:4d}  {entry['value']:.4g}   {metrics}")
-    if not state["best"]:
-        print("  no trial meets the constraints yet")
 
 
 if __name__ == "__main__":

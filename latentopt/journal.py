@@ -11,6 +11,7 @@ import io
 import json
 import os
 import socket
+import time
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -19,11 +20,12 @@ from typing import Any
 from latentopt.disk import explain_refusal
 from latentopt.errors import CampaignError, CampaignLockedError, JournalError
 
-__all__ = ["FORMAT_VERSION", "Journal", "read_events"]
+__all__ = ["FORMAT_VERSION", "Journal", "lock_holder", "read_events"]
 
 FORMAT_VERSION = 1
 _JOURNAL, _TORN, _LOCK = "journal.jsonl", "journal.torn", "campaign.lock"
 _DIGITS = 16
+_MOMENT = 0.05  # seconds
 _BODY = len('{"h": "') + _DIGITS + len('", "e": ')  # where the event's text begins in a line
 
 
@@ -186,13 +188,39 @@ def _check_version(event: Mapping[str, Any], path: Path) -> None:
         )
 
 
-def _take_lock(folder: Path) -> int:
-    """File descriptor that holds the folder's lock until it is closed or its process dies."""
+def lock_holder(folder: Path | str) -> tuple[str, float] | None:
+    """Who runs the campaign of a folder, and since when in seconds of the epoch; None if nobody."""
+    try:
+        import fcntl
+
+        descriptor = os.open(Path(folder) / _LOCK, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.pread(descriptor, 200, 0).decode(errors="replace")
+        return owner or "another process", os.fstat(descriptor).st_mtime
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _lock_or_raise(descriptor: int) -> None:
     import fcntl  # not on Windows, where reading a campaign should still work
 
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(_MOMENT)  # `lock_holder` may have had it, to see whether it can be had
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _take_lock(folder: Path) -> int:
+    """File descriptor that holds the folder's lock until it is closed or its process dies."""
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        _lock_or_raise(descriptor)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
     except BlockingIOError:

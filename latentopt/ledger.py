@@ -1,6 +1,7 @@
 """The trials of a campaign's folder, in step with its journal: nothing is in memory alone."""
 
 import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -89,14 +90,14 @@ class Ledger:
             self._journal = None
 
     def record(self, event: Mapping[str, Any]) -> list[Trial]:
-        """Write one event; the trials that it changed.
+        """Write one event, with the time in seconds of the epoch; the trials that it changed.
 
         Raises
         ------
         CampaignError
             The disk is full or read-only; nothing was written.
         """
-        self._journal.append(event)
+        self._journal.append({**event, "at": round(time.time(), 3)})
         return [self.trials[index] for index in apply_event(self.trials, event)]
 
     def of_status(self, status: str) -> list[Trial]:

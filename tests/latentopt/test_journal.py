@@ -8,7 +8,7 @@ import time
 import pytest
 
 from latentopt.errors import CampaignError, CampaignLockedError, JournalError
-from latentopt.journal import FORMAT_VERSION, Journal, read_events
+from latentopt.journal import FORMAT_VERSION, Journal, lock_holder, read_events
 
 HEADER = {"kind": "campaign", "format_version": FORMAT_VERSION}
 
@@ -117,6 +117,16 @@ def test_a_second_process_is_refused_and_a_dead_one_is_no_obstacle(tmp_path):
             Journal(tmp_path)
         assert read_events(tmp_path) == []  # reading needs no lock
         other.kill()
+    Journal(tmp_path).close()
+
+
+def test_who_holds_a_folder_is_known_without_taking_it(tmp_path):
+    assert lock_holder(tmp_path) is None
+    with Journal(tmp_path):
+        owner, since = lock_holder(tmp_path)
+        assert owner.startswith(f"process {os.getpid()} on ")
+        assert abs(since - time.time()) < 60
+    assert lock_holder(tmp_path) is None
     Journal(tmp_path).close()
 
 

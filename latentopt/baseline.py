@@ -1,0 +1,45 @@
+"""What a campaign is compared with: the points that it did not have to search for."""
+
+from dataclasses import dataclass, replace
+
+from latentopt.run import Run
+
+__all__ = ["IMPORTED", "Baseline", "baseline_of"]
+
+IMPORTED = "imported"  # strategy of trials that were measured before the campaign
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """Trials that a search should surpass.
+
+    Parameters
+    ----------
+    name
+        What they are, such as "12 initial points".
+    run
+        The run of these trials alone.
+    """
+
+    name: str
+    run: Run
+
+    @property
+    def value(self) -> float | None:
+        """Best feasible value of them; None if none is feasible."""
+        best = self.run.best(1)
+        return self.run.value(best[0]) if best else None
+
+
+def baseline_of(run: Run) -> Baseline | None:
+    """Imported data, else the points before the first model; None where there are neither.
+
+    A campaign of draws alone has no search to compare: it is the baseline of another.
+    """
+    imported = tuple(trial for trial in run.trials if trial.strategy == IMPORTED)
+    if imported:
+        return Baseline(f"{len(imported)} imported structures", replace(run, trials=imported))
+    initial = run.config.strategy.get("initial")
+    if not isinstance(initial, int) or len(run.trials) <= initial:
+        return None
+    return Baseline(f"{initial} initial points", replace(run, trials=run.trials[:initial]))

@@ -1,0 +1,208 @@
+"""The command ``latentopt status``: a campaign as a table, a stream of lines or JSON."""
+
+import json as encoder
+import sys
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console, Group
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from latentopt.status import Status
+
+__all__ = ["print_status", "status"]
+
+
+def status(
+    run: Annotated[Path, typer.Argument(help="Folder of a campaign.")],
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until the campaign ends.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 2.0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, one line a look.")] = False,
+) -> None:
+    """What a campaign has found so far and what it is doing; safe while it runs."""
+    from latentopt.status import read_status
+
+    if watch:
+        _watch(run, every, json)
+    elif json:
+        print(encoder.dumps(read_status(run).as_data(), indent=2))
+    else:
+        print_status(run)
+
+
+def print_status(folder: Path) -> None:
+    """Print the table."""
+    from latentopt.status import read_status
+
+    _console().print(_page(read_status(folder)), soft_wrap=True)
+
+
+def _watch(folder: Path, every: float, json: bool) -> None:
+    """Show the status again and again until nothing is left to do; lines where nobody watches."""
+    from rich.live import Live
+
+    from latentopt.status import read_status
+
+    console, last = _console(), None
+    live = console.is_terminal and not json
+    try:
+        if live:
+            with Live(console=console, auto_refresh=False) as view:
+                while not _is_over(state := read_status(folder)):
+                    view.update(_page(state), refresh=True)
+                    time.sleep(every)
+                view.update(_page(state), refresh=True)
+            return
+        while True:
+            state = read_status(folder)
+            if (line := _line(state, json)) != last:
+                stamp = "" if json else f"{datetime.now():%H:%M:%S}  "
+                print(f"{stamp}{line}", flush=True)
+            if _is_over(state):
+                return
+            last = line
+            time.sleep(every)
+    except KeyboardInterrupt:  # the usual end of looking on
+        return
+
+
+def _is_over(state: "Status") -> bool:
+    return state.driver is None and state.left == 0
+
+
+def _console() -> Console:
+    # A file or pipe has no width: rich would break lines at 80 characters.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+
+
+# -- text -----------------------------------------------------------------------------------------
+
+
+def _line(state: "Status", json: bool) -> str:
+    if json:
+        return encoder.dumps(state.as_data())
+    best = state.run.best(1)
+    found = f"best {state.run.value(best[0]):.4g} (trial {best[0].index})" if best else "none best"
+    return f"{_counts(state)}; {found}"
+
+
+def _counts(state: "Status") -> str:
+    counts = state.counts
+    states = ", ".join(f"{name} {n}" for name, n in state.failed_by_state.items())
+    parts = [
+        f"{counts['completed']} of {state.run.config.trials} trials completed",
+        f"{counts['failed']} failed" + (f" ({states})" if states else ""),
+        f"{counts['pending']} under way",
+    ]
+    if counts["screened"]:
+        parts.insert(2, f"{counts['screened']} screened out")
+    return ", ".join(parts)
+
+
+def _pace(state: "Status") -> str:
+    from latentopt.status import engine_of
+
+    if state.driver is None:
+        return "no process runs it" + (
+            f"; latentopt optimize goes on, {state.left} evaluations left" if state.left else ""
+        )
+    parts = [
+        f"{state.driver} runs it, for {duration(state.driver_seconds)}; {engine_of(state.run)}"
+    ]
+    if (pace := state.evaluations_per_hour) is not None:
+        parts.append(f"{pace:.3g} evaluations an hour, about {duration(state.seconds_left)} left")
+    return "; ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it.
+
+    >>> duration(5.0), duration(125.0), duration(5400.0), duration(2e5)
+    ('5 s', '2 min', '1.5 h', '2.3 d')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} d"
+
+
+# -- tables ---------------------------------------------------------------------------------------
+
+
+def _page(state: "Status") -> Group:
+    from rich.markup import escape
+
+    run = state.run
+    constraints = ", ".join(run.config.constraints)
+    goal = run.config.objective + (f"  subject to {constraints}" if constraints else "")
+    parts: list = [
+        f"[bold]{escape(str(run.folder))}[/]: maximize {escape(goal)}",
+        escape(_counts(state)),
+        escape(_pace(state)),
+        _best(state),
+    ]
+    parts += filter(None, (_running(state), _failures(state)))
+    return Group(*parts)
+
+
+def _best(state: "Status") -> "Table | str":
+    from latentopt.baseline import baseline_of
+
+    run, best = state.run, state.run.best(3)
+    if not best:
+        return "no trial meets the constraints yet"
+    names, texts = list(best[0].metrics), list(run.config.constraints)
+    table = _table(["best", "value", *names, *(f"margin of {text}" for text in texts)])
+    for trial in best:
+        margins = run.margins(trial)
+        values = [run.value(trial), *(trial.metrics.get(name, float("nan")) for name in names)]
+        cells = [f"{value:.4g}" for value in values]
+        _row(table, [f"trial {trial.index}", *cells, *(f"{margins[text]:+.4g}" for text in texts)])
+    baseline = baseline_of(run)
+    if baseline is not None:
+        value = baseline.value
+        _row(table, [f"best of {baseline.name}", "none" if value is None else f"{value:.4g}"])
+    return table
+
+
+def _running(state: "Status") -> "Table | None":
+    if not state.running:
+        return None
+    table = _table(["under way" if state.driver else "pending", "for"])
+    for index, seconds in state.running.items():
+        _row(table, [f"trial {index}", duration(seconds)])
+    return table
+
+
+def _failures(state: "Status") -> "Table | None":
+    failures = state.failures[:5]
+    if not failures:
+        return None
+    table = _table(["last failures", "state", "reason"], numbers=False)
+    for trial in failures:
+        _row(table, [f"trial {trial.index}", trial.state or "", trial.reason or "not given"])
+    return table
+
+
+def _table(heads: Iterable[str], numbers: bool = True) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for k, head in enumerate(heads):
+        table.add_column(escape(head), justify="right" if numbers and k else "left")
+    return table
+
+
+def _row(table: "Table", cells: Iterable[str]) -> None:
+    from rich.markup import escape
+
+    table.add_row(*(escape(cell) for cell in cells))

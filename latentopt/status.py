@@ -1,0 +1,172 @@
+"""What a campaign is doing: read from its folder at any time, without its lock."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from latentopt.baseline import IMPORTED, baseline_of
+from latentopt.candidate_files import candidate_path
+from latentopt.journal import lock_holder, read_events
+from latentopt.run import Run, Trial
+
+__all__ = ["Status", "read_status"]
+
+_BEST, _FAILURES = 3, 5  # how many are told of
+_ENDS = ("tell", "fail", "screen")
+
+
+@dataclass(frozen=True, eq=False)
+class Status:
+    """State of a campaign at one moment.
+
+    Parameters
+    ----------
+    run
+        All that its journal tells.
+    driver
+        The process that runs it; None if none does.
+    driver_seconds
+        How long that process has been running it.
+    ended
+        How many trials it has brought to an end since; None where the journal keeps no times.
+    running
+        Seconds since each pending trial was asked for, or since the driver began if that is later,
+        by index.
+    """
+
+    run: Run
+    driver: str | None
+    driver_seconds: float
+    ended: int | None
+    running: Mapping[int, float]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Trials by status, of which each is there even if no trial has it."""
+        counts = Counter(trial.status for trial in self.run.trials)
+        return {name: counts[name] for name in ("completed", "failed", "screened", "pending")}
+
+    @property
+    def failures(self) -> list[Trial]:
+        """Failed trials, the last one first."""
+        return [trial for trial in reversed(self.run.trials) if trial.status == "failed"]
+
+    @property
+    def failed_by_state(self) -> dict[str, int]:
+        """How many failed in which way."""
+        return dict(Counter(trial.state for trial in self.failures).most_common())
+
+    @property
+    def left(self) -> int:
+        """Evaluations until the budget is spent."""
+        spent = [t for t in self.run.trials if t.strategy != IMPORTED and t.status != "pending"]
+        return max(self.run.config.trials - len(spent), 0)
+
+    @property
+    def evaluations_per_hour(self) -> float | None:
+        """Pace of the driver since it began; None before its second trial ended, or without one."""
+        if self.driver is None or not self.ended or self.ended < 2:
+            return None
+        return 3600 * self.ended / max(self.driver_seconds, 1e-3)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate of the time until the budget is spent, where the pace is known."""
+        pace = self.evaluations_per_hour
+        return None if pace is None else 3600 * self.left / pace
+
+    def as_data(self) -> dict[str, Any]:
+        """All of it as plain data, for JSON."""
+        run, config = self.run, self.run.config
+        baseline = baseline_of(run)
+        return {
+            "name": config.name,
+            "folder": str(run.folder),
+            "objective": config.objective,
+            "constraints": list(config.constraints),
+            "strategy": config.strategy.get("kind"),
+            "engine": engine_of(run),
+            "trials": config.trials,
+            **self.counts,
+            "failed_by_state": self.failed_by_state,
+            "best": [self._found(trial) for trial in run.best(_BEST)],
+            "baseline": None
+            if baseline is None
+            else {"name": baseline.name, "value": baseline.value},
+            "driver": self.driver,
+            "evaluations_per_hour": self.evaluations_per_hour,
+            "seconds_left": self.seconds_left,
+            "running": [{"trial": i, "seconds": s} for i, s in self.running.items()],
+            "failures": [
+                {"trial": t.index, "state": t.state, "reason": t.reason}
+                for t in self.failures[:_FAILURES]
+            ],
+        }
+
+    def _found(self, trial: Trial) -> dict[str, Any]:
+        return {
+            "trial": trial.index,
+            "value": self.run.value(trial),
+            "metrics": dict(trial.metrics),
+            "margins": self.run.margins(trial),
+        }
+
+
+def read_status(folder: Path | str) -> Status:
+    """Status of a campaign's folder, also while the campaign is running.
+
+    Raises
+    ------
+    CampaignError
+        The folder holds no campaign, or a damaged one.
+    """
+    folder, now = Path(folder), time.time()
+    events = read_events(folder)
+    run = Run.of_events(folder, events)
+    driver, began = lock_holder(folder) or (None, 0.0)
+    pending = [trial.index for trial in run.trials if trial.status == "pending"]
+    asked = _times_asked(events)
+    return Status(
+        run=run,
+        driver=driver,
+        driver_seconds=now - began if driver else 0.0,
+        ended=_ended_since(began, events) if driver else None,
+        running={
+            i: now - max(asked.get(i) or _time_kept(folder, i) or now, began) for i in pending
+        },
+    )
+
+
+def engine_of(run: Run) -> str:
+    """What evaluates, in words."""
+    engine = getattr(run.config, "engine", None) or {"kind": "serial"}
+    workers = engine.get("workers")
+    return engine["kind"] if workers is None else f"{engine['kind']}, {workers} workers"
+
+
+def _ended_since(began: float, events: Iterable[Mapping[str, Any]]) -> int | None:
+    times = [event.get("at") for event in events if event["kind"] in _ENDS]
+    if None in times[-1:]:  # the journal of an older version
+        return None
+    return sum(at is not None and at >= began for at in times)
+
+
+def _times_asked(events: Iterable[Mapping[str, Any]]) -> dict[int, float | None]:
+    """When each trial was asked for, in seconds of the epoch."""
+    return {
+        asked["index"]: event.get("at")
+        for event in events
+        if event["kind"] == "ask"
+        for asked in event["trials"]
+    }
+
+
+def _time_kept(folder: Path, index: int) -> float | None:
+    """When the structure of a trial was written: soon after it was asked for."""
+    try:
+        return candidate_path(folder, index).stat().st_mtime
+    except OSError:
+        return None
