@@ -1,12 +1,12 @@
 """A campaign: points proposed, decoded, evaluated and written down, so that nothing is lost."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from latentopt.campaign_progress import progress_bar, sigterm_interrupts
-from latentopt.candidate_files import candidate_path, write_candidate
+from latentopt.candidate_files import candidate_path, drop_candidates, write_candidate
 from latentopt.config import CampaignConfig, load_config
 from latentopt.errors import CampaignError, EvaluationError
 from latentopt.evaluation import Evaluation, as_numbers, problem_of
@@ -21,9 +21,11 @@ from latentopt.parts import (
     fit_structure,
     load_space,
     resolve_objectives,
+    resolve_simulators,
     spec_of,
 )
-from latentopt.run import FailedState, Run, Trial
+from latentopt.run import IMPORTED, FailedState, Run, Trial
+from latentopt.simulators.trial_simulations import CampaignSimulations
 from latentopt.space import LatentSpace
 from latentopt.trial_history import history_of
 
@@ -47,6 +49,9 @@ class Campaign:
     objectives
         What evaluates images, in place of the config's specs: objects of `objectives`, plain
         functions of images that return values by name, or specs.
+    simulators
+        What evaluates structures after them, in place of the config's specs: objects of
+        `latentopt.simulators`, functions of a `Microstructure`, or specs.
     strategy
         An object with ``propose(history, q)``, in place of the config's spec.
     folder
@@ -86,6 +91,7 @@ class Campaign:
         *,
         space: LatentSpace | Path | str | None = None,
         objectives: Any = None,
+        simulators: Any = None,
         strategy: Any = None,
         folder: Path | str | None = None,
         **settings: Any,
@@ -105,15 +111,19 @@ class Campaign:
         fields["strategy"] = spec_of(self.strategy)
         objectives = fields.get("evaluate", ()) if objectives is None else objectives
         self.objectives, fields["evaluate"] = resolve_objectives(objectives)
+        simulators = fields.get("simulate", ()) if simulators is None else simulators
+        self.simulators, fields["simulate"] = resolve_simulators(simulators)
         self.config = CampaignConfig.checked(fields)
         self._folder = self.config.path.absolute()  # an objective may change the working folder
-        check_goal(self.config.goal, self.objectives, self.strategy)
+        check_goal(self.config.goal, (*self.objectives, *self.simulators), self.strategy)
         self.space = space if isinstance(space, LatentSpace) else load_space(self.config.space)
         self.config = fit_structure(self.config, self.space)
-        self.evaluation = Evaluation(self.space, self.objectives, self.config.score)
+        self.evaluation = Evaluation(
+            self.space, self.objectives, self.config.score, self._simulations()
+        )
         units = dict(BUILT_IN_UNITS)
-        for objective in self.objectives:
-            units |= objective.units
+        for part in (*self.objectives, *self.simulators):
+            units |= part.units
         self._ledger = Ledger(self._folder, self.config, self.space.id, units)
         self._experiment: Any = None
         self._open()
@@ -130,11 +140,19 @@ class Campaign:
         *,
         space: LatentSpace | Path | str | None = None,
         objectives: Any = None,
+        simulators: Any = None,
         strategy: Any = None,
     ) -> "Campaign":
         """Campaign of a folder that holds one; give again what was given in Python."""
         config = Run.read(folder).config
-        return cls(config, space=space, objectives=objectives, strategy=strategy, folder=folder)
+        return cls(
+            config,
+            space=space,
+            objectives=objectives,
+            simulators=simulators,
+            strategy=strategy,
+            folder=folder,
+        )
 
     # -- ask and tell -----------------------------------------------------------------------------
 
@@ -155,7 +173,7 @@ class Campaign:
                 f"strategy {name} should propose shape ({q}, {self.space.latent_dim}), "
                 f"got {tuple(z.shape)}."
             )
-        first = self.asked
+        first = len(self._ledger.trials)
         points = [{"index": first + i, "z": row} for i, row in enumerate(z.tolist())]
         trials = self._record({"kind": "ask", "strategy": name, "trials": points})
         for trial in trials:
@@ -210,6 +228,65 @@ class Campaign:
         event = {"kind": "fail", "reason": reason, "state": state, "seconds": seconds}
         return self._end(trial, event)
 
+    def import_data(
+        self,
+        images: "Array",
+        metrics: Mapping[str, Any],
+        *,
+        names: Sequence[str] | None = None,
+        tolerance: float = TOLERANCE,
+        inversion: "InversionConfig | None" = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> "Imported":
+        """Add structures measured before as completed trials, which do not count as `trials`.
+
+        Each gets the point that decodes to it most nearly; its candidate is the structure itself.
+
+        Parameters
+        ----------
+        images
+            Structures ``(n, c, *space)`` in [0, 1], of the space's size.
+        metrics
+            Measured values ``(n,)`` by name, those that the goal needs among them.
+        names
+            What to call each row in a message.
+        tolerance
+            Rows whose nearest decoded structure differs in a larger share of the voxels are left
+            out, and named in the answer.
+        inversion
+            How points are fitted.
+        progress
+            Called with the rows fitted and all rows.
+
+        Returns
+        -------
+        The new trials, and the rows left out: those too far from any decoded structure, and those
+        whose structure the campaign has already, so that the same data can be imported again.
+
+        Raises
+        ------
+        ValueError
+            For images of another shape, or (a `DataError`) metrics that are missing or not finite:
+            nothing is imported.
+        """
+        from latentopt.old_data import candidates_kept, plan_import
+
+        self._open()
+        plan = plan_import(
+            self,
+            images,
+            metrics,
+            names=names,
+            tolerance=tolerance,
+            inversion=inversion,
+            progress=progress,
+        )
+        if plan.points:
+            with candidates_kept(self._folder, plan):
+                event = {"kind": "ask", "strategy": IMPORTED, "trials": list(plan.points)}
+                self._record(event)
+        return plan.imported
+
     def pending(self) -> list[Trial]:
         """Trials that were asked for and have no end yet, by index."""
         self._open()
@@ -217,8 +294,8 @@ class Campaign:
 
     @property
     def asked(self) -> int:
-        """How many trials there are."""
-        return len(self._ledger.trials)
+        """How many trials of the budget were asked for."""
+        return sum(trial.counts for trial in self._ledger.trials.values())
 
     def keep_structure(self, trial: Trial) -> None:
         """Write the decoded structure of a trial to ``candidates/``, unless it is there."""
@@ -297,9 +374,19 @@ class Campaign:
 
     # -- within -----------------------------------------------------------------------------------
 
+    def _simulations(self) -> CampaignSimulations | None:
+        if not self.simulators:
+            return None
+        dims, space_id = len(self.space.image_shape) - 1, self.space.id
+        return CampaignSimulations.of(
+            self.simulators, self.config, self._folder, dims=dims, space_id=space_id
+        )
+
     def _open(self) -> None:
         if self._ledger.open():
             self._experiment = None
+            # Left by an import that was killed before it wrote down its trials.
+            drop_candidates(self._folder, len(self._ledger.trials))
 
     def _record(self, event: dict[str, Any]) -> list[Trial]:
         try:

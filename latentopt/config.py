@@ -13,6 +13,7 @@ from pydantic import (
     PositiveFloat,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from latentopt.errors import ConfigError
@@ -49,7 +50,10 @@ class CampaignConfig(BaseModel):
     space: str = Field("default", description='Folder of a latent space, or "default".')
     objective: str = Field(description='What to maximize, such as "k_xx - 2*k_yy".')
     constraints: tuple[str, ...] = Field((), description='Such as "volume_fraction <= 0.5".')
-    evaluate: tuple[Spec, ...] = Field(min_length=1, description="Objectives, each with a kind.")
+    evaluate: tuple[Spec, ...] = Field((), description="Objectives, each with a kind.")
+    simulate: tuple[Spec, ...] = Field(
+        (), description="Simulators, each with a kind; run after the objectives, which are cheap."
+    )
     strategy: Spec = Field({"kind": "gp_typical"}, description="How points are chosen.")
     trials: int = Field(30, ge=1, description="Evaluations in all; may be raised later.")
     batch: int = Field(5, ge=1, description="Points proposed at a time.")
@@ -77,6 +81,12 @@ class CampaignConfig(BaseModel):
         for text in texts:
             parse_constraint(text)
         return texts
+
+    @model_validator(mode="after")
+    def _something_evaluates(self) -> "CampaignConfig":
+        if not self.evaluate and not self.simulate:
+            raise ValueError("evaluate or simulate should name at least one part, got none")
+        return self
 
     @property
     def goal(self) -> Goal:
@@ -129,7 +139,7 @@ def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
 
 def _found_beside(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Settings with the whole path of each file that they name relative to their own."""
-    folder, evaluate = file.parent, settings.get("evaluate")
+    folder, evaluate, simulate = file.parent, settings.get("evaluate"), settings.get("simulate")
     changes: dict[str, Any] = {}
     if isinstance(space := settings.get("space"), str) and space != "default":
         changes["space"] = str((folder / space).resolve())
@@ -140,7 +150,23 @@ def _found_beside(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
             else spec
             for spec in evaluate
         ]
+    if isinstance(simulate, list):
+        changes["simulate"] = [_command_beside(folder, spec) for spec in simulate]
     return settings | changes
+
+
+def _command_beside(folder: Path, spec: Any) -> Any:
+    """The spec of a simulator with the whole path of each argument that begins with ``./``."""
+    command = spec.get("command") if isinstance(spec, dict) else None
+    if not isinstance(command, list):
+        return spec
+    whole = [
+        str((folder / part).resolve())
+        if isinstance(part, str) and part.startswith(("./", "../"))
+        else part
+        for part in command
+    ]
+    return {**spec, "command": whole}
 
 
 def _paths_in(spec: Mapping[str, Any]) -> list[str]:
@@ -157,26 +183,33 @@ def _paths_in(spec: Mapping[str, Any]) -> list[str]:
 
 
 def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -> list[str]:
-    """What is wrong with objectives and strategy, even where the rest of the file is wrong too."""
-    from latentopt.parts import build_objectives, build_strategy, check_goal
+    """What is wrong with its parts, even where the rest of the file is wrong too."""
+    from latentopt.parts import build_objectives, build_simulators, build_strategy, check_goal
 
-    evaluate = settings.get("evaluate")
-    specs = [as_spec(item) for item in evaluate] if isinstance(evaluate, list) else [None]
     strategy = as_spec(settings.get("strategy", "gp_typical"))
+    builds = (
+        (build_objectives, _specs(settings.get("evaluate", []))),
+        (build_simulators, _specs(settings.get("simulate", []))),
+        (lambda specs: build_strategy(*specs), [strategy]),
+    )
     problems, parts = [], []
-    for build, spec in ((build_objectives, specs), (build_strategy, strategy)):
-        well_formed = all(isinstance(s, dict) for s in (spec if spec is specs else [spec]))
-        if well_formed:  # else reported with the other fields
+    for build, specs in builds:
+        if all(isinstance(spec, dict) for spec in specs):  # else reported with the other fields
             try:
-                parts.append(build(spec))
+                parts.append(build(specs))
             except ConfigError as error:
                 problems += str(error).splitlines()
-    if config is not None and len(parts) == 2:
+    if config is not None and len(parts) == len(builds):
+        objectives, simulators, strategy = parts
         try:
-            check_goal(config.goal, *parts)
+            check_goal(config.goal, (*objectives, *simulators), strategy)
         except ConfigError as error:
             problems += str(error).splitlines()
     return problems
+
+
+def _specs(items: object) -> list[object]:
+    return [as_spec(item) for item in items] if isinstance(items, list) else [None]
 
 
 def read_yaml(path: Path, *, keys: str) -> dict[str, Any]:

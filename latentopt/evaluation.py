@@ -12,6 +12,7 @@ from torch import Tensor
 from latentopt.errors import EvaluationError
 from latentopt.microstructure import to_images, to_phases
 from latentopt.protocols import Objective
+from latentopt.simulators.trial_simulations import CampaignSimulations, TrialSimulation
 from latentopt.space import LatentSpace
 
 _MOST_METRICS = 1000  # each trial's are in the journal for ever
@@ -30,11 +31,14 @@ class Evaluation:
     score
         ``phases`` scores the segmented structure, which is what leaves us; ``decoded`` the grey
         image it came from.
+    simulations
+        Simulators, which come after the objectives; None if there are none.
     """
 
     space: LatentSpace
     objectives: tuple[Objective, ...]
     score: Literal["phases", "decoded"] = "phases"
+    simulations: CampaignSimulations | None = None
 
     def image(self, z: np.ndarray) -> Float[Tensor, "1 c *space"]:
         """Decoded image of one point.
@@ -52,16 +56,32 @@ class Evaluation:
         """Segmented structure of one point."""
         return to_phases(self.image(z))[0].cpu().numpy()
 
-    def metrics(self, z: np.ndarray) -> dict[str, float]:
+    def metrics(self, z: np.ndarray, trial: int | None = None) -> dict[str, float]:
         """All metrics of one point, those of the latent point itself included.
+
+        Parameters
+        ----------
+        z
+            The point.
+        trial
+            Its trial, which simulators have to know.
 
         Raises
         ------
         EvaluationError
-            An objective raised, or returned something else than one number for each name.
+            An objective or a simulator failed, or returned something else than one finite number
+            for each name; its ``state`` says which kind of failure it is.
         """
         known = self.latent_metrics(z)
-        return known | evaluate_images(self.objectives, self.scored(z), taken=known)
+        return known | evaluate_images(self.objectives_of(z, trial), self.scored(z), taken=known)
+
+    def objectives_of(self, z: np.ndarray, trial: int | None = None) -> tuple[Objective, ...]:
+        """What evaluates the image of a trial, cheap ones first: objectives, then simulators."""
+        if self.simulations is None:
+            return self.objectives
+        if trial is None:
+            raise ValueError("trial should be given, since simulations are kept by trial.")
+        return (*self.objectives, *self.simulations.of_trial(z, trial))
 
     def scored(self, z: np.ndarray) -> Float[Tensor, "1 c *space"]:
         """The image of one point that objectives are given."""
@@ -83,13 +103,15 @@ def evaluate_images(
     """Metrics of one image by all objectives, none of them named as one that is `taken`.
 
     It needs no latent space: this is what runs in worker processes. An `EvaluationError` says which
-    objective failed and how.
+    objective failed and how; those after it, which may be costly, are not called.
     """
     metrics: dict[str, float] = {}
     for objective in objectives:
         found = _call(objective, images.clone())  # one that changes them harms no other
         if twice := sorted(set(found) & {*taken, *metrics}):
             raise _invalid(f"{_name(objective)} returned {twice[0]}, which another has")
+        if problem := problem_of(found, ()):
+            raise _invalid(problem)
         metrics |= found
     return metrics
 
@@ -109,9 +131,12 @@ def _call(objective: Objective, images: Tensor) -> dict[str, float]:
     try:
         found = objective(images)
     except Exception as error:  # whatever a user's solver raises ends this trial only
+        known = isinstance(error, EvaluationError)
+        if known and isinstance(objective, TrialSimulation):
+            raise  # it says all there is to say
         text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
         failed = EvaluationError(f"{_name(objective)} raised {text}")
-        failed.state = getattr(error, "state", "crashed")  # a simulator may know better
+        failed.state = getattr(error, "state", "crashed") if known else "crashed"
         raise failed from error
     if not isinstance(found, Mapping):
         raise _invalid(f"{_name(objective)} returned {type(found).__name__}, not values by name")

@@ -6,11 +6,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from latentopt import __version__
 from latentopt.config import CampaignConfig
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.journal import FORMAT_VERSION
 from latentopt.parts import resolve_objectives
+from latentopt.simulators import SIMULATORS
 
 # With another of these, the values in the journal would mean something else.
 _FIXED = ("objective", "constraints", "evaluate", "score", "seed")
@@ -53,6 +56,9 @@ def changed_settings(
             was = [_complete(spec) for spec in was]
         if was != now:
             raise _differs(folder, name, was, now)
+    was, now = old.get("simulate", []), new["simulate"]
+    if [_meaning(spec) for spec in was] != [_meaning(spec) for spec in now]:
+        raise _differs(folder, "simulate", was, now)
     return {name: new[name] for name in new if name not in _FIXED and old.get(name) != new[name]}
 
 
@@ -61,6 +67,14 @@ def _complete(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         return resolve_objectives([spec])[1][0]
     except ConfigError:
+        return spec
+
+
+def _meaning(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the values of a simulator depend on: a longer timeout, say, does not matter."""
+    try:
+        return SIMULATORS[spec["kind"]].model_validate(dict(spec)).identity()
+    except (KeyError, ValidationError):
         return spec
 
 

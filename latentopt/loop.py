@@ -33,7 +33,7 @@ def _evaluate(campaign: "Campaign", trial: "Trial") -> None:
     campaign.keep_structure(trial)
     start = time.perf_counter()
     try:
-        metrics = campaign.evaluation.metrics(trial.z)
+        metrics = campaign.evaluation.metrics(trial.z, trial.index)
         problem = problem_of(metrics, campaign.config.goal.metrics)
         state = "invalid"
     except EvaluationError as error:

@@ -1,4 +1,4 @@
-"""The parts that a config names, made and checked: objectives, strategy and space."""
+"""The parts that a config names, made and checked: objectives, simulators, strategy and space."""
 
 import os
 import sys
@@ -15,19 +15,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from latentopt.config import ROOT, CampaignConfig, as_spec, explain
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.expressions import Goal, nearest
-from latentopt.protocols import Objective, Strategy
+from latentopt.protocols import Objective, Simulator, Strategy
 from latentopt.space import LatentSpace
 
 __all__ = [
     "BUILT_IN_UNITS",
     "GIVEN_IN_PYTHON",
     "build_objectives",
+    "build_simulators",
     "build_strategy",
     "check_goal",
     "fit_structure",
     "import_target",
     "load_space",
     "resolve_objectives",
+    "resolve_simulators",
     "spec_of",
 ]
 
@@ -108,7 +110,7 @@ def as_objective(found: Any, where: str) -> Objective:
 
 
 def spec_of(part: Any) -> dict[str, Any]:
-    """Spec of an objective or strategy given in Python; a name only, where it is the user's own."""
+    """Spec of a part given in Python; a name only, where it is the user's own."""
     if isinstance(part, BaseModel) and hasattr(part, "kind"):
         return part.model_dump(mode="json")
     named = part if hasattr(part, "__qualname__") else type(part)
@@ -141,6 +143,58 @@ def resolve_objectives(items: Iterable[Any]) -> tuple[tuple[Objective, ...], tup
 def build_objectives(items: Iterable[Any]) -> tuple[Objective, ...]:
     """Objectives of their specs, as `resolve_objectives` makes them."""
     return resolve_objectives(items)[0]
+
+
+def resolve_simulators(items: Iterable[Any]) -> tuple[tuple[Simulator, ...], tuple[dict, ...]]:
+    """Simulators that can start, and their complete specs, of any mix of specs, objects, functions.
+
+    Raises
+    ------
+    ConfigError
+        Lists the problems of all of them, one a line: a wrong setting, a command that does not
+        exist, a token that is not set, two of one name.
+    """
+    from latentopt.simulators import SIMULATORS
+
+    simulators, specs, problems = [], [], []
+    for i, item in enumerate(items):
+        where = f"{ROOT}.simulate[{i}]"
+        try:
+            part = item
+            if isinstance(item, str | Mapping):
+                part = _build(as_spec(item), SIMULATORS, where)
+            simulator = _as_simulator(part, where)
+            if hasattr(simulator, "check"):
+                simulator.check(where)
+            if simulator.name in [other.name for other in simulators]:
+                raise ConfigError(
+                    f"{where}: another simulator is called {simulator.name}; give this one a label."
+                )
+            simulators.append(simulator)
+            specs.append(spec_of(simulator))
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return tuple(simulators), tuple(specs)
+
+
+def build_simulators(items: Iterable[Any]) -> tuple[Simulator, ...]:
+    """Simulators of their specs, as `resolve_simulators` makes them."""
+    return resolve_simulators(items)[0]
+
+
+def _as_simulator(found: Any, where: str) -> Simulator:
+    if isinstance(found, Simulator):
+        return found
+    if not callable(found):
+        raise ConfigError(
+            f"{where}: a simulator should be callable with a Microstructure, got "
+            f"{type(found).__name__}; give a function or an object of latentopt.simulators."
+        )
+    from latentopt.simulators.python_function import PythonSimulator
+
+    return PythonSimulator(target=found)
 
 
 def _objectives() -> dict[str, type[BaseModel]]:
@@ -221,7 +275,7 @@ def fit_structure(config: CampaignConfig, space: LatentSpace) -> CampaignConfig:
 
 def _build(spec: Mapping[str, Any], table: Mapping[str, type[BaseModel]], root: str) -> Any:
     kind = spec.get("kind")
-    if kind == "python":
+    if kind == "python" and kind not in table:
         raise ConfigError(
             f"{root}: {spec.get('target')} was given in Python and cannot be read from a file; "
             "give it again, or name it with {kind: import, target: package.module:name}."

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from latentopt.history import History
     from latentopt.microstructure import Microstructure
+    from latentopt.simulators.result import SimulationResult
 
 
 @runtime_checkable
@@ -65,8 +66,18 @@ class Strategy(Protocol):
 class Simulator(Protocol):
     """A full microstructure to named values: the seam for programs outside Python."""
 
-    def __call__(self, microstructure: "Microstructure") -> Mapping[str, float]:
-        """Evaluate one microstructure; raise to mark the trial failed."""
+    @property
+    def name(self) -> str:
+        """Names its folder in that of a trial, and its messages; no other simulator has it."""
+        ...
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Name of each value that a good result brings, and its unit ("1" where it has none)."""
+        ...
+
+    def __call__(self, microstructure: "Microstructure", folder: Path) -> "SimulationResult":
+        """Result for one structure; `folder` is for its files, and not there yet."""
         ...
 
 

@@ -1,0 +1,199 @@
+"""A simulator that is a job service over HTTP: submit a structure, ask until there is a result.
+
+The service answers two requests, both with JSON:
+
+- ``POST url`` with ``{"task": {...}, "files": [{"name": ..., "base64": ...}]}``: the content of
+  ``task.json``, and the structure with its sidecar. It answers ``{"job": "<id>"}``. A second
+  request with the same header ``Idempotency-Key`` is for the same job, and gets the same id.
+- ``GET url/<id>`` answers ``{"state": "queued"}`` or ``{"state": "running"}``, and in the end a
+  result as in ``result.json``.
+"""
+
+import base64
+import http.client
+import json
+import os
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from latentopt.errors import ConfigError, ExportError
+from latentopt.export.sidecar import sidecar_path
+from latentopt.microstructure import Microstructure
+from latentopt.simulators.result import MAX_BYTES, SimulationResult, one_line, parse_result
+from latentopt.simulators.simulator import SimulatorSpec, simulation_id
+from latentopt.simulators.task import TASK, check_format, write_task
+
+_WAITING = ("queued", "running")
+_MOST_WAIT_S = 60.0  # between two attempts
+_ABOUT_THE_STRUCTURE = (400, 413, 415, 422)  # the other 4xx are about address, token or method
+_COME_BACK_LATER = (429,)  # a limit on the rate of requests
+
+
+class HTTPSimulator(SimulatorSpec):
+    """A service that takes jobs over HTTP, such as one in front of a cluster's queue.
+
+    What fails on the way (no connection, 5xx, 429) is tried again after `poll_s`, then twice as
+    long each time; another 4xx is final. Redirects are not followed: the token is for this host.
+    """
+
+    patience: ClassVar[frozenset[str]] = frozenset(
+        {"timeout_s", "request_timeout_s", "poll_s", "retries", "token_variable"}
+    )
+
+    kind: Literal["http"] = "http"
+    url: str = Field(
+        pattern=r"^https?://[^\s/?#]+[^\s?#]*$", description="Where jobs are submitted."
+    )
+    format: Annotated[str, AfterValidator(check_format)] = Field(
+        "hdf5", description="Format of the structure: hdf5, tiff or damask."
+    )
+    token_variable: str | None = Field(
+        None, description="Environment variable with the bearer token, which is stored nowhere."
+    )
+    timeout_s: float = Field(
+        3600.0, gt=0, le=2e6, description="Seconds from submitting to giving up."
+    )
+    request_timeout_s: float = Field(30.0, gt=0, description="Seconds one request may take.")
+    poll_s: float = Field(2.0, gt=0, description="Seconds between questions for the result.")
+    retries: int = Field(5, ge=0, description="How often a failed request is sent again.")
+
+    def check(self, where: str) -> None:
+        """Look for the token; a `ConfigError` if its variable is not set."""
+        if self.token_variable is not None and not os.environ.get(self.token_variable):
+            raise ConfigError(
+                f"{where}.token_variable: the environment variable {self.token_variable} is not "
+                "set; set it to the service's token."
+            )
+
+    def __call__(self, microstructure: Microstructure, folder: Path) -> SimulationResult:
+        """Result of the service for one structure; `folder` keeps what was sent."""
+        start = time.monotonic()
+        try:
+            structure = write_task(folder, microstructure, self.format, self.units)
+            body = _submission(folder, structure)
+            service = _Service(self, deadline=start + self.timeout_s)
+            job = service.submit(body, simulation_id(self, microstructure))
+            result = service.result(job)
+        except _Failed as failed:
+            result = failed.result
+        except (OSError, ExportError) as error:
+            result = SimulationResult("lost", message=one_line(error))
+        return replace(result, seconds=round(time.monotonic() - start, 3))
+
+
+class _Failed(Exception):
+    """Ends a simulation with a result that is not ``ok``."""
+
+    def __init__(self, state: str, message: str) -> None:
+        super().__init__(message)
+        self.result = SimulationResult(state, message=one_line(message))
+
+
+@dataclass(frozen=True)
+class _Service:
+    """The requests of one job."""
+
+    spec: HTTPSimulator
+    deadline: float
+
+    def submit(self, body: bytes, key: str) -> str:
+        """Id of the job."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        url = self.spec.url.rstrip("/")
+        answer = _json(self._retried(lambda: self._send(url, headers, body)))
+        job = answer.get("job") if isinstance(answer, dict) else None
+        if not isinstance(job, str | int) or not 0 < len(str(job)) <= 200:
+            raise _Failed(
+                "crashed", f'the service should answer {{"job": "<id>"}}, got {answer!r:.80}'
+            )
+        return str(job)
+
+    def result(self, job: str) -> SimulationResult:
+        """What the service says of the job when it has ended."""
+        url = f"{self.spec.url.rstrip('/')}/{urllib.parse.quote(job, safe='')}"
+        while True:
+            data = self._retried(lambda: self._send(url, {}, None))
+            answer = _json(data)
+            if not (isinstance(answer, dict) and answer.get("state") in _WAITING):
+                return parse_result(data, self.spec.units, f"the result of job {one_line(job)}")
+            self._wait(self.spec.poll_s)
+
+    def _retried(self, send: Callable[[], bytes]) -> bytes:
+        """Answer of a request that is sent again while the machine or the network fails."""
+        wait = self.spec.poll_s
+        for attempt in range(self.spec.retries + 1):
+            try:
+                return send()
+            except urllib.error.HTTPError as error:
+                problem = _of_status(error)
+                if error.code < 500 and error.code not in _COME_BACK_LATER:
+                    state = "invalid" if error.code in _ABOUT_THE_STRUCTURE else "lost"
+                    raise _Failed(state, problem) from None
+            except (OSError, http.client.HTTPException) as error:
+                problem = str(getattr(error, "reason", error)) or type(error).__name__
+            if attempt < self.spec.retries:
+                self._wait(wait)
+                wait = min(2 * wait, _MOST_WAIT_S)
+        raise _Failed("lost", f"{self.spec.url} failed {attempt + 1} times: {problem}")
+
+    def _send(self, url: str, headers: dict[str, str], body: bytes | None) -> bytes:
+        if self.spec.token_variable is not None:
+            token = os.environ.get(self.spec.token_variable, "").strip()
+            headers = {**headers, "Authorization": f"Bearer {token}"}
+        request = urllib.request.Request(url, body, {"Accept": "application/json", **headers})
+        left = max(0.001, min(self.spec.request_timeout_s, self.deadline - time.monotonic()))
+        with _opener().open(request, timeout=left) as response:
+            return response.read(MAX_BYTES + 1)
+
+    def _wait(self, seconds: float) -> None:
+        left = self.deadline - time.monotonic()
+        if left <= seconds:
+            time.sleep(max(0.0, left))
+            raise _Failed("timeout", f"no result after {self.spec.timeout_s:g} s")
+        time.sleep(seconds)
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Answers a redirect as an error; urllib would send the token to whatever host it names."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(_NoRedirects)
+
+
+def _of_status(error: urllib.error.HTTPError) -> str:
+    with error:
+        try:
+            said = one_line(error.read(2000).decode(errors="replace"), 200)
+        except (OSError, http.client.HTTPException):
+            said = ""
+    where = f" to {one_line(target, 100)}" if (target := error.headers.get("Location")) else ""
+    return f"HTTP {error.code} {error.reason}{where}" + (f": {said}" if said else "")
+
+
+def _json(data: bytes) -> Any:
+    """The answer, None if it is no JSON or too large: reported by whoever needs more of it."""
+    try:
+        return json.loads(data) if len(data) <= MAX_BYTES else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _submission(folder: Path, structure: Path) -> bytes:
+    files = [
+        {"name": path.name, "base64": base64.b64encode(path.read_bytes()).decode()}
+        for path in (structure, sidecar_path(structure))
+    ]
+    task = json.loads((folder / TASK).read_bytes())
+    return json.dumps({"task": task, "files": files}).encode()

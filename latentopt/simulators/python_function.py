@@ -1,0 +1,86 @@
+"""A simulator that is a Python function."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, field_serializer, field_validator
+
+from latentopt.microstructure import Microstructure
+from latentopt.simulators.result import SimulationResult
+from latentopt.simulators.simulator import SimulatorSpec
+
+
+class PythonSimulator(SimulatorSpec):
+    """A function of a `Microstructure` that returns values by name, or a `SimulationResult`.
+
+    It runs inside the process that evaluates, and cannot be stopped alone: the engine's timeout
+    ends the process. What it raises marks the trial crashed, an `EvaluationError` with an
+    attribute ``state`` as that state says.
+
+    >>> simulator = PythonSimulator(target=lambda structure: structure.phase_fractions)
+    >>> checker = np.array([[0, 1], [1, 1]], dtype=np.uint8)
+    >>> structure = Microstructure(checker, (1e-6, 1e-6), ("pore", "solid"), (True, True))
+    >>> dict(simulator(structure, Path("unused")).metrics)
+    {'pore': 0.25, 'solid': 0.75}
+    """
+
+    kind: Literal["python"] = "python"
+    target: Callable[..., Any] | str = Field(
+        description="The function, or where it is: package.module:name."
+    )
+    units: dict[str, str] = Field(
+        {}, description="Each metric it returns, and its unit; all that it returns if none."
+    )
+
+    @field_validator("target")
+    @classmethod
+    def _names_a_function(cls, target: object) -> object:
+        if isinstance(target, str) and not all(target.partition(":")):
+            raise ValueError(f"should be package.module:name, got {target!r}")
+        return target
+
+    @field_serializer("target")
+    def _where_it_is(self, target: Any) -> str:
+        if isinstance(target, str):
+            return target
+        named = target if hasattr(target, "__qualname__") else type(target)
+        return f"{named.__module__}:{named.__qualname__}"
+
+    def check(self, where: str) -> None:
+        """Import the function; a `ConfigError` if it cannot be."""
+        self._function(where)
+
+    def __call__(self, microstructure: Microstructure, folder: Path) -> SimulationResult:
+        """The function's result; it leaves `folder` alone."""
+        answer = self._function(self.name)(microstructure)
+        if isinstance(answer, SimulationResult):
+            return answer
+        if isinstance(answer, dict):
+            answer = {name: _python_number(value) for name, value in answer.items()}
+        return SimulationResult.of_metrics(answer, self.units)
+
+    def _function(self, where: str) -> Callable[..., Any]:
+        from latentopt.errors import ConfigError
+        from latentopt.parts import import_target
+
+        function = self.target
+        if isinstance(function, str):
+            function = import_target(function, where)
+        if not callable(function):
+            raise ConfigError(
+                f"{where}: {self.target} should be a function of a Microstructure, got "
+                f"{type(function).__name__}."
+            )
+        return function
+
+
+def _python_number(value: Any) -> Any:
+    """A number of NumPy or torch as Python's own; anything else as it is."""
+    if isinstance(value, bool | int | float | str) or value is None:
+        return value
+    try:
+        return np.asarray(value.tolist()).reshape(-1).item()
+    except (AttributeError, ValueError, TypeError):
+        return value

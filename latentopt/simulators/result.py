@@ -1,0 +1,167 @@
+"""What a simulation came to, and how a program says so in JSON.
+
+The answer of a program, in ``result.json`` or from a service, is one JSON object::
+
+    {"state": "ok", "metrics": {"yield_stress": 212.5}, "message": ""}
+
+``state`` is one of `STATES`. Other fields, and metrics that nobody declared, are left out: a result
+of ten hours is not refused for what it says besides. A metric that was declared and is missing, or
+is not a finite number, makes the result invalid.
+"""
+
+import json
+import math
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from numbers import Real
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+__all__ = ["MAX_BYTES", "STATES", "SimulationResult", "parse_result", "read_result"]
+
+State = Literal["ok", "infeasible", "invalid", "timeout", "crashed", "lost"]
+STATES: tuple[str, ...] = get_args(State)
+MAX_BYTES = 1_000_000  # a larger answer is none: it holds a few numbers and a message
+_MAX_MESSAGE = 500  # characters of a message; the journal keeps it
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """What a simulator found out about one structure.
+
+    Parameters
+    ----------
+    state
+        ``ok``: the metrics are there. ``infeasible``: the simulator says no to the structure.
+        ``invalid``: its values are no numbers. ``timeout``: it took too long. ``crashed``: the
+        program failed. ``lost``: the machine or the network failed, which says nothing about the
+        structure.
+    metrics
+        Finite values by name; empty unless ``ok``.
+    message
+        One line on why, empty if there is nothing to say.
+    seconds
+        How long it took; None if nobody measured.
+    """
+
+    state: State
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    message: str = ""
+    seconds: float | None = None
+
+    @classmethod
+    def of_metrics(
+        cls, values: Any, wanted: Iterable[str], message: str = ""
+    ) -> "SimulationResult":
+        """``ok`` with these values; ``invalid`` if a wanted one is missing or one is no number.
+
+        Parameters
+        ----------
+        values
+            Numbers by name.
+        wanted
+            Names that there should be; others are left out. All are taken if none is named.
+        message
+            Kept if the values are good.
+
+        Examples
+        --------
+        >>> SimulationResult.of_metrics({"a": 1, "b": 2}, ["a"]).metrics
+        {'a': 1.0}
+        >>> SimulationResult.of_metrics({"b": 2}, ["a"]).message
+        'metric a is missing; there is b'
+        """
+        if not isinstance(values, Mapping):
+            found = type(values).__name__
+            return cls("invalid", message=f"metrics should be numbers by name, got {found}")
+        names = list(wanted) or [str(name) for name in values]
+        missing = [name for name in names if name not in values]
+        if missing:
+            there = ", ".join(map(str, values)) or "no other"
+            return cls(
+                "invalid", message=one_line(f"metric {missing[0]} is missing; there is {there}")
+            )
+        numbers = {name: _number(values[name]) for name in names}
+        for name, number in numbers.items():
+            if number is None or not math.isfinite(number):
+                got = one_line(repr(values[name]), 60)
+                return cls("invalid", message=f"metric {name} should be a finite number, got {got}")
+        return cls("ok", numbers, message)
+
+
+def parse_result(data: bytes, wanted: Iterable[str], source: str) -> SimulationResult:
+    """Result that a program gave as JSON; ``crashed`` if it is none.
+
+    Parameters
+    ----------
+    data
+        The JSON text, at most `MAX_BYTES` of it.
+    wanted
+        Names of the metrics that an ``ok`` should bring.
+    source
+        What the text is called in messages.
+    """
+    if len(data) > MAX_BYTES:
+        return SimulationResult("crashed", message=f"{source} is larger than {MAX_BYTES} bytes")
+    try:
+        record = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        return SimulationResult("crashed", message=f"{source} is not JSON ({one_line(error)})")
+    state = record.get("state") if isinstance(record, dict) else None
+    if state not in STATES:
+        got = one_line(repr(record if state is None else state), 80)
+        return SimulationResult(
+            "crashed", message=f"{source} should have a state of {', '.join(STATES)}, got {got}"
+        )
+    message = one_line(record.get("message") or "")
+    if state == "ok":
+        return SimulationResult.of_metrics(record.get("metrics"), wanted, message)
+    return SimulationResult(state, message=message or f"{source} says {state}")
+
+
+def read_result(path: Path, wanted: Iterable[str]) -> SimulationResult | None:
+    """Result in a file; None if there is no file.
+
+    Its size is looked at first, and at most `MAX_BYTES` are read. What is not a plain file, such
+    as a pipe that nobody fills, is not opened.
+    """
+    try:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            return SimulationResult("crashed", message=f"{path.name} is not a plain file")
+        if found.st_size > MAX_BYTES:
+            return SimulationResult(
+                "crashed",
+                message=f"{path.name} has {found.st_size} bytes, more than {MAX_BYTES}; "
+                "leave fields out of it and keep them in files of their own",
+            )
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return SimulationResult(
+            "lost", message=f"{path.name} cannot be read ({one_line(error.strerror)})"
+        )
+    return parse_result(data, wanted, path.name)
+
+
+def one_line(text: object, most: int = _MAX_MESSAGE) -> str:
+    """The text without line breaks and control characters, cut to `most` characters.
+
+    >>> one_line("no  convergence\\nafter 300 steps", 22)
+    'no convergence afte...'
+    """
+    flat = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    return flat if len(flat) <= most else f"{flat[: most - 3]}..."
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer of 400 digits
+        return None

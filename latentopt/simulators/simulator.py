@@ -1,0 +1,70 @@
+"""What all simulators have in common: declared metrics, a name, and what their values depend on."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from latentopt.microstructure import Microstructure
+from latentopt.simulators.result import SimulationResult
+
+__all__ = ["SimulatorSpec", "simulation_id"]
+
+
+class SimulatorSpec(BaseModel, ABC):
+    """A simulator as data: frozen, written to the journal, called with one structure at a time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Fields that may change while a campaign goes on: no value depends on them.
+    patience: ClassVar[frozenset[str]] = frozenset({"timeout_s"})
+
+    kind: str
+    units: dict[str, str] = Field(
+        min_length=1, description='Each metric it returns, and its unit ("1" where it has none).'
+    )
+    label: str | None = Field(
+        None, pattern=r"^[\w-]+$", description="Its name, where a campaign has two of a kind."
+    )
+    version: str = Field(
+        "", description="Change it when the program changes: older results are not used again."
+    )
+    cache: bool = Field(
+        True, description="Simulate equal structures once; turn it off where results are random."
+    )
+
+    @property
+    def name(self) -> str:
+        """The label, or the kind: names its folder and its messages."""
+        return self.label or self.kind
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that its values depend on, as JSON can hold them."""
+        return self.model_dump(mode="json", exclude={*self.patience, "label", "cache"})
+
+    @abstractmethod
+    def check(self, where: str) -> None:
+        """Refuse to start where it cannot work: a `ConfigError` that begins with `where`."""
+
+    @abstractmethod
+    def __call__(self, microstructure: Microstructure, folder: Path) -> SimulationResult:
+        """Result for one structure; `folder` is its own, and need not exist."""
+
+
+def simulation_id(simulator: SimulatorSpec, microstructure: Microstructure) -> str:
+    """SHA-256 of all that a value depends on, 64 hexadecimal digits.
+
+    These are voxels and their shape, voxel size, names of phases, periodicity, and
+    `SimulatorSpec.identity`: the trial and its latent point are not among them.
+    """
+    facts = {
+        "voxel_sha256": microstructure.sha256,
+        "voxel_size_m": microstructure.voxel_size_m,
+        "phase_names": microstructure.phase_names,
+        "periodic": microstructure.periodic,
+        "simulator": simulator.identity(),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

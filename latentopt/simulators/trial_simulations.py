@@ -1,0 +1,168 @@
+"""The simulations of a campaign's trials: folders, cache, and an answer to whatever goes wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from latentopt.errors import EvaluationError
+from latentopt.microstructure import Microstructure, to_phases
+from latentopt.protocols import Simulator
+from latentopt.simulators.cache import ResultCache
+from latentopt.simulators.result import STATES, SimulationResult, one_line
+from latentopt.simulators.simulator import SimulatorSpec, simulation_id
+
+if TYPE_CHECKING:
+    from latentopt.config import CampaignConfig
+
+__all__ = ["CampaignSimulations", "TrialSimulation", "simulate"]
+
+
+@dataclass(frozen=True)
+class CampaignSimulations:
+    """The simulators of a campaign and what they are told of its structures.
+
+    Parameters
+    ----------
+    simulators
+        In the order they run.
+    folder
+        ``simulations`` in the campaign's folder.
+    voxel_size_m
+        Edge of a voxel along each axis.
+    phase_names
+        Of phase 0, 1, ...
+    periodic
+        Whether structures repeat beyond their faces, along each axis.
+    provenance
+        What the structures' files say of their origin, besides trial and z.
+    """
+
+    simulators: tuple[Simulator, ...]
+    folder: Path
+    voxel_size_m: tuple[float, ...]
+    phase_names: tuple[str, ...]
+    periodic: tuple[bool, ...]
+    provenance: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        simulators: tuple[Simulator, ...],
+        config: "CampaignConfig",
+        folder: Path,
+        *,
+        dims: int,
+        space_id: str,
+    ) -> "CampaignSimulations":
+        """Simulations of the campaign in a folder, whose structures have `dims` axes."""
+        sizes = config.voxel_size_um
+        sizes = sizes if isinstance(sizes, tuple) else (sizes,) * dims
+        return cls(
+            simulators,
+            folder / "simulations",
+            voxel_size_m=tuple(size * 1e-6 for size in sizes),
+            phase_names=config.phase_names,
+            periodic=(config.periodic,) * dims,
+            provenance={"campaign": config.name, "seed": config.seed, "space_id": space_id},
+        )
+
+    def of_trial(self, z: Float[ndarray, "d"], trial: int) -> "tuple[TrialSimulation, ...]":
+        """One objective for each simulator, which knows the trial it is for."""
+        about = replace(self, provenance={**self.provenance, "trial": trial, "z": z.tolist()})
+        folder = self.folder / f"{trial:04d}"
+        return tuple(
+            TrialSimulation(simulator, about, folder / simulator.name)
+            for simulator in self.simulators
+        )
+
+
+@dataclass(frozen=True)
+class TrialSimulation:
+    """One simulator for one trial, as an objective of its image: what runs in worker processes.
+
+    Parameters
+    ----------
+    simulator
+        One of `SIMULATORS`, or an object of that shape.
+    about
+        What is known of the structure, the trial and its z included.
+    folder
+        For the files of this simulation.
+    """
+
+    simulator: Simulator
+    about: CampaignSimulations
+    folder: Path
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Units of the simulator's metrics."""
+        return self.simulator.units
+
+    def __call__(self, images: Float[Tensor, "1 c *space"]) -> dict[str, float]:
+        """Metrics of the structure in the one image.
+
+        Raises
+        ------
+        EvaluationError
+            The result is not ``ok``; the error's ``state`` says what it is, and the message why.
+        """
+        structure = Microstructure(
+            to_phases(images)[0].cpu().numpy(),
+            self.about.voxel_size_m,
+            self.about.phase_names,
+            self.about.periodic,
+            self.about.provenance,
+        )
+        result = self._result(structure)
+        if result.state != "ok":
+            why = f": {result.message}" if result.message else ""
+            error = EvaluationError(f"{self.simulator.name} {result.state}{why}")
+            error.state = result.state
+            raise error
+        return dict(result.metrics)
+
+    def _result(self, structure: Microstructure) -> SimulationResult:
+        if not isinstance(self.simulator, SimulatorSpec) or not self.simulator.cache:
+            return simulate(self.simulator, structure, self.folder)
+        cache = ResultCache(self.about.folder / "cache")
+        key = simulation_id(self.simulator, structure)
+        result = cache.get(key)
+        if result is None:
+            result = simulate(self.simulator, structure, self.folder)
+            cache.put(key, result)
+        return result
+
+
+def simulate(simulator: Simulator, structure: Microstructure, folder: Path) -> SimulationResult:
+    """Result of one simulator for one structure, also where it raises or returns something else.
+
+    Parameters
+    ----------
+    simulator
+        One of `SIMULATORS`, or an object of that shape.
+    structure
+        Structure to simulate.
+    folder
+        For the files of this simulation; the simulator makes it if it needs one.
+    """
+    try:
+        result = simulator(structure, folder)
+    except Exception as error:  # whatever a user's solver raises ends this simulation only
+        state = getattr(error, "state", None)
+        if state in STATES and state != "ok":
+            return SimulationResult(state, message=one_line(error))
+        text = one_line(f"{type(error).__name__}: {error}").removesuffix(":")
+        return SimulationResult("crashed", message=f"raised {text}")
+    if not isinstance(result, SimulationResult):
+        kind = type(result).__name__
+        return SimulationResult("crashed", message=f"returned {kind}, not a SimulationResult")
+    if result.state == "ok":  # a user's own may hold anything
+        checked = SimulationResult.of_metrics(result.metrics, simulator.units, result.message)
+        return replace(checked, seconds=result.seconds)
+    return result
