@@ -91,6 +91,20 @@ def test_a_translated_structure_has_the_same_scores():
     torch.testing.assert_close(pca.transform(images.roll((2, 5), (2, 3))), pca.transform(images))
 
 
+def test_normalized_statistics_are_one_at_no_shift_and_blind_to_which_phase_is_which():
+    images = (torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.3).double()
+    statistics = TwoPointPCA(2, normalized=True).statistics
+    fields = statistics(images)
+    torch.testing.assert_close(fields[:, 0, 4, 4], torch.ones(6).double())
+    torch.testing.assert_close(statistics(1 - images), fields)
+    two = statistics(torch.cat([images, 1 - images], 1))
+    torch.testing.assert_close(two[:, 1], -fields[:, 0])
+
+
+def test_normalized_statistics_of_one_phase_alone_are_zero():
+    assert not TwoPointPCA(2, normalized=True).statistics(torch.ones(2, 1, 8, 8)).any()
+
+
 def test_radial_scores_do_not_tell_rows_from_columns():
     images = structures(space=(9, 9))
     turned = images.transpose(2, 3)
