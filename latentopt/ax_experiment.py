@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 from ax.api.client import Client
 from ax.utils.common.logger import ROOT_STREAM_HANDLER
-from ax.utils.common.string_utils import SYMPY_GLOBALS
 
-from latentopt.expressions import Constraint, Linear
+from generative.errors import ModelFileError
+from latentopt.ax_goal import AxGoal
+from latentopt.ax_history import EXACT
+from latentopt.ax_node import generation_strategy
+from latentopt.parts import GIVEN_IN_PYTHON, load_space
+from latentopt.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     from latentopt.config import CampaignConfig
@@ -22,80 +26,89 @@ class AxExperiment:
     """An Ax client that is told what happens in a campaign.
 
     Trials have the campaign's indices there, because both count from 0 in one order, until Ax is
-    asked for points of its own, which stay out of the campaign.
+    asked for points of its own, which stay out of the campaign. Metrics and goal are there as
+    `AxGoal` tells of them.
 
-    Ax takes no constraint on a metric of the objective: the margin of one is a metric of its own
-    there, ``margin_0 >= 0`` for the first constraint. Nor does it take names that SymPy has, such
-    as ``E`` or ``beta``: there these are ``E_`` and ``beta_``.
+    Asked for points, Ax gives those of the campaign's strategy, by a `StrategyNode`. Where Ax could
+    not save that, for a strategy of the user's own or a space that is in no folder, it gives those
+    of its own default.
 
     Parameters
     ----------
     config
-        Name and goal of the experiment.
+        Name, goal and strategy of the experiment.
     space
         Its parameters are those of `LatentSpace.ax_parameters`.
     """
 
     def __init__(self, config: "CampaignConfig", space: "LatentSpace") -> None:
-        self.space, self.goal = space, config.goal
-        in_objectives = {name for form in self.goal.objectives for name in form.weights}
-        self._margins: dict[str, Linear] = {
-            f"margin_{i}": constraint.margin
-            for i, constraint in enumerate(self.goal.constraints)
-            if in_objectives & set(constraint.margin.weights)
-        }
-        with _quiet():
+        self.space, self._goal = space, AxGoal(config.goal)
+        with quiet_ax():
             self.client = Client(random_seed=config.seed)
             self.client.configure_experiment(parameters=space.ax_parameters(), name=config.name)
-            self.client.configure_optimization(
-                objective=", ".join(str(_renamed(form)) for form in self.goal.objectives),
-                outcome_constraints=[
-                    self._constraint_text(i, c) for i, c in enumerate(self.goal.constraints)
-                ],
-            )
-            # Ax's analyses and Pareto front ask for one; ours are points enough to begin with.
-            self.client.configure_generation_strategy(
-                initialization_budget=0, initialize_with_center=False
-            )
+            self.client.configure_optimization(self._goal.objective, self._goal.constraints)
+            folder = _folder_of(space, config.space)
+            if folder is not None and config.strategy["kind"] in STRATEGIES:
+                self.client.set_generation_strategy(
+                    generation_strategy(
+                        config.strategy,
+                        folder,
+                        config.objective,
+                        config.constraints,
+                        seed=config.seed,
+                    )
+                )
+            else:
+                # Ax's analyses and Pareto front ask for one; ours are points enough to begin with.
+                self.client.configure_generation_strategy(
+                    initialization_budget=0, initialize_with_center=False
+                )
         self._in_ax: dict[int, int] = {}  # our index to Ax's
 
     def record(self, trial: "Trial") -> None:
-        """Bring one trial of the client up to date; trials must first come in order."""
-        with _quiet():
+        """Bring one trial of the client up to date; trials must first come in order.
+
+        A trial that a surrogate screened out is one that was stopped early, with what it gave; one
+        that was lost, for no fault of its point, is stale: Ax may propose it again.
+        """
+        with quiet_ax():
             if trial.index not in self._in_ax:
                 (parameters,) = self.space.to_ax(trial.z[None])
                 # Without a name: Ax takes equal points for one arm, which cannot have two.
                 self._in_ax[trial.index] = self.client.attach_trial(parameters)
+            index = self._in_ax[trial.index]
             if trial.status == "completed":
-                self._complete(trial)
+                self.client.complete_trial(index, raw_data=self._told(trial))
+            elif trial.status == "screened":
+                self.client.attach_data(index, raw_data=self._told(trial))
+                self.client.mark_trial_early_stopped(index)
+            elif trial.status == "failed" and trial.state == "lost":
+                self.client._experiment.trials[index].mark_stale(unsafe=True)
             elif trial.status == "failed":
-                index = self._in_ax[trial.index]
                 self.client.mark_trial_failed(index, failed_reason=trial.reason)
 
-    def _complete(self, trial: "Trial") -> None:
-        margins = {name: form(trial.metrics) for name, form in self._margins.items()}
-        metrics = {**{_ax_name(name): value for name, value in trial.metrics.items()}, **margins}
-        known = self.client._experiment.metrics
+    def _told(self, trial: "Trial") -> dict[str, float]:
+        metrics = self._goal.metrics(trial.metrics)
+        experiment = self.client._experiment
+        experiment.trials[self._in_ax[trial.index]]._properties[EXACT] = dict(trial.metrics)
+        known = experiment.metrics
         self.client.configure_tracking_metrics([name for name in metrics if name not in known])
-        self.client.complete_trial(self._in_ax[trial.index], raw_data=metrics)
-
-    def _constraint_text(self, i: int, constraint: Constraint) -> str:
-        if f"margin_{i}" in self._margins:
-            return f"margin_{i} >= 0"
-        return f"{_renamed(constraint.margin)} >= {-constraint.margin.constant!r}"
+        return metrics
 
 
-def _ax_name(metric: str) -> str:
-    return f"{metric}_" if metric in SYMPY_GLOBALS else metric
-
-
-def _renamed(form: Linear) -> Linear:
-    """The form without its constant, its metrics by the names they have in Ax."""
-    return Linear({_ax_name(name): weight for name, weight in form.weights.items()})
+def _folder_of(space: "LatentSpace", name: str) -> str | None:
+    """The name of the space in the config if this space can be read from there again."""
+    try:
+        saved = load_space("default" if name == GIVEN_IN_PYTHON else name)
+    except ModelFileError:
+        return None
+    if saved.id != space.id:
+        return None
+    return "default" if name == GIVEN_IN_PYTHON else name
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_ax() -> Iterator[None]:
     """Ax's warnings are let through, but not its lines with all 64 parameters of every trial.
 
     It logs each trial, and warns of each outside the parameters' bounds, where a few in a hundred

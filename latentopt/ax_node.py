@@ -1,0 +1,251 @@
+"""Any strategy as a generation node of Ax, which survives saving to JSON and to a database.
+
+Importing this module tells Ax's storage of `StrategyNode`; do so before loading a saved experiment.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from ax.exceptions.core import UnsupportedError
+from ax.generation_strategy.external_generation_node import ExternalGenerationNode
+from ax.generation_strategy.generation_strategy import GenerationStrategy
+from ax.storage.json_store.decoder import object_from_json
+from ax.storage.json_store.registry import CORE_DECODER_REGISTRY, CORE_ENCODER_REGISTRY
+
+from latentopt.ax_history import history_of
+from latentopt.errors import CampaignError, ConfigError
+from latentopt.expressions import Goal
+from latentopt.history import History
+from latentopt.parts import build_strategy, load_space, spec_of
+from latentopt.space import LatentSpace
+from latentopt.strategies import STRATEGIES
+
+if TYPE_CHECKING:
+    from ax.core.data import Data
+    from ax.core.experiment import Experiment
+    from ax.core.generator_run import GeneratorRun
+    from ax.generation_strategy.transition_criterion import TransitionCriterion
+    from pydantic import BaseModel
+
+__all__ = ["StrategyNode", "generation_strategy"]
+
+
+def generation_strategy(
+    strategy: "str | Mapping[str, Any] | BaseModel",
+    space: Path | str | LatentSpace,
+    objective: str,
+    constraints: Iterable[str] = (),
+    *,
+    seed: int = 0,
+) -> GenerationStrategy:
+    """Generation strategy of one `StrategyNode`, for ``client.set_generation_strategy(...)``.
+
+    The arguments are those of `StrategyNode`.
+
+    Examples
+    --------
+    ::
+
+        space = LatentSpace.load("space/")
+        client = Client()
+        client.configure_experiment(parameters=space.ax_parameters())
+        client.configure_optimization(objective="k_xx - 2*k_yy")
+        client.set_generation_strategy(
+            generation_strategy("gp_typical", "space/", "k_xx - 2*k_yy")
+        )
+        for index, parameters in client.get_next_trials(4).items():
+            images = space.decode(space.from_ax(parameters)[None])
+            client.complete_trial(index, {"k_xx": ..., "k_yy": ...})
+        client.save_to_json_file("ax.json")
+    """
+    node = StrategyNode(strategy, space, objective, constraints, seed=seed)
+    return GenerationStrategy(name=node.name, nodes=[node])
+
+
+class StrategyNode(ExternalGenerationNode):
+    """A strategy of `STRATEGIES` that proposes the trials of an Ax experiment.
+
+    It keeps no state: what it proposes follows from the experiment's trials, as `history_of` reads
+    them. An experiment that was saved, also while trials ran or after some failed, goes on
+    elsewhere with the points that it would have had. Points asked together are those asked one
+    after the other without results in between.
+
+    ``client.predict`` raises ``UnsupportedError``, and so do those analyses of Ax that show a
+    model: this node has none that Ax could read. ``client.get_best_parameterization()`` takes the
+    best observed trial; ``client.get_pareto_frontier()`` fits a model of Ax's own, and
+    ``Generators.BOTORCH_MODULAR(experiment=...)`` of Ax makes one that predicts.
+
+    Parameters
+    ----------
+    strategy
+        Kind, such as ``"gp_typical"``; spec, such as ``{"kind": "gp_typical", "initial": 20}``; or
+        an object of a class in `STRATEGIES`. A strategy of your own cannot be saved by Ax.
+    space
+        Folder of a saved space; or ``"default"``, or the default space itself. It is read again
+        where a saved experiment goes on, and has to be the same space.
+    objective, constraints
+        What the strategy works towards, as `Goal.parse` reads them. Ax's own optimization config
+        decides only what Ax calls best.
+    seed
+        Fixes the strategy's random choices.
+    name
+        Of the node; the strategy's kind unless given.
+    transition_criteria
+        Ax's conditions for going on to another node of the same generation strategy.
+    should_deduplicate
+        Ask again, up to five times, for a point that has a trial already.
+    space_id
+        Given where a saved node is read: the space is then loaded, and compared with this id, when
+        the first point is asked for, so that an experiment can be read without its space.
+
+    Raises
+    ------
+    ConfigError
+        For a strategy, objective or constraint that cannot be read.
+    ModelFileError
+        For a folder that holds no space.
+    ValueError
+        For a space in memory: save it first, and give its folder.
+    """
+
+    def __init__(
+        self,
+        strategy: "str | Mapping[str, Any] | BaseModel",
+        space: Path | str | LatentSpace,
+        objective: str,
+        constraints: Iterable[str] = (),
+        *,
+        seed: int = 0,
+        name: str | None = None,
+        transition_criteria: "Sequence[TransitionCriterion] | None" = None,
+        should_deduplicate: bool = True,
+        space_id: str | None = None,
+    ) -> None:
+        self.strategy = _built_in(strategy)
+        self.goal, self.seed = Goal.parse(objective, constraints), seed
+        self._texts = objective, tuple(constraints)
+        self._folder = _folder(space)
+        self._space = load_space(self._folder) if space_id is None else None
+        self.space_id = self._space.id if space_id is None else space_id
+        self._history: History | None = None
+        self._proposed: torch.Tensor | None = None
+        super().__init__(
+            name=name or self.strategy.kind,
+            should_deduplicate=should_deduplicate,
+            transition_criteria=transition_criteria,
+        )
+        # Ax would answer a repeated point with one of Sobol's in the box, far outside the data.
+        self.fallback_specs = {}
+
+    @property
+    def space(self) -> LatentSpace:
+        """The space of the points.
+
+        Raises
+        ------
+        CampaignError
+            Another space is in the folder now.
+        """
+        if self._space is None:
+            space = load_space(self._folder)
+            if space.id != self.space_id:
+                raise CampaignError(
+                    f"{self._folder}: holds space {space.id}, but the experiment was saved with "
+                    f"space {self.space_id}; put that one back."
+                )
+            self._space = space
+        return self._space
+
+    def update_generator_state(self, experiment: "Experiment", data: "Data") -> None:
+        """Read the experiment anew; called by Ax before it asks for points."""
+        self._history = history_of(experiment, self.space, self.goal, seed=self.seed, data=data)
+        self._proposed = self._history.pending[:0]
+
+    def get_next_candidate(self, pending_parameters: list[Any]) -> dict[str, float]:
+        """Parameters of the next point; those proposed since the experiment was read are pending.
+
+        What Ax calls pending is not used: there, abandoned trials are among them.
+        """
+        told = self._history
+        now = replace(
+            told,
+            pending=torch.cat([told.pending, self._proposed]),
+            next_index=told.next_index + len(self._proposed),
+        )
+        z = self.space.project(self.strategy.propose(now, 1).detach().double())
+        self._proposed = torch.cat([self._proposed, z])
+        (parameters,) = self.space.to_ax(z)
+        return parameters
+
+    def _gen(self, *args: Any, **options: Any) -> "GeneratorRun":
+        if options.get("fixed_features") is not None:
+            raise UnsupportedError(
+                f"strategy {self.strategy.kind} takes no fixed parameters; ask for trials "
+                "without them."
+            )
+        return super()._gen(*args, **options)
+
+    # -- saving -----------------------------------------------------------------------------------
+
+    @classmethod
+    def serialize_init_args(cls, obj: "StrategyNode") -> dict[str, Any]:
+        """Arguments that make this node again, for Ax's storage."""
+        objective, constraints = obj._texts
+        return {
+            "strategy": spec_of(obj.strategy),
+            "space": obj._folder,
+            "objective": objective,
+            "constraints": list(constraints),
+            "seed": obj.seed,
+            "name": obj.name,
+            "transition_criteria": list(obj.transition_criteria),
+            "should_deduplicate": obj.should_deduplicate,
+            "space_id": obj.space_id,
+        }
+
+    @classmethod
+    def deserialize_init_args(
+        cls,
+        args: dict[str, Any],
+        decoder_registry: Any = None,
+        class_decoder_registry: Any = None,
+    ) -> dict[str, Any]:
+        """The arguments, of what Ax's storage kept of them."""
+        registries = {
+            "decoder_registry": decoder_registry,
+            "class_decoder_registry": class_decoder_registry,
+        }
+        given = {name: registry for name, registry in registries.items() if registry is not None}
+        return {key: object_from_json(value, **given) for key, value in args.items()}
+
+
+def _node_to_json(node: StrategyNode) -> dict[str, Any]:
+    return {"__type": StrategyNode.__name__, **StrategyNode.serialize_init_args(node)}
+
+
+CORE_ENCODER_REGISTRY[StrategyNode] = _node_to_json
+CORE_DECODER_REGISTRY[StrategyNode.__name__] = StrategyNode
+
+
+def _built_in(strategy: "str | Mapping[str, Any] | BaseModel") -> "BaseModel":
+    built = build_strategy(strategy)
+    if type(built) not in STRATEGIES.values():
+        raise ConfigError(
+            f"strategy: {type(built).__name__} is your own, which Ax cannot save; "
+            f"give one of {', '.join(STRATEGIES)}."
+        )
+    return built
+
+
+def _folder(space: Path | str | LatentSpace) -> str:
+    if isinstance(space, LatentSpace):
+        if space.id == LatentSpace.default().id:
+            return "default"
+        raise ValueError(
+            "space should be a folder, which Ax can save, got a LatentSpace in memory; write it "
+            "with space.save(folder) and give the folder."
+        )
+    return "default" if space == "default" else str(Path(space).absolute())
