@@ -4,15 +4,16 @@ Strategies keep nothing between calls. One with a state, such as a step size or 
 replays the history and arrives at the same state every time.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from latentopt.history import History
 
-__all__ = ["Replay", "merits"]
+__all__ = ["Replay", "merit_of", "merits", "violation_of"]
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,13 @@ class Replay:
         The points.
     merit
         Larger is better, see `merits`; -inf where the trial failed.
+    row
+        Their rows in the history's `z`; -1 where the trial failed.
     """
 
     z: Float64[Tensor, "n d"]
     merit: Float64[Tensor, " n"]
+    row: Int[Tensor, " n"]
 
     @classmethod
     def of(cls, history: History) -> "Replay":
@@ -40,9 +44,10 @@ class Replay:
         n, f = len(history.z), len(history.failed)
         when = torch.cat([torch.arange(n) + 0.5, (torch.arange(f) + 1.0) * n / (f + 1)])
         order = torch.argsort(when, stable=True)
-        failed = history.z.new_full((f,), -torch.inf)
-        merit = torch.cat([merits(history), failed])
-        return cls(torch.cat([history.z, history.failed])[order], merit[order])
+        z = torch.cat([history.z, history.failed])
+        merit = torch.cat([merits(history), history.z.new_full((f,), -torch.inf)])
+        row = torch.cat([torch.arange(n), torch.full((f,), -1)])
+        return cls(z[order], merit[order], row[order])
 
 
 def merits(history: History) -> Float64[Tensor, " n"]:
@@ -54,11 +59,24 @@ def merits(history: History) -> Float64[Tensor, " n"]:
     if len(history.z) == 0:
         return history.z.new_zeros(0)
     (values,) = history.goal.values(history.metrics)
-    violation = torch.zeros(len(history.z), dtype=torch.float64)
-    for margin in history.goal.margins(history.metrics).values():
-        violation += (-margin).clamp_min(0) / _spread(margin)
-    score = (values - values.min()).double() / _spread(values)
-    return torch.where(violation > 0, -violation, score)
+    return merit_of((values / _spread(values)).double(), violation_of(history, history.metrics))
+
+
+def merit_of(values: Float[Tensor, "*n"], violation: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """Larger is better: above 0 what is feasible, by its value, and below 0 what violates."""
+    lowest = values.amin(-1, keepdim=True)
+    return torch.where(violation > 0, -violation, values - lowest)
+
+
+def violation_of(
+    history: History, metrics: Mapping[str, Float[Tensor, "*n"]]
+) -> Float64[Tensor, "*n"]:
+    """Sum of what each constraint is violated by, in units of the spread seen; 0 if feasible."""
+    told = history.goal.margins(history.metrics)
+    violation = torch.zeros_like(next(iter(metrics.values())), dtype=torch.float64)
+    for text, margin in history.goal.margins(metrics).items():
+        violation += (-margin).clamp_min(0) / _spread(told[text])
+    return violation
 
 
 def _spread(values: Float[Tensor, " n"]) -> float:

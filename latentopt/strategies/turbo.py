@@ -1,0 +1,117 @@
+"""Trust region: a Gaussian process believed only near the best point, searched by its samples."""
+
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import ClassVar, Literal
+
+from jaxtyping import Float64
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from latentopt.history import History
+from latentopt.strategies.fallback import modelled_or_drawn
+from latentopt.strategies.replay import Replay
+from latentopt.strategies.start import check_one_objective, first_points
+
+LENGTH, SHORTEST, LONGEST = 0.8, 0.5**7, 1.6  # section 4 of Eriksson et al. 2019
+_SUCCESSES = 3  # batches in a row that improve before the region doubles
+_IMPROVES = 1e-3  # in units of the objective's spread
+
+
+class Turbo(BaseModel):
+    """Thompson sampling inside a box around the best point that grows and shrinks with success.
+
+    The first points are training structures as different from one another as possible. From then
+    on each point is the best of some candidates by one sample of a Gaussian process [1]_; under
+    constraints the metrics are sampled together and the best feasible candidate is taken, or the
+    one that violates least [2]_. A failed trial is a point that did not improve. A region that has
+    shrunk to nothing is given up, and the search begins again elsewhere.
+
+    References
+    ----------
+    .. [1] Eriksson et al. (2019), Scalable Global Optimization via Local Bayesian Optimization
+       (TuRBO-1).
+    .. [2] Eriksson, Poloczek (2021), Scalable Constrained Bayesian Optimization,
+       arXiv:2002.08526, section 3.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["turbo"] = "turbo"
+    initial: int = Field(12, ge=2, description="Points from the data that each region begins with.")
+    candidates: int = Field(2000, ge=4, description="Points that a sample chooses from.")
+    max_iterations: int = Field(100, ge=1, description="Steps of a fit.")
+    multi_objective: ClassVar[bool] = False
+
+    def propose(self, history: History, q: int) -> Float64[Tensor, "q d"]:
+        """The next `q` points: spread over the data at first, then the choice of `q` samples.
+
+        A fit that fails numerically is logged, and answered with draws from the prior.
+
+        Raises
+        ------
+        ConfigError
+            The goal has several objectives.
+        """
+        check_one_objective(history, self.kind)
+        told = Replay.of(history)
+        region = Region.of(told, q, self.initial)
+        begun = len(told.z) - region.begin + len(history.pending)
+        if begun < self.initial or told.merit[region.begin :].isfinite().sum() < 2:
+            return first_points(history, q)
+
+        def sampled() -> Float64[Tensor, "q d"]:
+            from latentopt.strategies.turbo_sampling import best_of_samples
+
+            return best_of_samples(history, q, region, self)
+
+        return modelled_or_drawn(history, q, self.kind, sampled)
+
+
+@dataclass(frozen=True)
+class Region:
+    """State of a trust region.
+
+    Parameters
+    ----------
+    length
+        Side of the box in standard deviations of the data (in 64 dimensions, the unit cube of the
+        paper would be all of the data: -3 to 3 along each axis).
+    successes, failures
+        Batches in a row that did, or did not, improve on the best.
+    begin
+        First row of the history that belongs to it; earlier ones belong to regions given up.
+    restarts
+        Regions given up before it.
+    """
+
+    length: float = LENGTH
+    successes: int = 0
+    failures: int = 0
+    begin: int = 0
+    restarts: int = 0
+
+    @classmethod
+    def of(cls, told: Replay, q: int, initial: int) -> "Region":
+        """Region after all told batches of `q`; each begins with `initial` points of its own."""
+        tolerance = ceil(max(4, told.z.shape[1]) / q)
+        region, row = cls(), initial
+        while row + q <= len(told.z):
+            best = told.merit[region.begin : row].max()
+            improved = bool(told.merit[row : row + q].max() > best + _IMPROVES)
+            region, row = region.after(improved, tolerance), row + q
+            if region.length < SHORTEST:
+                region, row = cls(begin=row, restarts=region.restarts + 1), row + initial
+        return region
+
+    def after(self, improved: bool, tolerance: int) -> "Region":
+        """State after one more batch: twice as long after 3 successes, half after `tolerance`."""
+        if improved:
+            region = replace(self, successes=self.successes + 1, failures=0)
+        else:
+            region = replace(self, successes=0, failures=self.failures + 1)
+        if region.successes == _SUCCESSES:
+            return replace(region, length=min(2 * self.length, LONGEST), successes=0)
+        if region.failures == tolerance:
+            return replace(region, length=self.length / 2, failures=0)
+        return region
