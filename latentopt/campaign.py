@@ -1,6 +1,6 @@
 """A campaign: points proposed, decoded, evaluated and written down, so that nothing is lost."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -31,6 +31,8 @@ from latentopt.trial_history import history_of
 
 if TYPE_CHECKING:
     from ax.api.client import Client
+
+    from latentopt.old_data import Imported
 
 
 class Campaign:
@@ -228,59 +230,18 @@ class Campaign:
         event = {"kind": "fail", "reason": reason, "state": state, "seconds": seconds}
         return self._end(trial, event)
 
-    def import_data(
-        self,
-        images: "Array",
-        metrics: Mapping[str, Any],
-        *,
-        names: Sequence[str] | None = None,
-        tolerance: float = TOLERANCE,
-        inversion: "InversionConfig | None" = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> "Imported":
+    def import_data(self, images: Any, metrics: Mapping[str, Any], **options: Any) -> "Imported":
         """Add structures measured before as completed trials, which do not count as `trials`.
 
         Each gets the point that decodes to it most nearly; its candidate is the structure itself.
-
-        Parameters
-        ----------
-        images
-            Structures ``(n, c, *space)`` in [0, 1], of the space's size.
-        metrics
-            Measured values ``(n,)`` by name, those that the goal needs among them.
-        names
-            What to call each row in a message.
-        tolerance
-            Rows whose nearest decoded structure differs in a larger share of the voxels are left
-            out, and named in the answer.
-        inversion
-            How points are fitted.
-        progress
-            Called with the rows fitted and all rows.
-
-        Returns
-        -------
-        The new trials, and the rows left out: those too far from any decoded structure, and those
-        whose structure the campaign has already, so that the same data can be imported again.
-
-        Raises
-        ------
-        ValueError
-            For images of another shape, or (a `DataError`) metrics that are missing or not finite:
-            nothing is imported.
+        Arguments, options and errors are those of `latentopt.old_data.plan_import`; where it
+        refuses, nothing is imported. The same data can be imported again: known structures are
+        left out, and named in the answer.
         """
         from latentopt.old_data import candidates_kept, plan_import
 
         self._open()
-        plan = plan_import(
-            self,
-            images,
-            metrics,
-            names=names,
-            tolerance=tolerance,
-            inversion=inversion,
-            progress=progress,
-        )
+        plan = plan_import(self, images, metrics, **options)
         if plan.points:
             with candidates_kept(self._folder, plan):
                 event = {"kind": "ask", "strategy": IMPORTED, "trials": list(plan.points)}

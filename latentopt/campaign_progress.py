@@ -28,7 +28,7 @@ def progress_bar(enabled: bool, read: Callable[[], Run]) -> Iterator[Callable[[]
             if not enabled:
                 return
             run = read()
-            ended = sum(trial.status != "pending" for trial in run.trials)
+            ended = sum(trial.counts and trial.status != "pending" for trial in run.trials)
             total = max(run.config.trials, ended)
             bar.update(task, completed=ended, total=total, description=_summary(run))
 

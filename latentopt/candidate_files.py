@@ -33,6 +33,14 @@ def write_candidate(folder: Path, index: int, phases: np.ndarray, z: np.ndarray)
     return path
 
 
+def drop_candidates(folder: Path, first: int) -> None:
+    """Remove the structures of trials from `first` on: they belong to none yet."""
+    index = first
+    while (path := candidate_path(folder, index)).exists():
+        path.unlink()
+        index += 1
+
+
 def read_phases(folder: Path, index: int) -> np.ndarray:
     """Phases of a trial's structure.
 

@@ -13,7 +13,9 @@ from latentopt.errors import CampaignError
 from latentopt.journal import read_events
 from latentopt.microstructure import Candidate, Microstructure
 
-__all__ = ["FailedState", "Run", "Trial"]
+__all__ = ["IMPORTED", "FailedState", "Run", "Trial"]
+
+IMPORTED = "imported"  # the strategy of trials that were measured before their campaign
 
 FailedState = Literal["infeasible", "invalid", "timeout", "crashed", "lost"]
 
@@ -54,17 +56,23 @@ class Trial:
     seconds: float | None
     state: FailedState | None = None
 
+    @property
+    def counts(self) -> bool:
+        """Whether it is one of the `trials` of the budget: old data and a screen cost nothing."""
+        return self.strategy != IMPORTED and self.status != "screened"
+
 
 def apply_event(trials: dict[int, Trial], event: Mapping[str, Any]) -> list[int]:
     """Bring the trials up to date with one event of the journal; indices of those it changed."""
     match event["kind"]:
         case "ask":
             for asked in event["trials"]:
+                measured = asked.get("metrics")  # old data
                 trials[asked["index"]] = Trial(
                     asked["index"],
                     np.array(asked["z"], dtype=np.float64),
-                    "pending",
-                    {},
+                    "pending" if measured is None else "completed",
+                    measured or {},
                     None,
                     event["strategy"],
                     None,
