@@ -18,10 +18,11 @@ _GRACE_S = 2.0  # between asking a group to end and killing it
 def run_in_group(command: Sequence[str], folder: Path, timeout_s: float) -> int | None:
     """Run a command in a folder; its exit code, or None if it took longer than `timeout_s`.
 
-    The command and all it starts form a process group, which is gone when this returns or raises:
-    on a timeout it gets SIGTERM and, two seconds later, SIGKILL. The group is also killed if this
-    process dies, whichever way. Only a child that leaves the group (``setsid``) gets away. Standard
-    output and error go to ``stdout.txt`` and ``stderr.txt`` in the folder.
+    The command and all it starts form a process group, which is gone when this returns or raises.
+    On a timeout it gets SIGTERM and, when the command has ended or two seconds have passed,
+    SIGKILL. The group is also killed if this process dies, whichever way. Only a child that leaves
+    the group (``setsid``) gets away. Standard output and error go to ``stdout.txt`` and
+    ``stderr.txt`` in the folder.
 
     Returns
     -------

@@ -1,5 +1,6 @@
 """A simulator that is a Python function."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +49,11 @@ class PythonSimulator(SimulatorSpec):
         named = target if hasattr(target, "__qualname__") else type(target)
         return f"{named.__module__}:{named.__qualname__}"
 
+    @property
+    def reusable(self) -> bool:
+        """Also whether the function's name stands for it alone, not for any lambda or object."""
+        return self.cache and (isinstance(self.target, str) or _is_found_by_name(self.target))
+
     def check(self, where: str) -> None:
         """Import the function; a `ConfigError` if it cannot be."""
         self._function(where)
@@ -74,6 +80,13 @@ class PythonSimulator(SimulatorSpec):
                 f"{type(function).__name__}."
             )
         return function
+
+
+def _is_found_by_name(function: Any) -> bool:
+    found: Any = sys.modules.get(getattr(function, "__module__", None))
+    for part in getattr(function, "__qualname__", "").split("."):
+        found = getattr(found, part, None)
+    return found is function
 
 
 def _python_number(value: Any) -> Any:

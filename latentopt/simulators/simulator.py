@@ -45,6 +45,11 @@ class SimulatorSpec(BaseModel, ABC):
         """The settings that its values depend on, as JSON can hold them."""
         return self.model_dump(mode="json", exclude={*self.patience, "label", "cache"})
 
+    @property
+    def reusable(self) -> bool:
+        """Whether a result may be used for another trial with an equal structure."""
+        return self.cache
+
     @abstractmethod
     def check(self, where: str) -> None:
         """Refuse to start where it cannot work: a `ConfigError` that begins with `where`."""

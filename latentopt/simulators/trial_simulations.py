@@ -100,6 +100,11 @@ class TrialSimulation:
     folder: Path
 
     @property
+    def kind(self) -> str:
+        """Name of the simulator, for messages."""
+        return self.simulator.name
+
+    @property
     def units(self) -> Mapping[str, str]:
         """Units of the simulator's metrics."""
         return self.simulator.units
@@ -128,7 +133,7 @@ class TrialSimulation:
         return dict(result.metrics)
 
     def _result(self, structure: Microstructure) -> SimulationResult:
-        if not isinstance(self.simulator, SimulatorSpec) or not self.simulator.cache:
+        if not isinstance(self.simulator, SimulatorSpec) or not self.simulator.reusable:
             return simulate(self.simulator, structure, self.folder)
         cache = ResultCache(self.about.folder / "cache")
         key = simulation_id(self.simulator, structure)

@@ -1,0 +1,206 @@
+"""The HTTP simulator against a real server on this machine, which fails in every way asked."""
+
+import base64
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from latentopt.errors import ConfigError
+from latentopt.export import verify
+from latentopt.microstructure import Microstructure
+from latentopt.simulators.http_service import HTTPSimulator
+from latentopt.simulators.simulator import simulation_id
+
+DONE = {"state": "ok", "metrics": {"a": 1.5}, "message": ""}
+
+
+class Script(BaseHTTPRequestHandler):
+    """Answers from a list for each method: a status and a body, the last one again and again."""
+
+    def do_POST(self):
+        self.body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer()
+
+    def do_GET(self):
+        self.answer()
+
+    def answer(self):
+        answers, log = self.server.answers[self.command], self.server.log
+        log.append((self.command, self.path, dict(self.headers), getattr(self, "body", b"")))
+        status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+        if status is None:  # hang up without a word
+            self.close_connection = True
+            return
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        if 300 <= status < 400:
+            self.send_header("Location", body["to"])
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def service(monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Script)
+    server.answers = {"POST": [(202, {"job": "j/1"})], "GET": [(200, DONE)]}
+    server.log = []
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def structure():
+    phases = np.arange(64, dtype=np.uint8).reshape(8, 8) % 2
+    return Microstructure(
+        phases, (1e-6, 1e-6), ("pore", "solid"), (True, True), {"trial": 3, "z": [0.5]}
+    )
+
+
+@pytest.fixture
+def simulate(service, structure, tmp_path):
+    def run(**changes):
+        url = f"http://127.0.0.1:{service.server_port}/jobs"
+        fields = {"url": url, "units": {"a": "1"}, "poll_s": 0.01, "retries": 2, "timeout_s": 20}
+        return HTTPSimulator(**(fields | changes))(structure, tmp_path / "run")
+
+    return run
+
+
+def requests(service, method):
+    return [entry for entry in service.log if entry[0] == method]
+
+
+def test_a_job_is_submitted_once_and_asked_for_until_it_has_ended(service, simulate):
+    service.answers["GET"] = [(200, {"state": "queued"}), (200, {"state": "running"}), (200, DONE)]
+    result = simulate()
+    assert (result.state, result.metrics) == ("ok", {"a": 1.5})
+    assert len(requests(service, "POST")) == 1
+    assert [path for _, path, *_ in requests(service, "GET")] == ["/jobs/j%2F1"] * 3
+
+
+def test_the_structure_arrives_as_it_was(service, simulate, structure, tmp_path):
+    simulate(format="damask")
+    sent = json.loads(service.log[0][3])
+    assert (sent["task"]["trial"], sent["task"]["structure"]) == (3, "structure.vti")
+    for file in sent["files"]:
+        (tmp_path / file["name"]).write_bytes(base64.b64decode(file["base64"]))
+    assert verify(tmp_path / "structure.vti")["voxel_sha256"] == structure.sha256
+
+
+def test_each_attempt_has_the_same_key_which_is_that_of_the_voxels(service, simulate, structure):
+    service.answers["POST"] = [(503, {}), (None, b""), (200, {"job": 8})]
+    assert simulate().state == "ok"
+    keys = {headers["Idempotency-Key"] for _, _, headers, _ in requests(service, "POST")}
+    url = f"http://127.0.0.1:{service.server_port}/jobs"
+    spec = HTTPSimulator(url=url, units={"a": "1"})  # patience does not matter
+    assert keys == {simulation_id(spec, structure)}
+    assert len(requests(service, "POST")) == 3
+
+
+def test_polling_survives_a_service_that_is_away_for_a_moment(service, simulate):
+    service.answers["GET"] = [
+        (500, {}),
+        (None, b""),
+        (200, {"state": "running"}),
+        (429, {}),
+        (200, DONE),
+    ]
+    assert simulate().state == "ok"
+
+
+def test_a_service_that_stays_away_loses_the_trial(service, simulate):
+    service.answers["POST"] = [(503, b"maintenance\nuntil noon")]
+    result = simulate()
+    assert result.state == "lost"
+    assert "failed 3 times: HTTP 503 Service Unavailable: maintenance until noon" in result.message
+    assert len(requests(service, "POST")) == 3
+
+
+def test_no_service_at_all_loses_the_trial(simulate):
+    result = simulate(url="http://127.0.0.1:9/jobs")  # nobody listens on the discard port
+    assert result.state == "lost"
+    assert "refused" in result.message
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (400, "invalid"),
+        (401, "lost"),
+        (403, "lost"),
+        (404, "lost"),
+        (413, "invalid"),
+        (422, "invalid"),
+    ],
+)
+def test_what_the_client_did_wrong_is_not_tried_again(service, simulate, status, state):
+    service.answers["POST"] = [(status, b"no")]
+    result = simulate()
+    assert result.state == state
+    assert result.message.startswith(f"HTTP {status} ")
+    assert len(service.log) == 1
+
+
+def test_a_redirect_is_not_followed_and_the_token_goes_nowhere_else(service, simulate, monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", "secret")
+    service.answers["GET"] = [(302, {"to": f"http://127.0.0.1:{service.server_port}/other"})]
+    result = simulate(token_variable="MY_TOKEN")
+    assert result.state == "lost"
+    assert result.message.startswith("HTTP 302 Found to http://127.0.0.1:")
+    assert len(service.log) == 2
+
+
+def test_the_token_is_sent_and_written_nowhere(service, simulate, monkeypatch, tmp_path):
+    monkeypatch.setenv("MY_TOKEN", "secret-token\n")
+    assert simulate(token_variable="MY_TOKEN").state == "ok"
+    assert {headers["Authorization"] for _, _, headers, _ in service.log} == {"Bearer secret-token"}
+    for path in (tmp_path / "run").iterdir():
+        assert b"secret-token" not in path.read_bytes()
+
+
+def test_a_token_that_is_not_set_is_refused_at_the_start(monkeypatch):
+    monkeypatch.delenv("MY_TOKEN", raising=False)
+    simulator = HTTPSimulator(url="http://h/jobs", units={"a": "1"}, token_variable="MY_TOKEN")
+    with pytest.raises(ConfigError, match="environment variable MY_TOKEN is not set"):
+        simulator.check("campaign.simulate[0]")
+
+
+def test_a_job_that_does_not_end_in_time_is_a_timeout(service, simulate):
+    service.answers["GET"] = [(200, {"state": "running"})]
+    result = simulate(timeout_s=0.15)
+    assert (result.state, result.message) == ("timeout", "no result after 0.15 s")
+
+
+@pytest.mark.parametrize(
+    "answer", [b"<html>", {"id": 3}, {"job": ""}, {"job": ["7"]}, [], b" " * 2_000_000]
+)
+def test_an_answer_without_a_job_is_a_crash_of_the_service(service, simulate, answer):
+    service.answers["POST"] = [(200, answer)]
+    result = simulate()
+    assert result.state == "crashed"
+    assert 'should answer {"job": "<id>"}, got' in result.message
+
+
+@pytest.mark.parametrize("answer", [b"<html>", {"status": "done"}, b" " * 2_000_000])
+def test_a_result_that_is_none_is_a_crash_of_the_service(service, simulate, answer):
+    service.answers["GET"] = [(200, answer)]
+    assert simulate().state == "crashed"
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://host/jobs", "file:///etc/passwd", "host/jobs", "http://", "http://h/a b"]
+)
+def test_an_address_that_is_none_is_refused(url):
+    with pytest.raises(ValueError, match="pattern"):
+        HTTPSimulator(url=url, units={"a": "1"})
