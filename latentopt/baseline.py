@@ -1,10 +1,12 @@
 """What a campaign is compared with: the points that it did not have to search for."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from latentopt.errors import CampaignError
 from latentopt.run import Run
 
-__all__ = ["IMPORTED", "Baseline", "baseline_of"]
+__all__ = ["IMPORTED", "Baseline", "baseline_from", "baseline_of"]
 
 IMPORTED = "imported"  # strategy of trials that were measured before the campaign
 
@@ -43,3 +45,22 @@ def baseline_of(run: Run) -> Baseline | None:
     if not isinstance(initial, int) or len(run.trials) <= initial:
         return None
     return Baseline(f"{initial} initial points", replace(run, trials=run.trials[:initial]))
+
+
+def baseline_from(folder: Path | str, run: Run) -> Baseline:
+    """Another campaign towards the same goal, such as one with strategy ``prior``.
+
+    Raises
+    ------
+    CampaignError
+        The folder holds no campaign, or one whose values mean something else.
+    """
+    other = Run.read(folder)
+    for name in ("objective", "constraints"):
+        theirs, ours = getattr(other.config, name), getattr(run.config, name)
+        if theirs != ours:
+            raise CampaignError(
+                f"{folder}: has {name} {theirs}, not {ours}: its values cannot be compared; give "
+                "the folder of a campaign towards the same goal."
+            )
+    return Baseline(f"{other.config.name} ({other.config.strategy.get('kind')})", other)

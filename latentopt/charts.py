@@ -1,21 +1,30 @@
 """Plotly charts of a run, as the plain data ``{"data": [...], "layout": {...}}`` that plotly draws.
 
-Text that a user wrote is escaped here: plotly reads some HTML in names and hover texts.
+Text that a user wrote is escaped here: plotly reads some HTML in names and hover texts. Each point
+that is a trial carries its index, by which the page shows its structure.
 """
 
 from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-from jaxtyping import Float
 
+from latentopt.baseline import Baseline
 from latentopt.run import Run, Trial
 
-__all__ = ["best_so_far", "constraint_margins", "is_feasible", "latent_map"]
+__all__ = [
+    "best_so_far",
+    "constraint_margins",
+    "is_feasible",
+    "outcomes",
+]
 
 Chart = dict[str, object]
 
-_INK, _ACCENT, _PALE, _BAD = "#26364a", "#2f6f9f", "#8c99a6", "#c8553d"
+INK, ACCENT, PALE, BAD = "#26364a", "#2f6f9f", "#8c99a6", "#c8553d"
+CLOUD = "#d9dee3"  # data in the background
+_SCREENED = "#d8c79c"
+_DASHES = ("dash", "dot", "dashdot")
 
 
 def is_feasible(run: Run, trial: Trial) -> bool:
@@ -23,159 +32,170 @@ def is_feasible(run: Run, trial: Trial) -> bool:
     return trial.status == "completed" and all(m >= 0 for m in run.margins(trial).values())
 
 
-def best_so_far(run: Run) -> Chart:
-    """Value of every completed trial, and the best feasible one up to each.
+def best_so_far(run: Run, baselines: Sequence[Baseline] = ()) -> Chart:
+    """Value of every completed trial, the best feasible one up to each, and that of baselines.
 
     With several objectives it shows the first.
     """
-    objective = run.config.objective.split(",")[0].strip()
-    completed = _with(run, "completed")
+    completed = with_status(run, "completed")
     feasible = [trial for trial in completed if is_feasible(run, trial)]
     infeasible = [trial for trial in completed if not is_feasible(run, trial)]
-    best = np.maximum.accumulate([run.value(trial) for trial in feasible] or [0.0])
+    pale = {"color": PALE, "size": 8, "symbol": "circle-open"}
     data = [
-        _points("feasible", feasible, _values(run, feasible), {"color": _ACCENT, "size": 8}),
-        _points(
-            "breaks a constraint",
-            infeasible,
-            _values(run, infeasible),
-            {"color": _PALE, "size": 8, "symbol": "circle-open"},
-        ),
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": "best so far",
-            "x": [trial.index for trial in (*feasible, *run.trials[-1:])] if feasible else [],
-            "y": [*best.tolist(), float(best[-1])] if feasible else [],
-            "line": {"shape": "hv", "color": _INK, "width": 2},
-        },
+        by_index("feasible", feasible, values_of(run, feasible), {"color": ACCENT, "size": 8}),
+        by_index("breaks a constraint", infeasible, values_of(run, infeasible), pale),
     ]
-    return {"data": data, "layout": _layout("trial", escape(objective))}
+    last = run.trials[-1].index if run.trials else 0
+    for k, baseline in enumerate(baselines):
+        style = {"color": BAD, "width": 1.5, "dash": _DASHES[k % len(_DASHES)]}
+        data.append(_running_best(f"best of {escape(baseline.name)}", baseline.run, style, last))
+    data.append(_running_best("best so far", run, {"color": INK, "width": 2}, last))
+    return {"data": data, "layout": layout_of("trial", objective_names(run)[0])}
+
+
+def _running_best(name: str, run: Run, line: dict, last: int) -> Chart:
+    """Best feasible value up to each trial, drawn on to the trial `last`."""
+    feasible = run.feasible
+    best = np.maximum.accumulate([run.value(trial) for trial in feasible] or [0.0])
+    end = max([last, *(trial.index for trial in run.trials[-1:])])
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": [*(trial.index for trial in feasible), end] if feasible else [],
+        "y": [*best.tolist(), float(best[-1])] if feasible else [],
+        "line": {"shape": "hv", **line},
+    }
 
 
 def constraint_margins(run: Run) -> list[Chart]:
     """One chart a constraint, as their units differ: margin of every completed trial."""
-    completed = _with(run, "completed")
+    completed = with_status(run, "completed")
     margins = [run.margins(trial) for trial in completed]
     charts = []
     for name in dict.fromkeys(name for row in margins for name in row):
-        values = [_number(row.get(name, float("nan"))) for row in margins]
-        colours = [_ACCENT if value is not None and value >= 0 else _BAD for value in values]
-        points = _points("margin", completed, values, {"color": colours, "size": 8})
-        layout = _layout("trial", "margin (feasible from 0 up)", title=escape(name))
-        layout["shapes"] = [
-            {
-                "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0,
-                "line": {"color": _INK, "width": 1, "dash": "dash"},
-            }
-        ]  # fmt: skip
+        values = [json_number(row.get(name, float("nan"))) for row in margins]
+        colours = [ACCENT if value is not None and value >= 0 else BAD for value in values]
+        points = by_index("margin", completed, values, {"color": colours, "size": 8})
+        layout = layout_of("trial", "margin (feasible from 0 up)", title=escape(name))
+        layout["shapes"] = [rule(y=0.0)]
         charts.append({"data": [points], "layout": layout | {"showlegend": False, "height": 260}})
     return charts
 
 
-def latent_map(run: Run, reference: Float[np.ndarray, "m d"] | None = None) -> Chart:
-    """Trials and data seen on one plane through the centre of the data.
-
-    The plane is spanned by the first two principal directions of the trials about the origin,
-    which is the mean of the training set; the axis titles say how much of the trials' squared
-    distance from there it shows.
-
-    Parameters
-    ----------
-    run
-        Its trials give the plane.
-    reference
-        Latent points of data, drawn in the background.
-    """
-    z = np.stack([trial.z for trial in run.trials])
-    spread, directions = np.linalg.svd(z, full_matrices=False)[1:]
-    plane = np.zeros((2, z.shape[1]))
-    plane[: min(2, len(directions))] = directions[:2]
-    share = np.pad(spread, (0, 2))[:2] ** 2 / max(float((spread**2).sum()), 1e-30)
-    data = []
-    if reference is not None and len(reference):
-        data.append(
-            _cloud("training data", reference @ plane.T, {"color": "#d9dee3", "size": 4})
-            | {"hoverinfo": "skip"}
-        )
-    for name, marker, trials in _groups(run):
-        if trials:
-            cloud = _cloud(name, np.stack([trial.z for trial in trials]) @ plane.T, marker)
-            data.append(cloud | _hover(trials, _values(run, trials)))
-    titles = [f"direction {k + 1} ({share[k]:.0%} of the trials)" for k in range(2)]
-    layout = _layout(*titles)
-    layout["yaxis"] |= {"scaleanchor": "x"}  # distances are the same both ways
-    return {"data": data, "layout": layout | {"height": 520}}
-
-
-def _groups(run: Run) -> list[tuple[str, dict, list[Trial]]]:
-    """Name, marker and trials of each kind of point on the latent map."""
-    feasible = [trial for trial in run.trials if is_feasible(run, trial)]
-    infeasible = [trial for trial in _with(run, "completed") if not is_feasible(run, trial)]
-    coloured = {
-        "color": _values(run, feasible),
-        "colorscale": "Viridis",
-        "size": 10,
-        "line": {"color": "white", "width": 1},
-        "colorbar": {"title": {"text": "value"}, "thickness": 12},
-    }
-    star = {"symbol": "star", "size": 18, "color": _BAD, "line": {"color": "white", "width": 1}}
-    return [
-        ("pending", {"color": _PALE, "size": 8, "symbol": "circle-open"}, _with(run, "pending")),
-        ("failed", {"color": _BAD, "size": 8, "symbol": "x"}, _with(run, "failed")),
-        ("breaks a constraint", {"color": _PALE, "size": 8}, infeasible),
-        ("feasible", coloured, feasible),
-        ("best", star, run.best(1)),
+def outcomes(run: Run) -> Chart:
+    """How many trials came to what, as one bar."""
+    failed = with_status(run, "failed")
+    completed = with_status(run, "completed")
+    good = sum(is_feasible(run, trial) for trial in completed)
+    counts = {"feasible": (good, ACCENT), "breaks a constraint": (len(completed) - good, "#9fc3dc")}
+    for state, colour in _STATE_COLOURS.items():
+        counts[f"failed: {state}"] = (sum(trial.state == state for trial in failed), colour)
+    counts["screened out"] = (len(with_status(run, "screened")), "#d8c79c")
+    counts["under way"] = (len(with_status(run, "pending")), CLOUD)
+    data = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": name,
+            "x": [n],
+            "y": [""],
+            "text": [str(n)],
+            "textposition": "inside",
+            "insidetextanchor": "middle",
+            "marker": {"color": colour},
+            "hoverinfo": "name",
+        }
+        for name, (n, colour) in counts.items()
+        if n
     ]
+    layout = layout_of("trials", "") | {"barmode": "stack", "height": 150, "bargap": 0.2}
+    layout["xaxis"] |= {"range": [0, len(run.trials)], "showgrid": False}
+    return {"data": data, "layout": layout}
 
 
-def _with(run: Run, status: str) -> list[Trial]:
+_STATE_COLOURS = {
+    "infeasible": "#e8b7a8",
+    "invalid": "#dc8d76",
+    "timeout": "#c8553d",
+    "crashed": "#93331f",
+    "lost": "#7a7f85",
+}
+
+
+# -- parts ----------------------------------------------------------------------------------------
+
+
+def with_status(run: Run, status: str) -> list[Trial]:
+    """Trials of one status, by index."""
     return [trial for trial in run.trials if trial.status == status]
 
 
-def _points(name: str, trials: Sequence[Trial], values: list, marker: dict) -> Chart:
-    points = {
-        "type": "scatter",
-        "mode": "markers",
-        "name": name,
-        "x": [trial.index for trial in trials],
-        "y": values,
-        "marker": marker,
-    }
-    return points | _hover(trials, values)
+def objective_names(run: Run) -> list[str]:
+    """Each objective as the axis of a chart says it."""
+    return [escape(text) for text in split_objectives(run.config.objective)]
 
 
-def _cloud(name: str, xy: Float[np.ndarray, "n 2"], marker: dict) -> Chart:
-    x, y = np.round(xy, 3).T.tolist()
-    return {
-        "type": "scatter", "mode": "markers", "name": name, "x": x, "y": y, "marker": marker,
-    }  # fmt: skip
+def split_objectives(text: str) -> list[str]:
+    """The objectives of a string, parted at the commas outside of brackets.
+
+    >>> split_objectives("-distance(a - 1, b), c")
+    ['-distance(a - 1, b)', 'c']
+    """
+    parts, depth = [""], 0
+    for character in text:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
 
 
-def _hover(trials: Sequence[Trial], values: list) -> Chart:
+def by_index(name: str, trials: Sequence[Trial], values: list, marker: dict) -> Chart:
+    """A point a trial, at its index and value."""
+    x = [trial.index for trial in trials]
+    points = {"type": "scatter", "mode": "markers", "name": name, "x": x, "y": values}
+    return points | {"marker": marker} | hover(trials, values)
+
+
+def hover(trials: Sequence[Trial], values: list) -> Chart:
+    """What a point says under the mouse, and whose structure the page shows there."""
     texts = [
         f"trial {trial.index}" + (f": {value:.4g}" if value is not None else f", {trial.status}")
         for trial, value in zip(trials, values, strict=True)
     ]
-    return {"text": texts, "hoverinfo": "text"}
+    return {"text": texts, "hoverinfo": "text", "customdata": [trial.index for trial in trials]}
 
 
-def _values(run: Run, trials: Sequence[Trial]) -> list[float | None]:
-    return [_number(run.value(t)) if t.status == "completed" else None for t in trials]
+def values_of(run: Run, trials: Sequence[Trial]) -> list[float | None]:
+    """Value of each trial, None where it has none."""
+    return [json_number(run.value(t)) if t.status == "completed" else None for t in trials]
 
 
-def _number(value: float) -> float | None:
-    """A float JSON can hold."""
+def json_number(value: float) -> float | None:
+    """A float that JSON can hold."""
     return float(value) if np.isfinite(value) else None
 
 
-def _layout(x: str, y: str, title: str = "") -> Chart:
-    axis = {"gridcolor": "#e8ebee", "zerolinecolor": "#e8ebee", "linecolor": _PALE}
+def rule(*, x: float | None = None, y: float | None = None) -> Chart:
+    """A dashed line across the chart at one x or y."""
+    place = (
+        {"yref": "paper", "y0": 0, "y1": 1, "x0": x, "x1": x}
+        if y is None
+        else {"xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y}
+    )
+    return {"type": "line", **place, "line": {"color": INK, "width": 1, "dash": "dash"}}
+
+
+def layout_of(x: str, y: str, title: str = "") -> Chart:
+    """Layout with the titles of both axes."""
+    axis = {"gridcolor": "#e8ebee", "zerolinecolor": "#e8ebee", "linecolor": PALE}
     return {
         "title": {"text": title, "font": {"size": 14}},
         "xaxis": axis | {"title": {"text": x}},
         "yaxis": axis | {"title": {"text": y}},
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": _INK},
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
         "margin": {"l": 60, "r": 20, "t": 40 if title else 10, "b": 50},
         "plot_bgcolor": "white",
         "paper_bgcolor": "white",

@@ -220,13 +220,17 @@ app.command()(_of_a_campaign(status))
 def report(
     run: RunArgument,
     out: Annotated[Path | None, typer.Option(help="HTML file; RUN/report.html if absent.")] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of a campaign to compare with; may be repeated."),
+    ] = None,
 ) -> None:
     """Write one HTML page that opens without a network."""
     from latentopt.report import write_report
     from latentopt.run import Run
 
     read = Run.read(run)
-    print(write_report(read, out, space=_space_of(read)))
+    print(write_report(read, out, space=_space_of(read), baselines=baseline or ()))
 
 
 @app.command()
@@ -235,6 +239,9 @@ def export(
     run: RunArgument,
     best: Annotated[int, typer.Option(min=1, help="How many of the best candidates.")] = 1,
     trial: Annotated[list[int] | None, typer.Option(help="These trials instead.")] = None,
+    front: Annotated[
+        bool, typer.Option("--front", help="All that nothing surpasses in every objective instead.")
+    ] = False,
     format: Annotated[str, typer.Option(help="hdf5, tiff or damask.")] = "hdf5",
     out: Annotated[Path | None, typer.Option(help="Folder; RUN/exports if absent.")] = None,
 ) -> None:
@@ -246,7 +253,7 @@ def export(
     if format not in EXPORTERS:
         raise ConfigError(f"--format should be one of {', '.join(EXPORTERS)}, got {format!r}.")
     read = Run.read(run)
-    indices = trial or [t.index for t in read.best(best)]
+    indices = trial or [t.index for t in (read.pareto() if front else read.best(best))]
     if not indices:
         raise CampaignError(f"{run}: no trial meets the constraints yet; name some with --trial.")
     for path in export_candidates(read, indices, format, out or run / "exports"):
@@ -290,7 +297,7 @@ def _space_of(run: Any) -> Any:
     except (CampaignError, ModelFileError, OSError) as error:
         problem = f"cannot be loaded ({error})"
     print(
-        f"latentopt: space {run.space_id} {problem}; the latent map leaves its data out.",
+        f"latentopt: space {run.space_id} {problem}; the page leaves its data out.",
         file=sys.stderr,
     )
     return None

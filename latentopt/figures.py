@@ -11,7 +11,7 @@ from jaxtyping import Shaped, UInt8
 
 from latentopt.microstructure import Microstructure
 
-__all__ = ["PHASE_COLOURS", "contact_sheet", "image_grid_png", "structure_png"]
+__all__ = ["PHASE_COLOURS", "contact_sheet", "image_grid_png", "structure_png", "thumbnail_png"]
 
 # Phase 0, 1, ...: told apart by lightness too, so that they survive grey printing.
 PHASE_COLOURS = (
@@ -20,6 +20,7 @@ PHASE_COLOURS = (
 )  # fmt: skip
 
 _LONG_SIDE = 240  # pixels of a drawn image, about
+_THUMBNAIL = 128  # pixels of a thumbnail, at most
 _GAP = 10
 _TITLE = 20
 
@@ -38,6 +39,22 @@ def structure_png(phases: UInt8[np.ndarray, "*space"]) -> bytes:
     """
     images, titles = _panels(phases)
     return image_grid_png(images, titles, columns=3)
+
+
+def thumbnail_png(phases: UInt8[np.ndarray, "*space"]) -> bytes:
+    """Small picture of one structure, its middle slice along z in 3-D: under a kilobyte, quickly.
+
+    A pixel a voxel, thinned to 128 pixels; a page enlarges it.
+    """
+    from PIL import Image
+
+    plane = phases if phases.ndim == 2 else phases[len(phases) // 2]
+    thin = -(-max(plane.shape) // _THUMBNAIL)
+    picture = Image.fromarray(plane[::thin, ::thin] % len(PHASE_COLOURS), mode="P")
+    picture.putpalette(bytes.fromhex("".join(colour[1:] for colour in PHASE_COLOURS)))
+    buffer = io.BytesIO()
+    picture.save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
 
 
 def contact_sheet(

@@ -12,6 +12,7 @@ from latentopt.config import CampaignConfig
 from latentopt.errors import CampaignError
 from latentopt.journal import read_events
 from latentopt.microstructure import Candidate, Microstructure
+from latentopt.pareto import non_dominated
 
 __all__ = ["IMPORTED", "FailedState", "Run", "Trial"]
 
@@ -160,11 +161,7 @@ class Run:
 
         With several objectives, trials that fewer others surpass in all of them come first.
         """
-        feasible = [
-            trial
-            for trial in self.trials
-            if trial.status == "completed" and all(m >= 0 for m in self.margins(trial).values())
-        ]
+        feasible = self.feasible
         if not feasible:
             return []
         goal = self.config.goal
@@ -175,6 +172,27 @@ class Run:
         ]
         order = np.lexsort((-values[:, 0], beaten))
         return [feasible[i] for i in order[:k]]
+
+    @property
+    def feasible(self) -> list[Trial]:
+        """Completed trials that meet every constraint, by index."""
+        return [
+            trial
+            for trial in self.trials
+            if trial.status == "completed" and all(m >= 0 for m in self.margins(trial).values())
+        ]
+
+    def pareto(self) -> list[Trial]:
+        """Feasible trials that no other surpasses in all objectives, best first in the first one.
+
+        With one objective, those of the best value.
+        """
+        feasible = self.feasible
+        if not feasible:
+            return []
+        values = np.array([self.config.goal.values(trial.metrics) for trial in feasible])
+        front = np.flatnonzero(non_dominated(values))
+        return [feasible[i] for i in front[np.argsort(-values[front, 0], kind="stable")]]
 
     def value(self, trial: Trial) -> float:
         """Objective of a completed trial, larger is better; the first one if there are several."""

@@ -13,10 +13,11 @@ import torch
 from PIL import Image
 
 from latentopt.candidate_files import candidate_path, write_candidate
-from latentopt.charts import best_so_far, constraint_margins, latent_map
+from latentopt.charts import best_so_far, constraint_margins
 from latentopt.config import CampaignConfig
 from latentopt.errors import ExportError
 from latentopt.report import write_report
+from latentopt.report.place import latent_map
 from latentopt.run import Run, Trial
 from latentopt.space import LatentSpace
 from latentopt.whitening import Whitening
@@ -130,7 +131,8 @@ def test_nothing_on_the_page_comes_from_elsewhere(make_run):
 def test_text_of_the_user_stays_text(make_run):
     page = read(write_report(make_run()))
     assert "b" not in page.tags
-    assert page.tags.count("script") == 1 + len(("progress", "map", "margin0"))
+    # plotly, the previews and a chart each
+    assert page.tags.count("script") == 2 + len(("progress", "map", "margin0", "outcomes"))
     assert page.text.count(HOSTILE) >= 3  # name, phase, reason
 
 

@@ -92,6 +92,23 @@ def test_of_several_objectives_those_that_nothing_surpasses_come_first(write):
     assert run.value(run.trials[3]) == 0.0
 
 
+def test_the_front_is_what_nothing_surpasses_in_both_objectives(write):
+    points = [(1, 1), (3, 0), (2, 2), (0, 3), (0, 0), (3, 0)]
+    run = write(*({"a": float(a), "b": float(b)} for a, b in points), objective="a, b")
+    # b <= 2 rules (0, 3) out, and nothing else is in its place
+    assert [t.index for t in run.pareto()] == [1, 5, 2]
+    assert [t.index for t in run.feasible] == [0, 1, 2, 4, 5]
+
+
+def test_the_front_of_one_objective_is_its_best_and_of_nothing_is_empty(write):
+    run = write({"a": 1.0, "b": 0.0}, {"a": 2.0, "b": 0.0}, {"a": 9.0, "b": 9.0})
+    assert [t.index for t in run.pareto()] == [1]
+
+
+def test_there_is_no_front_of_failures(write):
+    assert write("exploded").pareto() == []
+
+
 def test_settings_that_changed_on_the_way_are_the_last_ones(write, tmp_path):
     write({"a": 1.0, "b": 0.0})
     with Journal(tmp_path) as journal:

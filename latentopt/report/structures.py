@@ -1,0 +1,106 @@
+"""Pictures of structures on the page: cards with what is known, and previews under the mouse."""
+
+import base64
+from collections.abc import Iterable
+from html import escape
+
+from latentopt.candidate_files import read_phases
+from latentopt.errors import CampaignError
+from latentopt.figures import PHASE_COLOURS, structure_png, thumbnail_png
+from latentopt.report.html import number, to_script, warning
+from latentopt.run import Run, Trial
+
+__all__ = ["cards", "preview_script", "unit_of"]
+
+_PREVIEWED = 400  # trials with a picture under the mouse, of half a kilobyte each
+
+# Plotly tells which point is under the mouse; its trial's structure is shown beside it.
+_SCRIPT = """
+const structures = {structures};
+const box = document.createElement("figure");
+box.id = "preview";
+document.body.appendChild(box);
+function preview(chart) {{
+  chart.on("plotly_hover", (event) => {{
+    const trial = event.points.map((p) => p.customdata).find((t) => t in structures);
+    if (trial === undefined) return;
+    box.innerHTML = "";
+    const picture = new Image();
+    picture.src = "data:image/png;base64," + structures[trial];
+    const caption = document.createElement("figcaption");
+    caption.textContent = "trial " + trial;
+    box.append(picture, caption);
+    const right = event.event.clientX > window.innerWidth / 2;
+    box.style.left = event.event.clientX + (right ? -190 : 30) + "px";
+    box.style.top = Math.min(event.event.clientY + 20, window.innerHeight - 210) + "px";
+    box.style.display = "block";
+  }});
+  chart.on("plotly_unhover", () => {{ box.style.display = "none"; }});
+}}
+"""
+
+
+def preview_script(run: Run) -> str:
+    """Script with the pictures of the best and the latest trials, and what shows them."""
+    trials = [*run.best(_PREVIEWED // 2), *reversed(run.trials)]
+    indices = list(dict.fromkeys(trial.index for trial in trials))[:_PREVIEWED]
+    pictures = {}
+    for index in indices:
+        try:
+            png = thumbnail_png(read_phases(run.folder, index))
+        except CampaignError:  # said where the structure would be shown large
+            continue
+        pictures[index] = base64.b64encode(png).decode()
+    return f"<script>{_SCRIPT.format(structures=to_script(pictures))}</script>"
+
+
+def cards(run: Run, trials: Iterable[Trial]) -> str:
+    """A card a trial: its structure, metrics and margins."""
+    made, phases, solid = [], (), False
+    for trial in trials:
+        try:
+            structure = run.candidate(trial.index).microstructure
+        except CampaignError as error:
+            picture = warning(f"The structure cannot be read: {error}")
+        else:
+            phases = structure.phase_names
+            solid = structure.spatial_dims == 3
+            data = base64.b64encode(structure_png(structure.phases)).decode()
+            picture = f'<img alt="trial {trial.index}" src="data:image/png;base64,{data}">'
+        made.append(_card(run, trial, picture))
+    legend = "".join(
+        f'<span class="key" style="background:{PHASE_COLOURS[k % len(PHASE_COLOURS)]}"></span>'
+        f"{escape(name)}"
+        for k, name in enumerate(phases)
+    )
+    return (
+        f'<p class="note">Phases:{legend}</p>'
+        f'<div class="cards{" solid" if solid else ""}">{"".join(made)}</div>'
+    )
+
+
+def _card(run: Run, trial: Trial, picture: str) -> str:
+    rows = [
+        _card_row(name, f"{number(value)} {unit_of(run, name)}".strip())
+        for name, value in trial.metrics.items()
+    ]
+    for name, margin in run.margins(trial).items():
+        rows.append(_card_row(name, f"margin {margin:+.4g}", bad=not margin >= 0))
+    values = ", ".join(number(value) for value in run.config.goal.values(trial.metrics))
+    return (
+        f'<figure class="card">{picture}<figcaption>'
+        f'<h3>{values} <span class="note">trial {trial.index}, '
+        f"{escape(trial.strategy)}</span></h3>"
+        f"<table>{''.join(rows)}</table></figcaption></figure>"
+    )
+
+
+def _card_row(name: str, value: str, bad: bool = False) -> str:
+    style = "number bad" if bad else "number"
+    return f'<tr><td>{escape(name)}</td><td class="{style}">{escape(value)}</td></tr>'
+
+
+def unit_of(run: Run, name: str) -> str:
+    """Unit of a metric as it is shown: nothing where it has none."""
+    unit = run.units.get(name, "")
+    return "" if unit == "1" else unit

@@ -1,0 +1,128 @@
+"""The trials of a run on its page: best, progress, margins, failures and the whole table."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from html import escape
+
+from latentopt.baseline import Baseline
+from latentopt.charts import best_so_far, constraint_margins, is_feasible, outcomes
+from latentopt.report.html import chart, note, number, section, table, warning
+from latentopt.report.structures import cards, unit_of
+from latentopt.run import Run
+
+__all__ = [
+    "all_trials_section",
+    "best_section",
+    "header",
+    "margins_section",
+    "outcomes_section",
+    "progress_section",
+]
+
+_CARDS = 6
+_LISTED = 8  # trials named in a row of failures
+
+
+def header(run: Run, baselines: Sequence[Baseline]) -> str:
+    """Goal and figures of the run."""
+    completed = [trial for trial in run.trials if trial.status == "completed"]
+    counts = {
+        status: sum(trial.status == status for trial in run.trials)
+        for status in ("failed", "screened")
+    }
+    best = run.best(1)
+    facts = {
+        "trials": len(run.trials),
+        "completed": len(completed),
+        "feasible": sum(is_feasible(run, trial) for trial in completed),
+        "failed": counts["failed"],
+        **({"screened out": counts["screened"]} if counts["screened"] else {}),
+        "best value": f"{number(run.value(best[0]))} (trial {best[0].index})" if best else "none",
+    }
+    for baseline in baselines:
+        value = baseline.value
+        facts[f"best of {baseline.name}"] = "none" if value is None else number(value)
+    items = "".join(
+        f"<div><dt>{escape(k)}</dt><dd>{escape(str(v))}</dd></div>" for k, v in facts.items()
+    )
+    constraints = " and ".join(f"<code>{escape(text)}</code>" for text in run.config.constraints)
+    return (
+        f"<header><h1>{escape(run.config.name)}</h1>"
+        f"<p>Maximize <code>{escape(run.config.objective)}</code>"
+        f"{' subject to ' + constraints if constraints else ''}.</p>"
+        f'<dl class="facts">{items}</dl></header>'
+    )
+
+
+def best_section(run: Run) -> str:
+    """Cards of the best trials, or of those that come closest."""
+    best = run.best(_CARDS)
+    if best:
+        return section("Best candidates", cards(run, best))
+    completed = [trial for trial in run.trials if trial.status == "completed"]
+    if not completed:
+        return section("Best candidates", warning("No trial has completed yet."))
+    nearest = sorted(completed, key=lambda trial: -min(run.margins(trial).values(), default=0.0))
+    text = "No trial meets every constraint. The ones that come closest:"
+    return section("Best candidates", warning(text) + cards(run, nearest[:_CARDS]))
+
+
+def progress_section(run: Run, baselines: Sequence[Baseline]) -> str:
+    """Best so far against the baselines."""
+    if not any(trial.status == "completed" for trial in run.trials):
+        return ""
+    return section("Best so far", chart("progress", best_so_far(run, baselines)))
+
+
+def margins_section(run: Run) -> str:
+    """A chart for each constraint."""
+    if not run.config.constraints:
+        return section("Constraint margins", note("There are no constraints."))
+    charts = [chart(f"margin{k}", drawn) for k, drawn in enumerate(constraint_margins(run))]
+    return section("Constraint margins", "".join(charts)) if charts else ""
+
+
+def outcomes_section(run: Run) -> str:
+    """What trials came to, and the failed ones by how they failed and why."""
+    if not run.trials:
+        return ""
+    parts = [chart("outcomes", outcomes(run))]
+    groups = defaultdict(list)
+    for trial in run.trials:
+        if trial.status == "failed":
+            groups[trial.state or "", trial.reason or "not given"].append(trial.index)
+    if groups:
+        rows = [
+            (state, str(len(indices)), _list(indices), reason)
+            for (state, reason), indices in sorted(groups.items(), key=lambda item: -len(item[1]))
+        ]
+        parts.append("<h3>Failed trials</h3>" + table(("state", "trials", "which", "reason"), rows))
+    return section("Outcomes", "".join(parts))
+
+
+def _list(indices: list[int]) -> str:
+    """Trials by index.
+
+    >>> _list([3, 5])
+    '3, 5'
+    """
+    more = f" and {len(indices) - _LISTED} more" if len(indices) > _LISTED else ""
+    return ", ".join(str(index) for index in indices[:_LISTED]) + more
+
+
+def all_trials_section(run: Run) -> str:
+    """Every trial with its metrics, folded away."""
+    names = list(dict.fromkeys(name for trial in run.trials for name in trial.metrics))
+    heads = [f"{name} [{unit}]" if (unit := unit_of(run, name)) else name for name in names]
+    rows = [
+        (
+            str(trial.index),
+            trial.status,
+            trial.strategy,
+            "" if trial.seconds is None else f"{trial.seconds:.2f}",
+            *(number(trial.metrics[name]) if name in trial.metrics else "" for name in names),
+        )
+        for trial in run.trials
+    ]
+    shown = table(("trial", "status", "strategy", "seconds", *heads), rows, numbers_from=3)
+    return section("All trials", f"<details><summary>Show the table</summary>{shown}</details>")
