@@ -3,6 +3,7 @@
 from objectives.effective_conductivity import EffectiveConductivity
 from objectives.effective_stiffness import EffectiveStiffness
 from objectives.manufacturability.objective import Manufacturability
+from objectives.surrogates.objective import SurrogateObjective
 from objectives.two_point_target import TwoPointTarget
 from objectives.volume_fraction import VolumeFraction
 
@@ -12,4 +13,5 @@ OBJECTIVES = {
     "effective_stiffness": EffectiveStiffness,
     "two_point_target": TwoPointTarget,
     "manufacturability": Manufacturability,
+    "surrogate": SurrogateObjective,
 }

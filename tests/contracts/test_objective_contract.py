@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from latentopt.protocols import Objective
 from objectives import OBJECTIVES
 from objectives.errors import EvaluationError
+from objectives.surrogates import SURROGATES
 
 # Settings in two and three dimensions, as a config file would give them; a new row needs its own.
 SETTINGS = {
@@ -30,15 +31,32 @@ SETTINGS = {
         {"target": [[0, 1, 1, 0, 0, 1]] * 5},
         {"target": [[[0, 1, 1]] * 4] * 5},
     ),
+    "surrogate": ({"prefix": "gp_"}, {}),  # and a folder, which `fitted` makes
 }
 SPACES = ((5, 6), (5, 4, 3))
 CASES = [(kind, dim) for kind in OBJECTIVES for dim in (2, 3)]
 
 
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """Folder of a small surrogate for each number of dimensions."""
+
+    def fit(space):
+        images = torch.rand(12, 1, *space, generator=torch.Generator().manual_seed(1))
+        surrogate = SURROGATES["two_point_gp"](components=2)
+        surrogate.fit(images, {"property": images.double().flatten(1).mean(1)})
+        return surrogate.save(tmp_path_factory.mktemp("surrogate"))
+
+    return {2 + i: fit(space) for i, space in enumerate(SPACES)}
+
+
 @pytest.fixture(params=CASES, ids=[f"{kind}-{dim}d" for kind, dim in CASES])
-def case(request):
+def case(request, fitted):
     kind, dim = request.param
-    objective = OBJECTIVES[kind].model_validate({"kind": kind, **SETTINGS[kind][dim - 2]})
+    settings = {"kind": kind, **SETTINGS[kind][dim - 2]}
+    if kind == "surrogate":
+        settings["folder"] = fitted[dim]
+    objective = OBJECTIVES[kind].model_validate(settings)
     generator = torch.Generator().manual_seed(0)
     return objective, torch.rand(4, 1, *SPACES[dim - 2], generator=generator)
 
