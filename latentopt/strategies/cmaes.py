@@ -33,7 +33,7 @@ class CMAES(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["cmaes"] = "cmaes"
-    initial: int = Field(12, ge=2, description="Points from the data before the first draw.")
+    initial: int = Field(10, ge=2, description="Points from the data before the first draw.")
     sigma: float = Field(
         0.5, gt=0, description="First step size, in standard deviations of the data."
     )
