@@ -1,0 +1,164 @@
+"""What a model of the metrics sees of a latent point."""
+
+import math
+from typing import Protocol
+
+import torch
+from gpytorch.constraints import Positive
+from gpytorch.kernels import Kernel, RBFKernel, ScaleKernel
+from gpytorch.priors import GammaPrior, LogNormalPrior
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from latentopt.features import StructureFeatures
+from latentopt.space import LatentSpace
+
+__all__ = ["Inputs", "PointInputs", "StructureInputs"]
+
+
+class Inputs(Protocol):
+    """A map from latent points to what a Gaussian process is conditioned on."""
+
+    space: LatentSpace
+    names: tuple[str, ...]
+
+    def __call__(self, z: Float[Tensor, "*n d"]) -> Float64[Tensor, "*n k"]:
+        """Inputs of any points, differentiable."""
+        ...
+
+    def exact(self, z: Float[Tensor, "n d"]) -> Float64[Tensor, "n k"]:
+        """Inputs of points as they are evaluated, without gradient."""
+        ...
+
+    def pool(self) -> Float64[Tensor, "m d"]:
+        """Training points whose exact inputs cost little."""
+        ...
+
+    def kernel(self) -> Kernel | None:
+        """A new covariance function of them; None for BoTorch's own."""
+        ...
+
+
+class PointInputs:
+    """The point itself, as the near-unit cube that BoTorch's lengthscale prior expects.
+
+    Parameters
+    ----------
+    space
+        Its training set spans about -3 to 3, which becomes 0 to 1.
+    ball
+        Whether each point is seen through its projection into the radius, so that an ascent has
+        nothing to gain outside.
+    """
+
+    def __init__(self, space: LatentSpace, *, ball: bool) -> None:
+        self.space, self.ball = space, ball
+        self.names = tuple(f"z{i:02d}" for i in range(space.latent_dim))
+
+    def __call__(self, z: Float[Tensor, "*n d"]) -> Float64[Tensor, "*n k"]:
+        """Inputs of any points."""
+        return (self.space.project(z) if self.ball else z) / 6 + 0.5
+
+    def exact(self, z: Float[Tensor, "n d"]) -> Float64[Tensor, "n k"]:
+        """The same: nothing is lost on the way."""
+        return self(z)
+
+    def pool(self) -> Float64[Tensor, "m d"]:
+        """Training points inside the radius."""
+        return self.space.project(self.space.reference_)
+
+    def kernel(self) -> Kernel | None:
+        """BoTorch's default: RBF, one lengthscale a number, its prior scaled by the dimension."""
+        return None
+
+
+class StructureInputs:
+    """Features of the decoded structure, and the point itself beside them.
+
+    Parameters
+    ----------
+    space
+        Decodes.
+    point
+        Whether the point has a part in the covariance: what structure features miss, it may tell.
+    """
+
+    def __init__(self, space: LatentSpace, *, point: str = "sum") -> None:
+        self.space, self.point = space, point
+        self.features = StructureFeatures.of(space)
+        self.names = (
+            *self.features.names,
+            *(PointInputs(space, ball=True).names if point != "none" else ()),
+        )
+
+    def __call__(self, z: Float[Tensor, "*n d"]) -> Float64[Tensor, "*n k"]:
+        """Inputs of any points, of softly segmented phases."""
+        z = self.space.project(z)
+        return self._joined(self.features(z), z)
+
+    def exact(self, z: Float[Tensor, "n d"]) -> Float64[Tensor, "n k"]:
+        """Inputs of points as they are evaluated and exported."""
+        return self._joined(self.features.scores(z), z)
+
+    def pool(self) -> Float64[Tensor, "m d"]:
+        """Training points whose features are known."""
+        return self.features.reference
+
+    def kernel(self) -> Kernel | None:
+        """Matern on the structure and, if it has a part, RBF on the point."""
+        k, fractions = len(self.features.names), self.features.fractions
+        groups = (fractions, k - fractions)
+        columns = list(range(k))
+        if self.point == "none":
+            return ScaleKernel(GroupedMatern(groups), outputscale_prior=GammaPrior(2.0, 0.5))
+        d = self.space.latent_dim
+        if self.point == "product":
+            return ScaleKernel(GroupedMatern((*groups, d)), outputscale_prior=GammaPrior(2.0, 0.5))
+        structure = GroupedMatern(groups, active_dims=columns)
+        local = RBFKernel(
+            active_dims=list(range(k, k + d)), lengthscale_prior=LogNormalPrior(0.0, 1.0)
+        )
+        return ScaleKernel(structure, outputscale_prior=GammaPrior(2.0, 0.5)) + ScaleKernel(
+            local, outputscale_prior=GammaPrior(1.1, 5.0)
+        )
+
+    def _joined(self, features: Tensor, z: Tensor) -> Tensor:
+        if self.point == "none":
+            return features
+        return torch.cat([features, z / self.space.radius], dim=-1)
+
+
+class GroupedMatern(Kernel):
+    r"""Matern 5/2 kernel whose inputs have one weight (an inverse lengthscale) a group.
+
+    .. math:: k(x, x') = m_{5/2}\Big(\sqrt{\textstyle\sum_g w_g^2\, |x_g - x'_g|^2}\Big)
+
+    A group keeps the proportions of its inputs: of principal components, their variances.
+
+    Parameters
+    ----------
+    groups
+        Number of inputs of each group, in order.
+    """
+
+    has_lengthscale = False
+
+    def __init__(self, groups: tuple[int, ...], **options: object) -> None:
+        super().__init__(**options)
+        self.sizes = torch.tensor([size for size in groups if size])
+        self.register_parameter("raw_weights", torch.nn.Parameter(torch.zeros(len(self.sizes))))
+        self.register_constraint("raw_weights", Positive())
+        self.register_prior(
+            "weights_prior", LogNormalPrior(0.0, 1.0), lambda kernel: kernel.weights
+        )
+
+    @property
+    def weights(self) -> Float[Tensor, " g"]:
+        """Inverse lengthscale of each group."""
+        return self.raw_weights_constraint.transform(self.raw_weights)
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: object) -> Tensor:
+        """Covariance of every pair."""
+        weights = self.weights.repeat_interleave(self.sizes)
+        distance = math.sqrt(5) * self.covar_dist(x1 * weights, x2 * weights, diag=diag)
+        return (1 + distance + distance.square() / 3) * (-distance).exp()

@@ -1,0 +1,110 @@
+"""What strategies with a Gaussian process have in common: first points, model, gain, fallback."""
+
+import logging
+import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from jaxtyping import Float, Float64
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from latentopt.history import History
+from latentopt.space import LatentSpace
+from latentopt.strategies.prior import draw
+from latentopt.strategies.start import first_points
+
+if TYPE_CHECKING:
+    from latentopt.strategies.inputs import Inputs
+    from latentopt.strategies.surrogate import Surrogate
+
+_log = logging.getLogger(__name__)
+
+
+class ModelBased(BaseModel, ABC):
+    """A strategy that fits one Gaussian process a metric and maximizes expected improvement.
+
+    The first points are training structures as different from one another as possible. A subclass
+    says what the processes see of a point.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    initial: int = Field(10, ge=2, description="Points from the data before the first fit.")
+    restarts: int = Field(4, ge=1, description="Ascents of the acquisition function a point.")
+    raw_samples: int = Field(512, ge=8, description="Points that compete to start an ascent.")
+    max_iterations: int = Field(100, ge=1, description="Steps of a fit, and of an ascent.")
+    multi_objective: ClassVar[bool] = True
+
+    @abstractmethod
+    def inputs(self, space: LatentSpace) -> "Inputs":
+        """What a Gaussian process is conditioned on."""
+
+    def propose(self, history: History, q: int) -> Float64[Tensor, "q d"]:
+        """The next `q` points: spread over the data at first, then where improvement is expected.
+
+        A fit that fails numerically is logged, and answered with draws from the prior.
+        """
+        if history.next_index < self.initial or len(history.z) < 2:
+            return first_points(history, q)
+        from botorch.exceptions import ModelFittingError
+        from linear_operator.utils.errors import NanError, NotPSDError
+
+        from latentopt.strategies.acquisition import improvement
+        from latentopt.strategies.ascent import highest
+
+        with _undisturbed(history):
+            try:
+                surrogate = self.model(history)
+                acquisition = improvement(history, surrogate)
+                return highest(acquisition, surrogate.inputs, history, q, self)
+            except (ModelFittingError, NotPSDError, NanError, torch.linalg.LinAlgError) as error:
+                kind = getattr(self, "kind", type(self).__name__)
+                _log.warning("%s could not fit (%s) and draws from the prior.", kind, error)
+                return draw(history, q)
+
+    def model(self, history: History) -> "Surrogate":
+        """The fitted processes, with `cross_validate` and `importances`; needs two evaluations."""
+        from latentopt.strategies.surrogate import Surrogate
+
+        with _undisturbed(history):
+            inputs = self.inputs(history.space)
+            return Surrogate(history, inputs, max_iterations=self.max_iterations)
+
+    def expected_gain(self, history: History, z: Float[Tensor, "q d"]) -> float:
+        """Expected improvement of the best value, or hypervolume, by evaluating these points.
+
+        Returns
+        -------
+        In the unit of the objective, or the product of the units of several; infinite as long as
+        nothing is known that meets the constraints.
+        """
+        from latentopt.strategies.acquisition import improvement, margins_of, values_of
+
+        margins = margins_of(history)
+        if len(history.z) < 2 or not (margins >= 0).all(0).any():
+            return math.inf
+        with _undisturbed(history), torch.no_grad():
+            surrogate = self.model(history)
+            gain = improvement(history, surrogate)(surrogate.inputs.exact(z)[None]).exp()
+        spreads = values_of(history).std(1)
+        return float(gain * torch.where(spreads > 0, spreads, 1.0).prod())
+
+
+@contextmanager
+def _undisturbed(history: History) -> Iterator[None]:
+    """Random choices by the history's seed, global state left alone, without harmless warnings."""
+    from botorch.exceptions import BotorchWarning
+    from linear_operator.utils.warnings import NumericalWarning
+
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore", BotorchWarning)
+        warnings.simplefilter("ignore", NumericalWarning)
+        # An ascent that ends early ends somewhere good: it never falls below its start.
+        warnings.filterwarnings("ignore", "Optimization failed", RuntimeWarning)
+        torch.manual_seed(history.seed_of(history.next_index))
+        yield

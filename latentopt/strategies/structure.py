@@ -1,0 +1,32 @@
+"""Gaussian processes on what the structure is like: move in z, model what the property sees."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from latentopt.space import LatentSpace
+from latentopt.strategies.model_based import ModelBased
+
+if TYPE_CHECKING:
+    from latentopt.strategies.inputs import StructureInputs
+
+
+class Structure(ModelBased):
+    """Expected improvement under Gaussian processes on statistics of the decoded structure.
+
+    A property depends on the structure, not on the coordinates of the decoder that made it. The
+    processes live on its phase fractions and two-point scores (`latentopt.features`), with the
+    point itself in a second term for what these do not tell. Fits use features of the structures as they
+    are exported, each computed once; only the acquisition function decodes, and is
+    climbed in z by its gradient through decoder and Fourier transform, inside the data's radius.
+    """
+
+    kind: Literal["structure"] = "structure"
+    max_iterations: int = Field(40, ge=1, description="Steps of a fit, and of an ascent.")
+    point: Literal["none", "product", "sum"] = "sum"
+
+    def inputs(self, space: LatentSpace) -> "StructureInputs":
+        """Features of the structure, and the point beside them."""
+        from latentopt.strategies.inputs import StructureInputs
+
+        return StructureInputs(space, point=self.point)

@@ -1,0 +1,168 @@
+"""Gaussian processes of a goal's metrics: what a search believes."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from botorch.fit import fit_gpytorch_mll
+from botorch.models import SingleTaskGP
+from botorch.models.transforms import Standardize
+from gpytorch.mlls import ExactMarginalLogLikelihood
+from jaxtyping import Float64
+from torch import Tensor
+
+from latentopt.history import History
+from latentopt.strategies.inputs import Inputs
+from latentopt.strategies.posterior import FixedModel
+
+__all__ = ["CrossValidation", "Surrogate"]
+
+_DECADE = 10.0  # a positive metric that spans more is modelled by its logarithm
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What the model predicts of each evaluated point from all others.
+
+    Parameters
+    ----------
+    observed, predicted, sigma
+        Value of the metric, its prediction and the prediction's standard deviation, ``(n,)``.
+    """
+
+    observed: Float64[Tensor, " n"]
+    predicted: Float64[Tensor, " n"]
+    sigma: Float64[Tensor, " n"]
+
+
+class Surrogate:
+    """One Gaussian process a metric, and one of success where trials have failed.
+
+    Metrics are modelled, not their combination: the goal acts on samples of the posterior.
+
+    Parameters
+    ----------
+    history
+        What is fitted; metrics of points that were screened out count too.
+    inputs
+        What the processes see of a point.
+    max_iterations
+        Steps of each fit.
+
+    Attributes
+    ----------
+    metrics
+        Names of the metrics, in the order of the model's outputs.
+    learns_success
+        Whether there is one more output: 1 where a trial succeeds, 0 where it fails.
+    processes
+        The fitted processes, over `inputs`.
+    model
+        All of them as one BoTorch model, without noise.
+    """
+
+    def __init__(self, history: History, inputs: Inputs, *, max_iterations: int = 100) -> None:
+        self.inputs, self.metrics = inputs, history.goal.metrics
+        self.learns_success = len(history.failed) > 0
+        data = {name: _observations(history, inputs, name) for name in self.metrics}
+        self.logged = {name: _is_logged(y) for name, (_, y) in data.items()}
+        models = [
+            _fit(inputs, x, y.log() if self.logged[name] else y, max_iterations)
+            for name, (x, y) in data.items()
+        ]
+        if self.learns_success:
+            x = inputs.exact(torch.cat([history.z, history.failed]))
+            y = torch.cat([x.new_ones(len(history.z)), x.new_zeros(len(history.failed))])
+            models.append(_fit(inputs, x, y, max_iterations))
+        self.processes = models
+        self.model = FixedModel(models)
+
+    def values(self, samples: Float64[Tensor, "*b m"]) -> dict[str, Float64[Tensor, "*b"]]:
+        """Metrics by name of samples of the model's outputs."""
+        return {
+            name: column.exp() if self.logged[name] else column
+            for name, column in zip(self.metrics, samples.unbind(-1), strict=False)
+        }
+
+    def cross_validate(self) -> dict[str, CrossValidation]:
+        """Leave-one-out predictions of each metric.
+
+        From the inverse covariance [1]_, with the kernel's parameters as fitted to all points. Of a
+        metric modelled by its logarithm: median, and standard deviation to first order.
+
+        References
+        ----------
+        .. [1] Rasmussen, Williams (2006), Gaussian Processes for Machine Learning, eq. 5.12.
+        """
+        return {
+            name: _leave_one_out(model, logged=self.logged[name])
+            for name, model in zip(self.metrics, self.processes, strict=False)
+        }
+
+    def importances(self) -> dict[str, dict[str, float]]:
+        """Share of each input in what changes the prediction of each metric; each sums to 1.
+
+        The expected absolute change of the predicted mean for a change of the input by one standard
+        deviation over the evaluated points.
+        """
+        return {
+            name: _sensitivity(model, self.inputs.names)
+            for name, model in zip(self.metrics, self.processes, strict=False)
+        }
+
+
+def _observations(history: History, inputs: Inputs, name: str) -> tuple[Tensor, Tensor]:
+    z, y = [history.z], [history.metrics[name]]
+    if name in history.screened_metrics:
+        z.append(history.screened)
+        y.append(history.screened_metrics[name])
+    return inputs.exact(torch.cat(z)), torch.cat(y).double()
+
+
+def _is_logged(values: Float64[Tensor, " n"]) -> bool:
+    """Whether a Gaussian fits the logarithm better: conductivities of one contrast span decades."""
+    return bool((values > 0).all() and values.max() > _DECADE * values.min())
+
+
+def _fit(inputs: Inputs, x: Tensor, y: Tensor, max_iterations: int) -> SingleTaskGP:
+    tiny = torch.finfo(y.dtype).tiny  # a permeability in m2 is a metric as good as any other
+    model = SingleTaskGP(
+        x,
+        y[:, None],
+        covar_module=inputs.kernel(),
+        outcome_transform=Standardize(1, min_stdv=tiny),
+    )
+    with warnings.catch_warnings():
+        # A fit that ends at its last step is a fit.
+        warnings.simplefilter("ignore")
+        fit_gpytorch_mll(
+            ExactMarginalLogLikelihood(model.likelihood, model),
+            optimizer_kwargs={"options": {"maxiter": max_iterations}},
+        )
+    return model
+
+
+def _leave_one_out(model: SingleTaskGP, *, logged: bool) -> CrossValidation:
+    with torch.no_grad():
+        x, y = model.train_inputs[0], model.train_targets
+        prior = model.likelihood(model.forward(x))
+        inverse = torch.linalg.inv(prior.covariance_matrix)
+        variance = 1 / inverse.diagonal()
+        mean = y - (inverse @ (y - prior.mean)) * variance
+        scale, shift = model.outcome_transform.stdvs.reshape(()), model.outcome_transform.means
+        observed, mean = y * scale + shift.reshape(()), mean * scale + shift.reshape(())
+        sigma = variance.sqrt() * scale
+        if logged:
+            observed, mean = observed.exp(), mean.exp()
+            sigma = sigma * mean
+    return CrossValidation(observed, mean, sigma)
+
+
+def _sensitivity(model: SingleTaskGP, names: tuple[str, ...]) -> Mapping[str, float]:
+    x = model.train_inputs[0].detach().clone().requires_grad_()
+    mean = model.posterior(x).mean
+    (gradient,) = torch.autograd.grad(mean.sum(), x)
+    change = gradient.abs().mean(0) * x.detach().std(0)
+    share = change / change.sum().clamp_min(torch.finfo(change.dtype).tiny)
+    return dict(zip(names, share.tolist(), strict=True))
