@@ -44,6 +44,7 @@ TABLES = {
     },
     "latentopt.strategies.STRATEGIES": {"prior", "gp_typical"},
     "latentopt.export.EXPORTERS": {"hdf5", "tiff", "damask"},
+    "latentopt.simulators.SIMULATORS": {"python", "subprocess", "http"},
 }
 
 every_module = pytest.mark.parametrize("path", MODULES, ids=NAMES)

@@ -18,6 +18,8 @@ CHEAP = [
     "generative.data",
     "generative.data.synthetic",
     "latentopt.strategies",
+    "latentopt.simulators",
+    "latentopt.reference_simulator",
     "latentopt.errors",
     "latentopt.protocols",
     "latentopt.config",
@@ -29,6 +31,7 @@ PUBLIC = ["latentopt", "generative", "generative.data", "generative.data.synthet
 PUBLIC += ["objectives.fidelity", "objectives.homogenize", "objectives.manufacturability"]
 PUBLIC += ["objectives.surrogates", "objectives.two_point"]
 PUBLIC += ["objectives", "latentopt.strategies", "latentopt.export", "latentopt.errors"]
+PUBLIC += ["latentopt.simulators"]
 
 PRINT_WHAT_WAS_LOADED = """
 import sys
