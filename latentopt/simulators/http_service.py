@@ -13,6 +13,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import time
 import urllib.error
 import urllib.parse
@@ -49,9 +50,7 @@ class HTTPSimulator(SimulatorSpec):
     )
 
     kind: Literal["http"] = "http"
-    url: str = Field(
-        pattern=r"^https?://[^\s/?#]+[^\s?#]*$", description="Where jobs are submitted."
-    )
+    url: str = Field(pattern=r"^https?://[!-~]+$", description="Where jobs are submitted.")
     format: Annotated[str, AfterValidator(check_format)] = Field(
         "hdf5", description="Format of the structure: hdf5, tiff or damask."
     )
@@ -66,11 +65,11 @@ class HTTPSimulator(SimulatorSpec):
     retries: int = Field(5, ge=0, description="How often a failed request is sent again.")
 
     def check(self, where: str) -> None:
-        """Look for the token; a `ConfigError` if its variable is not set."""
-        if self.token_variable is not None and not os.environ.get(self.token_variable):
+        """Look for the token; a `ConfigError` if its variable does not hold one."""
+        if self.token_variable is not None and self._token() is None:
             raise ConfigError(
-                f"{where}.token_variable: the environment variable {self.token_variable} is not "
-                "set; set it to the service's token."
+                f"{where}.token_variable: the environment variable {self.token_variable} holds no "
+                "token; set it to the service's token."
             )
 
     def __call__(self, microstructure: Microstructure, folder: Path) -> SimulationResult:
@@ -87,6 +86,11 @@ class HTTPSimulator(SimulatorSpec):
         except (OSError, ExportError) as error:
             result = SimulationResult("lost", message=one_line(error))
         return replace(result, seconds=round(time.monotonic() - start, 3))
+
+    def _token(self) -> str | None:
+        token = os.environ.get(self.token_variable, "").strip()
+        # What cannot stand in a header would be told, token and all, by an error.
+        return token if re.fullmatch("[!-~]+", token) else None
 
 
 class _Failed(Exception):
@@ -108,7 +112,7 @@ class _Service:
         """Id of the job."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         url = self.spec.url.rstrip("/")
-        answer = _json(self._retried(lambda: self._send(url, headers, body)))
+        answer = _json(self._retried(lambda: self._send(url, headers, body), late="lost"))
         job = answer.get("job") if isinstance(answer, dict) else None
         if not isinstance(job, str | int) or not 0 < len(str(job)) <= 200:
             raise _Failed(
@@ -120,13 +124,13 @@ class _Service:
         """What the service says of the job when it has ended."""
         url = f"{self.spec.url.rstrip('/')}/{urllib.parse.quote(job, safe='')}"
         while True:
-            data = self._retried(lambda: self._send(url, {}, None))
+            data = self._retried(lambda: self._send(url, {}, None), late="timeout")
             answer = _json(data)
             if not (isinstance(answer, dict) and answer.get("state") in _WAITING):
                 return parse_result(data, self.spec.units, f"the result of job {one_line(job)}")
-            self._wait(self.spec.poll_s)
+            self._wait(self.spec.poll_s, late="timeout")
 
-    def _retried(self, send: Callable[[], bytes]) -> bytes:
+    def _retried(self, send: Callable[[], bytes], late: str) -> bytes:
         """Answer of a request that is sent again while the machine or the network fails."""
         wait = self.spec.poll_s
         for attempt in range(self.spec.retries + 1):
@@ -140,25 +144,28 @@ class _Service:
             except (OSError, http.client.HTTPException) as error:
                 problem = str(getattr(error, "reason", error)) or type(error).__name__
             if attempt < self.spec.retries:
-                self._wait(wait)
+                self._wait(wait, late)
                 wait = min(2 * wait, _MOST_WAIT_S)
         raise _Failed("lost", f"{self.spec.url} failed {attempt + 1} times: {problem}")
 
     def _send(self, url: str, headers: dict[str, str], body: bytes | None) -> bytes:
         if self.spec.token_variable is not None:
-            token = os.environ.get(self.spec.token_variable, "").strip()
+            token = self.spec._token()
+            if token is None:
+                variable = self.spec.token_variable
+                raise _Failed("lost", f"the environment variable {variable} holds no token here")
             headers = {**headers, "Authorization": f"Bearer {token}"}
         request = urllib.request.Request(url, body, {"Accept": "application/json", **headers})
-        left = max(0.001, min(self.spec.request_timeout_s, self.deadline - time.monotonic()))
+        left = max(1.0, min(self.spec.request_timeout_s, self.deadline - time.monotonic()))
         with _opener().open(request, timeout=left) as response:
             return response.read(MAX_BYTES + 1)
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, seconds: float, late: str) -> None:
+        """Wait, or fail with the state `late` if there is not so much time."""
         left = self.deadline - time.monotonic()
+        time.sleep(max(0.0, min(left, seconds)))
         if left <= seconds:
-            time.sleep(max(0.0, left))
-            raise _Failed("timeout", f"no result after {self.spec.timeout_s:g} s")
-        time.sleep(seconds)
+            raise _Failed(late, f"no answer in {self.spec.timeout_s:g} s")
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -1,9 +1,10 @@
 """The folder of one simulation: the structure, and the task that says what is wanted of it."""
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def write_task(
     Parameters
     ----------
     folder
-        Emptied first: what an earlier, interrupted run left there is not taken for an answer.
+        Emptied first, if it is that of an earlier run, whose answer is not to be taken for this.
     microstructure
         Structure to simulate.
     format
@@ -40,17 +41,28 @@ def write_task(
     Raises
     ------
     OSError, ExportError
-        The disk refuses.
+        The disk refuses; or the folder holds files, and not those of a simulation.
     """
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    _make_empty(folder)
     exporter = EXPORTERS[format]
-    structure = exporter.write(microstructure, folder / f"structure{exporter.suffix}")
-    with replacing(folder / TASK) as file:
+    structure = folder / f"structure{exporter.suffix}"
+    with replacing(folder / TASK) as file:  # first: it marks the folder as one of ours
         task = task_of(microstructure, structure.name, format, metrics)
         file.write(json.dumps(task, indent=2, allow_nan=False).encode() + b"\n")
-    return structure
+    return exporter.write(microstructure, structure)
+
+
+def _make_empty(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / TASK).is_file() and any(not _is_part(path) for path in folder.iterdir()):
+        # Anyone may call a simulator with a folder: one of his own is not ours to empty.
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def _is_part(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(".part")
 
 
 def task_of(

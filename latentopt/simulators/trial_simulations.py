@@ -164,10 +164,12 @@ def simulate(simulator: Simulator, structure: Microstructure, folder: Path) -> S
             return SimulationResult(state, message=one_line(error))
         text = one_line(f"{type(error).__name__}: {error}").removesuffix(":")
         return SimulationResult("crashed", message=f"raised {text}")
-    if not isinstance(result, SimulationResult):
-        kind = type(result).__name__
-        return SimulationResult("crashed", message=f"returned {kind}, not a SimulationResult")
-    if result.state == "ok":  # a user's own may hold anything
-        checked = SimulationResult.of_metrics(result.metrics, simulator.units, result.message)
-        return replace(checked, seconds=result.seconds)
-    return result
+    # A result that a user's own code made may hold anything.
+    if not isinstance(result, SimulationResult) or result.state not in STATES:
+        got = one_line(repr(result), 100)
+        return SimulationResult("crashed", message=f"returned {got}, not a SimulationResult")
+    message = one_line(result.message)
+    if result.state != "ok":
+        return replace(result, metrics={}, message=message)
+    checked = SimulationResult.of_metrics(result.metrics, simulator.units, message)
+    return replace(checked, seconds=result.seconds)

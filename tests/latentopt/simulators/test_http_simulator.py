@@ -172,14 +172,26 @@ def test_the_token_is_sent_and_written_nowhere(service, simulate, monkeypatch, t
 def test_a_token_that_is_not_set_is_refused_at_the_start(monkeypatch):
     monkeypatch.delenv("MY_TOKEN", raising=False)
     simulator = HTTPSimulator(url="http://h/jobs", units={"a": "1"}, token_variable="MY_TOKEN")
-    with pytest.raises(ConfigError, match="environment variable MY_TOKEN is not set"):
+    with pytest.raises(ConfigError, match="environment variable MY_TOKEN holds no token"):
         simulator.check("campaign.simulate[0]")
+
+
+def test_a_token_that_is_none_is_told_to_nobody(simulate, monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", "secret\r\nX-Other: header")
+    result = simulate(token_variable="MY_TOKEN")
+    assert result.state == "lost"
+    assert result.message == "the environment variable MY_TOKEN holds no token here"
+
+
+def test_a_service_that_is_never_there_is_lost_and_no_timeout_of_the_structure(simulate):
+    result = simulate(url="http://127.0.0.1:9/jobs", timeout_s=0.1, retries=50)
+    assert (result.state, result.message) == ("lost", "no answer in 0.1 s")
 
 
 def test_a_job_that_does_not_end_in_time_is_a_timeout(service, simulate):
     service.answers["GET"] = [(200, {"state": "running"})]
     result = simulate(timeout_s=0.15)
-    assert (result.state, result.message) == ("timeout", "no result after 0.15 s")
+    assert (result.state, result.message) == ("timeout", "no answer in 0.15 s")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +211,8 @@ def test_a_result_that_is_none_is_a_crash_of_the_service(service, simulate, answ
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://host/jobs", "file:///etc/passwd", "host/jobs", "http://", "http://h/a b"]
+    "url",
+    ["ftp://host/jobs", "file:///etc/passwd", "host/jobs", "http://", "http://h/a b", "http://hö/"],
 )
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(ValueError, match="pattern"):

@@ -127,6 +127,19 @@ def test_an_old_result_is_not_taken_for_an_answer(structure, tmp_path):
     assert program("pass")(structure, folder).message == "wrote no result.json"
 
 
+def test_a_folder_with_files_of_someone_else_is_left_alone(structure, tmp_path):
+    (tmp_path / "thesis.tex").write_text("ten years of work")
+    result = program(OK)(structure, tmp_path)
+    assert (result.state, "File exists" in result.message) == ("lost", True)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_run_that_was_killed_while_it_wrote_its_task_is_begun_anew(structure, tmp_path):
+    (tmp_path / ".task.json.123.part").write_text("{")
+    assert program(OK)(structure, tmp_path).state == "ok"
+    assert not (tmp_path / ".task.json.123.part").exists()
+
+
 HANG_WITH_CHILDREN = """
 import subprocess, sys, time
 code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"

@@ -105,6 +105,15 @@ def test_what_a_function_raises_is_a_crash_in_one_line(evaluate):
     assert failed.value.state == "crashed"
 
 
+def test_a_result_of_an_unknown_state_is_a_crash(evaluate):
+    result = SimulationResult.__new__(SimulationResult)
+    for name, value in {"state": "fine", "metrics": {}, "message": 3, "seconds": None}.items():
+        object.__setattr__(result, name, value)
+    with pytest.raises(EvaluationError, match="not a SimulationResult") as failed:
+        evaluate(Counting(result))
+    assert failed.value.state == "crashed"
+
+
 def test_an_error_with_a_state_keeps_it(evaluate):
     error = EvaluationError("the licence server is away")
     error.state = "lost"
