@@ -111,6 +111,7 @@ def outcomes(run: Run) -> Chart:
     ]
     layout = layout_of("trials", "") | {"barmode": "stack", "height": 150, "bargap": 0.2}
     layout["xaxis"] |= {"range": [0, len(run.trials)], "showgrid": False}
+    layout["legend"] |= {"traceorder": "normal"}
     return {"data": data, "layout": layout}
 
 
@@ -192,11 +193,11 @@ def layout_of(x: str, y: str, title: str = "") -> Chart:
     """Layout with the titles of both axes."""
     axis = {"gridcolor": "#e8ebee", "zerolinecolor": "#e8ebee", "linecolor": PALE}
     return {
-        "title": {"text": title, "font": {"size": 14}},
+        "title": {"text": title, "font": {"size": 14}, "x": 0, "xref": "paper", "xanchor": "left"},
         "xaxis": axis | {"title": {"text": x}},
         "yaxis": axis | {"title": {"text": y}},
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
-        "margin": {"l": 60, "r": 20, "t": 40 if title else 10, "b": 50},
+        "margin": {"l": 60, "r": 20, "t": 40 if title else 28, "b": 50},
         "plot_bgcolor": "white",
         "paper_bgcolor": "white",
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},

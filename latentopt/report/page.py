@@ -80,9 +80,8 @@ def write_report(
     compared = [*filter(None, [baseline_of(run)]), *(baseline_from(b, run) for b in baselines)]
     sections = [
         header(run, compared),
-        best_section(run),
+        front_section(run) or best_section(run),
         progress_section(run, compared),
-        front_section(run),
         *place_sections(run, space),
         *surrogate_sections(run, space, strategy or _strategy_of(run)),
         margins_section(run),

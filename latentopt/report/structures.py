@@ -30,9 +30,10 @@ function preview(chart) {{
     const caption = document.createElement("figcaption");
     caption.textContent = "trial " + trial;
     box.append(picture, caption);
-    const right = event.event.clientX > window.innerWidth / 2;
-    box.style.left = event.event.clientX + (right ? -190 : 30) + "px";
-    box.style.top = Math.min(event.event.clientY + 20, window.innerHeight - 210) + "px";
+    const mouse = event.event;
+    const right = mouse.clientX > window.innerWidth / 2;
+    box.style.left = mouse.clientX + (right ? -190 : 30) + "px";
+    box.style.top = Math.min(mouse.clientY + 20, window.innerHeight - 210) + "px";
     box.style.display = "block";
   }});
   chart.on("plotly_unhover", () => {{ box.style.display = "none"; }});

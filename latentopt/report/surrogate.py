@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentopt.charts import ACCENT, INK, Chart, json_number, layout_of
+from latentopt.charts import ACCENT, INK, Chart, json_number, layout_of, with_status
 from latentopt.report.html import chart, note, number, section, table, warning
 from latentopt.run import Run
 
@@ -31,7 +31,8 @@ def surrogate_sections(run: Run, space: "LatentSpace | None", strategy: Any) -> 
         fits, importances = _learned(run, space, strategy)
     except _failures() as error:
         return [section(title, warning(f"The model could not be fitted: {error}"))]
-    trials = [trial.index for trial in run.trials if trial.status == "completed"]
+    # The order of a history: those that were screened out come last, where a metric has them.
+    trials = [t.index for s in ("completed", "screened") for t in with_status(run, s)]
     charts = [
         chart(f"fit{k}", fit_chart(name, fit, trials)) for k, (name, fit) in enumerate(fits.items())
     ]
@@ -55,8 +56,8 @@ def surrogate_sections(run: Run, space: "LatentSpace | None", strategy: Any) -> 
     if not bars:
         return [fit_section]
     text = (
-        "What the model's predictions depend on: the share of each input, by its lengthscale. "
-        "Inputs are what the strategy models on, such as numbers of z or scores of the structure."
+        "What the model's predictions depend on: the share of each input of the strategy's model, "
+        "such as a number of z, a phase fraction or a score of the structure's statistics."
     )
     return [
         fit_section,
@@ -136,9 +137,10 @@ def fit_chart(name: str, fit: Any, trials: list[int]) -> Chart:
     fit
         With ``observed``, ``predicted`` and ``sigma``, ``(n,)`` each.
     trials
-        Index of the trial of each value.
+        Index of the trial of each value, and maybe more.
     """
     observed, predicted, sigma = _arrays(fit)
+    trials = trials[: len(observed)]
     low, high = float(observed.min()), float(observed.max())
     points = {
         "type": "scatter",

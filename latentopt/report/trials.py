@@ -30,6 +30,7 @@ def header(run: Run, baselines: Sequence[Baseline]) -> str:
         status: sum(trial.status == status for trial in run.trials)
         for status in ("failed", "screened")
     }
+    several = len(run.config.goal.objectives) > 1
     best = run.best(1)
     facts = {
         "trials": len(run.trials),
@@ -37,9 +38,13 @@ def header(run: Run, baselines: Sequence[Baseline]) -> str:
         "feasible": sum(is_feasible(run, trial) for trial in completed),
         "failed": counts["failed"],
         **({"screened out": counts["screened"]} if counts["screened"] else {}),
-        "best value": f"{number(run.value(best[0]))} (trial {best[0].index})" if best else "none",
     }
-    for baseline in baselines:
+    if several:
+        facts["on the front"] = len(run.pareto())
+    else:
+        value = f"{number(run.value(best[0]))} (trial {best[0].index})" if best else "none"
+        facts["best value"] = value
+    for baseline in () if several else baselines:
         value = baseline.value
         facts[f"best of {baseline.name}"] = "none" if value is None else number(value)
     items = "".join(
