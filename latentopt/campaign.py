@@ -5,9 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from latentopt.campaign_progress import progress_bar, sigterm_interrupts
 from latentopt.candidate_files import candidate_path, drop_candidates, write_candidate
 from latentopt.config import CampaignConfig, load_config
+from latentopt.engines.process_worker import end_if_a_worker_starts
 from latentopt.errors import CampaignError, EvaluationError
 from latentopt.evaluation import Evaluation, as_numbers, problem_of
 from latentopt.history import History
@@ -16,6 +16,7 @@ from latentopt.loop import run_loop
 from latentopt.parts import (
     BUILT_IN_UNITS,
     GIVEN_IN_PYTHON,
+    build_engine,
     build_strategy,
     check_goal,
     fit_structure,
@@ -56,6 +57,9 @@ class Campaign:
         `latentopt.simulators`, functions of a `Microstructure`, or specs.
     strategy
         An object with ``propose(history, q)``, in place of the config's spec.
+    engine
+        Where evaluations run, in place of the config's spec: a kind such as ``serial``, a spec, or
+        a ready ``concurrent.futures.Executor``.
     folder
         In place of the config's.
     settings
@@ -95,9 +99,11 @@ class Campaign:
         objectives: Any = None,
         simulators: Any = None,
         strategy: Any = None,
+        engine: Any = None,
         folder: Path | str | None = None,
         **settings: Any,
     ) -> None:
+        end_if_a_worker_starts()
         if config is not None and settings:
             raise TypeError(
                 f"give a config or its fields, not both: got {', '.join(settings)} as well."
@@ -111,6 +117,8 @@ class Campaign:
             fields["folder"] = str(folder)
         self.strategy = build_strategy(strategy or fields.get("strategy", "gp_typical"))
         fields["strategy"] = spec_of(self.strategy)
+        self.engine = build_engine(engine or fields.get("engine", "process"))
+        fields["engine"] = spec_of(self.engine)
         objectives = fields.get("evaluate", ()) if objectives is None else objectives
         self.objectives, fields["evaluate"] = resolve_objectives(objectives)
         simulators = fields.get("simulate", ()) if simulators is None else simulators
@@ -144,15 +152,16 @@ class Campaign:
         objectives: Any = None,
         simulators: Any = None,
         strategy: Any = None,
+        engine: Any = None,
     ) -> "Campaign":
         """Campaign of a folder that holds one; give again what was given in Python."""
-        config = Run.read(folder).config
         return cls(
-            config,
+            Run.read(folder).config,
             space=space,
             objectives=objectives,
             simulators=simulators,
             strategy=strategy,
+            engine=engine,
             folder=folder,
         )
 
@@ -254,6 +263,17 @@ class Campaign:
         return self._ledger.of_status("pending")
 
     @property
+    def budget_left(self) -> int:
+        """How many more points may be asked for."""
+        return max(0, self.config.trials - self.asked)
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The objectives as workers get them: specs where they have one, else themselves."""
+        pairs = zip(self.objectives, self.config.evaluate, strict=True)
+        return tuple(part if spec["kind"] == "python" else spec for part, spec in pairs)
+
+    @property
     def asked(self) -> int:
         """How many trials of the budget were asked for."""
         return sum(trial.counts for trial in self._ledger.trials.values())
@@ -277,8 +297,11 @@ class Campaign:
         """Evaluate until the budget of `trials` is spent.
 
         Trials that were pending, since an earlier run was stopped, are evaluated first. An
-        objective that raises, or returns NaN, fails its own trial only. On Ctrl-C or SIGTERM the
-        trial under way stays pending, and ``KeyboardInterrupt`` is raised.
+        objective that raises, hangs, returns NaN or kills its worker fails its own trial only.
+
+        On Ctrl-C what is under way stays pending, and ``KeyboardInterrupt`` is raised. On SIGTERM
+        or SIGUSR1 nothing more is begun; what ends within the engine's ``drain_s`` is written
+        down, the rest stays pending, and the run returns.
 
         Parameters
         ----------
@@ -292,8 +315,7 @@ class Campaign:
         All trials of the campaign. The folder is released: another process may go on with it.
         """
         try:
-            with sigterm_interrupts(), progress_bar(progress, lambda: self.result) as show:
-                run_loop(self, self.config.trials if n is None else n, show)
+            run_loop(self, self.config.trials if n is None else n, progress=progress)
         finally:
             self.close()
         return self.result

@@ -1,7 +1,5 @@
-"""What a running campaign shows, and how it is stopped."""
+"""What a running campaign shows."""
 
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -40,16 +38,3 @@ def _summary(run: Run) -> str:
     best = run.best(1)
     found = f"best {run.value(best[0]):.4g} (trial {best[0].index})" if best else "none feasible"
     return f"{found}, {failed} failed" if failed else found
-
-
-@contextmanager
-def sigterm_interrupts() -> Iterator[None]:
-    """SIGTERM stops the main thread as Ctrl-C does, while this context lasts."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous or signal.SIG_DFL)  # None: set outside of Python

@@ -31,6 +31,13 @@ def as_spec(value: object) -> object:
     return {"kind": value} if isinstance(value, str) else value
 
 
+def as_engine(value: object) -> object:
+    """The spec of an engine, also where it is written ``import:package.module:factory``."""
+    if isinstance(value, str) and value.startswith("import:"):
+        return {"kind": "import", "target": value.removeprefix("import:")}
+    return as_spec(value)
+
+
 # One of several parts by its `kind`; a bare string is a kind with its defaults. What else it may
 # hold is checked by `latentopt.parts`, which imports torch: reading a campaign should not.
 Spec = Annotated[dict[str, Any], BeforeValidator(as_spec)]
@@ -55,6 +62,9 @@ class CampaignConfig(BaseModel):
         (), description="Simulators, each with a kind; run after the objectives, which are cheap."
     )
     strategy: Spec = Field({"kind": "gp_typical"}, description="How points are chosen.")
+    engine: Annotated[dict[str, Any], BeforeValidator(as_engine)] = Field(
+        {"kind": "process"}, description="Where evaluations run, and how many at a time."
+    )
     trials: int = Field(30, ge=1, description="Evaluations in all; may be raised later.")
     batch: int = Field(5, ge=1, description="Points proposed at a time.")
     seed: int = Field(0, ge=0, description="Fixes every random choice.")
@@ -184,13 +194,20 @@ def _paths_in(spec: Mapping[str, Any]) -> list[str]:
 
 def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -> list[str]:
     """What is wrong with its parts, even where the rest of the file is wrong too."""
-    from latentopt.parts import build_objectives, build_simulators, build_strategy, check_goal
+    from latentopt.parts import (
+        build_engine,
+        build_objectives,
+        build_simulators,
+        build_strategy,
+        check_goal,
+    )
 
     strategy = as_spec(settings.get("strategy", "gp_typical"))
     builds = (
         (build_objectives, _specs(settings.get("evaluate", []))),
         (build_simulators, _specs(settings.get("simulate", []))),
         (lambda specs: build_strategy(*specs), [strategy]),
+        (lambda specs: build_engine(*specs), [as_engine(settings.get("engine", "process"))]),
     )
     problems, parts = [], []
     for build, specs in builds:
@@ -200,7 +217,7 @@ def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -
             except ConfigError as error:
                 problems += str(error).splitlines()
     if config is not None and len(parts) == len(builds):
-        objectives, simulators, strategy = parts
+        objectives, simulators, strategy, _ = parts
         try:
             check_goal(config.goal, (*objectives, *simulators), strategy)
         except ConfigError as error:

@@ -1,45 +1,248 @@
-"""The loop of a campaign: points are asked for, evaluated and told until the budget is spent."""
+"""The loop of a campaign: points are asked for, evaluated and told until the budget is spent.
 
-import time
+Only the driver's process decodes, asks, and writes the journal; workers get images and return
+numbers. A trial whose worker is lost while others share the pool is a suspect: it is evaluated
+again by itself, at no charge, and only if that fails as well it is to blame.
+"""
+
+import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    wait,
+)
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from latentopt.errors import EvaluationError
+from latentopt.campaign_progress import progress_bar
+from latentopt.draining import Drain, DrainEnded, draining
+from latentopt.engines.engine import Engine, WorkerDied, WorkerFailed, WorkerOverran
+from latentopt.engines.worker import Parts, Work, evaluate, here
+from latentopt.errors import CampaignError, ConfigError, EvaluationError
 from latentopt.evaluation import problem_of
 
 if TYPE_CHECKING:
     from latentopt.campaign import Campaign
-    from latentopt.run import Trial
+    from latentopt.run import FailedState, Trial
+
+_log = logging.getLogger(__name__)
+
+_MOMENT = 0.2  # seconds between looks at the drain
+_OPENINGS = 3  # of an engine that breaks without an answer in between
+# By name, as their packages are not installed everywhere.
+_LOST = {"WorkerLost", "ManagerLost", "KilledWorker", "CommClosedError", "CancelledError"}
 
 
-def run_loop(campaign: "Campaign", n: int, show: Callable[[], None]) -> None:
-    """Evaluate up to `n` trials, those that are pending first; `show` is called after each."""
-    show()
-    while n > 0 and (batch := _next_batch(campaign)):
-        for trial in batch[:n]:
-            _evaluate(campaign, trial)
-            show()
-        n -= len(batch)
+def run_loop(campaign: "Campaign", n: int, *, progress: bool) -> None:
+    """Evaluate up to `n` trials of a campaign, those that are pending first.
+
+    SIGTERM and SIGUSR1 drain it: nothing more is begun, and what ends in time is written down.
+    """
+    with (
+        draining(campaign.engine.drain_s) as drain,
+        progress_bar(progress, lambda: campaign.result) as show,
+    ):
+        loop = Loop(campaign, drain, show)
+        with suppress(DrainEnded):
+            loop.run(n)
+    if drain.signal is not None:
+        _log.warning(
+            "%s: stopped after %d evaluations, %d are left pending; the same command goes on.",
+            drain.signal,
+            loop.ended,
+            len(campaign.pending()),
+        )
 
 
-def _next_batch(campaign: "Campaign") -> "list[Trial]":
-    """Pending trials if there are any, else new ones, else none."""
-    pending = campaign.pending()
-    left = campaign.config.trials - campaign.asked
-    return pending or (campaign.ask(min(campaign.config.batch, left)) if left > 0 else [])
+class Loop:
+    """Keeps as many evaluations running as the engine has workers.
 
+    Parameters
+    ----------
+    campaign
+        Proposes points and takes their results.
+    drain
+        Once it has begun, nothing more is submitted.
+    show
+        Called after each trial's end.
+    """
 
-def _evaluate(campaign: "Campaign", trial: "Trial") -> None:
-    campaign.keep_structure(trial)
-    start = time.perf_counter()
-    try:
-        metrics = campaign.evaluation.metrics(trial.z, trial.index)
+    def __init__(self, campaign: "Campaign", drain: Drain, show: Callable[[], None]) -> None:
+        self.campaign, self.drain, self.show = campaign, drain, show
+        self.engine: Engine = campaign.engine
+        self.parts = Parts(campaign.parts)
+        self.running: dict[Future, Trial] = {}
+        self.ended = 0
+        self._left = 0
+        self._suspects: list[Trial] = []
+        self._alone: Trial | None = None
+        self._executor: Executor | None = None
+        self._openings = 0
+
+    def run(self, n: int) -> None:
+        """Evaluate up to `n` trials, those that are pending first."""
+        campaign, self._left = self.campaign, n
+        self.show()
+        if n <= 0 or not (campaign.pending() or campaign.budget_left):
+            return
+        self.engine.check((*self.parts.items, *campaign.simulators))
+        try:
+            self._open()  # workers start while the first points are chosen
+            while self._submit_all() or self.running:
+                done, _ = wait(self.running, timeout=_MOMENT, return_when=FIRST_COMPLETED)
+                for future in sorted(done, key=lambda future: self.running[future].index):
+                    self._end(self.running.pop(future), future)
+        finally:
+            for future in self.running:
+                _cancel(future)
+            self._close()
+
+    # -- submitting -------------------------------------------------------------------------------
+
+    def _submit_all(self) -> bool:
+        """Fill free workers; whether any trial was submitted."""
+        submitted = False
+        while self._has_room() and (trial := self._next()) is not None:
+            self._submit(trial)
+            submitted = True
+        return submitted
+
+    def _has_room(self) -> bool:
+        if self.drain.signal is not None or self._alone is not None:
+            return False
+        return len(self.running) < (1 if self._suspects else self.engine.workers)
+
+    def _next(self) -> "Trial | None":
+        if self._suspects:
+            self._alone = self._suspects.pop(0)
+            return self._alone
+        if self._left <= 0:
+            return None
+        running = {trial.index for trial in self.running.values()}
+        waiting = [t for t in self.campaign.pending() if t.index not in running]
+        if not waiting and self.campaign.budget_left > 0:
+            size = min(self.campaign.config.batch, self.campaign.budget_left)
+            waiting = self.campaign.ask(size)
+        self._left -= 1
+        return waiting[0] if waiting else None
+
+    def _submit(self, trial: "Trial") -> None:
+        campaign, evaluation = self.campaign, self.campaign.evaluation
+        campaign.keep_structure(trial)
+        try:
+            image = evaluation.scored(trial.z)[0].cpu().numpy()
+        except EvaluationError as error:
+            self._fail(trial, str(error), error.state)
+            return
+        work = Work(
+            parts=self.parts,
+            simulations=evaluation.objectives_of(trial.z, trial.index)[len(self.parts.items) :],
+            image=image,
+            taken=tuple(evaluation.latent_metrics(trial.z)),
+            timeout_s=self.engine.timeout_s,
+            driver=here(),
+        )
+        while True:
+            self._open()
+            try:
+                future = self._executor.submit(evaluate, work)
+                break
+            except RuntimeError:  # broken, or shut down by its owner
+                self._close()
+        self.running[future] = trial
+
+    # -- ending -----------------------------------------------------------------------------------
+
+    def _end(self, trial: "Trial", future: Future) -> None:
+        """Write down what became of a trial."""
+        try:
+            answer = future.result()
+        except WorkerFailed as error:
+            raise CampaignError(self._cannot(error)) from None
+        except WorkerOverran:
+            self._fail(trial, f"took longer than {self.engine.timeout_s:g} s", "timeout")
+        except WorkerDied as error:
+            if self.drain.signal is None:  # else the machine is going down
+                self._fail(trial, str(error), "lost" if error.killed else "crashed")
+        except (Exception, CancelledError) as error:
+            self._lose(trial, error)
+        else:
+            self._openings = 0
+            self._take(trial, answer)
+
+    def _take(self, trial: "Trial", answer: dict[str, Any]) -> None:
+        campaign, seconds = self.campaign, answer["seconds"]
+        if answer["error"]:
+            self._fail(trial, answer["error"], answer["state"], seconds)
+            return
+        metrics = campaign.evaluation.latent_metrics(trial.z) | answer["metrics"]
         problem = problem_of(metrics, campaign.config.goal.metrics)
-        state = "invalid"
-    except EvaluationError as error:
-        problem, state = str(error), getattr(error, "state", "crashed")
-    seconds = round(time.perf_counter() - start, 4)
-    if problem:
-        campaign.fail(trial.index, problem, state=state, seconds=seconds)
-    else:
-        campaign.tell(trial.index, metrics, seconds=seconds)
+        if problem:
+            self._fail(trial, problem, "invalid", seconds)
+        else:
+            self._ends(campaign.tell(trial.index, metrics, seconds=seconds))
+
+    def _fail(
+        self, trial: "Trial", reason: str, state: "FailedState", seconds: float | None = None
+    ) -> None:
+        self._ends(self.campaign.fail(trial.index, reason, state=state, seconds=seconds))
+
+    def _ends(self, trial: "Trial") -> None:
+        if self._alone is not None and self._alone.index == trial.index:
+            self._alone = None
+        self.ended += 1
+        self.show()
+
+    def _lose(self, trial: "Trial", error: BaseException) -> None:
+        """A worker or the whole pool was lost, by this trial or by another one."""
+        broken = isinstance(error, BrokenExecutor)
+        if broken:
+            self._close()
+        if self.drain.signal is not None:
+            return
+        alone = self._alone is not None or self.engine.workers == 1
+        if not alone:
+            self._suspects.append(trial)
+        elif broken or type(error).__name__ in _LOST:
+            what = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+            self._fail(trial, f"its worker was lost, by itself ({what})", "crashed")
+        else:
+            raise CampaignError(self._cannot(error))
+
+    # -- the executor -----------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        if self._executor is not None:
+            return
+        if self._openings == _OPENINGS:
+            raise CampaignError(self._cannot(f"it broke {_OPENINGS} times without a result"))
+        self._openings += 1
+        try:
+            self._executor = self.engine.open()
+        except (ConfigError, CampaignError):
+            raise
+        except Exception as error:  # whatever the packages of an engine raise
+            raise CampaignError(self._cannot(error)) from error
+
+    def _close(self) -> None:
+        if self._executor is not None:
+            executor, self._executor = self._executor, None
+            self.engine.close(executor)
+
+    def _cannot(self, problem: object) -> str:
+        text = " ".join(str(problem).split())
+        if isinstance(problem, Exception) and not isinstance(problem, WorkerFailed):
+            text = f"{type(problem).__name__}: {text}"
+        return (
+            f"engine {self.engine.kind} cannot run evaluations: {text}. Results so far are kept; "
+            "mend it, or set engine: serial, and go on."
+        )
+
+
+def _cancel(future: Future) -> None:
+    with suppress(NotImplementedError):  # Parsl's cannot be
+        future.cancel()

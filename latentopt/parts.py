@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from latentopt.config import ROOT, CampaignConfig, as_spec, explain
+from latentopt.config import ROOT, CampaignConfig, as_engine, as_spec, explain
+from latentopt.engines.engine import Engine
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.expressions import Goal, nearest
 from latentopt.protocols import Objective, Simulator, Strategy
@@ -21,6 +23,7 @@ from latentopt.space import LatentSpace
 __all__ = [
     "BUILT_IN_UNITS",
     "GIVEN_IN_PYTHON",
+    "build_engine",
     "build_objectives",
     "build_simulators",
     "build_strategy",
@@ -210,6 +213,19 @@ def build_strategy(item: Any) -> Strategy:
     from latentopt.strategies import STRATEGIES
 
     return _build(as_spec(item), STRATEGIES, f"{ROOT}.strategy")
+
+
+def build_engine(item: Any) -> Engine:
+    """Engine of its spec, kind, executor or itself; a `ConfigError` lists what is wrong with it."""
+    if isinstance(item, Executor):
+        from latentopt.engines.given import GivenExecutor
+
+        return GivenExecutor.of(item)
+    if isinstance(item, Engine):
+        return item
+    from latentopt.engines import ENGINES
+
+    return _build(as_engine(item), ENGINES, f"{ROOT}.engine")
 
 
 def check_goal(goal: Goal, objectives: Iterable[Objective], strategy: Strategy) -> None:

@@ -50,7 +50,13 @@ def run_quickstart(out: Path | str, *, trials: int = 30, seed: int = 0) -> Run:
     goal = f"{GOAL['objective']} subject to {GOAL['constraints'][0]}"
     console.print(f"Searching for the largest {goal}, phases of 1 and 50 W/(m K).")
     config = CampaignConfig(
-        name="quickstart", trials=trials, batch=BATCH, seed=seed, folder=str(out), **GOAL
+        name="quickstart",
+        engine="serial",
+        trials=trials,
+        batch=BATCH,
+        seed=seed,
+        folder=str(out),
+        **GOAL,
     )
     run = Campaign(config, space=space).run()
     prior = best_of_prior(space, config)

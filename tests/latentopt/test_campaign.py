@@ -34,6 +34,7 @@ def make(tiny_space, tmp_path):
             "objective": "mean - 0.5*top",
             "objectives": [mean],
             "strategy": "prior",
+            "engine": "serial",
             "score": "decoded",
             "trials": 6,
             "batch": 2,
@@ -116,7 +117,7 @@ def test_a_candidate_without_the_highest_phase_is_exported_with_its_name(tmp_pat
     space = LatentSpace.fit(PCA((3, 8, 8), components=4).fit(images), images)
     campaign = Campaign(
         space=space, objective="volume_fraction", evaluate=["volume_fraction"],
-        strategy="prior", trials=1, folder=tmp_path / "run",
+        strategy="prior", engine="serial", trials=1, folder=tmp_path / "run",
     )  # fmt: skip
     structure = campaign.run(progress=False).candidate(0).microstructure
     assert structure.phases.max() < 2
@@ -427,6 +428,7 @@ def test_a_campaign_of_specs_resumes_from_its_folder_alone(tiny_space_folder, tm
         objective="-volume_fraction",
         evaluate=["volume_fraction"],
         strategy="prior",
+        engine="serial",
         trials=4,
         folder=str(tmp_path / "run"),
     )
@@ -576,7 +578,7 @@ def test_a_yaml_file_makes_a_campaign_and_keywords_replace_its_fields(tiny_space
     path = tmp_path / "campaign.yaml"
     path.write_text(
         f"space: {tiny_space_folder}\nobjective: volume_fraction\nevaluate: [volume_fraction]\n"
-        f"strategy: prior\ntrials: 50\nfolder: {tmp_path / 'run'}\n"
+        f"strategy: prior\nengine: serial\ntrials: 50\nfolder: {tmp_path / 'run'}\n"
     )
     with Campaign.from_yaml(path, trials=3) as campaign:
         assert len(campaign.run().trials) == 3

@@ -27,6 +27,7 @@ objective: volume_fraction
 constraints: [volume_fraction <= 0.6]
 evaluate: [volume_fraction]
 strategy: prior
+engine: serial
 trials: 5
 batch: 2
 folder: {folder}
@@ -125,7 +126,7 @@ def test_a_report_goes_without_the_data_of_a_space_given_in_python(run, tiny_spa
     folder = tmp_path / "run"
     Campaign(
         space=tiny_space, objective="volume_fraction", evaluate=["volume_fraction"],
-        strategy="prior", trials=2, folder=folder,
+        strategy="prior", engine="serial", trials=2, folder=folder,
     ).run(progress=False)  # fmt: skip
     code, _, err = run("report", folder)
     assert code == 0, err
@@ -170,7 +171,7 @@ def test_a_campaign_goes_on_from_any_folder(run, images, space_folder, tmp_path,
         f"space: {os.path.relpath(space_folder, path.parent)}\n"
         "objective: -two_point_error\n"
         "evaluate: [{kind: two_point_target, target: goal.npy, engine: torch}]\n"
-        "strategy: prior\ntrials: 2\n"
+        "strategy: prior\nengine: serial\ntrials: 2\n"
     )
     monkeypatch.chdir(tmp_path / "here")
     code, _, err = run("optimize", "../settings/match.yaml", "--out", tmp_path / "run")

@@ -30,6 +30,7 @@ space: space
 objective: volume_fraction
 evaluate: [volume_fraction]
 strategy: prior
+engine: serial
 trials: 3
 batch: 2
 """

@@ -18,6 +18,7 @@ def place(tiny_space, tiny_space_folder, tmp_path):
         "objective": "volume_fraction",
         "evaluate": ["volume_fraction"],
         "strategy": "prior",
+        "engine": "serial",
         "trials": 2,
         "folder": str(tmp_path / "run"),
     }

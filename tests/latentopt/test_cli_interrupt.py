@@ -18,6 +18,7 @@ space: {space}
 objective: mean
 evaluate: [{{kind: import, target: "sleepy:sleepy"}}]
 strategy: prior
+engine: serial
 score: decoded
 trials: 3
 folder: {folder}

@@ -19,7 +19,13 @@ def fraction(images):
 @pytest.fixture
 def open_campaign(tiny_space, tmp_path):
     def open_one(**settings):
-        fields = {"objective": "fraction", "strategy": "prior", "trials": 4, "batch": 2}
+        fields = {
+            "objective": "fraction",
+            "strategy": "prior",
+            "engine": "serial",
+            "trials": 4,
+            "batch": 2,
+        }
         return Campaign(
             space=tiny_space, objectives=[fraction], folder=tmp_path / "run", **fields | settings
         )

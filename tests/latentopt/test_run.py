@@ -40,7 +40,9 @@ def write(tmp_path):
         points = [{"index": i, "z": [0.1 * i, 1.0]} for i in range(len(ends))]
         with Journal(tmp_path) as journal:
             journal.append(header)
-            journal.append({"kind": "ask", "strategy": "prior", "trials": points})
+            journal.append(
+                {"kind": "ask", "strategy": "prior", "trials": points}
+            )
             for i, end in enumerate(ends):
                 event = {"trial": i, "seconds": 0.5}
                 if isinstance(end, str):
@@ -227,6 +229,7 @@ def test_a_campaign_is_read_while_it_is_running(tiny_space, tmp_path):
         objective="a",
         objectives=[look],
         strategy="prior",
+        engine="serial",
         trials=3,
         batch=1,
         folder=tmp_path / "run",

@@ -27,7 +27,7 @@ def halves(images):
 @pytest.fixture
 def make(tiny_space_folder, tmp_path):
     def call(**settings):
-        settings = {"strategy": "prior", "trials": 8, "batch": 2} | settings
+        settings = {"strategy": "prior", "engine": "serial", "trials": 8, "batch": 2} | settings
         return Campaign(
             space=tiny_space_folder,
             objective="mean",

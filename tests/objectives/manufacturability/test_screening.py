@@ -142,6 +142,7 @@ def test_a_campaign_is_held_by_a_margin(tmp_path):
             },
         ],
         "strategy": "prior",
+        "engine": "serial",
         "trials": 12,
         "batch": 4,
     }

@@ -1,0 +1,50 @@
+"""Workers of dask.distributed: on this machine, or behind a scheduler that runs already."""
+
+import logging
+from concurrent.futures import Executor
+from typing import Literal
+
+from pydantic import Field
+
+from latentopt.engines.engine import Engine, OwnedExecutor
+from latentopt.errors import ConfigError
+
+
+class DaskEngine(Engine):
+    """A cluster of Dask; without an address, `workers` processes of this machine.
+
+    A worker that hangs is ended and started again by Dask where it has a nanny, as by default.
+    """
+
+    kind: Literal["dask"] = "dask"
+    address: str | None = Field(
+        None, description="Of a running scheduler, such as tcp://node:8786; its own unless given."
+    )
+
+    def open(self) -> Executor:
+        """An executor of a client of the cluster."""
+        try:
+            import dask
+            from distributed import Client, LocalCluster
+        except ImportError:
+            raise ConfigError(
+                "Running on Dask needs distributed: pip install latentopt[hpc]"
+            ) from None
+        # By default a task is run again up to three times when its worker dies, and takes three
+        # more workers with it.
+        with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+            cluster = self.address or LocalCluster(
+                n_workers=self.workers,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+        client = Client(cluster, set_as_default=False)
+
+        def end() -> None:
+            client.close()
+            if self.address is None:
+                cluster.close()
+
+        # pure: equal calls would be taken for one.
+        return OwnedExecutor(client.get_executor(pure=False, retries=0), end)

@@ -1,0 +1,83 @@
+"""What engines have in common: how many evaluations run at once, how long, and on what."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+
+
+class Engine(BaseModel, ABC):
+    """Opens an executor, to which the loop of a campaign submits evaluations.
+
+    An engine of your own overrides `open`; `workers` evaluations at a time are submitted.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    workers: int = Field(2, ge=1, description="Evaluations that run at the same time.")
+    timeout_s: PositiveFloat | None = Field(
+        None, description="Seconds an evaluation may take from its own start; no limit unless set."
+    )
+    drain_s: float = Field(
+        30.0, ge=0, description="Seconds that SIGTERM leaves to evaluations under way."
+    )
+
+    @abstractmethod
+    def open(self) -> Executor:
+        """A new executor; whatever keeps it from starting is raised."""
+
+    def close(self, executor: Executor) -> None:
+        """End the executor and what still runs on it."""
+        executor.shutdown(wait=False, cancel_futures=True)
+
+    def check(self, parts: Iterable[Any]) -> None:
+        """Refuse, with a `ConfigError`, objectives that cannot be evaluated on this engine."""
+
+
+class OwnedExecutor(Executor):
+    """An executor with more to end than itself.
+
+    Parameters
+    ----------
+    executor
+        Takes the calls.
+    end
+        Ends whatever runs them, at once.
+    """
+
+    def __init__(self, executor: Executor, end: Callable[[], None]) -> None:
+        self._executor, self._end = executor, end
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """What the executor within answers."""
+        return self._executor.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End what runs the calls, and the calls with it."""
+        self._end()
+
+
+class WorkerDied(RuntimeError):
+    """A worker ended while it evaluated this one trial.
+
+    Parameters
+    ----------
+    message
+        How.
+    killed
+        Whether something outside of it, or a lack of memory, did it: the point is not to blame.
+    """
+
+    def __init__(self, message: str, *, killed: bool) -> None:
+        super().__init__(message)
+        self.killed = killed
+
+
+class WorkerOverran(RuntimeError):
+    """A worker did not stop in time, and was killed."""
+
+
+class WorkerFailed(RuntimeError):
+    """Workers cannot start, or cannot read what they are to evaluate."""

@@ -1,0 +1,33 @@
+"""An executor that a function of the user's own makes."""
+
+from concurrent.futures import Executor
+from typing import Any, Literal
+
+from pydantic import Field
+
+from latentopt.engines.engine import Engine
+from latentopt.errors import ConfigError
+
+
+class ImportedEngine(Engine):
+    """``{kind: import, target: "package.module:factory"}``, or ``import:package.module:factory``.
+
+    The factory is called for a new executor when the campaign starts, and again should it break.
+    A timeout is kept by the worker itself, as far as Python can.
+    """
+
+    kind: Literal["import"] = "import"
+    target: str = Field(pattern=r"^[\w.]+:[\w.]+$", description="Where it is: package.module:name.")
+    options: dict[str, Any] = Field({}, description="Keyword arguments of the factory.")
+
+    def open(self) -> Executor:
+        """What the factory makes."""
+        from latentopt.parts import import_target
+
+        executor = import_target(self.target, "campaign.engine")(**self.options)
+        if not isinstance(executor, Executor):
+            raise ConfigError(
+                f"campaign.engine: {self.target} should return a concurrent.futures.Executor, "
+                f"got {type(executor).__name__}."
+            )
+        return executor

@@ -1,0 +1,98 @@
+"""Workers of Parsl: on this machine, or in jobs of a cluster that runs Slurm or PBS."""
+
+import os
+import shlex
+import sys
+import tempfile
+from concurrent.futures import Executor
+from typing import Any, Literal
+
+from pydantic import Field
+
+from latentopt.engines.engine import Engine, OwnedExecutor
+from latentopt.errors import ConfigError
+
+_MODULE = "parsl.executors.high_throughput"
+
+
+class ParslEngine(Engine):
+    """A job of `nodes` nodes, submitted to the queue when the campaign starts.
+
+    The driver runs on the login node and has to live as long as the campaign; killed with SIGKILL
+    it leaves the job behind until the queue's own limit. Its folder must be one that the nodes see.
+    """
+
+    kind: Literal["parsl"] = "parsl"
+    provider: Literal["local", "slurm", "pbs"] = Field(
+        "local", description="Where jobs are submitted."
+    )
+    nodes: int = Field(1, ge=1, description="Nodes of the job.")
+    walltime: str = Field(
+        "01:00:00", pattern=r"^\d+:\d\d:\d\d$", description="Longest time of the job, HH:MM:SS."
+    )
+    account: str | None = Field(None, description="Account or project that pays.")
+    queue: str | None = Field(None, description="Queue, or partition.")
+    scheduler_options: str = Field("", description="More lines for the job, such as #SBATCH ones.")
+    worker_init: str = Field("", description="Shell commands before workers start on a node.")
+    folder: str | None = Field(
+        None, description="For Parsl's logs and job scripts; a temporary one unless given."
+    )
+
+    def open(self) -> Executor:
+        """An executor of a data flow kernel of its own."""
+        try:
+            from parsl import Config, DataFlowKernel
+            from parsl.concurrent import ParslPoolExecutor
+        except ImportError:
+            raise ConfigError("Running on Parsl needs parsl: pip install latentopt[hpc]") from None
+        folder = self.folder or tempfile.mkdtemp(prefix="latentopt-parsl-")
+        kernel = DataFlowKernel(
+            Config(
+                executors=[self._executor()],
+                run_dir=folder,
+                strategy="none",  # the job lives as long as the campaign
+                initialize_logging=False,
+                app_cache=False,
+            )
+        )
+        return OwnedExecutor(ParslPoolExecutor(dfk=kernel), kernel.cleanup)
+
+    def _executor(self) -> Any:
+        from parsl.executors import HighThroughputExecutor
+        from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
+
+        # By module: Parsl's scripts are found on PATH only where an environment is activated.
+        pool = f"{shlex.quote(sys.executable)} -m {_MODULE}.process_worker_pool"
+        return HighThroughputExecutor(
+            label="latentopt",
+            address="127.0.0.1" if self.provider == "local" else None,
+            max_workers_per_node=-(-self.workers // self.nodes),
+            cores_per_worker=1e-3,  # as many workers as were asked for, however few cores
+            provider=self.make_provider(),
+            launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", pool),
+            interchange_launch_cmd=[sys.executable, "-m", f"{_MODULE}.interchange"],
+        )
+
+    def make_provider(self) -> Any:
+        """Parsl's provider for these settings."""
+        from parsl.launchers import MpiExecLauncher, SingleNodeLauncher, SrunLauncher
+        from parsl.providers import LocalProvider, PBSProProvider, SlurmProvider
+
+        # What the driver can import, the workers can.
+        paths = shlex.quote(os.pathsep.join(path or os.getcwd() for path in sys.path))
+        init = f"export PYTHONPATH={paths} OMP_NUM_THREADS=1\n{self.worker_init}"
+        blocks = {"init_blocks": 1, "min_blocks": 0, "max_blocks": 1, "worker_init": init}
+        if self.provider == "local":
+            return LocalProvider(**blocks)
+        job = {
+            **blocks,
+            "nodes_per_block": self.nodes,
+            "walltime": self.walltime,
+            "account": self.account,
+            "scheduler_options": self.scheduler_options,
+        }
+        if self.provider == "slurm":
+            return SlurmProvider(partition=self.queue, launcher=SrunLauncher(), **job)
+        per_node = -(-self.workers // self.nodes)
+        launcher = SingleNodeLauncher() if self.nodes == 1 else MpiExecLauncher()
+        return PBSProProvider(queue=self.queue, cpus_per_node=per_node, launcher=launcher, **job)

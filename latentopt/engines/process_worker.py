@@ -1,0 +1,79 @@
+"""Life of a worker process: calls come by a pipe, answers go back, and it ends with its driver."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import process
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+GRACE_S = 2.0  # for what is stopped to clean up behind itself
+NO_GUARD = 76  # exit code of a worker that runs its driver's script again
+
+
+def serve(calls: Connection, held: Connection) -> None:
+    """Answer calls until the driver closes its end, or dies.
+
+    Parameters
+    ----------
+    calls
+        Brings ``(function, args, kwargs)``; takes ``("begun", None)`` and ``("done", answer)``.
+    held
+        Nothing comes of it but its end: then the call under way is stopped, too.
+    """
+    os.environ["OMP_NUM_THREADS"] = "1"  # for what is imported later
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)  # Ctrl-C in the terminal is for the driver, which tells its workers
+    for name in ("SIGTERM", "SIGUSR1"):  # sent to every process of a job that shall end: drained
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signal.signal(signal.SIGINT, _stop)
+    threading.Thread(target=_end_with, args=(held,), daemon=True).start()
+    try:
+        while work := _next_call(calls):
+            function, args, kwargs = work
+            calls.send(("begun", None))
+            calls.send(("done", function(*args, **kwargs)))
+    except (_Stopped, EOFError, OSError):
+        pass
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _next_call(calls: Connection) -> tuple[Callable[..., Any], tuple, dict]:
+    while True:
+        try:
+            return calls.recv()
+        except (EOFError, OSError):
+            raise
+        except Exception as error:  # whatever importing a user's module raises
+            calls.send(("unreadable", f"{type(error).__name__}: {error}"))
+
+
+class _Stopped(BaseException):
+    """The driver has gone, or does not want the answer any more."""
+
+
+def _end_with(held: Connection) -> None:
+    """Wait for the driver's end; stop the main thread, and soon after whatever is left."""
+    wait([held])
+    if hasattr(os, "killpg"):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(GRACE_S)
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+def _stop(*_: Any) -> None:
+    raise _Stopped
+
+
+def end_if_a_worker_starts() -> None:
+    """End this process if it is a worker that is still importing its driver's script.
+
+    The script would start the campaign once more. The exit code tells the driver, which explains.
+    """
+    if getattr(process.current_process(), "_inheriting", False):
+        raise SystemExit(NO_GUARD)

@@ -1,0 +1,172 @@
+"""What a worker runs: one evaluation, within its time, answered in plain data.
+
+No exception crosses from worker to driver: some cannot be read again there, and would take the
+whole pool with them.
+"""
+
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from latentopt.errors import EvaluationError
+
+_LONGEST_REASON = 500  # characters
+_FREED_AFTER = 1.0  # seconds, for the answer to be sent
+
+
+class Parts:
+    """Objectives on their way to workers, each built or read once in a process.
+
+    Parameters
+    ----------
+    items
+        Specs, which the worker builds itself, and objects and functions of the user's own.
+    """
+
+    def __init__(self, items: tuple[Any, ...], key: str | None = None) -> None:
+        self.items, self.key = items, key or uuid.uuid4().hex
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _known_parts, (self.key, self.items)
+
+    @property
+    def objectives(self) -> tuple[Any, ...]:
+        """The objectives themselves."""
+        if not hasattr(self, "_built"):
+            from latentopt.parts import build_objectives
+
+            self._built = build_objectives(self.items)
+        return self._built
+
+
+_PARTS: dict[str, Parts] = {}
+
+
+def _known_parts(key: str, items: tuple[Any, ...]) -> Parts:
+    """The parts that this process read before, with all that they loaded since."""
+    return _PARTS.setdefault(key, Parts(items, key))
+
+
+@lru_cache(1)
+def here() -> str:
+    """Names this process among those of all machines."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One evaluation, as it is sent to a worker.
+
+    Parameters
+    ----------
+    parts
+        The objectives.
+    simulations
+        What comes after them, for this trial only.
+    image
+        As it is scored, float32.
+    taken
+        Names that the metrics must not have.
+    timeout_s
+        Seconds after which it is given up, if any. In the main thread of a process what is Python
+        is stopped; another thread is left behind, and its process ends unless it is the driver.
+    driver
+        `here` of the process that asks.
+    """
+
+    parts: Parts
+    simulations: tuple[Any, ...]
+    image: Float[np.ndarray, "c *space"]
+    taken: tuple[str, ...]
+    timeout_s: float | None
+    driver: str
+
+
+def evaluate(work: Work) -> dict[str, Any]:
+    """Metrics of one image, or why there are none.
+
+    Returns
+    -------
+    ``metrics``, ``error`` and ``state`` (None where there are metrics), ``seconds``.
+    """
+    started = time.perf_counter()
+    metrics: Mapping[str, float] = {}
+    error = state = None
+    try:
+        metrics = _metrics(work) if work.timeout_s is None else _within(work)
+    except EvaluationError as problem:
+        error, state = str(problem), getattr(problem, "state", "crashed")
+    except OutOfTime:
+        error, state = f"took longer than {work.timeout_s:g} s", "timeout"
+    except SystemExit as stop:  # an objective that ends its process
+        error, state = f"an objective called sys.exit({stop.code!r})", "crashed"
+    error = error if error is None else error[:_LONGEST_REASON]
+    seconds = round(time.perf_counter() - started, 4)
+    return {"metrics": metrics, "error": error, "state": state, "seconds": seconds}
+
+
+def _metrics(work: Work) -> dict[str, float]:
+    import torch
+
+    from latentopt.evaluation import evaluate_images
+
+    if here() != work.driver and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)  # workers share the cores
+    objectives = (*work.parts.objectives, *work.simulations)
+    return evaluate_images(objectives, torch.from_numpy(work.image)[None], taken=work.taken)
+
+
+class OutOfTime(BaseException):
+    """Passes through ``except Exception`` in a user's solver."""
+
+
+def _within(work: Work) -> dict[str, float]:
+    """The metrics, or `OutOfTime`."""
+    alarms = hasattr(signal, "setitimer")
+    if alarms and threading.current_thread() is threading.main_thread():
+        return _before_alarm(work)
+    return _in_thread(work)
+
+
+def _before_alarm(work: Work) -> dict[str, float]:
+    def ring(*_: Any) -> None:
+        raise OutOfTime
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, work.timeout_s)
+    try:
+        return _metrics(work)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous or signal.SIG_DFL)
+
+
+def _in_thread(work: Work) -> dict[str, float]:
+    future: Future = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(_metrics(work))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return future.result(work.timeout_s)
+    except TimeoutError:
+        if here() != work.driver:  # a thread cannot be stopped, its process can
+            timer = threading.Timer(_FREED_AFTER, os._exit, (1,))
+            timer.daemon = True
+            timer.start()
+        raise OutOfTime from None
