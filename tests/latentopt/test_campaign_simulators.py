@@ -2,6 +2,8 @@
 
 import json
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +108,21 @@ def test_a_function_of_microstructures_is_a_simulator(start, tmp_path):
 def test_simulators_run_in_worker_processes(start, solver):
     run = start(simulate=[solver], engine={"kind": "process", "workers": 2}).run(progress=False)
     assert [trial.state for trial in run.trials] == [None, "infeasible", None]
+
+
+@pytest.mark.slow
+def test_an_engine_that_ends_an_evaluation_ends_its_program_too(start, solver, tmp_path):
+    script = "import os, time; open('../../pid', 'w').write(str(os.getpid())); time.sleep(60)"
+    hanging = solver | {"command": [sys.executable, "-S", "-c", script]}
+    engine = {"kind": "process", "workers": 1, "timeout_s": 3.0}
+    run = start(simulate=[hanging], engine=engine, trials=1, batch=1).run(progress=False)
+    assert run.trials[0].state == "timeout"
+    pid = (tmp_path / "run" / "simulations" / "pid").read_text()
+    for _ in range(100):
+        if not Path(f"/proc/{pid}").exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"process {pid} is left behind")
 
 
 @pytest.mark.parametrize(
