@@ -2,6 +2,7 @@
 
 from latentopt.strategies.ax_default import AxDefault
 from latentopt.strategies.cmaes import CMAES
+from latentopt.strategies.data import Data
 from latentopt.strategies.gp import GP
 from latentopt.strategies.gp_typical import GPTypical
 from latentopt.strategies.prior import Prior
@@ -13,6 +14,7 @@ from latentopt.strategies.turbo import Turbo
 STRATEGIES = {
     "prior": Prior,
     "sobol": Sobol,
+    "data": Data,
     "cmaes": CMAES,
     "gp": GP,
     "gp_typical": GPTypical,

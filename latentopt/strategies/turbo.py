@@ -38,9 +38,17 @@ class Turbo(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["turbo"] = "turbo"
-    initial: int = Field(12, ge=2, description="Points from the data that each region begins with.")
-    candidates: int = Field(2000, ge=4, description="Points that a sample chooses from.")
-    max_iterations: int = Field(100, ge=1, description="Steps of a fit.")
+    initial: int = Field(10, ge=2, description="Points from the data that each region begins with.")
+    inputs: Literal["z", "structure"] = Field(
+        "z", description="What the model sees: the point, or features of what it decodes to."
+    )
+    candidates: int | None = Field(
+        None,
+        ge=4,
+        description="Points that a sample chooses from; 100 a dimension unless given, at most "
+        "2000, or 500 if they have to be decoded.",
+    )
+    max_iterations: int = Field(50, ge=1, description="Steps of a fit.")
     multi_objective: ClassVar[bool] = False
 
     def propose(self, history: History, q: int) -> Float64[Tensor, "q d"]:

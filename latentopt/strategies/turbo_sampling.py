@@ -1,53 +1,68 @@
 """Fit, candidates and samples of `turbo`: the part that needs BoTorch."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
-from botorch.fit import fit_gpytorch_mll
-from botorch.models import SingleTaskGP
-from gpytorch.mlls import ExactMarginalLogLikelihood
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float64
 from torch import Tensor
 
 from latentopt.history import History
 from latentopt.space import LatentSpace
+from latentopt.strategies.inputs import Inputs, PointInputs, StructureInputs
 from latentopt.strategies.replay import Replay, merit_of, merits, violation_of
+from latentopt.strategies.surrogate import Surrogate
 
 if TYPE_CHECKING:
     from latentopt.strategies.turbo import Region, Turbo
 
 _MOVED = 20  # coordinates that a candidate changes, on average: Regis & Shoemaker 2013
 _SAME = 1e-6  # points nearer than this are one point
-_DECADE = 10.0  # a positive metric that spans more is modelled by its logarithm
 
 
 def best_of_samples(
     history: History, q: int, region: "Region", settings: "Turbo"
 ) -> Float64[Tensor, "q d"]:
     """The best candidate by each of `q` posterior samples, none of them twice."""
-    row = Replay.of(history).row[region.begin :]
-    row = row[row >= 0]
-    scales = [_Scale.of(history.metrics[name][row]) for name in history.goal.metrics]
-    model = _fit(history, row, scales, settings.max_iterations)
-    best = history.z[row[merits(history)[row].argmax()]]
-    half = 0.5 * region.length * _weights(model)
-    z = _new_candidates(history, best, half, max(settings.candidates, 2 * q))
+    local, space = _in_region(history, region), history.space
+    inputs: Inputs
+    if settings.inputs == "z":
+        inputs, most = PointInputs(space, ball=False), 2000
+    else:
+        inputs, most = StructureInputs(space), 500
+    surrogate = Surrogate(local, inputs, max_iterations=settings.max_iterations)
+    best = local.z[merits(local).argmax()]
+    half = 0.5 * region.length * _weights(surrogate, space.latent_dim)
+    n = settings.candidates or min(100 * space.latent_dim, most)
+    z = _new_candidates(history, best, half, max(n, 2 * q))
     with torch.no_grad():
-        samples = model.posterior(_unit(z)).rsample(torch.Size([q]))  # (q, candidates, metrics)
-    metrics = {
-        name: scale.metric(column)
-        for name, scale, column in zip(
-            history.goal.metrics, scales, samples.unbind(-1), strict=True
-        )
-    }
+        samples = surrogate.model.posterior(inputs.exact(z)).rsample(torch.Size([q]))
+    metrics = surrogate.values(samples)
+    violation = violation_of(local, metrics)
+    if surrogate.learns_success:  # the last output: 1 is success, 0 failure
+        violation += (0.5 - samples[..., -1]).clamp_min(0)
     (values,) = history.goal.values(metrics)
-    merit = merit_of(values, violation_of(history, metrics))
+    merit = merit_of(values, violation)
     chosen: list[int] = []
     for sample in merit:
         sample[chosen] = -torch.inf
         chosen.append(int(sample.argmax()))
     return z[chosen]
+
+
+def _in_region(history: History, region: "Region") -> History:
+    """What is known of points that belong to the region."""
+    told = Replay.of(history)
+    z, row = told.z[region.begin :], told.row[region.begin :]
+    known = row >= 0
+    return replace(
+        history,
+        z=z[known],
+        metrics={name: values[row[known]] for name, values in history.metrics.items()},
+        failed=z[~known],
+        screened=None,
+        screened_metrics={},
+    )
 
 
 def _new_candidates(
@@ -104,53 +119,13 @@ def _part_inside(
     return (((b.square() + a * c).sqrt() - b) / a).clamp(0, 1)
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """Map of a metric to mean 0 and spread 1 and back, over its logarithm if it spans decades.
+def _weights(surrogate: Surrogate, d: int) -> Float64[Tensor, " d"]:
+    """Side of the box along each axis: longer where metrics change slowly, volume 1.
 
-    Not BoTorch's `Standardize`: that samples in the metric's own unit, where the jitter of a
-    Cholesky factor would bury a permeability in m2.
+    Only processes on z say how fast; with others the box is a cube.
     """
-
-    logged: bool
-    mean: float
-    spread: float
-
-    @classmethod
-    def of(cls, values: Float[Tensor, " n"]) -> "_Scale":
-        logged = bool((values > 0).all() and values.max() > _DECADE * values.min())
-        values = values.log() if logged else values
-        return cls(logged, float(values.mean()), float(values.std()) or 1.0)
-
-    def standard(self, values: Float[Tensor, " n"]) -> Float64[Tensor, " n"]:
-        values = values.double()
-        return ((values.log() if self.logged else values) - self.mean) / self.spread
-
-    def metric(self, standard: Float64[Tensor, "*n"]) -> Float64[Tensor, "*n"]:
-        values = self.mean + self.spread * standard
-        return values.exp() if self.logged else values
-
-
-def _fit(
-    history: History, row: Int[Tensor, " n"], scales: list[_Scale], max_iterations: int
-) -> SingleTaskGP:
-    names = history.goal.metrics
-    y = [s.standard(history.metrics[name][row]) for name, s in zip(names, scales, strict=True)]
-    model = SingleTaskGP(_unit(history.z[row]), torch.stack(y, dim=1), outcome_transform=None)
-    fit_gpytorch_mll(
-        ExactMarginalLogLikelihood(model.likelihood, model),
-        optimizer_kwargs={"options": {"maxiter": max_iterations}},
-    )
-    return model
-
-
-def _unit(z: Float64[Tensor, "n d"]) -> Float64[Tensor, "n d"]:
-    """Whitened points as the near-unit cube that the lengthscale prior expects: +-3 is 0 to 1."""
-    return z / 6 + 0.5
-
-
-def _weights(model: SingleTaskGP) -> Float64[Tensor, " d"]:
-    """Side of the box along each axis: longer where metrics change slowly, volume 1."""
-    lengths = model.covar_module.lengthscale.detach().reshape(-1, model.train_inputs[0].shape[-1])
-    logs = lengths.log().mean(0)
+    if not isinstance(surrogate.inputs, PointInputs):
+        return torch.ones(d, dtype=torch.float64)
+    models = surrogate.processes[: len(surrogate.metrics)]
+    logs = torch.stack([m.covar_module.lengthscale.detach()[0].log() for m in models]).mean(0)
     return (logs - logs.mean()).exp()
