@@ -4,11 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from latentopt.errors import CampaignError
-from latentopt.run import Run
+from latentopt.run import IMPORTED, Run
 
-__all__ = ["IMPORTED", "Baseline", "baseline_from", "baseline_of"]
-
-IMPORTED = "imported"  # strategy of trials that were measured before the campaign
+__all__ = ["Baseline", "baseline_from", "baseline_of"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,9 +25,11 @@ from latentopt.parts import (
     resolve_simulators,
     spec_of,
 )
+from latentopt.proposal import next_event
 from latentopt.run import IMPORTED, FailedState, Run, Trial
 from latentopt.simulators.trial_simulations import CampaignSimulations
 from latentopt.space import LatentSpace
+from latentopt.stop_rule import StopRule, ended_early
 from latentopt.trial_history import history_of
 
 if TYPE_CHECKING:
@@ -126,6 +128,7 @@ class Campaign:
         self.config = CampaignConfig.checked(fields)
         self._folder = self.config.path.absolute()  # an objective may change the working folder
         check_goal(self.config.goal, (*self.objectives, *self.simulators), self.strategy)
+        self._stop_rule = StopRule(self.config.stop_gain, self.strategy)
         self.space = space if isinstance(space, LatentSpace) else load_space(self.config.space)
         self.config = fit_structure(self.config, self.space)
         self.evaluation = Evaluation(
@@ -171,22 +174,18 @@ class Campaign:
         """Propose the next `q` points, by default a batch, and write them down.
 
         Each is decoded, and its structure kept in ``candidates/``, before this returns. Evaluate
-        them as you like and `tell` or `fail` each by its index; until then they are pending.
+        them as you like and `tell` or `fail` each by its index; until then they are pending. Where
+        the config's `stop_gain` says that none is worth an evaluation, none is returned.
         """
         q = self.config.batch if q is None else q
         if q < 1:
             raise ValueError(f"q should be at least 1 point, got {q}.")
         self._open()
-        name = getattr(self.strategy, "kind", type(self.strategy).__name__)
-        z = self.space.project(self.strategy.propose(self.history(), q).detach().double())
-        if z.shape != (q, self.space.latent_dim):
-            raise CampaignError(
-                f"strategy {name} should propose shape ({q}, {self.space.latent_dim}), "
-                f"got {tuple(z.shape)}."
-            )
-        first = len(self._ledger.trials)
-        points = [{"index": first + i, "z": row} for i, row in enumerate(z.tolist())]
-        trials = self._record({"kind": "ask", "strategy": name, "trials": points})
+        if self._stop_rule.rests(self._ledger.events):
+            return []
+        events = self._ledger.events
+        event = next_event(self.strategy, self._stop_rule, self.history(), events, q)
+        trials = [] if event is None else self._record(event)
         for trial in trials:
             self.keep_structure(trial)
         return trials
@@ -264,7 +263,9 @@ class Campaign:
 
     @property
     def budget_left(self) -> int:
-        """How many more points may be asked for."""
+        """How many more points may be asked for; 0 also after the campaign ended early."""
+        if ended_early(self._ledger.events, self.config.stop_gain) is not None:
+            return 0
         return max(0, self.config.trials - self.asked)
 
     @property

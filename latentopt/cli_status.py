@@ -14,6 +14,7 @@ from rich.console import Console, Group
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from latentopt.run import Run
     from latentopt.status import Status
 
 __all__ = ["print_status", "status"]
@@ -120,6 +121,16 @@ def _pace(state: "Status") -> str:
     return "; ".join(parts)
 
 
+def ended_early_text(run: "Run") -> str:
+    """That and why the campaign ended before its budget was spent; empty if it did not."""
+    if run.final_gain is None:
+        return ""
+    return (
+        f"ended early: further points are expected to gain {run.final_gain:.3g}, less than "
+        f"stop_gain {run.config.stop_gain:.3g}; a lower stop_gain goes on"
+    )
+
+
 def duration(seconds: float) -> str:
     """A time in the unit that suits it.
 
@@ -146,6 +157,7 @@ def _page(state: "Status") -> Group:
         f"[bold]{escape(str(run.folder))}[/]: maximize {escape(goal)}",
         escape(_counts(state)),
         escape(_pace(state)),
+        *([escape(ending)] if (ending := ended_early_text(run)) else []),
         _best(state),
     ]
     parts += filter(None, (_running(state), _failures(state)))

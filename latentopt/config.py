@@ -67,6 +67,9 @@ class CampaignConfig(BaseModel):
     )
     trials: int = Field(30, ge=1, description="Evaluations in all; may be raised later.")
     batch: int = Field(5, ge=1, description="Points proposed at a time.")
+    stop_gain: PositiveFloat | None = Field(
+        None, description="End early when the model expects less than this of further points."
+    )
     seed: int = Field(0, ge=0, description="Fixes every random choice.")
     score: Literal["phases", "decoded"] = Field(
         "phases",

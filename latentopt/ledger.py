@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,11 @@ class Ledger:
         """
         self._journal.append({**event, "at": round(time.time(), 3)})
         return [self.trials[index] for index in apply_event(self.trials, event)]
+
+    @property
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        """What the journal holds."""
+        return self._events
 
     def of_status(self, status: str) -> list[Trial]:
         """Trials of one status, by index."""

@@ -127,8 +127,10 @@ class Loop:
         if not waiting and self.campaign.budget_left > 0:
             size = min(self.campaign.config.batch, self.campaign.budget_left)
             waiting = self.campaign.ask(size)
+        if not waiting:  # nothing is worth it, or not before results that are still to come
+            return None
         self._left -= 1
-        return waiting[0] if waiting else None
+        return waiting[0]
 
     def _submit(self, trial: "Trial") -> None:
         campaign, evaluation = self.campaign, self.campaign.evaluation

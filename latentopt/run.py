@@ -13,6 +13,7 @@ from latentopt.errors import CampaignError
 from latentopt.journal import read_events
 from latentopt.microstructure import Candidate, Microstructure
 from latentopt.pareto import non_dominated
+from latentopt.stop_rule import ended_early
 
 __all__ = ["IMPORTED", "FailedState", "Run", "Trial"]
 
@@ -111,6 +112,8 @@ class Run:
         Unit of each metric, where it is known.
     provenance
         When it began and with which versions.
+    final_gain
+        What was expected of further points when the campaign ended early; None if it did not.
     """
 
     folder: Path
@@ -119,6 +122,7 @@ class Run:
     trials: tuple[Trial, ...]
     units: Mapping[str, str]
     provenance: Mapping[str, object]
+    final_gain: float | None = None
 
     @classmethod
     def read(cls, folder: Path | str) -> "Run":
@@ -136,6 +140,7 @@ class Run:
     @classmethod
     def of_events(cls, folder: Path, events: Iterable[Mapping[str, Any]]) -> "Run":
         """Run that the events of a journal tell."""
+        events = list(events)
         header, trials, settings = None, {}, {}
         for event in events:
             if event["kind"] == "campaign":
@@ -147,13 +152,15 @@ class Run:
             raise CampaignError(
                 f"{folder}: the campaign has not started; run it with latentopt optimize."
             )
+        config = CampaignConfig.checked(settings)
         return cls(
             folder=folder,
-            config=CampaignConfig.checked(settings),
+            config=config,
             space_id=header["space_id"],
             trials=tuple(trials[index] for index in sorted(trials)),
             units=header["units"],
             provenance={key: header[key] for key in ("created", "versions")},
+            final_gain=ended_early(events, config.stop_gain),
         )
 
     def best(self, k: int = 1) -> list[Trial]:

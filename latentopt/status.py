@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentopt.baseline import IMPORTED, baseline_of
+from latentopt.baseline import baseline_of
 from latentopt.candidate_files import candidate_path
 from latentopt.journal import lock_holder, read_events
 from latentopt.run import Run, Trial
@@ -61,8 +61,10 @@ class Status:
 
     @property
     def left(self) -> int:
-        """Evaluations until the budget is spent."""
-        spent = [t for t in self.run.trials if t.strategy != IMPORTED and t.status != "pending"]
+        """Evaluations until the budget is spent, or those under way if the campaign ended early."""
+        if self.run.final_gain is not None:
+            return self.counts["pending"]
+        spent = [trial for trial in self.run.trials if trial.counts and trial.status != "pending"]
         return max(self.run.config.trials - len(spent), 0)
 
     @property
@@ -96,6 +98,7 @@ class Status:
             "baseline": None
             if baseline is None
             else {"name": baseline.name, "value": baseline.value},
+            "ended_early": self.run.final_gain,
             "driver": self.driver,
             "evaluations_per_hour": self.evaluations_per_hour,
             "seconds_left": self.seconds_left,

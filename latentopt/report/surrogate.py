@@ -27,9 +27,11 @@ def surrogate_sections(run: Run, space: "LatentSpace | None", strategy: Any) -> 
     reason = _why_not(run, space, strategy)
     if reason:
         return [section(title, note(reason))]
+    from latentopt.strategies.model_based import fit_failures  # imports torch
+
     try:
         fits, importances = _learned(run, space, strategy)
-    except _failures() as error:
+    except fit_failures() as error:
         return [section(title, warning(f"The model could not be fitted: {error}"))]
     # The order of a history: those that were screened out come last, where a metric has them.
     trials = [t.index for s in ("completed", "screened") for t in with_status(run, s)]
@@ -94,15 +96,6 @@ def _learned(run: Run, space: "LatentSpace", strategy: Any) -> tuple[Mapping, Ma
         torch.manual_seed(run.config.seed)
         model = strategy.model(history)
         return model.cross_validate(), model.importances()
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    """What a fit raises that has nothing to learn from."""
-    import torch
-    from botorch.exceptions import ModelFittingError
-    from linear_operator.utils.errors import NanError, NotPSDError
-
-    return ModelFittingError, NanError, NotPSDError, torch.linalg.LinAlgError, ValueError
 
 
 def explained_share(observed: np.ndarray, predicted: np.ndarray) -> float:

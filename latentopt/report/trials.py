@@ -55,7 +55,16 @@ def header(run: Run, baselines: Sequence[Baseline]) -> str:
         f"<header><h1>{escape(run.config.name)}</h1>"
         f"<p>Maximize <code>{escape(run.config.objective)}</code>"
         f"{' subject to ' + constraints if constraints else ''}.</p>"
-        f'<dl class="facts">{items}</dl></header>'
+        f'<dl class="facts">{items}</dl>{_ended_early(run)}</header>'
+    )
+
+
+def _ended_early(run: Run) -> str:
+    if run.final_gain is None:
+        return ""
+    return note(
+        f"It ended early: further points were expected to gain {number(run.final_gain)}, less than "
+        f"stop_gain {number(run.config.stop_gain)}."
     )
 
 

@@ -51,9 +51,6 @@ class ModelBased(BaseModel, ABC):
         """
         if history.next_index < self.initial or len(history.z) < 2:
             return first_points(history, q)
-        from botorch.exceptions import ModelFittingError
-        from linear_operator.utils.errors import NanError, NotPSDError
-
         from latentopt.strategies.acquisition import improvement
         from latentopt.strategies.ascent import highest
 
@@ -62,7 +59,7 @@ class ModelBased(BaseModel, ABC):
                 surrogate = self.model(history)
                 acquisition = improvement(history, surrogate)
                 return highest(acquisition, surrogate.inputs, history, q, self)
-            except (ModelFittingError, NotPSDError, NanError, torch.linalg.LinAlgError) as error:
+            except fit_failures() as error:
                 kind = getattr(self, "kind", type(self).__name__)
                 _log.warning("%s could not fit (%s) and draws from the prior.", kind, error)
                 return draw(history, q)
@@ -81,18 +78,30 @@ class ModelBased(BaseModel, ABC):
         Returns
         -------
         In the unit of the objective, or the product of the units of several; infinite as long as
-        nothing is known that meets the constraints.
+        nothing is known that meets the constraints, and where the fit fails.
         """
         from latentopt.strategies.acquisition import improvement, margins_of, values_of
 
         margins = margins_of(history)
         if len(history.z) < 2 or not (margins >= 0).all(0).any():
             return math.inf
-        with _undisturbed(history), torch.no_grad():
-            surrogate = self.model(history)
-            gain = improvement(history, surrogate)(surrogate.inputs.exact(z)[None]).exp()
+        with _undisturbed(history):
+            try:
+                surrogate = self.model(history)
+            except fit_failures():
+                return math.inf
+            with torch.no_grad():
+                gain = improvement(history, surrogate)(surrogate.inputs.exact(z)[None]).exp()
         spreads = values_of(history).std(1)
         return float(gain * torch.where(spreads > 0, spreads, 1.0).prod())
+
+
+def fit_failures() -> tuple[type[Exception], ...]:
+    """What a fit raises on data that it cannot model."""
+    from botorch.exceptions import ModelFittingError
+    from linear_operator.utils.errors import NanError, NotPSDError
+
+    return ModelFittingError, NotPSDError, NanError, torch.linalg.LinAlgError
 
 
 @contextmanager
