@@ -11,10 +11,11 @@ from latentopt.expressions import Constraint, Distance, Goal, Linear
 class AxGoal:
     """What Ax is given to optimize in place of a `Goal`.
 
-    Ax optimizes linear forms of metrics, and takes no constraint on a metric of the objective. What
-    it cannot express is a metric of its own there, computed from the others: ``objective_0`` for a
-    first objective that is a distance, ``margin_0 >= 0`` for a first constraint on a metric of the
-    objective. Nor does Ax take names that SymPy has, such as ``E``: there these are ``E_``.
+    Ax optimizes linear forms of metrics, with no metric in two objectives or in an objective and a
+    constraint. What it cannot express is a metric of its own there, computed from the others:
+    ``objective_0`` for a first objective that is a distance, ``margin_0 >= 0`` for a first
+    constraint on a metric of the objective. Nor does Ax take names that SymPy has, such as ``E``:
+    there these are ``E_``.
 
     >>> words = AxGoal(Goal.parse("k_xx - 2*E", ["k_xx <= 9", "phi <= 0.5"]))
     >>> words.objective
@@ -27,17 +28,16 @@ class AxGoal:
 
     def __init__(self, goal: Goal) -> None:
         self._known = goal.metrics
-        linear = [form for form in goal.objectives if isinstance(form, Linear)]
-        in_objectives = {name for form in linear for name in form.weights}
-        self.derived: dict[str, Linear | Distance] = {
-            f"objective_{i}": form
-            for i, form in enumerate(goal.objectives)
-            if not isinstance(form, Linear)
-        } | {
-            f"margin_{i}": constraint.margin
-            for i, constraint in enumerate(goal.constraints)
-            if in_objectives & set(constraint.margin.weights)
-        }
+        plain: set[str] = set()  # metrics of the objectives that Ax can express
+        self.derived: dict[str, Linear | Distance] = {}
+        for i, form in enumerate(goal.objectives):
+            if isinstance(form, Linear) and not plain & form.weights.keys():
+                plain |= form.weights.keys()
+            else:
+                self.derived[f"objective_{i}"] = form
+        for i, constraint in enumerate(goal.constraints):
+            if plain & constraint.margin.weights.keys():
+                self.derived[f"margin_{i}"] = constraint.margin
         self.objective = ", ".join(self._objective(i, f) for i, f in enumerate(goal.objectives))
         self.constraints = [self._constraint(i, c) for i, c in enumerate(goal.constraints)]
 
