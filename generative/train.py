@@ -105,19 +105,87 @@ def train(
         )
     images = check_images(images)
     probe = None if validation is None else to_tensor(check_images(validation[:VALIDATION_IMAGES]))
-    device = _device(config.device)
     _draw_weights(model, config.seed)
+    state = _descend(model, images, config, folder, probe=probe)
+    if folder is not None:
+        facts = {"Training images": len(images), "Training": _settings(config)}
+        if state.best_step:
+            facts["Weights"] = f"of step {state.best_step}, the best on the validation images"
+        files = {} if card is None else _write_card(model, images, card, facts)
+        save_model(model, folder, files=files)
+    return model
+
+
+def finetune(
+    model: nn.Module,
+    images: Float[np.ndarray, "n c *space"],
+    weights: Float[np.ndarray, " n"],
+    *,
+    config: TrainConfig,
+    folder: Path | str | None = None,
+) -> nn.Module:
+    """A copy of a trained network, trained on from where it is, on images drawn by their weights.
+
+    Parameters
+    ----------
+    model
+        Is left as it is.
+    images
+        Of the shape of the model, in [0, 1].
+    weights
+        How often each image is drawn; they sum to 1.
+    config
+        How to train; a small learning rate keeps what the network knows.
+    folder
+        Where the state of the run is kept: the same call after a kill goes on from it.
+
+    Raises
+    ------
+    DataError
+        For images of the wrong shape or not in [0, 1], or weights that are none.
+    FloatingPointError, ModelFileError, OSError
+        As `train`.
+    """
+    if tuple(images.shape[1:]) != model.image_shape:
+        raise DataError(
+            f"training needs images of shape {model.image_shape}, got an array of shape "
+            f"{images.shape}."
+        )
+    if weights.shape != (len(images),) or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-6:
+        raise DataError(
+            f"weights should be {len(images)} numbers of sum 1, one for each image, none below 0."
+        )
+    tuned = type(model)(**model.options())
+    tuned.load_state_dict(model.state_dict())
+    _descend(tuned, check_images(images), config, folder, weights=weights)
+    return tuned
+
+
+def _descend(
+    model: nn.Module,
+    images: np.ndarray,
+    config: TrainConfig,
+    folder: Path | str | None,
+    *,
+    probe: Tensor | None = None,
+    weights: np.ndarray | None = None,
+) -> TrainingState:
+    """Train a network from the weights it has; it is left on the CPU, in evaluation mode."""
+    device = _device(config.device)
     model.to(device, memory_format=_memory_format(model)).train()
     optimizer = torch.optim.AdamW(
         model.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )
-    state = TrainingState(model, optimizer, folder, _fingerprint(model, images, probe, config))
+    fingerprint = _fingerprint(model, images, probe, config)
+    if weights is not None:
+        fingerprint |= {"weights": weights.tolist(), "from": _weight_sum(model)}
+    state = TrainingState(model, optimizer, folder, fingerprint)
     first = state.resume()
     state.save(first)  # a folder that cannot be written is noticed now, not after an hour
     saved = time.monotonic()
     with TrainingProgress(config.steps, first, shown=config.progress) as bar:
         for step in range(first, config.steps):
-            bar.update(step + 1, _step(model, optimizer, images, config, step))
+            bar.update(step + 1, _step(model, optimizer, images, config, step, weights))
             state.average(config.ema_decay, step)
             if probe is not None and _is_moment(step + 1, config.steps):
                 error = _validation_error(state.averaged, probe.to(device))
@@ -129,13 +197,7 @@ def train(
     state.save(config.steps)
     state.use_result()
     model.to("cpu", memory_format=torch.contiguous_format).eval()
-    if folder is not None:
-        facts = {"Training images": len(images), "Training": _settings(config)}
-        if state.best_step:
-            facts["Weights"] = f"of step {state.best_step}, the best on the validation images"
-        files = {} if card is None else _write_card(model, images, card, facts)
-        save_model(model, folder, files=files)
-    return model
+    return state
 
 
 def _write_card(
@@ -161,10 +223,14 @@ def _step(
     images: np.ndarray,
     config: TrainConfig,
     step: int,
+    weights: np.ndarray | None = None,
 ) -> dict[str, float]:
     # Seed and step fix the batch, so a resumed run draws what an uninterrupted one does.
     rng = np.random.default_rng([config.seed, step])
-    rows = rng.integers(len(images), size=config.batch_size)
+    if weights is None:
+        rows = rng.integers(len(images), size=config.batch_size)
+    else:
+        rows = rng.choice(len(images), size=config.batch_size, p=weights)
     drawn = config.augmentation(images[rows], rng)
     batch = to_tensor(drawn)
     noise = torch.from_numpy(rng.standard_normal((len(rows), model.latent_dim), dtype=np.float32))
@@ -239,6 +305,11 @@ def _fingerprint(
         "images": _sample(images),
         "validation": None if validation is None else _sample(validation.numpy()),
     }
+
+
+def _weight_sum(model: nn.Module) -> float:
+    """Tells apart the weights that two runs begin with."""
+    return sum(float(p.detach().double().abs().sum()) for p in model.parameters())
 
 
 def _sample(images: np.ndarray) -> list[object]:
