@@ -162,6 +162,15 @@ def test_it_keeps_away_from_where_trials_fail(space):
     assert (points[:, 0] < 0.4).float().mean() > 0.7
 
 
+def test_a_target_is_approached(space):
+    z = space.sample(30, seed=1)
+    goal = Goal.parse("-distance(a - 1, b + 2)")
+    told = History(space, goal, z=z, metrics={"a": z[:, 0], "b": z[:, 1]})
+    target = torch.tensor([1.0, -2.0], dtype=torch.float64)
+    distance = (QUICK.propose(told, 4)[:, :2] - target).norm(dim=1)
+    assert distance.min() < (z[:, :2] - target).norm(dim=1).min()
+
+
 def test_units_do_not_matter(space):
     def proposal(unit):
         z = space.sample(16, seed=1)
