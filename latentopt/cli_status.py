@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["print_status", "status"]
 
+_QUEUED = 5  # how many are named
+
 
 def status(
     run: Annotated[Path, typer.Argument(help="Folder of a campaign.")],
@@ -185,11 +187,15 @@ def _best(state: "Status") -> "Table | str":
 
 
 def _running(state: "Status") -> "Table | None":
-    if not state.running:
+    if not state.running and not state.queued:
         return None
     table = _table(["under way" if state.driver else "pending", "for"])
     for index, seconds in state.running.items():
         _row(table, [f"trial {index}", duration(seconds)])
+    for index in state.queued[:_QUEUED]:
+        _row(table, [f"trial {index}", "queued" if state.driver else "not running"])
+    if len(state.queued) > _QUEUED:
+        _row(table, [f"{len(state.queued) - _QUEUED} more", ""])
     return table
 
 

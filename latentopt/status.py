@@ -33,8 +33,7 @@ class Status:
     ended
         How many trials it has brought to an end since; None where the journal keeps no times.
     running
-        Seconds since each pending trial was asked for, or since the driver began if that is later,
-        by index.
+        For how many seconds each trial that a worker has has been running, by index.
     """
 
     run: Run
@@ -48,6 +47,12 @@ class Status:
         """Trials by status, of which each is there even if no trial has it."""
         counts = Counter(trial.status for trial in self.run.trials)
         return {name: counts[name] for name in ("completed", "failed", "screened", "pending")}
+
+    @property
+    def queued(self) -> list[int]:
+        """Pending trials that no worker has yet."""
+        pending = (trial.index for trial in self.run.trials if trial.status == "pending")
+        return [index for index in pending if index not in self.running]
 
     @property
     def failures(self) -> list[Trial]:
@@ -103,6 +108,7 @@ class Status:
             "evaluations_per_hour": self.evaluations_per_hour,
             "seconds_left": self.seconds_left,
             "running": [{"trial": i, "seconds": s} for i, s in self.running.items()],
+            "queued": self.queued,
             "failures": [
                 {"trial": t.index, "state": t.state, "reason": t.reason}
                 for t in self.failures[:_FAILURES]
@@ -130,24 +136,24 @@ def read_status(folder: Path | str) -> Status:
     events = read_events(folder)
     run = Run.of_events(folder, events)
     driver, began = lock_holder(folder) or (None, 0.0)
-    pending = [trial.index for trial in run.trials if trial.status == "pending"]
-    asked = _times_asked(events)
+    starts = _starts(events, run.config.engine.get("workers")) if driver else {}
     return Status(
         run=run,
         driver=driver,
         driver_seconds=now - began if driver else 0.0,
         ended=_ended_since(began, events) if driver else None,
         running={
-            i: now - max(asked.get(i) or _time_kept(folder, i) or now, began) for i in pending
+            index: now - max(at or _time_kept(folder, index) or now, began)
+            for index, at in sorted(starts.items())
         },
     )
 
 
 def engine_of(run: Run) -> str:
     """What evaluates, in words."""
-    engine = getattr(run.config, "engine", None) or {"kind": "serial"}
+    engine = run.config.engine
     workers = engine.get("workers")
-    return engine["kind"] if workers is None else f"{engine['kind']}, {workers} workers"
+    return engine["kind"] if workers in (None, 1) else f"{engine['kind']}, {workers} workers"
 
 
 def _ended_since(began: float, events: Iterable[Mapping[str, Any]]) -> int | None:
@@ -157,14 +163,25 @@ def _ended_since(began: float, events: Iterable[Mapping[str, Any]]) -> int | Non
     return sum(at is not None and at >= began for at in times)
 
 
-def _times_asked(events: Iterable[Mapping[str, Any]]) -> dict[int, float | None]:
-    """When each trial was asked for, in seconds of the epoch."""
-    return {
-        asked["index"]: event.get("at")
-        for event in events
-        if event["kind"] == "ask"
-        for asked in event["trials"]
-    }
+def _starts(events: Iterable[Mapping[str, Any]], workers: int | None) -> dict[int, float | None]:
+    """When each running trial began, in seconds of the epoch, where the journal keeps times.
+
+    The journal tells when trials were asked for and when they ended; in between they wait for one
+    of the workers, who take the one of the lowest index first.
+    """
+    waiting: list[int] = []
+    started: dict[int, float | None] = {}
+    for event in events:
+        if event["kind"] == "ask":
+            waiting += [asked["index"] for asked in event["trials"] if "metrics" not in asked]
+        elif event["kind"] in _ENDS and event["trial"] in waiting:
+            waiting.remove(event["trial"])
+            started.pop(event["trial"], None)
+        else:
+            continue
+        for index in sorted(waiting)[:workers]:
+            started.setdefault(index, event.get("at"))
+    return started
 
 
 def _time_kept(folder: Path, index: int) -> float | None:

@@ -11,6 +11,7 @@ import pytest
 from latentopt.baseline import baseline_of
 from latentopt.campaign import Campaign
 from latentopt.cli_status import duration
+from latentopt.journal import Journal, read_events
 from latentopt.run import Run
 from latentopt.status import read_status
 
@@ -49,7 +50,7 @@ def test_nobody_runs_a_campaign_that_was_released(make, tmp_path):
     assert state.seconds_left is None
     assert state.left == 5
     assert sum(state.counts.values()) == 4  # a batch of two was begun
-    assert list(state.running) == [3]
+    assert (state.running, state.queued) == ({}, [3])
 
 
 def test_a_running_campaign_tells_who_runs_it_how_fast_and_how_long_still(make, tmp_path):
@@ -82,8 +83,6 @@ def test_failures_are_counted_by_state_and_the_last_told_first(make, tmp_path):
 
 
 def test_the_journal_of_an_older_version_has_no_pace_but_the_rest(make, tmp_path):
-    from latentopt.journal import Journal, read_events
-
     make().run(3, progress=False)
     events = read_events(tmp_path / "run")
     with Journal(tmp_path / "old") as journal:
@@ -93,6 +92,20 @@ def test_the_journal_of_an_older_version_has_no_pace_but_the_rest(make, tmp_path
         assert state.driver
         assert state.evaluations_per_hour is None
         assert list(state.running) == [3]
+
+
+def test_trials_wait_for_a_worker_lowest_index_first(make, tmp_path):
+    """Two workers, four trials: the third begins when the second ends."""
+    campaign = make(engine={"kind": "process", "workers": 2})
+    campaign.ask(4)
+    state = read_status(tmp_path / "run")
+    assert (list(state.running), state.queued) == ([0, 1], [2, 3])
+    time.sleep(0.3)
+    campaign.tell(1, {"mean": 0.1, "square": 0.01})
+    state = read_status(tmp_path / "run")
+    campaign.close()
+    assert (list(state.running), state.queued) == ([0, 2], [3])
+    assert state.running[0] > state.running[2] + 0.25
 
 
 def test_the_baseline_is_the_best_of_the_points_before_the_first_model(make):
