@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 _MOMENT = 0.2  # seconds between looks at the drain
 _OPENINGS = 3  # of an engine that breaks without an answer in between
+_LONGEST = 200  # characters of what an engine says
 # By name, as their packages are not installed everywhere.
 _LOST = {"WorkerLost", "ManagerLost", "KilledWorker", "CommClosedError", "CancelledError"}
 
@@ -74,7 +75,7 @@ class Loop:
     def __init__(self, campaign: "Campaign", drain: Drain, show: Callable[[], None]) -> None:
         self.campaign, self.drain, self.show = campaign, drain, show
         self.engine: Engine = campaign.engine
-        self.parts = Parts(campaign.parts)
+        self.parts = Parts(campaign.parts, campaign.objectives)
         self.running: dict[Future, Trial] = {}
         self.ended = 0
         self._left = 0
@@ -211,7 +212,7 @@ class Loop:
             self._suspects.append(trial)
         elif broken or type(error).__name__ in _LOST:
             what = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-            self._fail(trial, f"its worker was lost, by itself ({what})", "crashed")
+            self._fail(trial, f"its worker was lost ({what[:_LONGEST]})", "crashed")
         else:
             raise CampaignError(self._cannot(error))
 

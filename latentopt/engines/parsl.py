@@ -52,7 +52,6 @@ class ParslEngine(Engine):
                 run_dir=folder,
                 strategy="none",  # the job lives as long as the campaign
                 initialize_logging=False,
-                app_cache=False,
             )
         )
         return OwnedExecutor(ParslPoolExecutor(dfk=kernel), kernel.cleanup)

@@ -13,13 +13,15 @@ import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from latentopt.errors import EvaluationError
+from latentopt.evaluation import evaluate_images
+from latentopt.parts import build_objectives
 
 _LONGEST_REASON = 500  # characters
 _FREED_AFTER = 1.0  # seconds, for the answer to be sent
@@ -32,22 +34,29 @@ class Parts:
     ----------
     items
         Specs, which the worker builds itself, and objects and functions of the user's own.
+    objectives
+        What they are, where it is known: in the driver.
+    key
+        Tells them from those of other runs.
     """
 
-    def __init__(self, items: tuple[Any, ...], key: str | None = None) -> None:
-        self.items, self.key = items, key or uuid.uuid4().hex
+    def __init__(
+        self,
+        items: tuple[Any, ...],
+        objectives: tuple[Any, ...] | None = None,
+        key: str | None = None,
+    ) -> None:
+        self.items, self._objectives, self.key = items, objectives, key or uuid.uuid4().hex
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _known_parts, (self.key, self.items)
 
     @property
     def objectives(self) -> tuple[Any, ...]:
-        """The objectives themselves."""
-        if not hasattr(self, "_built"):
-            from latentopt.parts import build_objectives
-
-            self._built = build_objectives(self.items)
-        return self._built
+        """The objectives themselves, made when they are first asked for."""
+        if self._objectives is None:
+            self._objectives = build_objectives(self.items)
+        return self._objectives
 
 
 _PARTS: dict[str, Parts] = {}
@@ -55,10 +64,9 @@ _PARTS: dict[str, Parts] = {}
 
 def _known_parts(key: str, items: tuple[Any, ...]) -> Parts:
     """The parts that this process read before, with all that they loaded since."""
-    return _PARTS.setdefault(key, Parts(items, key))
+    return _PARTS.setdefault(key, Parts(items, key=key))
 
 
-@lru_cache(1)
 def here() -> str:
     """Names this process among those of all machines."""
     return f"{socket.gethostname()}:{os.getpid()}"
@@ -100,6 +108,9 @@ def evaluate(work: Work) -> dict[str, Any]:
     -------
     ``metrics``, ``error`` and ``state`` (None where there are metrics), ``seconds``.
     """
+    if here() != work.driver and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)  # workers share the cores
+    work.parts.objectives  # noqa: B018  loaded before the clock runs
     started = time.perf_counter()
     metrics: Mapping[str, float] = {}
     error = state = None
@@ -117,12 +128,6 @@ def evaluate(work: Work) -> dict[str, Any]:
 
 
 def _metrics(work: Work) -> dict[str, float]:
-    import torch
-
-    from latentopt.evaluation import evaluate_images
-
-    if here() != work.driver and torch.get_num_threads() != 1:
-        torch.set_num_threads(1)  # workers share the cores
     objectives = (*work.parts.objectives, *work.simulations)
     return evaluate_images(objectives, torch.from_numpy(work.image)[None], taken=work.taken)
 
