@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from latentopt.campaign_parts import CampaignParts
 from latentopt.candidate_files import candidate_path, drop_candidates, write_candidate
 from latentopt.config import CampaignConfig, load_config
 from latentopt.engines.process_worker import end_if_a_worker_starts
@@ -13,20 +14,10 @@ from latentopt.evaluation import Evaluation, as_numbers, problem_of
 from latentopt.history import History
 from latentopt.ledger import Ledger, not_saved
 from latentopt.loop import run_loop
-from latentopt.parts import (
-    BUILT_IN_UNITS,
-    GIVEN_IN_PYTHON,
-    build_engine,
-    build_strategy,
-    check_goal,
-    fit_structure,
-    load_space,
-    resolve_objectives,
-    resolve_simulators,
-    spec_of,
-)
+from latentopt.parts import fit_structure, load_space
 from latentopt.proposal import next_event
 from latentopt.run import IMPORTED, FailedState, Run, Trial
+from latentopt.screening import with_screen
 from latentopt.simulators.trial_simulations import CampaignSimulations
 from latentopt.space import LatentSpace
 from latentopt.stop_rule import StopRule, ended_early
@@ -106,38 +97,26 @@ class Campaign:
         **settings: Any,
     ) -> None:
         end_if_a_worker_starts()
-        if config is not None and settings:
-            raise TypeError(
-                f"give a config or its fields, not both: got {', '.join(settings)} as well."
-            )
-        fields = settings if config is None else config.model_dump()
-        if isinstance(space, Path | str):
-            fields["space"] = space if space == "default" else str(Path(space).absolute())
-        elif space is not None and config is None:
-            fields["space"] = GIVEN_IN_PYTHON
-        if folder is not None:
-            fields["folder"] = str(folder)
-        self.strategy = build_strategy(strategy or fields.get("strategy", "gp_typical"))
-        fields["strategy"] = spec_of(self.strategy)
-        self.engine = build_engine(engine or fields.get("engine", "process"))
-        fields["engine"] = spec_of(self.engine)
-        objectives = fields.get("evaluate", ()) if objectives is None else objectives
-        self.objectives, fields["evaluate"] = resolve_objectives(objectives)
-        simulators = fields.get("simulate", ()) if simulators is None else simulators
-        self.simulators, fields["simulate"] = resolve_simulators(simulators)
-        self.config = CampaignConfig.checked(fields)
+        given = {
+            "space": space,
+            "objectives": objectives,
+            "simulators": simulators,
+            "strategy": strategy,
+            "engine": engine,
+            "folder": folder,
+        }
+        parts = CampaignParts.of(config, settings, given)
+        self.config, self.strategy, self.engine = parts.config, parts.strategy, parts.engine
+        self.objectives, self.simulators = parts.objectives, parts.simulators
+        self.screen = parts.screen
         self._folder = self.config.path.absolute()  # an objective may change the working folder
-        check_goal(self.config.goal, (*self.objectives, *self.simulators), self.strategy)
         self._stop_rule = StopRule(self.config.stop_gain, self.strategy)
         self.space = space if isinstance(space, LatentSpace) else load_space(self.config.space)
         self.config = fit_structure(self.config, self.space)
         self.evaluation = Evaluation(
             self.space, self.objectives, self.config.score, self._simulations()
         )
-        units = dict(BUILT_IN_UNITS)
-        for part in (*self.objectives, *self.simulators):
-            units |= part.units
-        self._ledger = Ledger(self._folder, self.config, self.space.id, units)
+        self._ledger = Ledger(self._folder, self.config, self.space.id, parts.units)
         self._experiment: Any = None
         self._open()
 
@@ -171,11 +150,12 @@ class Campaign:
     # -- ask and tell -----------------------------------------------------------------------------
 
     def ask(self, q: int | None = None) -> list[Trial]:
-        """Propose the next `q` points, by default a batch, and write them down.
+        """Propose the next `q` points to evaluate, by default a batch, and write them down.
 
         Each is decoded, and its structure kept in ``candidates/``, before this returns. Evaluate
         them as you like and `tell` or `fail` each by its index; until then they are pending. Where
-        the config's `stop_gain` says that none is worth an evaluation, none is returned.
+        the config's `stop_gain` says that none is worth an evaluation, none is returned. Points
+        that its `screen` rules out are written down too, and others proposed in their place.
         """
         q = self.config.batch if q is None else q
         if q < 1:
@@ -185,10 +165,12 @@ class Campaign:
             return []
         events = self._ledger.events
         event = next_event(self.strategy, self._stop_rule, self.history(), events, q)
+        if self.screen is not None and event is not None and event["kind"] == "ask":
+            event = with_screen(self, event, self._ledger.trials)
         trials = [] if event is None else self._record(event)
         for trial in trials:
             self.keep_structure(trial)
-        return trials
+        return [trial for trial in trials if trial.status == "pending"]
 
     def tell(
         self, index: int, metrics: Mapping[str, float], *, seconds: float | None = None
@@ -206,7 +188,7 @@ class Campaign:
             metrics = as_numbers(metrics)
         except EvaluationError as error:
             raise ValueError(f"trial {index}: {error}.") from None
-        found = {**self.evaluation.latent_metrics(trial.z), **metrics}
+        found = {**self.evaluation.latent_metrics(trial.z), **trial.metrics, **metrics}
         missing = [name for name in self.config.goal.metrics if name not in found]
         if missing:
             raise ValueError(

@@ -43,6 +43,29 @@ def as_engine(value: object) -> object:
 Spec = Annotated[dict[str, Any], BeforeValidator(as_spec)]
 
 
+class ScreenConfig(BaseModel):
+    """Cheap metrics that decide which points are evaluated at all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    evaluate: tuple[Spec, ...] = Field(
+        min_length=1, description="Cheap objectives, surrogates among them, of every point."
+    )
+    require: tuple[str, ...] = Field(
+        min_length=1, description='What their metrics fulfil, such as "cnn_k_xx >= 8".'
+    )
+    limit: float = Field(
+        20.0, ge=0, description="Points ruled out in all, in multiples of trials; then none is."
+    )
+
+    @field_validator("require")
+    @classmethod
+    def _requirements_are_readable(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for text in texts:
+            parse_constraint(text)
+        return texts
+
+
 class CampaignConfig(BaseModel):
     """Settings of a campaign.
 
@@ -64,6 +87,9 @@ class CampaignConfig(BaseModel):
     strategy: Spec = Field({"kind": "gp_typical"}, description="How points are chosen.")
     engine: Annotated[dict[str, Any], BeforeValidator(as_engine)] = Field(
         {"kind": "process"}, description="Where evaluations run, and how many at a time."
+    )
+    screen: ScreenConfig | None = Field(
+        None, description="What cheap metrics rule out before it is evaluated."
     )
     trials: int = Field(30, ge=1, description="Evaluations in all; may be raised later.")
     batch: int = Field(5, ge=1, description="Points proposed at a time.")
@@ -157,15 +183,21 @@ def _found_beside(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
     if isinstance(space := settings.get("space"), str) and space != "default":
         changes["space"] = str((folder / space).resolve())
     if isinstance(evaluate, list):
-        changes["evaluate"] = [
-            spec | {key: str((folder / spec[key]).resolve()) for key in _paths_in(spec)}
-            if isinstance(spec, dict)
-            else spec
-            for spec in evaluate
-        ]
+        changes["evaluate"] = [_spec_beside(folder, spec) for spec in evaluate]
+    if isinstance(screen := settings.get("screen"), dict) and isinstance(
+        cheap := screen.get("evaluate"), list
+    ):
+        changes["screen"] = screen | {"evaluate": [_spec_beside(folder, spec) for spec in cheap]}
     if isinstance(simulate, list):
         changes["simulate"] = [_command_beside(folder, spec) for spec in simulate]
     return settings | changes
+
+
+def _spec_beside(folder: Path, spec: Any) -> Any:
+    """The spec of an objective with the whole path of each file that it names."""
+    if not isinstance(spec, dict):
+        return spec
+    return spec | {key: str((folder / spec[key]).resolve()) for key in _paths_in(spec)}
 
 
 def _command_beside(folder: Path, spec: Any) -> Any:
@@ -204,6 +236,7 @@ def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -
         build_strategy,
         check_goal,
     )
+    from latentopt.screening import Screen, resolve_screen
 
     strategy = as_spec(settings.get("strategy", "gp_typical"))
     builds = (
@@ -211,6 +244,7 @@ def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -
         (build_simulators, _specs(settings.get("simulate", []))),
         (lambda specs: build_strategy(*specs), [strategy]),
         (lambda specs: build_engine(*specs), [as_engine(settings.get("engine", "process"))]),
+        (lambda _: resolve_screen(settings.get("screen"))[0], []),
     )
     problems, parts = [], []
     for build, specs in builds:
@@ -220,9 +254,10 @@ def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -
             except ConfigError as error:
                 problems += str(error).splitlines()
     if config is not None and len(parts) == len(builds):
-        objectives, simulators, strategy, _ = parts
+        objectives, simulators, strategy, _, cheap = parts
         try:
-            check_goal(config.goal, (*objectives, *simulators), strategy)
+            Screen.of(cheap, config.screen)
+            check_goal(config.goal, (*objectives, *simulators, *cheap), strategy)
         except ConfigError as error:
             problems += str(error).splitlines()
     return problems

@@ -145,7 +145,7 @@ class Loop:
             parts=self.parts,
             simulations=evaluation.objectives_of(trial.z, trial.index)[len(self.parts.items) :],
             image=image,
-            taken=tuple(evaluation.latent_metrics(trial.z)),
+            taken=(*evaluation.latent_metrics(trial.z), *trial.metrics),
             timeout_s=self.engine.timeout_s,
             driver=here(),
         )
@@ -182,7 +182,7 @@ class Loop:
         if answer["error"]:
             self._fail(trial, answer["error"], answer["state"], seconds)
             return
-        metrics = campaign.evaluation.latent_metrics(trial.z) | answer["metrics"]
+        metrics = campaign.evaluation.latent_metrics(trial.z) | trial.metrics | answer["metrics"]
         problem = problem_of(metrics, campaign.config.goal.metrics)
         if problem:
             self._fail(trial, problem, "invalid", seconds)

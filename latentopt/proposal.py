@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+
 from latentopt.errors import CampaignError
 from latentopt.history import History
 from latentopt.protocols import Strategy
@@ -23,17 +25,33 @@ def next_event(
     CampaignError
         The strategy proposes another number of points, or of latent numbers.
     """
-    space = history.space
-    name = getattr(strategy, "kind", type(strategy).__name__)
-    z = space.project(strategy.propose(history, q).detach().double())
-    if z.shape != (q, space.latent_dim):
-        raise CampaignError(
-            f"strategy {name} should propose shape ({q}, {space.latent_dim}), got {tuple(z.shape)}."
-        )
+    points = proposed_points(strategy, history, q)
+    z = torch.tensor([point["z"] for point in points], dtype=torch.float64)
     gain = stop_rule.gain(history, z)
     verdict = stop_rule.verdict(events, gain)
     if verdict != "go on":
         return {"kind": "stop", "gain": gain} if verdict == "stop" else None
-    points = [{"index": history.next_index + i, "z": row} for i, row in enumerate(z.tolist())]
     expected = {} if gain is None else {"gain": gain}
-    return {"kind": "ask", "strategy": name, "trials": points, **expected}
+    return {"kind": "ask", "strategy": _name(strategy), "trials": points, **expected}
+
+
+def proposed_points(strategy: Strategy, history: History, q: int) -> list[dict[str, Any]]:
+    """The next `q` points inside the radius, with the index of each.
+
+    Raises
+    ------
+    CampaignError
+        The strategy proposes another number of points, or of latent numbers.
+    """
+    space = history.space
+    z = space.project(strategy.propose(history, q).detach().double())
+    if z.shape != (q, space.latent_dim):
+        raise CampaignError(
+            f"strategy {_name(strategy)} should propose shape ({q}, {space.latent_dim}), got "
+            f"{tuple(z.shape)}."
+        )
+    return [{"index": history.next_index + i, "z": row} for i, row in enumerate(z.tolist())]
+
+
+def _name(strategy: Strategy) -> str:
+    return getattr(strategy, "kind", type(strategy).__name__)

@@ -36,7 +36,8 @@ class Trial:
         ``pending`` until its evaluation has an end; ``screened`` where a cheap surrogate ruled it
         out.
     metrics
-        Measured values by name; the surrogate's where screened, else empty unless completed.
+        Measured values by name. Of trials that are screened, pending or failed: those of the cheap
+        objectives of the campaign's screen, if it has one.
     reason
         Why it failed.
     strategy
@@ -69,29 +70,39 @@ def apply_event(trials: dict[int, Trial], event: Mapping[str, Any]) -> list[int]
     match event["kind"]:
         case "ask":
             for asked in event["trials"]:
-                measured = asked.get("metrics")  # old data
-                trials[asked["index"]] = Trial(
-                    asked["index"],
-                    np.array(asked["z"], dtype=np.float64),
-                    "pending" if measured is None else "completed",
-                    measured or {},
-                    None,
-                    event["strategy"],
-                    None,
-                )
+                trials[asked["index"]] = _asked(asked, event["strategy"])
             return [asked["index"] for asked in event["trials"]]
         case "tell":
             changes = {"status": "completed", "metrics": event["metrics"]}
         case "fail":
             state = event.get("state", "crashed")  # journals of 0.1 do not tell
             changes = {"status": "failed", "reason": event["reason"], "state": state}
-        case "screen":
-            changes = {"status": "screened", "metrics": event["metrics"]}
         case _:
             return []
     index = event["trial"]
     trials[index] = replace(trials[index], seconds=event["seconds"], **changes)
     return [index]
+
+
+def _asked(point: Mapping[str, Any], strategy: str) -> Trial:
+    """A trial as it begins: pending, unless it is old data or a screen has ruled it out."""
+    trial = Trial(
+        index=point["index"],
+        z=np.array(point["z"], dtype=np.float64),
+        status="pending",
+        metrics={},
+        reason=None,
+        strategy=strategy,
+        seconds=None,
+    )
+    if "metrics" in point:
+        return replace(trial, status="completed", metrics=point["metrics"])
+    if (screen := point.get("screen")) is None:
+        return trial
+    trial = replace(trial, metrics=screen["metrics"])
+    if screen["passed"]:
+        return trial
+    return replace(trial, status="screened", seconds=screen["seconds"])
 
 
 @dataclass(frozen=True, eq=False)

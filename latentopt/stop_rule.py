@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["StopRule", "ended_early"]
 
 Verdict = Literal["go on", "wait", "stop"]
-_ENDS = ("tell", "fail", "screen")
+_ENDS = ("tell", "fail")
 
 
 class StopRule:
@@ -105,5 +105,9 @@ def _last_proposal(events: Sequence[Mapping[str, Any]]) -> int | None:
 def _under_way(events: Sequence[Mapping[str, Any]]) -> bool:
     """Whether trials were asked for that have no end yet."""
     asks = [trial for event in events if event["kind"] == "ask" for trial in event["trials"]]
-    imported = sum("metrics" in trial for trial in asks)
-    return len(asks) - imported > sum(event["kind"] in _ENDS for event in events)
+    evaluated = [
+        trial
+        for trial in asks
+        if "metrics" not in trial and trial.get("screen", {}).get("passed", True)
+    ]
+    return len(evaluated) > sum(event["kind"] in _ENDS for event in events)
