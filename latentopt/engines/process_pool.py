@@ -161,23 +161,18 @@ class _Worker:
         self.let_go()
         self._calls.close()
         self._process.join(GRACE_S + 1)
-        if self._process.is_alive():
-            self._kill()
-        self._process.join()
+        self._kill()
 
     def _kill(self) -> None:
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)  # with what it started
-        except ProcessLookupError:  # it did not come so far as to lead a group
-            self._process.kill()
+        """Kill it, if it lives, and what it started."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()  # it may not have come so far as to lead a group
+        self._process.join()
 
     def _how_it_ended(self, begun: bool) -> RuntimeError:
-        self._process.join(GRACE_S)
-        if self._process.is_alive():  # its pipe is broken but it is not
-            self._kill()
-            self._process.join()
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # what it started
+        self._process.join(GRACE_S)  # its pipe breaks a moment before
+        self._kill()
         code = self._process.exitcode
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         killed = name in _FROM_OUTSIDE

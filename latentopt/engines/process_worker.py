@@ -26,9 +26,10 @@ def serve(calls: Connection, held: Connection) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # for what is imported later
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)  # Ctrl-C in the terminal is for the driver, which tells its workers
-    for name in ("SIGTERM", "SIGUSR1"):  # sent to every process of a job that shall end: drained
+    for name in ("SIGTERM", "SIGUSR1"):  # for the driver, where a queue sends them to every process
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+            # Not SIG_IGN, which what an objective starts would inherit.
+            signal.signal(getattr(signal, name), lambda *_: None)
     signal.signal(signal.SIGINT, _stop)
     threading.Thread(target=_end_with, args=(held,), daemon=True).start()
     try:
@@ -40,6 +41,8 @@ def serve(calls: Connection, held: Connection) -> None:
         pass
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if hasattr(os, "killpg"):
+            os.killpg(0, signal.SIGTERM)  # what objectives started; this process does not mind
 
 
 def _next_call(calls: Connection) -> tuple[Callable[..., Any], tuple, dict]:
