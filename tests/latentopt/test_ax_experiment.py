@@ -6,10 +6,20 @@ import pandas
 import pytest
 import torch
 from ax.api.client import Client
+from ax.api.configs import StorageConfig
 
 from latentopt.campaign import Campaign
 
 STATUS = {"completed": "COMPLETED", "failed": "FAILED", "pending": "RUNNING"}
+
+# Eight points without a model, then a small one.
+MODELS = {
+    "kind": "gp_typical",
+    "initial": 8,
+    "restarts": 1,
+    "raw_samples": 16,
+    "max_iterations": 5,
+}
 
 
 def strength(images):
@@ -30,6 +40,7 @@ def make(tiny_space, tmp_path):
             "constraints": ["top <= 0.55"],
             "objectives": [strength],
             "strategy": "prior",
+            "engine": "serial",
             "score": "decoded",
             "trials": 12,
             "batch": 4,
@@ -176,6 +187,53 @@ def test_a_client_saved_to_json_reads_back_in_ax(make, tmp_path):
     campaign.client.save_to_json_file(str(tmp_path / "ax.json"))
     again = Client.load_from_json_file(str(tmp_path / "ax.json"))
     pandas.testing.assert_frame_equal(again.summarize(), campaign.client.summarize())
+
+
+def test_ax_asked_for_points_gives_those_of_the_strategy(make, tiny_space, tiny_space_folder):
+    campaign = make(space=tiny_space_folder, strategy=MODELS)
+    campaign.run(6)  # two stay pending
+    parameters = list(campaign.client.get_next_trials(1).values())
+    (trial,) = campaign.ask(1)
+    assert torch.equal(tiny_space.from_ax(parameters)[0], torch.from_numpy(trial.z))
+
+
+def test_a_target_is_one_metric_in_ax(make):
+    campaign = make(objective="-distance(strength - 0.5, 2*top - 1)", constraints=["top >= 0.4"])
+    campaign.run()
+    table = assert_same(campaign)
+    completed = [trial for trial in campaign.result.trials if trial.status == "completed"]
+    distances = [
+        ((t.metrics["strength"] - 0.5) ** 2 + (2 * t.metrics["top"] - 1) ** 2) ** 0.5
+        for t in completed
+    ]
+    assert (-table["objective_0"].dropna()).tolist() == pytest.approx(distances)
+    *_, index, _ = campaign.client.get_best_parameterization(use_model_predictions=False)
+    assert index == campaign.best()[0].index
+
+
+def test_a_client_read_back_from_json_goes_on_with_the_strategy(make, tiny_space_folder, tmp_path):
+    campaign = make(space=tiny_space_folder, strategy=MODELS)
+    campaign.run(6)
+    client = campaign.client
+    client.save_to_json_file(str(tmp_path / "ax.json"))
+    again = Client.load_from_json_file(str(tmp_path / "ax.json"))
+    assert again.get_next_trials(1) == client.get_next_trials(1)
+
+
+def test_a_client_in_a_database_goes_on_with_the_strategy(make, tiny_space_folder, tmp_path):
+    pytest.importorskip("sqlalchemy")
+    from ax.storage.sqa_store import db, save
+
+    campaign = make(space=tiny_space_folder, strategy=MODELS)
+    campaign.run(6)
+    client = campaign.client
+    url = f"sqlite:///{tmp_path / 'ax.db'}"
+    db.init_engine_and_session_factory(url=url)
+    db.create_all_tables(db.get_engine())
+    save.save_experiment(client._experiment)
+    save.save_generation_strategy(client._generation_strategy)
+    again = Client.load_from_database("tiny search", storage_config=StorageConfig(url=url))
+    assert again.get_next_trials(1) == client.get_next_trials(1)
 
 
 def test_ax_is_as_talkative_afterwards_as_before(make, capsys):
