@@ -83,8 +83,7 @@ class StructureFeatures:
         self.fractions = fractions
         self.reference_scores = self._of_images(phases)
         self._known = {
-            _key(z): scores
-            for z, scores in zip(self.reference, self.reference_scores, strict=True)
+            _key(z): scores for z, scores in zip(self.reference, self.reference_scores, strict=True)
         }
 
     @classmethod
@@ -107,7 +106,8 @@ class StructureFeatures:
         """Features of what the points decode to, as it is exported; each is computed once."""
         keys = [_key(row) for row in z]
         new = [i for i, key in enumerate(keys) if key not in self._known]
-        for part in torch.tensor(new, dtype=torch.long).split(_PART):
+        for start in range(0, len(new), _PART):
+            part = new[start : start + _PART]
             for i, row in zip(part, self._of_images(self._phases(z[part])), strict=True):
                 self._known[keys[i]] = row
         rows = [self._known[key] for key in keys]

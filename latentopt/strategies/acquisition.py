@@ -71,7 +71,7 @@ def improvement(history: History, surrogate: Surrogate) -> AcquisitionFunction:
                 lambda y, X=None: torch.stack(goal.values(surrogate.values(y)), -1) / scale
             ),
             constraints=constraints or None,
-            prune_baseline=True,
+            cache_root=False,  # the model's roots cost nothing
         )
     return qLogExpectedImprovement(
         model,

@@ -1,6 +1,6 @@
 """Where an acquisition function is highest: ascents in z, from data and from the best points."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from botorch.acquisition import AcquisitionFunction
@@ -16,6 +16,7 @@ _SAME = 1e-6  # points nearer than this are one point
 _AT_ONCE = 512  # starts whose acquisition is computed together
 
 
+@runtime_checkable
 class Ascents(Protocol):
     """How much is spent on one point."""
 

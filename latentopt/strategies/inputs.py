@@ -1,10 +1,10 @@
 """What a model of the metrics sees of a latent point."""
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
-from gpytorch.constraints import Positive
+from gpytorch.constraints import GreaterThan
 from gpytorch.kernels import Kernel, RBFKernel, ScaleKernel
 from gpytorch.priors import GammaPrior, LogNormalPrior
 from jaxtyping import Float, Float64
@@ -15,7 +15,10 @@ from latentopt.space import LatentSpace
 
 __all__ = ["Inputs", "PointInputs", "StructureInputs"]
 
+_LEAST_WEIGHT = 1e-4  # of a group of inputs; 0 is no number that a log-normal prior knows
 
+
+@runtime_checkable
 class Inputs(Protocol):
     """A map from latent points to what a Gaussian process is conditioned on."""
 
@@ -147,7 +150,7 @@ class GroupedMatern(Kernel):
         super().__init__(**options)
         self.sizes = torch.tensor([size for size in groups if size])
         self.register_parameter("raw_weights", torch.nn.Parameter(torch.zeros(len(self.sizes))))
-        self.register_constraint("raw_weights", Positive())
+        self.register_constraint("raw_weights", GreaterThan(_LEAST_WEIGHT))
         self.register_prior(
             "weights_prior", LogNormalPrior(0.0, 1.0), lambda kernel: kernel.weights
         )

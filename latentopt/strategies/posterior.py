@@ -4,7 +4,7 @@ import torch
 from botorch.models import SingleTaskGP
 from botorch.models.model import Model
 from botorch.posteriors import Posterior
-from gpytorch.utils.cholesky import psd_safe_cholesky
+from linear_operator.utils.cholesky import psd_safe_cholesky
 from jaxtyping import Float64
 from torch import Tensor
 
@@ -44,6 +44,11 @@ class FixedPosterior(Posterior):
     def dtype(self) -> torch.dtype:
         """Of the mean."""
         return self._mean.dtype
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """All but points and outputs."""
+        return self._mean.shape[:-2]
 
     @property
     def base_sample_shape(self) -> torch.Size:

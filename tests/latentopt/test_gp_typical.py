@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from generative import PCA
-from latentopt.errors import ConfigError
 from latentopt.expressions import Goal
 from latentopt.history import History
 from latentopt.space import LatentSpace
@@ -68,10 +67,6 @@ def test_a_metric_that_spans_decades_is_searched_by_its_logarithm(space):
     assert found["a"].min() < 1e-6
     assert bowl(z)["a"].max() > -0.1
 
-
-def test_several_objectives_are_refused(space):
-    with pytest.raises(ConfigError, match="one objective, got 2"):
-        GPTypical().propose(History(space, Goal.parse("a, b")), 1)
 
 
 def test_the_first_points_are_training_structures_far_apart_in_structure(space):
