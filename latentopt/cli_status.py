@@ -91,7 +91,9 @@ def _line(state: "Status", json: bool) -> str:
     if json:
         return encoder.dumps(state.as_data())
     best = state.run.best(1)
-    found = f"best {state.run.value(best[0]):.4g} (trial {best[0].index})" if best else "none best"
+    found = (
+        f"best {state.run.value(best[0]):.4g} (trial {best[0].index})" if best else "none feasible"
+    )
     return f"{_counts(state)}; {found}"
 
 

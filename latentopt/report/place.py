@@ -1,12 +1,12 @@
 """Where the candidates lie against the data: in z, by their structure, and how far away."""
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
-from latentopt.candidate_files import read_phases
 from latentopt.charts import (
     BAD,
     CLOUD,
@@ -20,8 +20,8 @@ from latentopt.charts import (
     values_of,
     with_status,
 )
-from latentopt.errors import CampaignError
 from latentopt.report.html import chart, note, section
+from latentopt.report.structures import structures_of
 from latentopt.run import Run, Trial
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["distances", "latent_map", "place_sections", "structure_map"]
 
 _STRUCTURES = 300  # training structures on the map of structures: more take longer and show no more
+_LEAST_STRUCTURES = 24
+_VOXELS = 2**22  # of training structures in all: volumes take long to decode
 _CUTOFF = 16  # largest shift of the statistics, in voxels
 _BINS = 30
 
@@ -53,8 +55,8 @@ def place_sections(run: Run, space: "LatentSpace | None") -> list[str]:
     if structures is not None:
         text = (
             "The same trials by what they look like: two-point statistics of their structures on "
-            f"the first two principal components of those of {_STRUCTURES} training structures at "
-            "most. A trial outside the cloud has a structure unlike any of the data."
+            "the first two principal components of those of training structures. A trial outside "
+            "the cloud has a structure unlike any of them."
         )
         sections.append(section("Structure map", note(text) + chart("structures", structures)))
     if (histogram := distances(run, space)) is not None:
@@ -98,7 +100,8 @@ def latent_map(run: Run, reference: Float[np.ndarray, "m d"] | None = None) -> C
 def structure_map(run: Run, space: "LatentSpace") -> Chart | None:
     """Trials and data by the two-point statistics of their structures; None without structures.
 
-    Trials whose file is missing or damaged are left out.
+    Trials whose file is missing or damaged are left out, and of hundreds all but the best and the
+    latest.
     """
     import torch
 
@@ -106,16 +109,11 @@ def structure_map(run: Run, space: "LatentSpace") -> Chart | None:
     from objectives.two_point import TwoPointPCA
 
     channels, *sides = space.image_shape
-    phases = {}
-    for trial in run.trials:
-        try:
-            phases[trial.index] = read_phases(run.folder, trial.index)
-        except CampaignError:
-            continue
-    phases = {i: labels for i, labels in phases.items() if labels.shape == tuple(sides)}
+    phases = {i: x for i, x in structures_of(run).items() if x.shape == tuple(sides)}
+    rows = min(_STRUCTURES, max(_LEAST_STRUCTURES, _VOXELS // math.prod(sides)))
     if not phases or len(space.reference_) < 3:
         return None
-    points = space.project(space.reference_[:_STRUCTURES])
+    points = space.project(space.reference_[:rows])
     with torch.no_grad():
         data = torch.cat(
             [to_images(to_phases(space.decode(part)), channels) for part in points.split(64)]
@@ -125,13 +123,13 @@ def structure_map(run: Run, space: "LatentSpace") -> Chart | None:
         cloud = pca.fit(data).transform(data).double().numpy()
     except ValueError:  # structures that do not differ in two directions
         return None
-    labels = torch.from_numpy(np.stack(list(phases.values())))
+    shown = tuple(trial for trial in run.trials if trial.index in phases)
+    labels = torch.from_numpy(np.stack([phases[trial.index] for trial in shown]))
     scores = pca.transform(to_images(labels, channels)).double().numpy()
     shares = pca.explained_variance_ratio_
     titles = tuple(
         f"score {k + 1} ({float(shares[k]):.0%} of the data's variance)" for k in range(2)
     )
-    shown = tuple(trial for trial in run.trials if trial.index in phases)
     return trial_cloud(replace(run, trials=shown), scores, cloud, titles)
 
 

@@ -2,7 +2,10 @@
 
 import base64
 from collections.abc import Iterable
+from contextlib import suppress
 from html import escape
+
+import numpy as np
 
 from latentopt.candidate_files import read_phases
 from latentopt.errors import CampaignError
@@ -10,9 +13,9 @@ from latentopt.figures import PHASE_COLOURS, structure_png, thumbnail_png
 from latentopt.report.html import number, to_script, warning
 from latentopt.run import Run, Trial
 
-__all__ = ["cards", "preview_script", "unit_of"]
+__all__ = ["cards", "preview_script", "structures_of", "unit_of"]
 
-_PREVIEWED = 400  # trials with a picture under the mouse, of half a kilobyte each
+_PICTURED = 400  # most trials whose structures are read, of half a kilobyte on the page each
 
 # Plotly tells which point is under the mouse; its trial's structure is shown beside it.
 _SCRIPT = """
@@ -43,16 +46,21 @@ function preview(chart) {{
 
 def preview_script(run: Run) -> str:
     """Script with the pictures of the best and the latest trials, and what shows them."""
-    trials = [*run.best(_PREVIEWED // 2), *reversed(run.trials)]
-    indices = list(dict.fromkeys(trial.index for trial in trials))[:_PREVIEWED]
-    pictures = {}
-    for index in indices:
-        try:
-            png = thumbnail_png(read_phases(run.folder, index))
-        except CampaignError:  # said where the structure would be shown large
-            continue
-        pictures[index] = base64.b64encode(png).decode()
+    pictures = {
+        index: base64.b64encode(thumbnail_png(phases)).decode()
+        for index, phases in structures_of(run).items()
+    }
     return f"<script>{_SCRIPT.format(structures=to_script(pictures))}</script>"
+
+
+def structures_of(run: Run) -> dict[int, np.ndarray]:
+    """Phases of the best and the latest trials by index; a file that is missing is left out."""
+    trials = [*run.best(_PICTURED // 2), *reversed(run.trials)]
+    found = {}
+    for index in list(dict.fromkeys(trial.index for trial in trials))[:_PICTURED]:
+        with suppress(CampaignError):  # said where the structure would be shown large
+            found[index] = read_phases(run.folder, index)
+    return found
 
 
 def cards(run: Run, trials: Iterable[Trial]) -> str:

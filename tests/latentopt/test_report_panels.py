@@ -36,12 +36,12 @@ def halves(images):
     mean = float(x.mean())
     if mean > 0.8:
         raise ValueError("too full")
-    return {"mean": mean, "left": float(x[..., :4].mean() - x[..., 4:].mean())}
+    return {"mean": mean, "left": float(x[..., :4].mean() - x[..., 4:].mean()) - mean}
 
 
 @pytest.fixture(scope="module")
 def make(tiny_space, tmp_path_factory):
-    def call(objective="-mean, left", **settings):
+    def call(objective="mean, left", **settings):
         settings = {"strategy": "prior", "engine": "serial", "trials": 14} | settings
         return Campaign(
             space=tiny_space,
@@ -81,8 +81,9 @@ def test_a_page_of_several_objectives_shows_the_front_and_its_structures(several
 def test_the_chart_of_the_front_is_the_front(several):
     traces = {trace["name"]: trace for trace in pareto_front(several)["data"]}
     front = several.pareto()
+    assert len(front) > 2
     assert traces["front"]["customdata"] == [trial.index for trial in front]
-    assert traces["front"]["x"] == [-trial.metrics["mean"] for trial in front]
+    assert traces["front"]["x"] == [trial.metrics["mean"] for trial in front]
     assert traces["front"]["y"] == [trial.metrics["left"] for trial in front]
     shown = sum(len(trace["x"]) for trace in traces.values())
     assert shown == sum(trial.status == "completed" for trial in several.trials)
@@ -110,7 +111,7 @@ def test_a_baseline_is_drawn_to_the_end_of_the_run(single, make):
 
 
 def test_a_baseline_towards_another_goal_is_refused(single, several):
-    with pytest.raises(CampaignError, match="has objective -mean, left, not left"):
+    with pytest.raises(CampaignError, match="has objective mean, left, not left"):
         baseline_from(several.folder, single)
 
 
@@ -242,6 +243,17 @@ def test_the_processes_of_a_strategy_of_ours_are_shown(single, tiny_space):
     strategy = STRATEGIES["gp_typical"]()
     sections = "".join(surrogate_sections(single, tiny_space, strategy))
     assert charts_of(sections) == ["fit0", "fit1", "importance0", "importance1"]
+
+
+def test_the_commands_compare_and_export_the_front(run, make, several, tmp_path):
+    other, page = make(seed=5, trials=4), tmp_path / "page.html"
+    code, _, err = run("report", several.folder, "--baseline", other.folder, "--out", page)
+    assert code == 0, err
+    assert "best of campaign (prior)" in page.read_text()
+    code, out, err = run("export", several.folder, "--front", "--format", "tiff", "--out", tmp_path)
+    assert code == 0, err
+    names = [f"trial_{trial.index:04d}.tif" for trial in several.pareto()]
+    assert [line.rpartition("/")[2] for line in out.split()] == names
 
 
 # -- pictures -------------------------------------------------------------------------------------
