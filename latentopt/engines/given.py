@@ -13,13 +13,16 @@ class GivenExecutor(Engine):
     """A ready executor in place of an engine; it stays open, as it is not ours to close."""
 
     kind: Literal["python"] = "python"
+    target: str = Field(description="Class of the executor.")
     executor: Any = Field(exclude=True, description="Takes the evaluations.")
 
     @classmethod
     def of(cls, executor: Executor) -> "GivenExecutor":
         """With as many workers as it says it has, else one a processor."""
         workers = getattr(executor, "_max_workers", None) or cpu_count() or 1
-        return cls(executor=executor, workers=workers)
+        made_by = type(executor)
+        target = f"{made_by.__module__}:{made_by.__qualname__}"
+        return cls(target=target, executor=executor, workers=workers)
 
     def open(self) -> Executor:
         """The same executor each time."""

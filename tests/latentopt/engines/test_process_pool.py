@@ -44,7 +44,7 @@ def test_a_worker_that_dies_or_is_killed_costs_its_own_call_only(pool):
     good.append(pool.submit(abs, -4))
     wait(good, timeout=60)
     assert [future.result() for future in good] == [None, 3, 4]
-    with pytest.raises(WorkerDied, match="ended with SIGKILL .out of memory") as error:
+    with pytest.raises(WorkerDied, match=r"ended with SIGKILL \(out of memory") as error:
         killed.result(timeout=60)
     assert error.value.killed
     for future, how in ((broken, "SIGSEGV"), (left, "exit code 3")):
