@@ -22,6 +22,7 @@ _SHARPNESS = 20.0
 _VOXELS = 2**23  # of the training structures that the components are learned from, in all
 _LEAST_ROWS = 128
 _PART = 64  # points decoded at once
+_REMEMBERED = 20_000  # points whose features are kept
 _features: "WeakKeyDictionary[LatentSpace, StructureFeatures]" = WeakKeyDictionary()
 
 
@@ -111,6 +112,8 @@ class StructureFeatures:
             for i, row in zip(part, self._of_images(self._phases(z[part])), strict=True):
                 self._known[keys[i]] = row
         rows = [self._known[key] for key in keys]
+        for oldest in list(self._known)[: max(0, len(self._known) - _REMEMBERED)]:
+            del self._known[oldest]
         return torch.stack(rows) if rows else z.new_zeros(0, len(self.names))
 
     def _phases(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:

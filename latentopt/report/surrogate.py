@@ -27,7 +27,7 @@ def surrogate_sections(run: Run, space: "LatentSpace | None", strategy: Any) -> 
     reason = _why_not(run, space, strategy)
     if reason:
         return [section(title, note(reason))]
-    from latentopt.strategies.model_based import fit_failures  # imports torch
+    from latentopt.strategies.fallback import fit_failures  # imports torch
 
     try:
         fits, importances = _learned(run, space, strategy)

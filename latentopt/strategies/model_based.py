@@ -1,11 +1,7 @@
 """What strategies with a Gaussian process have in common: first points, model, gain, fallback."""
 
-import logging
 import math
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -15,14 +11,12 @@ from torch import Tensor
 
 from latentopt.history import History
 from latentopt.space import LatentSpace
-from latentopt.strategies.prior import draw
+from latentopt.strategies.fallback import fit_failures, modelled_or_drawn, undisturbed
 from latentopt.strategies.start import first_points
 
 if TYPE_CHECKING:
     from latentopt.strategies.inputs import Inputs
     from latentopt.strategies.surrogate import Surrogate
-
-_log = logging.getLogger(__name__)
 
 
 class ModelBased(BaseModel, ABC):
@@ -34,6 +28,7 @@ class ModelBased(BaseModel, ABC):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    kind: str
     initial: int = Field(10, ge=2, description="Points from the data before the first fit.")
     restarts: int = Field(4, ge=1, description="Ascents of the acquisition function a point.")
     raw_samples: int = Field(512, ge=8, description="Points that compete to start an ascent.")
@@ -51,24 +46,13 @@ class ModelBased(BaseModel, ABC):
         """
         if history.next_index < self.initial or len(history.z) < 2:
             return first_points(history, q)
-        from latentopt.strategies.acquisition import improvement
-        from latentopt.strategies.ascent import highest
-
-        with _undisturbed(history):
-            try:
-                surrogate = self.model(history)
-                acquisition = improvement(history, surrogate)
-                return highest(acquisition, surrogate.inputs, history, q, self)
-            except fit_failures() as error:
-                kind = getattr(self, "kind", type(self).__name__)
-                _log.warning("%s could not fit (%s) and draws from the prior.", kind, error)
-                return draw(history, q)
+        return modelled_or_drawn(history, q, self.kind, lambda: self._improving(history, q))
 
     def model(self, history: History) -> "Surrogate":
         """The fitted processes, with `cross_validate` and `importances`; needs two evaluations."""
         from latentopt.strategies.surrogate import Surrogate
 
-        with _undisturbed(history):
+        with undisturbed(history):
             inputs = self.inputs(history.space)
             return Surrogate(history, inputs, max_iterations=self.max_iterations)
 
@@ -85,7 +69,7 @@ class ModelBased(BaseModel, ABC):
         margins = margins_of(history)
         if len(history.z) < 2 or not (margins >= 0).all(0).any():
             return math.inf
-        with _undisturbed(history):
+        with undisturbed(history):
             try:
                 surrogate = self.model(history)
             except fit_failures():
@@ -95,25 +79,10 @@ class ModelBased(BaseModel, ABC):
         spreads = values_of(history).std(1)
         return float(gain * torch.where(spreads > 0, spreads, 1.0).prod())
 
+    def _improving(self, history: History, q: int) -> Float64[Tensor, "q d"]:
+        from latentopt.strategies.acquisition import improvement
+        from latentopt.strategies.ascent import highest
 
-def fit_failures() -> tuple[type[Exception], ...]:
-    """What a fit raises on data that it cannot model."""
-    from botorch.exceptions import ModelFittingError
-    from linear_operator.utils.errors import NanError, NotPSDError
-
-    return ModelFittingError, NotPSDError, NanError, torch.linalg.LinAlgError
-
-
-@contextmanager
-def _undisturbed(history: History) -> Iterator[None]:
-    """Random choices by the history's seed, global state left alone, without harmless warnings."""
-    from botorch.exceptions import BotorchWarning
-    from linear_operator.utils.warnings import NumericalWarning
-
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore", BotorchWarning)
-        warnings.simplefilter("ignore", NumericalWarning)
-        # An ascent that ends early ends somewhere good: it never falls below its start.
-        warnings.filterwarnings("ignore", "Optimization failed", RuntimeWarning)
-        torch.manual_seed(history.seed_of(history.next_index))
-        yield
+        surrogate = self.model(history)
+        acquisition = improvement(history, surrogate)
+        return highest(acquisition, surrogate.inputs, history, q, self)
