@@ -1,5 +1,7 @@
 """When a campaign ends before its budget is spent, and that it stays so when it is resumed."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -97,6 +99,14 @@ def test_nothing_is_stopped_while_results_may_change_the_mind(make):
     campaign.tell(second.index, {"mean": 0.5})
     assert campaign.ask(1) == []
     assert campaign.result.final_gain == pytest.approx(0.9**8)
+
+
+def test_a_campaign_with_several_workers_ends_when_none_is_busy(make):
+    with ThreadPoolExecutor(3) as workers:
+        run = make(engine=workers).run(progress=False)
+    assert run.final_gain < 0.7
+    assert 5 <= len(run.trials) <= 9
+    assert {trial.status for trial in run.trials} == {"completed"}
 
 
 def test_without_the_rule_nothing_is_asked_of_the_strategy(make, tmp_path):
