@@ -1,4 +1,4 @@
-"""What a search maximizes to choose its next point: improvement of a goal, under its constraints."""
+"""What a search maximizes to choose its next point: improvement under constraints."""
 
 from functools import partial
 

@@ -86,13 +86,11 @@ class StructureInputs:
         Whether the point has a part in the covariance: what structure features miss, it may tell.
     """
 
-    def __init__(self, space: LatentSpace, *, point: str = "sum") -> None:
+    def __init__(self, space: LatentSpace, *, point: bool = True) -> None:
         self.space, self.point = space, point
         self.features = StructureFeatures.of(space)
-        self.names = (
-            *self.features.names,
-            *(PointInputs(space, ball=True).names if point != "none" else ()),
-        )
+        coordinates = PointInputs(space, ball=True).names if point else ()
+        self.names = (*self.features.names, *coordinates)
 
     def __call__(self, z: Float[Tensor, "*n d"]) -> Float64[Tensor, "*n k"]:
         """Inputs of any points, of softly segmented phases."""
@@ -108,27 +106,25 @@ class StructureInputs:
         return self.features.reference
 
     def kernel(self) -> Kernel | None:
-        """Matern on the structure and, if it has a part, RBF on the point."""
-        k, fractions = len(self.features.names), self.features.fractions
-        groups = (fractions, k - fractions)
-        columns = list(range(k))
-        if self.point == "none":
-            return ScaleKernel(GroupedMatern(groups), outputscale_prior=GammaPrior(2.0, 0.5))
-        d = self.space.latent_dim
-        if self.point == "product":
-            return ScaleKernel(GroupedMatern((*groups, d)), outputscale_prior=GammaPrior(2.0, 0.5))
-        structure = GroupedMatern(groups, active_dims=columns)
-        local = RBFKernel(
-            active_dims=list(range(k, k + d)), lengthscale_prior=LogNormalPrior(0.0, 1.0)
+        """Matern on the structure and, if it has a part, RBF on the point beside it.
+
+        The prior on the second term's share is small: it grows where the data ask for it.
+        """
+        k, d = len(self.features.names), self.space.latent_dim
+        groups = (self.features.fractions, k - self.features.fractions)
+        structure = ScaleKernel(
+            GroupedMatern(groups, active_dims=tuple(range(k))),
+            outputscale_prior=GammaPrior(2.0, 0.5),
         )
-        return ScaleKernel(structure, outputscale_prior=GammaPrior(2.0, 0.5)) + ScaleKernel(
-            local, outputscale_prior=GammaPrior(1.1, 5.0)
+        if not self.point:
+            return structure
+        point = RBFKernel(
+            active_dims=tuple(range(k, k + d)), lengthscale_prior=LogNormalPrior(0.0, 1.0)
         )
+        return structure + ScaleKernel(point, outputscale_prior=GammaPrior(1.1, 5.0))
 
     def _joined(self, features: Tensor, z: Tensor) -> Tensor:
-        if self.point == "none":
-            return features
-        return torch.cat([features, z / self.space.radius], dim=-1)
+        return torch.cat([features, z / self.space.radius], dim=-1) if self.point else features
 
 
 class GroupedMatern(Kernel):

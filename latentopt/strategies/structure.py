@@ -22,8 +22,9 @@ class Structure(ModelBased):
     """
 
     kind: Literal["structure"] = "structure"
-    max_iterations: int = Field(40, ge=1, description="Steps of a fit, and of an ascent.")
-    point: Literal["none", "product", "sum"] = "sum"
+    restarts: int = Field(2, ge=1, description="Ascents of the acquisition function a point.")
+    max_iterations: int = Field(30, ge=1, description="Steps of a fit, and of an ascent.")
+    point: bool = Field(True, description="Whether the latent point has a part in the covariance.")
 
     def inputs(self, space: LatentSpace) -> "StructureInputs":
         """Features of the structure, and the point beside them."""
