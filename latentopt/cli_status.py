@@ -4,6 +4,7 @@ import json as encoder
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,32 +48,42 @@ def print_status(folder: Path) -> None:
 
 
 def _watch(folder: Path, every: float, json: bool) -> None:
-    """Show the status again and again until nothing is left to do; lines where nobody watches."""
+    """Show the status again and again until nothing is left to do, or until Ctrl-C."""
+    console = _console()
+    with suppress(KeyboardInterrupt):
+        if console.is_terminal and not json:
+            _refresh(console, folder, every)
+        else:
+            _print_changes(folder, every, json)
+
+
+def _refresh(console: Console, folder: Path, every: float) -> None:
     from rich.live import Live
 
     from latentopt.status import read_status
 
-    console, last = _console(), None
-    live = console.is_terminal and not json
-    try:
-        if live:
-            with Live(console=console, auto_refresh=False) as view:
-                while not _is_over(state := read_status(folder)):
-                    view.update(_page(state), refresh=True)
-                    time.sleep(every)
-                view.update(_page(state), refresh=True)
-            return
+    with Live(console=console, auto_refresh=False) as view:
         while True:
             state = read_status(folder)
-            if (line := _line(state, json)) != last:
-                stamp = "" if json else f"{datetime.now():%H:%M:%S}  "
-                print(f"{stamp}{line}", flush=True)
+            view.update(_page(state), refresh=True)
             if _is_over(state):
                 return
-            last = line
             time.sleep(every)
-    except KeyboardInterrupt:  # the usual end of looking on
-        return
+
+
+def _print_changes(folder: Path, every: float, json: bool) -> None:
+    from latentopt.status import read_status
+
+    last = None
+    while True:
+        state = read_status(folder)
+        if (line := _line(state, json)) != last:
+            stamp = "" if json else f"{datetime.now():%H:%M:%S}  "
+            print(f"{stamp}{line}", flush=True)
+        if _is_over(state):
+            return
+        last = line
+        time.sleep(every)
 
 
 def _is_over(state: "Status") -> bool:

@@ -15,7 +15,7 @@ from latentopt.run import Run, Trial
 __all__ = ["Status", "read_status"]
 
 _BEST, _FAILURES = 3, 5  # how many are told of
-_ENDS = ("tell", "fail", "screen")
+_ENDS = ("tell", "fail")
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +136,7 @@ def read_status(folder: Path | str) -> Status:
     events = read_events(folder)
     run = Run.of_events(folder, events)
     driver, began = lock_holder(folder) or (None, 0.0)
-    starts = _starts(events, run.config.engine.get("workers")) if driver else {}
+    starts = _starts(events, run) if driver else {}
     return Status(
         run=run,
         driver=driver,
@@ -163,17 +163,19 @@ def _ended_since(began: float, events: Iterable[Mapping[str, Any]]) -> int | Non
     return sum(at is not None and at >= began for at in times)
 
 
-def _starts(events: Iterable[Mapping[str, Any]], workers: int | None) -> dict[int, float | None]:
+def _starts(events: Iterable[Mapping[str, Any]], run: Run) -> dict[int, float | None]:
     """When each running trial began, in seconds of the epoch, where the journal keeps times.
 
     The journal tells when trials were asked for and when they ended; in between they wait for one
     of the workers, who take the one of the lowest index first.
     """
+    workers = run.config.engine.get("workers")
+    evaluated = {trial.index for trial in run.trials if trial.counts}
     waiting: list[int] = []
     started: dict[int, float | None] = {}
     for event in events:
         if event["kind"] == "ask":
-            waiting += [asked["index"] for asked in event["trials"] if "metrics" not in asked]
+            waiting += [t["index"] for t in event["trials"] if t["index"] in evaluated]
         elif event["kind"] in _ENDS and event["trial"] in waiting:
             waiting.remove(event["trial"])
             started.pop(event["trial"], None)
