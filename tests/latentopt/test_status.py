@@ -182,3 +182,32 @@ def test_watching_follows_a_campaign_that_goes_on(make, tmp_path, capsys):
 
 def test_times_are_told_in_the_unit_that_suits_them():
     assert [duration(s) for s in np.array([0.4, 59, 60, 3601])] == ["0 s", "59 s", "1 min", "1.0 h"]
+
+
+def mean_of_each(images):
+    """A cheap metric."""
+    return {"cheap": images.double().mean((1, 2, 3))}
+
+
+def test_points_that_a_screen_rules_out_are_counted_and_queue_for_nobody(tiny_space, run, tmp_path):
+    campaign = Campaign(
+        space=tiny_space,
+        objective="mean",
+        objectives=[halves],
+        screen={"evaluate": [mean_of_each], "require": ["cheap >= 0.4"]},
+        strategy="prior",
+        engine="serial",
+        trials=4,
+        batch=4,
+        folder=tmp_path / "run",
+    )
+    asked = campaign.ask(4)
+    state = read_status(tmp_path / "run")
+    assert state.counts["screened"] > 0
+    assert [*state.running, *state.queued] == [trial.index for trial in asked]
+    assert state.left == 4
+    campaign.run(progress=False)
+    screened = state.counts["screened"]
+    assert f"{screened} screened out" in run("status", tmp_path / "run")[1]
+    assert run("report", tmp_path / "run")[0] == 0
+    assert "screened out" in (tmp_path / "run" / "report.html").read_text()
