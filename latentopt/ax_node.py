@@ -54,7 +54,7 @@ def generation_strategy(
         client.configure_experiment(parameters=space.ax_parameters())
         client.configure_optimization(objective="k_xx - 2*k_yy")
         client.set_generation_strategy(
-            generation_strategy("gp_typical", "space/", "k_xx - 2*k_yy")
+            generation_strategy("structure", "space/", "k_xx - 2*k_yy")
         )
         for index, parameters in client.get_next_trials(4).items():
             images = space.decode(space.from_ax(parameters)[None])
@@ -81,7 +81,7 @@ class StrategyNode(ExternalGenerationNode):
     Parameters
     ----------
     strategy
-        Kind, such as ``"gp_typical"``; spec, such as ``{"kind": "gp_typical", "initial": 20}``; or
+        Kind, such as ``"structure"``; spec, such as ``{"kind": "structure", "initial": 20}``; or
         an object of a class in `STRATEGIES`. A strategy of your own cannot be saved by Ax.
     space
         Folder of a saved space; or ``"default"``, or the default space itself. It is read again

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentopt.config import CampaignConfig
+from latentopt.config import DEFAULT_STRATEGY, CampaignConfig
 from latentopt.parts import (
     BUILT_IN_UNITS,
     GIVEN_IN_PYTHON,
@@ -67,7 +67,7 @@ class CampaignParts:
             fields["space"] = GIVEN_IN_PYTHON
         if folder is not None:
             fields["folder"] = str(folder)
-        strategy = build_strategy(given["strategy"] or fields.get("strategy", "gp_typical"))
+        strategy = build_strategy(given["strategy"] or fields.get("strategy", DEFAULT_STRATEGY))
         engine = build_engine(given["engine"] or fields.get("engine", "process"))
         fields |= {"strategy": spec_of(strategy), "engine": spec_of(engine)}
         items = given["objectives"]

@@ -23,6 +23,7 @@ from latentopt.expressions import Goal, parse_constraint, parse_objectives
 __all__ = ["CampaignConfig", "explain", "load_config", "read_yaml"]
 
 ROOT = "campaign"  # first part of every dotted path
+DEFAULT_STRATEGY = "structure"
 _MAX_BYTES = 1_000_000  # a larger file is no settings
 
 
@@ -71,7 +72,7 @@ class CampaignConfig(BaseModel):
 
     >>> config = CampaignConfig(objective="k_xx - 2*k_yy", evaluate=["effective_conductivity"])
     >>> config.trials, config.strategy
-    (30, {'kind': 'gp_typical'})
+    (30, {'kind': 'structure'})
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -84,7 +85,7 @@ class CampaignConfig(BaseModel):
     simulate: tuple[Spec, ...] = Field(
         (), description="Simulators, each with a kind; run after the objectives, which are cheap."
     )
-    strategy: Spec = Field({"kind": "gp_typical"}, description="How points are chosen.")
+    strategy: Spec = Field({"kind": DEFAULT_STRATEGY}, description="How points are chosen.")
     engine: Annotated[dict[str, Any], BeforeValidator(as_engine)] = Field(
         {"kind": "process"}, description="Where evaluations run, and how many at a time."
     )
@@ -238,7 +239,7 @@ def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -
     )
     from latentopt.screening import Screen, resolve_screen
 
-    strategy = as_spec(settings.get("strategy", "gp_typical"))
+    strategy = as_spec(settings.get("strategy", DEFAULT_STRATEGY))
     builds = (
         (build_objectives, _specs(settings.get("evaluate", []))),
         (build_simulators, _specs(settings.get("simulate", []))),

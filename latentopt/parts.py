@@ -247,7 +247,7 @@ def check_goal(goal: Goal, objectives: Iterable[Objective], strategy: Strategy) 
     if len(goal.objectives) > 1 and not getattr(strategy, "multi_objective", True):
         problems.append(
             f"{ROOT}.objective: strategy {strategy.kind} takes one objective, got "
-            f"{len(goal.objectives)}; join them into one sum, or use strategy prior."
+            f"{len(goal.objectives)}; join them into one sum, or use strategy structure."
         )
     if problems:
         raise ConfigError("\n".join(problems))

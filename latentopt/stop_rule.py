@@ -44,7 +44,7 @@ class StopRule:
             kind = getattr(strategy, "kind", type(strategy).__name__)
             raise ConfigError(
                 f"campaign.stop_gain: strategy {kind} has no model that would expect a gain; leave "
-                "it out, or choose a strategy with a model, such as gp_typical."
+                "it out, or choose a strategy with a model, such as structure."
             )
         self.stop_gain, self.strategy = stop_gain, strategy
         self._waits_after: int | None = None

@@ -4,8 +4,8 @@ import torch
 from botorch.models import SingleTaskGP
 from botorch.models.model import Model
 from botorch.posteriors import Posterior
-from linear_operator.utils.cholesky import psd_safe_cholesky
 from jaxtyping import Float64
+from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
 __all__ = ["FixedModel", "FixedPosterior"]

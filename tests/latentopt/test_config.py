@@ -112,12 +112,6 @@ def test_a_wrong_key_is_answered_with_the_nearest_right_one(load):
             "its own.",
         ),
         (
-            "objective: k_xx - 2*k_yy",
-            "objective: k_xx, -k_yy",
-            "campaign.objective: strategy gp_typical takes one objective, got 2; join them into "
-            "one sum, or use strategy prior.",
-        ),
-        (
             "- volume_fraction\n",
             "- volume_fraction\n  - {phase: 1}\n",
             "campaign.evaluate[2].kind: required, and missing; known: "
@@ -128,6 +122,14 @@ def test_a_wrong_key_is_answered_with_the_nearest_right_one(load):
 def test_a_mistake_is_named_with_its_dotted_path(load, old, new, line):
     assert old in GOOD
     assert problems(load, GOOD.replace(old, new)) == [line]
+
+
+def test_a_strategy_of_one_objective_refuses_two(load):
+    text = GOOD.replace("k_xx - 2*k_yy", "k_xx, -k_yy").replace("gp_typical", "turbo")
+    assert problems(load, text) == [
+        "campaign.objective: strategy turbo takes one objective, got 2; join them into one sum, "
+        "or use strategy structure."
+    ]
 
 
 def test_all_mistakes_are_listed_at_once(load):
