@@ -73,7 +73,7 @@ class AxExperiment:
         """
         with quiet_ax():
             if trial.index not in self._in_ax:
-                (parameters,) = self.space.to_ax(trial.z[None])
+                (parameters,) = self.space.to_ax(trial.point[None])
                 # Without a name: Ax takes equal points for one arm, which cannot have two.
                 self._in_ax[trial.index] = self.client.attach_trial(parameters)
             index = self._in_ax[trial.index]

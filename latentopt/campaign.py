@@ -16,6 +16,7 @@ from latentopt.ledger import Ledger, not_saved
 from latentopt.loop import run_loop
 from latentopt.parts import fit_structure, load_space
 from latentopt.proposal import next_event
+from latentopt.retraining import check_retraining, is_due, present_space, retrain
 from latentopt.run import IMPORTED, FailedState, Run, Trial
 from latentopt.screening import with_screen
 from latentopt.simulators.trial_simulations import CampaignSimulations
@@ -113,11 +114,9 @@ class Campaign:
         self._stop_rule = StopRule(self.config.stop_gain, self.strategy)
         self.space = space if isinstance(space, LatentSpace) else load_space(self.config.space)
         self.config = fit_structure(self.config, self.space)
-        self.evaluation = Evaluation(
-            self.space, self.objectives, self.config.score, self._simulations()
-        )
+        check_retraining(self.config, self.space)
         self._ledger = Ledger(self._folder, self.config, self.space.id, parts.units)
-        self._experiment: Any = None
+        self._use_space(self.space)
         self._open()
 
     @classmethod
@@ -163,11 +162,15 @@ class Campaign:
         self._open()
         if self._stop_rule.rests(self._ledger.events):
             return []
+        if self.retraining_due and not self.pending():
+            space, event = retrain(self, self._folder)
+            self._record(event)
+            self._use_space(space)
         events = self._ledger.events
         event = next_event(self.strategy, self._stop_rule, self.history(), events, q)
         if self.screen is not None and event is not None and event["kind"] == "ask":
             event = with_screen(self, event, self._ledger.trials)
-        trials = [] if event is None else self._record(event)
+        trials = [] if event is None else self._record({**event, "space_id": self.space.id})
         for trial in trials:
             self.keep_structure(trial)
         return [trial for trial in trials if trial.status == "pending"]
@@ -235,7 +238,7 @@ class Campaign:
         if plan.points:
             with candidates_kept(self._folder, plan):
                 event = {"kind": "ask", "strategy": IMPORTED, "trials": list(plan.points)}
-                self._record(event)
+                self._record({**event, "space_id": self.space.id})
         return plan.imported
 
     def pending(self) -> list[Trial]:
@@ -249,6 +252,11 @@ class Campaign:
         if ended_early(self._ledger.events, self.config.stop_gain) is not None:
             return 0
         return max(0, self.config.trials - self.asked)
+
+    @property
+    def retraining_due(self) -> bool:
+        """Whether the model is retrained before another point is proposed."""
+        return is_due(self.config, self._ledger.events, self._ledger.trials.values())
 
     @property
     def parts(self) -> tuple[Any, ...]:
@@ -350,9 +358,14 @@ class Campaign:
 
     def _open(self) -> None:
         if self._ledger.open():
-            self._experiment = None
             # Left by an import that was killed before it wrote down its trials.
             drop_candidates(self._folder, len(self._ledger.trials))
+            self._use_space(present_space(self._ledger.events, self._folder, self.space))
+
+    def _use_space(self, space: LatentSpace) -> None:
+        self.space, self._experiment = space, None
+        simulations = self._simulations()
+        self.evaluation = Evaluation(space, self.objectives, self.config.score, simulations)
 
     def _record(self, event: dict[str, Any]) -> list[Trial]:
         try:

@@ -291,8 +291,10 @@ def _space_of(run: Any) -> Any:
     from latentopt.parts import load_space
 
     try:
-        space, problem = load_space(run.config.space), "is another one now"
-        if space.id == run.space_id:
+        place = str(run.retrained[-1][1]) if run.retrained else run.config.space
+        wanted = run.retrained[-1][0] if run.retrained else run.space_id
+        space, problem = load_space(place), "is another one now"
+        if space.id == wanted:
             return space
     except (CampaignError, ModelFileError, OSError) as error:
         problem = f"cannot be loaded ({error})"

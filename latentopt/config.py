@@ -67,6 +67,23 @@ class ScreenConfig(BaseModel):
         return texts
 
 
+class RetrainConfig(BaseModel):
+    """How the generative model is trained on towards the best structures of a campaign."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every: int = Field(ge=1, description="Evaluations from one retraining to the next.")
+    weight_k: PositiveFloat = Field(
+        1e-3, description="Of the weights 1/(k N + rank): small follows the best, large all alike."
+    )
+    steps: int = Field(500, ge=1, description="Of a network; components are fitted anew.")
+    learning_rate: PositiveFloat = Field(3e-4, description="Peak of a network's.")
+    images: int = Field(4096, ge=2, description="Training images used, at most.")
+    data: str | None = Field(
+        None, description="Folder or file of training images; those of the space unless given."
+    )
+
+
 class CampaignConfig(BaseModel):
     """Settings of a campaign.
 
@@ -91,6 +108,9 @@ class CampaignConfig(BaseModel):
     )
     screen: ScreenConfig | None = Field(
         None, description="What cheap metrics rule out before it is evaluated."
+    )
+    retrain: RetrainConfig | None = Field(
+        None, description="Weighted retraining of the generative model; off unless given."
     )
     trials: int = Field(30, ge=1, description="Evaluations in all; may be raised later.")
     batch: int = Field(5, ge=1, description="Points proposed at a time.")
@@ -189,9 +209,16 @@ def _found_beside(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
         cheap := screen.get("evaluate"), list
     ):
         changes["screen"] = screen | {"evaluate": [_spec_beside(folder, spec) for spec in cheap]}
+    if isinstance(retrain := settings.get("retrain"), dict):
+        changes["retrain"] = _data_beside(folder, retrain)
     if isinstance(simulate, list):
         changes["simulate"] = [_command_beside(folder, spec) for spec in simulate]
     return settings | changes
+
+
+def _data_beside(folder: Path, retrain: dict[str, Any]) -> dict[str, Any]:
+    data = retrain.get("data")
+    return retrain | ({"data": str((folder / data).resolve())} if isinstance(data, str) else {})
 
 
 def _spec_beside(folder: Path, spec: Any) -> Any:

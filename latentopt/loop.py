@@ -123,6 +123,8 @@ class Loop:
             return self._alone
         if self._left <= 0:
             return None
+        if self.running and self.campaign.retraining_due:  # once nothing is under way
+            return None
         running = {trial.index for trial in self.running.values()}
         waiting = [t for t in self.campaign.pending() if t.index not in running]
         if not waiting and self.campaign.budget_left > 0:

@@ -31,7 +31,7 @@ class Trial:
     index
         0, 1, ... in the order the points were proposed.
     z
-        Latent point, float64 ``(d,)``.
+        Latent point, float64 ``(d,)``, as it was proposed.
     status
         ``pending`` until its evaluation has an end; ``screened`` where a cheap surrogate ruled it
         out.
@@ -48,6 +48,10 @@ class Trial:
         How it failed: the structure cannot be made (``infeasible``), its values are missing or not
         finite (``invalid``), its evaluation took too long (``timeout``), broke down (``crashed``),
         or was ``lost`` for reasons of the machine. None unless failed.
+    space_id
+        The space of `z`; None in journals of 0.1, which have one space.
+    moved_to
+        The point in the space of the last retraining that decodes to its structure most nearly.
     """
 
     index: int
@@ -58,6 +62,13 @@ class Trial:
     strategy: str
     seconds: float | None
     state: FailedState | None = None
+    space_id: str | None = None
+    moved_to: np.ndarray | None = None
+
+    @property
+    def point(self) -> np.ndarray:
+        """Where it lies in the space that is searched now."""
+        return self.z if self.moved_to is None else self.moved_to
 
     @property
     def counts(self) -> bool:
@@ -70,13 +81,18 @@ def apply_event(trials: dict[int, Trial], event: Mapping[str, Any]) -> list[int]
     match event["kind"]:
         case "ask":
             for asked in event["trials"]:
-                trials[asked["index"]] = _asked(asked, event["strategy"])
+                trial = _asked(asked, event["strategy"])
+                trials[trial.index] = replace(trial, space_id=event.get("space_id"))
             return [asked["index"] for asked in event["trials"]]
         case "tell":
             changes = {"status": "completed", "metrics": event["metrics"]}
         case "fail":
             state = event.get("state", "crashed")  # journals of 0.1 do not tell
             changes = {"status": "failed", "reason": event["reason"], "state": state}
+        case "space":
+            for index, z in event["z"].items():
+                trials[int(index)] = replace(trials[int(index)], moved_to=np.array(z))
+            return []
         case _:
             return []
     index = event["trial"]
@@ -116,7 +132,7 @@ class Run:
     config
         Its settings; names of objectives, not the objectives themselves.
     space_id
-        The space its points belong to.
+        The space it began in.
     trials
         All trials, by index.
     units
@@ -125,6 +141,8 @@ class Run:
         When it began and with which versions.
     final_gain
         What was expected of further points when the campaign ended early; None if it did not.
+    retrained
+        Id and folder of each space that its model was retrained to, oldest first.
     """
 
     folder: Path
@@ -134,6 +152,7 @@ class Run:
     units: Mapping[str, str]
     provenance: Mapping[str, object]
     final_gain: float | None = None
+    retrained: tuple[tuple[str, Path], ...] = ()
 
     @classmethod
     def read(cls, folder: Path | str) -> "Run":
@@ -152,12 +171,14 @@ class Run:
     def of_events(cls, folder: Path, events: Iterable[Mapping[str, Any]]) -> "Run":
         """Run that the events of a journal tell."""
         events = list(events)
-        header, trials, settings = None, {}, {}
+        header, trials, settings, retrained = None, {}, {}, []
         for event in events:
             if event["kind"] == "campaign":
                 header, settings = event, dict(event["config"])
             elif event["kind"] == "settings":
                 settings |= event["config"]
+            elif event["kind"] == "space":
+                retrained.append((event["space_id"], folder / event["folder"]))
             apply_event(trials, event)
         if header is None:
             raise CampaignError(
@@ -172,6 +193,7 @@ class Run:
             units=header["units"],
             provenance={key: header[key] for key in ("created", "versions")},
             final_gain=ended_early(events, config.stop_gain),
+            retrained=tuple(retrained),
         )
 
     def best(self, k: int = 1) -> list[Trial]:
@@ -259,7 +281,7 @@ class Run:
                 "trial": trial.index,
                 "strategy": trial.strategy,
                 "seed": config.seed,
-                "space_id": self.space_id,
+                "space_id": trial.space_id or self.space_id,
                 "z": trial.z.tolist(),
                 **self.provenance,
             },

@@ -35,7 +35,7 @@ def history_of(trials: Iterable[Trial], config: CampaignConfig, space: LatentSpa
 
 
 def _points(trials: list[Trial], space: LatentSpace) -> Tensor:
-    rows = [trial.z.tolist() for trial in trials]
+    rows = [trial.point.tolist() for trial in trials]
     return torch.tensor(rows, dtype=torch.float64).reshape(-1, space.latent_dim)
 
 

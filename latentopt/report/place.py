@@ -85,7 +85,7 @@ def latent_map(run: Run, reference: Float[np.ndarray, "m d"] | None = None) -> C
     reference
         Latent points of data, drawn in the background.
     """
-    z = np.stack([trial.z for trial in run.trials])
+    z = np.stack([trial.point for trial in run.trials])
     spread, directions = np.linalg.svd(z, full_matrices=False)[1:]
     plane = np.zeros((2, z.shape[1]))
     plane[: min(2, len(directions))] = directions[:2]

@@ -1,0 +1,291 @@
+"""Weighted retraining: every so often the model is trained on towards the best structures so far.
+
+Off unless asked for. The new space is kept in the campaign's folder under an id of its own, and all
+trials get the point that decodes to their structure there; what was evaluated stays what it was.
+"""
+
+import json
+import logging
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from generative.checkpoint import json_bytes, write_durably
+from generative.data.augment import Augmentation
+from generative.errors import DataError
+from generative.registry import MODELS
+from generative.train import TrainConfig, finetune, to_tensor
+from generative.training_state import STATE
+from latentopt.candidate_files import read_phases
+from latentopt.config import CampaignConfig, RetrainConfig
+from latentopt.errors import CampaignError, ConfigError, EvaluationError
+from latentopt.inversion import InversionConfig, invert
+from latentopt.microstructure import to_images, to_phases
+from latentopt.rank_weights import rank_weights
+from latentopt.run import Run, Trial
+from latentopt.space import REFERENCE_ROWS, LatentSpace
+from latentopt.space_files import SETTINGS, is_space
+
+if TYPE_CHECKING:
+    from latentopt.campaign import Campaign
+
+__all__ = ["check_retraining", "is_due", "present_space", "retrain", "retrain_space"]
+
+_log = logging.getLogger(__name__)
+
+RECORD = "retraining.json"  # what a space was retrained from; also beside a state that waits
+_FIT = InversionConfig(steps=50)
+_AS_IT_IS = Augmentation(flips=False, rotations=False)  # a turned structure has other properties
+
+
+def check_retraining(config: CampaignConfig, space: LatentSpace) -> None:
+    """Refuse a `retrain` that this space and goal do not allow, by a `ConfigError`."""
+    if config.retrain is None:
+        return
+    if type(space.model) not in MODELS.values():
+        raise ConfigError(
+            f"campaign.retrain: a {type(space.model).__name__} cannot be retrained, only models of "
+            f"generative.MODELS ({', '.join(MODELS)}); leave it out."
+        )
+    if "distance_from_data" in config.goal.metrics:
+        raise ConfigError(
+            "campaign.retrain: distance_from_data means something else in each space; leave it out "
+            "of objective and constraints, or leave out retrain."
+        )
+
+
+def is_due(
+    config: CampaignConfig, events: Sequence[Mapping[str, Any]], trials: Iterable[Trial]
+) -> bool:
+    """Whether `every` evaluations have ended since the last retraining, and any is feasible."""
+    if config.retrain is None:
+        return False
+    trials = list(trials)
+    last = next((e["evaluated"] for e in reversed(events) if e["kind"] == "space"), 0)
+    if _evaluated(trials) - last < config.retrain.every:
+        return False
+    completed = (t.metrics for t in trials if t.status == "completed")
+    return any(all(m >= 0 for m in config.goal.margins(metrics).values()) for metrics in completed)
+
+
+def present_space(
+    events: Sequence[Mapping[str, Any]], folder: Path, space: LatentSpace
+) -> LatentSpace:
+    """The space that a campaign searches now: the last that it has retrained, else `space`.
+
+    Raises
+    ------
+    CampaignError
+        The folder of that space is missing, damaged or holds another one.
+    """
+    last = next((event for event in reversed(events) if event["kind"] == "space"), None)
+    if last is None or last["space_id"] == space.id:
+        return space
+    try:
+        found = LatentSpace.load(folder / last["folder"])
+    except (OSError, ValueError) as error:
+        raise CampaignError(f"the campaign goes on in a space that is gone: {error}") from error
+    if found.id != last["space_id"]:
+        raise CampaignError(
+            f"{folder / last['folder']}: holds space {found.id}, the campaign goes on in "
+            f"{last['space_id']}; restore that folder from a copy."
+        )
+    return found
+
+
+def retrain(campaign: "Campaign", folder: Path) -> tuple[LatentSpace, dict[str, Any]]:
+    """The next space of a campaign, saved, and the event that makes it the present one.
+
+    Until that event is written the campaign has its old space. A retraining that was killed goes on
+    from its last state, and gives the same space.
+    """
+    run, config = campaign.result, campaign.config.retrain
+    best = run.best(len(run.trials))
+    one = len(campaign.config.goal.objectives) == 1
+    values = [run.value(t) for t in best] if one else [-float(place) for place in range(len(best))]
+    data, source = training_images(campaign.space, config)
+    images = np.concatenate([_structures(campaign, run, best), data])
+    weights = rank_weights(np.array(values), k=config.weight_k, unvalued=len(data))
+    place = f"spaces/{1 + len(run.retrained)}"
+    record = {
+        "from": campaign.space.id,
+        "data": source,
+        "trials": len(run.trials),
+        "weights": weights[: len(best)].tolist(),
+        "settings": config.model_dump(mode="json"),
+    }
+    _log.info("Retraining on %d structures and %d images (%s).", len(best), len(data), source)
+    seed = campaign.history().seed_of(len(run.trials))
+    space = _kept_space(folder / place, record)
+    if space is None:
+        space = retrain_space(
+            campaign.space, images, weights, config, seed=seed, folder=folder / place
+        )
+        _save(space, folder / place, record, campaign.space.documents.get(SETTINGS))
+        space = LatentSpace.load(folder / place)
+    found = invert(space, to_tensor(_structures(campaign, run, run.trials)), _FIT)
+    points = dict(zip((str(t.index) for t in run.trials), found.z.tolist(), strict=True))
+    return space, {
+        "kind": "space",
+        "space_id": space.id,
+        "folder": place,
+        "evaluated": _evaluated(run.trials),
+        "misfit": round(float(found.voxels_after.mean()), 6),
+        "z": points,
+    }
+
+
+def retrain_space(
+    space: LatentSpace,
+    images: Float[np.ndarray, "n c *space"],
+    weights: Float[np.ndarray, " n"],
+    config: RetrainConfig,
+    *,
+    seed: int,
+    folder: Path | None = None,
+) -> LatentSpace:
+    """A space whose model has learned images by their weights, and which is white over them.
+
+    A network is trained on from its weights; principal components are fitted anew.
+
+    Parameters
+    ----------
+    space
+        Is left as it is.
+    images
+        Training images and structures ``(n, c, *space)`` in [0, 1].
+    weights
+        How often each is seen; they sum to 1.
+    folder
+        Keeps the state of the training: the same call after a kill goes on from it.
+    """
+    rows = np.random.default_rng(seed).choice(len(images), size=len(images), p=weights)
+    if hasattr(space.model, "loss"):
+        settings = TrainConfig(
+            steps=config.steps,
+            batch_size=min(64, len(images)),
+            learning_rate=config.learning_rate,
+            kl_warmup=0.0,
+            augmentation=_AS_IT_IS,
+            seed=seed,
+            progress=False,
+        )
+        model = finetune(space.model, images, weights, config=settings, folder=folder)
+    else:
+        fresh = type(space.model)(**space.model.options())
+        model = fresh.fit(to_tensor(images[rows]), seed=seed)
+    model = model.requires_grad_(False)
+    white = LatentSpace.fit(model, images[rows])
+    # Each image once: distances to neighbours mean nothing among copies.
+    reference = torch.from_numpy(white.encode(images))
+    stride = max(1, -(-len(images) // REFERENCE_ROWS))
+    return LatentSpace(
+        model,
+        white.whitening,
+        reference=reference[::stride].float().double(),  # as on disk
+        radius=white.radius,
+    )
+
+
+def _evaluated(trials: Iterable[Trial]) -> int:
+    return sum(t.counts and t.status in ("completed", "failed") for t in trials)
+
+
+def training_images(space: LatentSpace, config: RetrainConfig) -> tuple[np.ndarray, str]:
+    """Images that keep the model what it is, at most `images` of them, and where they come from.
+
+    Those of `data` if it is given; else those that the space was trained on, if they can be had;
+    else decoded structures of its kept training points.
+
+    Raises
+    ------
+    ConfigError
+        `data` cannot be read, or has images of another shape.
+    """
+    channels, dims = space.image_shape[0], len(space.image_shape) - 1
+    if config.data is not None:
+        from generative.data.read import load_images  # every reader of files with it
+
+        try:
+            images = load_images(config.data, channels=channels, spatial_dims=dims)
+        except DataError as error:
+            raise ConfigError(f"campaign.retrain.data: {error}") from error
+        source = Path(config.data).name
+        if images.shape[1:] != space.image_shape:
+            raise ConfigError(
+                f"campaign.retrain.data: has images of shape {images.shape[1:]}, the space "
+                f"{space.image_shape}; give images of its size."
+            )
+    else:
+        images, source = _own_images(space, config.images)
+    return images[:: max(1, -(-len(images) // config.images))], source
+
+
+def _own_images(space: LatentSpace, most: int) -> tuple[np.ndarray, str]:
+    """Images that the space was trained on, or decoded ones in their place."""
+    from latentopt.training import read_split  # every reader of files with it
+    from latentopt.training_settings import FieldData, TrainingSettings
+
+    try:
+        data = TrainingSettings.checked(json.loads(space.documents[SETTINGS])).data
+        if isinstance(data, FieldData):
+            data = data.model_copy(update={"n": min(data.n, most), "held_out": 1})
+        images = read_split(data)[0].images
+        if images.shape[1:] == space.image_shape:
+            return images, "training images of the space"
+    except (KeyError, ValueError, OSError):  # made in Python, or its images have moved
+        pass
+    decoded = space.decode(space.reference_)
+    images = to_images(to_phases(decoded), channels=decoded.shape[1]).cpu().numpy()
+    return images, "decoded training points, in place of training images"
+
+
+def _structures(campaign: "Campaign", run: Run, trials: Iterable[Trial]) -> np.ndarray:
+    """The structure of each trial as it was evaluated, as an image."""
+    phases = []
+    for trial in trials:
+        try:
+            phases.append(read_phases(run.folder, trial.index))
+        except CampaignError:  # missing or damaged: its point still decodes to nearly the same
+            try:
+                phases.append(campaign.evaluation.phases(trial.point))
+            except EvaluationError:  # it never had a structure, and failed
+                phases.append(np.zeros(campaign.space.image_shape[1:], np.uint8))
+    return to_images(np.stack(phases), channels=campaign.space.image_shape[0])
+
+
+def _kept_space(folder: Path, record: Mapping[str, Any]) -> LatentSpace | None:
+    """What an earlier call with this record has finished; of another record nothing is kept."""
+    path = folder / RECORD
+    if path.is_file() and path.read_bytes() == json_bytes(record):
+        return LatentSpace.load(folder) if is_space(folder) else None
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    write_durably(path, json_bytes(record))
+    return None
+
+
+def _save(
+    space: LatentSpace, folder: Path, record: Mapping[str, Any], training: bytes | None
+) -> None:
+    """Write the space; where its first training images are from stays with it."""
+    lines = [
+        "# A retrained latent space",
+        "",
+        f"Trained on from space {record['from']} on the best structures of a campaign after "
+        f"{record['trials']} trials, {len(record['weights'])} of them feasible, and on "
+        f"{record['data']}, with weights by rank. Its fidelity was not measured: "
+        "`latentopt evaluate` does that.",
+        "",
+    ]
+    card = "\n".join(lines).encode()
+    space.documents = {RECORD: json_bytes(record), "README.md": card}
+    if training is not None:
+        space.documents[SETTINGS] = training
+    space.save(folder)
+    (folder / STATE).unlink(missing_ok=True)
