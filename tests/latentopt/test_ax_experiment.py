@@ -8,7 +8,11 @@ import torch
 from ax.api.client import Client
 from ax.api.configs import StorageConfig
 
+from latentopt import ax_history, trial_history
+from latentopt.ax_experiment import AxExperiment
 from latentopt.campaign import Campaign
+from latentopt.config import CampaignConfig
+from latentopt.run import Trial
 
 STATUS = {"completed": "COMPLETED", "failed": "FAILED", "pending": "RUNNING"}
 
@@ -195,6 +199,35 @@ def test_ax_asked_for_points_gives_those_of_the_strategy(make, tiny_space, tiny_
     parameters = list(campaign.client.get_next_trials(1).values())
     (trial,) = campaign.ask(1)
     assert torch.equal(tiny_space.from_ax(parameters)[0], torch.from_numpy(trial.z))
+
+
+def test_every_end_of_a_trial_is_told_to_strategies_alike(tiny_space, tiny_space_folder):
+    config = CampaignConfig(
+        space=str(tiny_space_folder), objective="E", constraints=["top <= 1"], evaluate=["mine"]
+    )
+    ends = [
+        {"status": "completed", "metrics": {"E": 1 / 3, "top": 2e-13, "cost": 4.0}},
+        {"status": "completed", "metrics": {"E": 2 / 3, "top": 0.5}},
+        {"status": "screened", "metrics": {"top": 2 / 3}, "seconds": 0.1},
+        {"status": "failed", "reason": "a hole", "state": "infeasible"},
+        {"status": "failed", "reason": "the machine", "state": "lost"},
+        {"status": "pending"},
+    ]
+    unknown = {"metrics": {}, "reason": None, "strategy": "prior", "seconds": None}
+    z = tiny_space.sample(len(ends)).numpy()
+    trials = [Trial(**{"index": i, "z": z[i], **unknown, **end}) for i, end in enumerate(ends)]
+    experiment = AxExperiment(config, tiny_space)
+    for trial in trials:
+        experiment.record(trial)
+    ours = trial_history.history_of(trials, config, tiny_space)
+    theirs = ax_history.history_of(experiment.client._experiment, tiny_space, config.goal)
+    for name in ("z", "pending", "failed", "screened"):
+        assert torch.equal(getattr(theirs, name), getattr(ours, name))
+    for name in ("metrics", "screened_metrics"):
+        assert getattr(theirs, name).keys() == getattr(ours, name).keys()
+        for metric, values in getattr(ours, name).items():
+            assert torch.equal(getattr(theirs, name)[metric], values)
+    assert theirs.next_index == ours.next_index
 
 
 def test_a_target_is_one_metric_in_ax(make):
