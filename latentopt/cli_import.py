@@ -84,8 +84,8 @@ def _tell(imported: "Imported", folder: Path, unmeasured: Iterable[str]) -> None
     if imported.trials:
         mean = sum(imported.misfit) / len(imported.misfit)
         print(
-            f" as trials {imported.trials[0]} to {imported.trials[-1]}; their points decode to "
-            f"all but {mean:.1%} of their voxels, at most {max(imported.misfit):.1%} differ",
+            f" as trials {imported.trials[0]} to {imported.trials[-1]}; decoded from their points "
+            f"they differ in {mean:.1%} of the voxels, at most in {max(imported.misfit):.1%}",
             end="",
         )
     if imported.too_far:

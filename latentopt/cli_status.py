@@ -118,6 +118,8 @@ def _counts(state: "Status") -> str:
     ]
     if counts["screened"]:
         parts.insert(2, f"{counts['screened']} screened out")
+    if counts["imported"]:
+        parts.append(f"{counts['imported']} imported")
     return ", ".join(parts)
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from latentopt.baseline import baseline_of
 from latentopt.candidate_files import candidate_path
 from latentopt.journal import lock_holder, read_events
-from latentopt.run import Run, Trial
+from latentopt.run import IMPORTED, Run, Trial
 
 __all__ = ["Status", "read_status"]
+
+_COUNTED = ("completed", "failed", "screened", "pending", "imported")
 
 _BEST, _FAILURES = 3, 5  # how many are told of
 _ENDS = ("tell", "fail")
@@ -44,9 +46,11 @@ class Status:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Trials by status, of which each is there even if no trial has it."""
-        counts = Counter(trial.status for trial in self.run.trials)
-        return {name: counts[name] for name in ("completed", "failed", "screened", "pending")}
+        """Trials by status, of which each is there even if no trial has it; old data apart."""
+        counts = Counter(
+            "imported" if trial.strategy == IMPORTED else trial.status for trial in self.run.trials
+        )
+        return {name: counts[name] for name in _COUNTED}
 
     @property
     def queued(self) -> list[int]:

@@ -36,6 +36,9 @@ def test_imported_structures_are_trials_before_the_first(run, place):
     assert code == 0
     assert "4 structures imported as trials 0 to 3" in printed
     assert run("optimize", place / "campaign.yaml")[0] == 0
+    code, printed, _ = run("status", place / "run")
+    assert "2 of 2 trials completed" in printed
+    assert "4 imported" in printed
     trials = Run.read(place / "run").trials
     assert [t.strategy for t in trials] == ["imported"] * 4 + ["prior"] * 2
     assert [t.metrics["cost"] for t in trials[:4]] == [1, 2, 3, 4]
