@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import process
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -32,17 +33,15 @@ def serve(calls: Connection, held: Connection) -> None:
             signal.signal(getattr(signal, name), lambda *_: None)
     signal.signal(signal.SIGINT, _stop)
     threading.Thread(target=_end_with, args=(held,), daemon=True).start()
-    try:
-        while work := _next_call(calls):
-            function, args, kwargs = work
-            calls.send(("begun", None))
-            calls.send(("done", function(*args, **kwargs)))
-    except (_Stopped, EOFError, OSError):
-        pass
-    finally:
+    with suppress(_Stopped):  # once more, should it come between two lines
+        with suppress(_Stopped, EOFError, OSError):
+            while work := _next_call(calls):
+                function, args, kwargs = work
+                calls.send(("begun", None))
+                calls.send(("done", function(*args, **kwargs)))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if hasattr(os, "killpg"):
-            os.killpg(0, signal.SIGTERM)  # what objectives started; this process does not mind
+    if hasattr(os, "killpg"):
+        os.killpg(0, signal.SIGTERM)  # what objectives started; this process does not mind
 
 
 def _next_call(calls: Connection) -> tuple[Callable[..., Any], tuple, dict]:
