@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from gpytorch.constraints import GreaterThan
 from gpytorch.kernels import Kernel, RBFKernel, ScaleKernel
+from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.priors import GammaPrior, LogNormalPrior
 from jaxtyping import Float, Float64
 from torch import Tensor
@@ -41,6 +42,10 @@ class Inputs(Protocol):
         """A new covariance function of them; None for BoTorch's own."""
         ...
 
+    def likelihood(self) -> GaussianLikelihood | None:
+        """A new model of noise; None for BoTorch's own."""
+        ...
+
 
 class PointInputs:
     """The point itself, as the near-unit cube that BoTorch's lengthscale prior expects.
@@ -72,6 +77,10 @@ class PointInputs:
 
     def kernel(self) -> Kernel | None:
         """BoTorch's default: RBF, one lengthscale a number, its prior scaled by the dimension."""
+        return None
+
+    def likelihood(self) -> GaussianLikelihood | None:
+        """BoTorch's default."""
         return None
 
 
@@ -122,6 +131,16 @@ class StructureInputs:
             active_dims=tuple(range(k, k + d)), lengthscale_prior=LogNormalPrior(0.0, 1.0)
         )
         return structure + ScaleKernel(point, outputscale_prior=GammaPrior(1.1, 5.0))
+
+    def likelihood(self) -> GaussianLikelihood | None:
+        """Noise that is small unless the data say otherwise: most solvers have none.
+
+        What the structure does not explain is then left to the second term, which learns it where
+        points lie close; taken for noise, it keeps a search from closing in on a target.
+        """
+        prior = LogNormalPrior(-8.0, 1.0)  # median variance .0003, for metrics of variance 1
+        floor = GreaterThan(1e-6, transform=None, initial_value=prior.mode)
+        return GaussianLikelihood(noise_prior=prior, noise_constraint=floor)
 
     def _joined(self, features: Tensor, z: Tensor) -> Tensor:
         return torch.cat([features, z / self.space.radius], dim=-1) if self.point else features

@@ -130,6 +130,7 @@ def _fit(inputs: Inputs, x: Tensor, y: Tensor, max_iterations: int) -> SingleTas
     model = SingleTaskGP(
         x,
         y[:, None],
+        likelihood=inputs.likelihood(),
         covar_module=inputs.kernel(),
         outcome_transform=Standardize(1, min_stdv=tiny),
     )
