@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from generative import PCA
 from generative.data.synthetic import gaussian_random_field
 from latentopt.inversion import InversionConfig, describe_misfits, invert
 from latentopt.microstructure import to_phases
@@ -117,6 +118,19 @@ def test_a_row_that_stays_too_far_is_named(tiny_space, structures):
     assert len(lines) >= 1
     assert any(line.startswith(f"{worst}.png: ") for line in lines)
     assert describe_misfits(found, 1.0) == []
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 6), (1, 4, 4, 4)])
+def test_several_phases_and_volumes_are_found_again(shape):
+    codes = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    axes = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1))
+    images = (torch.einsum("nk,k...->n...", codes, axes) / 2).sigmoid()
+    space = LatentSpace.fit(PCA(shape, components=3).fit(images), images)
+    decoded = space.decode(space.sample(4, seed=2))
+    found = invert(space, decoded)
+    differs = to_phases(space.decode(found.z)) != to_phases(decoded)
+    assert torch.equal(found.voxels_after, differs.flatten(1).double().mean(1))
+    assert found.voxels_after.max() == 0
 
 
 def test_images_of_another_size_are_refused(tiny_space):
