@@ -153,7 +153,7 @@ def kills(folder, n, seed=0):
         _let_finish(place)
         _check_budget(place)
     print(
-        f"{sum(done.values())} kills ({dict(done)}), {len(torn)} torn tails, {campaigns} campaigns: "
+        f"{sum(done.values())} kills {dict(done)}, {len(torn)} torn tails, {campaigns} campaigns: "
         "0 told results lost, 0 told twice, 0 evaluated after they were told, budgets exact"
     )
 

@@ -144,7 +144,7 @@ class _Worker:
                 word, answer = self._calls.recv()
                 if word == "begun":
                     began = time.monotonic()
-                elif word == "unreadable":
+                elif word == "failed":
                     raise WorkerFailed(answer)
                 else:
                     return answer

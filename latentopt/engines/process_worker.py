@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import process
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 GRACE_S = 2.0  # for what is stopped to clean up behind itself
@@ -20,7 +21,8 @@ def serve(calls: Connection, held: Connection) -> None:
     Parameters
     ----------
     calls
-        Brings ``(function, args, kwargs)``; takes ``("begun", None)`` and ``("done", answer)``.
+        Brings ``(function, args, kwargs)``; takes ``("begun", None)``, then ``("done", answer)`` or
+        ``("failed", why)``.
     held
         Nothing comes of it but its end: then the call under way is stopped, too.
     """
@@ -32,26 +34,23 @@ def serve(calls: Connection, held: Connection) -> None:
             # Not SIG_IGN, which what an objective starts would inherit.
             signal.signal(getattr(signal, name), lambda *_: None)
     signal.signal(signal.SIGINT, _stop)
-    threading.Thread(target=_end_with, args=(held,), daemon=True).start()
     with suppress(_Stopped):  # once more, should it come between two lines
         with suppress(_Stopped, EOFError, OSError):
-            while work := _next_call(calls):
-                function, args, kwargs = work
-                calls.send(("begun", None))
-                calls.send(("done", function(*args, **kwargs)))
+            threading.Thread(target=_end_with, args=(held,), daemon=True).start()
+            while call := calls.recv_bytes():
+                calls.send(_answer(call, lambda: calls.send(("begun", None))))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "killpg"):
         os.killpg(0, signal.SIGTERM)  # what objectives started; this process does not mind
 
 
-def _next_call(calls: Connection) -> tuple[Callable[..., Any], tuple, dict]:
-    while True:
-        try:
-            return calls.recv()
-        except (EOFError, OSError):
-            raise
-        except Exception as error:  # whatever importing a user's module raises
-            calls.send(("unreadable", f"{type(error).__name__}: {error}"))
+def _answer(call: bytes, begin: Callable[[], None]) -> tuple[str, Any]:
+    try:
+        function, args, kwargs = ForkingPickler.loads(call)
+        begin()
+        return "done", function(*args, **kwargs)
+    except Exception as error:  # whatever importing a user's module raises
+        return "failed", f"{type(error).__name__}: {error}"
 
 
 class _Stopped(BaseException):

@@ -96,3 +96,6 @@ def test_what_a_worker_cannot_read_is_a_failure_of_the_engine(pool, tmp_path, mo
     pool.submit(abs, -1).result(timeout=60)
     with pytest.raises(WorkerFailed, match="No module named 'only_the_driver_has_it'"):
         pool.submit(f).result(timeout=60)
+    with pytest.raises(WorkerFailed, match="TypeError: bad operand"):
+        pool.submit(abs, "x").result(timeout=60)
+    assert pool.submit(abs, -2).result(timeout=60) == 2
