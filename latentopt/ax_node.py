@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from ax.adapter.registry import Generators
 from ax.exceptions.core import UnsupportedError
 from ax.generation_strategy.external_generation_node import ExternalGenerationNode
 from ax.generation_strategy.generation_strategy import GenerationStrategy
@@ -24,6 +25,7 @@ from latentopt.space import LatentSpace
 from latentopt.strategies import STRATEGIES
 
 if TYPE_CHECKING:
+    from ax.adapter.base import Adapter
     from ax.core.data import Data
     from ax.core.experiment import Experiment
     from ax.core.generator_run import GeneratorRun
@@ -73,10 +75,11 @@ class StrategyNode(ExternalGenerationNode):
     elsewhere with the points that it would have had. Points asked together are those asked one
     after the other without results in between.
 
-    ``client.predict`` raises ``UnsupportedError``, and so do those analyses of Ax that show a
-    model: this node has none that Ax could read. ``client.get_best_parameterization()`` takes the
-    best observed trial; ``client.get_pareto_frontier()`` fits a model of Ax's own, and
-    ``Generators.BOTORCH_MODULAR(experiment=...)`` of Ax makes one that predicts.
+    What predicts is not the strategy's model but Ax's default one, fitted to the same trials when
+    something of Ax that shows a model asks for it: ``client.compute_analyses()``,
+    ``client.get_pareto_frontier()``. ``client.predict`` asks for nothing: before one of these, and
+    again after new points, it raises ``UnsupportedError``. The best observed trial is what
+    ``client.get_best_parameterization(use_model_predictions=False)`` returns.
 
     Parameters
     ----------
@@ -132,6 +135,7 @@ class StrategyNode(ExternalGenerationNode):
         self.space_id = self._space.id if space_id is None else space_id
         self._history: History | None = None
         self._proposed: torch.Tensor | None = None
+        self._asked, self._adapter = False, None
         super().__init__(
             name=name or self.strategy.kind,
             should_deduplicate=should_deduplicate,
@@ -179,6 +183,26 @@ class StrategyNode(ExternalGenerationNode):
         self._proposed = torch.cat([self._proposed, z])
         (parameters,) = self.space.to_ax(z)
         return parameters
+
+    # -- what Ax calls ----------------------------------------------------------------------------
+
+    def gen(self, **options: Any) -> "GeneratorRun | None":
+        """Generator run of the next points."""
+        self._asked, self._adapter = True, None  # a model would not know what comes now
+        try:
+            return super().gen(**options)
+        finally:
+            self._asked = False
+
+    def _fit(self, experiment: "Experiment", data: "Data | None" = None, **options: Any) -> None:
+        if self._asked:
+            super()._fit(experiment, data, **options)
+        else:  # by an analysis, which wants a model to show
+            self._adapter = Generators.BOTORCH_MODULAR(experiment=experiment, data=data)
+
+    @property
+    def _fitted_adapter(self) -> "Adapter | None":
+        return self._adapter
 
     def _gen(self, *args: Any, **options: Any) -> "GeneratorRun":
         if options.get("fixed_features") is not None:

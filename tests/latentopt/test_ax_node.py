@@ -6,6 +6,8 @@ import sys
 
 import pytest
 import torch
+from ax.analysis import CrossValidationPlot
+from ax.analysis.plotly.plotly_analysis import PlotlyAnalysisCard
 from ax.api.client import Client
 from ax.api.configs import RangeParameterConfig, StorageConfig
 from ax.exceptions.core import UnsupportedError
@@ -156,6 +158,8 @@ def test_options_seed_and_criteria_are_saved(space, tiny_space_folder, tmp_path)
 GO_ON = """
 import json, sys
 import latentopt.ax_node
+from ax.analysis import CrossValidationPlot
+from ax.analysis.plotly.plotly_analysis import PlotlyAnalysisCard
 from ax.api.client import Client
 client = Client.load_from_json_file(sys.argv[1])
 print("ANSWER" + json.dumps(list(client.get_next_trials(2).values())))
@@ -203,16 +207,31 @@ def test_it_proposes_before_anything_is_known_and_after_everything_failed(space,
     assert next_point(client, space).norm() <= space.radius * (1 + 1e-9)
 
 
-def test_ax_knows_the_best_trial_but_does_not_predict(space, tiny_space_folder):
+def test_ax_knows_the_best_trial(space, tiny_space_folder):
     client = make(space, generation_strategy("prior", tiny_space_folder, OBJECTIVE, CONSTRAINTS))
     fill(client, space)
-    values = GOAL.values(expected_history(space).metrics)[0]
-    feasible = expected_history(space).metrics["c"] <= 1
-    best = expected_history(space).z[torch.where(feasible, values, -torch.inf).argmax()]
-    parameters, *_ = client.get_best_parameterization()
-    assert torch.equal(space.from_ax(parameters), best)
+    told = expected_history(space)
+    values = torch.where(told.metrics["c"] <= 1, GOAL.values(told.metrics)[0], -torch.inf)
+    parameters, *_ = client.get_best_parameterization(use_model_predictions=False)
+    assert torch.equal(space.from_ax(parameters), told.z[values.argmax()])
+
+
+@pytest.mark.slow
+def test_ax_fits_a_model_of_its_own_for_its_analyses(space, tiny_space_folder, tmp_path):
+    client = make(space, generation_strategy("prior", tiny_space_folder, OBJECTIVE, CONSTRAINTS))
+    fill(client, space)
+    (parameters,) = client.get_next_trials(1).values()
     with pytest.raises(UnsupportedError, match="not predictive"):
         client.predict([parameters])
+    (cards,) = client.compute_analyses([CrossValidationPlot(["c"])], display=False)
+    assert {type(card) for card in cards.children} == {PlotlyAnalysisCard}
+    told = expected_history(space)
+    predicted = [float(p["c"][0]) for p in client.predict(space.to_ax(told.z))]
+    both = torch.stack([torch.tensor(predicted, dtype=torch.float64), told.metrics["c"]])
+    assert torch.corrcoef(both)[0, 1] > 0.9
+    client.save_to_json_file(str(tmp_path / "ax.json"))
+    again = Client.load_from_json_file(str(tmp_path / "ax.json"))
+    assert torch.equal(next_point(again, space), next_point(client, space))
 
 
 def test_fixed_parameters_are_refused(space, tiny_space_folder):
