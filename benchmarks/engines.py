@@ -150,6 +150,7 @@ def kills(folder, n, seed=0):
         campaigns += 1
         while not _finished(place) and sum(done.values()) < n:
             _one_life(place, moments, done, torn)
+            print(f"  {dict(done)}, {len(torn)} torn tails", flush=True)
         _let_finish(place)
         _check_budget(place)
     print(
@@ -280,7 +281,7 @@ def _workers_of(driver):
     return found
 
 
-def _wait_until_gone(pid, seconds=30):
+def _wait_until_gone(pid, seconds=120):  # one that starts ends when its imports are done
     end = time.monotonic() + seconds
     while Path(f"/proc/{pid}").exists():
         assert time.monotonic() < end, f"process {pid} was left behind"

@@ -31,6 +31,7 @@ def main() -> None:
         objective="-two_point_error",  # objectives are maximized; a minus minimizes
         constraints=("volume_fraction <= 0.38",),
         evaluate=("two_point_target", "volume_fraction"),
+        engine={"kind": "serial"},  # evaluations of milliseconds need no processes
         trials=12 if SMOKE else 40,
         batch=4,
         seed=0,

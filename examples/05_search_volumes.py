@@ -39,6 +39,7 @@ def main() -> None:
             {"kind": "effective_conductivity", "conductivity": [1, 50], "dim": 3},
             "volume_fraction",
         ),
+        engine={"kind": "serial"},  # evaluations of milliseconds need no processes
         trials=12 if SMOKE else 40,
         batch=4,
         voxel_size_um=2.0,

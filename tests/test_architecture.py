@@ -44,6 +44,7 @@ TABLES = {
     },
     "latentopt.strategies.STRATEGIES": {"prior", "gp_typical"},
     "latentopt.export.EXPORTERS": {"hdf5", "tiff", "damask"},
+    "latentopt.engines.ENGINES": {"serial", "process", "dask", "parsl", "import"},
     "latentopt.simulators.SIMULATORS": {"python", "subprocess", "http"},
 }
 

@@ -17,6 +17,7 @@ CHEAP = [
     "objectives.two_point",
     "generative.data",
     "generative.data.synthetic",
+    "latentopt.engines",
     "latentopt.strategies",
     "latentopt.simulators",
     "latentopt.reference_simulator",
@@ -31,7 +32,7 @@ PUBLIC = ["latentopt", "generative", "generative.data", "generative.data.synthet
 PUBLIC += ["objectives.fidelity", "objectives.homogenize", "objectives.manufacturability"]
 PUBLIC += ["objectives.surrogates", "objectives.two_point"]
 PUBLIC += ["objectives", "latentopt.strategies", "latentopt.export", "latentopt.errors"]
-PUBLIC += ["latentopt.simulators"]
+PUBLIC += ["latentopt.engines", "latentopt.simulators"]
 
 PRINT_WHAT_WAS_LOADED = """
 import sys
