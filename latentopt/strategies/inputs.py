@@ -139,7 +139,7 @@ class StructureInputs:
         points lie close; taken for noise, it keeps a search from closing in on a target.
         """
         prior = LogNormalPrior(-8.0, 1.0)  # median variance .0003, for metrics of variance 1
-        floor = GreaterThan(1e-6, transform=None, initial_value=prior.mode)
+        floor = GreaterThan(1e-5, transform=None, initial_value=prior.mode)
         return GaussianLikelihood(noise_prior=prior, noise_constraint=floor)
 
     def _joined(self, features: Tensor, z: Tensor) -> Tensor:
@@ -167,7 +167,12 @@ class GroupedMatern(Kernel):
         self.register_parameter("raw_weights", torch.nn.Parameter(torch.zeros(len(self.sizes))))
         self.register_constraint("raw_weights", GreaterThan(_LEAST_WEIGHT))
         self.register_prior(
-            "weights_prior", LogNormalPrior(0.0, 1.0), lambda kernel: kernel.weights
+            "weights_prior",
+            LogNormalPrior(0.0, 1.0),
+            lambda kernel: kernel.weights,
+            lambda kernel, weights: kernel.initialize(
+                raw_weights=kernel.raw_weights_constraint.inverse_transform(weights)
+            ),
         )
 
     @property

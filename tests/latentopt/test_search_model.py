@@ -31,6 +31,15 @@ def test_one_group_of_weight_w_is_a_matern_kernel_of_lengthscale_1_over_w():
     torch.testing.assert_close(ours(x).to_dense(), theirs(x).to_dense())
 
 
+def test_a_fit_can_begin_again_from_draws_of_the_prior():
+    kernel = GroupedMatern((1, 2)).double()
+    before = kernel.weights.detach().clone()
+    torch.manual_seed(0)
+    kernel.sample_from_prior("weights_prior")
+    assert (kernel.weights != before).all()
+    assert (kernel.weights > 0).all()
+
+
 def test_groups_are_weighted_apart():
     kernel = GroupedMatern((1, 2)).double()
     kernel.raw_weights.data = torch.tensor([0.0, -60.0]).double()  # the second does not matter
