@@ -17,7 +17,7 @@ from objectives.two_point.correlation import Pairs, radial_average, two_point_st
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"
 # Images are taken in parts of so many numbers; a part and its transform stay in the memory's reach.
-PART = 2**22
+PART = 2**18
 # Less than this share of the first component's variance is rounding, as is a relative change of
 # all statistics by its square.
 LEAST_VARIANCE = 1e-12
