@@ -324,8 +324,8 @@ class Campaign:
     def client(self) -> "Client":
         """Live Ax client with every trial of the campaign; made when it is first asked for.
 
-        Use it for Ax's analyses and storage. Points are proposed by `ask`: those that Ax proposes,
-        when it is asked for some (after which it also predicts), stay out of the campaign.
+        Use it for Ax's analyses and storage. Asked for points, it gives those of the campaign's
+        strategy (Ax's own, where Ax could not save that); they stay out of the campaign.
         """
         if self._experiment is None:
             from latentopt.ax_experiment import AxExperiment  # imports for five seconds
