@@ -1,6 +1,6 @@
 """Engines and journal: efficiency, replay, start, and random kill -9 of driver and workers.
 
-python benchmarks/engines.py [efficiency] [replay] [start] [kills N]
+python benchmarks/engines.py [efficiency] [replay] [start] [kills N] [--trials N]
 """
 
 import json
@@ -22,7 +22,7 @@ from latentopt.journal import Journal, read_events
 from latentopt.run import Run
 from latentopt.space import LatentSpace
 
-KILLED_TRIALS = 60  # of each campaign that is killed again and again
+TRIALS = int(sys.argv[sys.argv.index("--trials") + 1]) if "--trials" in sys.argv else 60
 
 
 # -- objectives, which workers import from this file --
@@ -110,31 +110,29 @@ def start(folder, trials=1000):
     from latentopt.strategies import STRATEGIES
 
     filled = folder / "start"
-    with campaign(filled, one_second, trials=trials) as source:
+    with campaign(filled, first_call, trials=trials) as source:
         sync, os.fsync = os.fsync, lambda descriptor: None  # only to write the example
         for trial in source.ask(trials):
             source.tell(trial.index, {"mean": float(trial.z[0])}, seconds=1.0)
         os.fsync = sync
     for strategy in ("prior", "gp_typical", "structure"):
-        if strategy not in STRATEGIES:
-            continue
-        began = time.time()
-        code = (
-            "import sys, benchmarks.engines as engines; from pathlib import Path;"
-            f"engines.campaign(Path({str(filled)!r}), engines.first_call, trials={trials + 1}, "
-            f"batch=1, strategy={strategy!r}, engine='serial').run(progress=False)"
-        )
-        # The journal names the objective; here it is another one, which answers for it.
-        code = f"import benchmarks.engines as e; e.one_second = e.first_call; {code}".replace(
-            "engines.first_call", "engines.one_second"
-        )
-        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        answer = json.loads(ran.stdout) if ran.stdout else {"wall": began, "cpu": float("nan")}
-        print(
-            f"start to first evaluation at {trials} trials, {strategy}: "
-            f"{answer['wall'] - began:.1f} s ({answer['cpu']:.1f} s of processor), bar 10 s",
-            ran.stderr[-300:],
-        )
+        if strategy in STRATEGIES:
+            began = time.time()
+            command = [sys.executable, __file__, "first", str(filled), strategy, str(trials + 1)]
+            ran = subprocess.run(command, capture_output=True, text=True, check=True)
+            answer = json.loads(ran.stdout)
+            print(
+                f"start to first evaluation at {trials} trials, {strategy}: "
+                f"{answer['wall'] - began:.1f} s ({answer['cpu']:.1f} s of processor), bar 10 s",
+                flush=True,
+            )
+
+
+def first(folder, strategy, trials):
+    """Go on with the campaign that `start` has filled."""
+    campaign(
+        Path(folder), first_call, trials=int(trials), batch=1, strategy=strategy, engine="serial"
+    ).run(progress=False)
 
 
 # -- kills --
@@ -211,7 +209,7 @@ def _campaign_to_kill(place):
     import benchmarks.engines as engines  # not __main__, so that the journal says the same
 
     engine = {"kind": "process", "workers": 2}
-    return campaign(place, engines.noted, trials=KILLED_TRIALS, engine=engine)
+    return campaign(place, engines.noted, trials=TRIALS, engine=engine)
 
 
 def _told(place):
@@ -232,7 +230,7 @@ def _finished(place):
     if not (place / "journal.jsonl").exists() or not _told(place):
         return False
     trials = Run.read(place).trials
-    return len(trials) == KILLED_TRIALS and all(trial.status != "pending" for trial in trials)
+    return len(trials) == TRIALS and all(trial.status != "pending" for trial in trials)
 
 
 def _let_finish(place):
@@ -243,10 +241,10 @@ def _let_finish(place):
 
 def _check_budget(place):
     trials = Run.read(place).trials
-    assert [trial.index for trial in trials] == list(range(KILLED_TRIALS)), "budget"
+    assert [trial.index for trial in trials] == list(range(TRIALS)), "budget"
     ends = Counter(trial.state or trial.status for trial in trials)
     assert set(ends) <= {"completed", "lost"}, ends
-    assert len(list((place / "candidates").iterdir())) == KILLED_TRIALS
+    assert len(list((place / "candidates").iterdir())) == TRIALS
     print(f"  {place.name}: {dict(ends)}, {len(_calls())} lines of calls", flush=True)
 
 
@@ -289,6 +287,8 @@ def _wait_until_gone(pid, seconds=120):  # one that starts ends when its imports
 
 
 def main(arguments):
+    if arguments[:1] == ["first"]:
+        first(*arguments[1:])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         wanted = arguments or ["efficiency", "replay", "start", "kills", "100"]

@@ -13,7 +13,9 @@ from latentopt.errors import ConfigError
 class DaskEngine(Engine):
     """A cluster of Dask; without an address, `workers` processes of this machine.
 
-    A worker that hangs is ended and started again by Dask where it has a nanny, as by default.
+    A worker that hangs is ended and started again by Dask where it has a nanny, as by default. A
+    scheduler of your own should have ``distributed.scheduler.allowed-failures: 0``, or it runs what
+    killed its worker three times more.
     """
 
     kind: Literal["dask"] = "dask"

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import sys
 import tempfile
 from concurrent.futures import Executor
@@ -54,7 +55,13 @@ class ParslEngine(Engine):
                 initialize_logging=False,
             )
         )
-        return OwnedExecutor(ParslPoolExecutor(dfk=kernel), kernel.cleanup)
+
+        def end() -> None:
+            kernel.cleanup()
+            if self.folder is None:
+                shutil.rmtree(folder, ignore_errors=True)
+
+        return OwnedExecutor(ParslPoolExecutor(dfk=kernel), end)
 
     def _executor(self) -> Any:
         from parsl.executors import HighThroughputExecutor
