@@ -6,6 +6,7 @@ python benchmarks/engines.py [efficiency] [replay] [start] [kills N] [--trials N
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,8 +118,9 @@ def start(folder, trials=1000):
         os.fsync = sync
     for strategy in ("prior", "gp_typical", "structure"):
         if strategy in STRATEGIES:
+            copy = shutil.copytree(filled, folder / strategy)  # else the next finds one pending
             began = time.time()
-            command = [sys.executable, __file__, "first", str(filled), strategy, str(trials + 1)]
+            command = [sys.executable, __file__, "first", str(copy), strategy, str(trials + 1)]
             ran = subprocess.run(command, capture_output=True, text=True, check=True)
             answer = json.loads(ran.stdout)
             print(
