@@ -14,11 +14,10 @@ from torch import Tensor
 
 from latentopt.history import History
 from latentopt.strategies.inputs import Inputs
+from latentopt.strategies.metric_scale import MetricScale
 from latentopt.strategies.posterior import FixedModel
 
 __all__ = ["CrossValidation", "Surrogate"]
-
-_DECADE = 10.0  # a positive metric that spans more is modelled by its logarithm
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,8 @@ class Surrogate:
     ----------
     metrics
         Names of the metrics, in the order of the model's outputs.
+    scales
+        On which scale each metric is modelled.
     learns_success
         Whether there is one more output: 1 where a trial succeeds, 0 where it fails.
     processes
@@ -66,9 +67,9 @@ class Surrogate:
         self.inputs, self.metrics = inputs, history.goal.metrics
         self.learns_success = len(history.failed) > 0
         data = {name: _observations(history, inputs, name) for name in self.metrics}
-        self.logged = {name: _is_logged(y) for name, (_, y) in data.items()}
+        self.scales = {name: MetricScale.of(y) for name, (_, y) in data.items()}
         models = [
-            _fit(inputs, x, y.log() if self.logged[name] else y, max_iterations)
+            _fit(inputs, x, self.scales[name].modelled(y), max_iterations)
             for name, (x, y) in data.items()
         ]
         if self.learns_success:
@@ -81,7 +82,7 @@ class Surrogate:
     def values(self, samples: Float64[Tensor, "*b m"]) -> dict[str, Float64[Tensor, "*b"]]:
         """Metrics by name of samples of the model's outputs."""
         return {
-            name: column.exp() if self.logged[name] else column
+            name: self.scales[name].metric(column)
             for name, column in zip(self.metrics, samples.unbind(-1), strict=False)
         }
 
@@ -89,14 +90,14 @@ class Surrogate:
         """Leave-one-out predictions of each metric.
 
         From the inverse covariance [1]_, with the kernel's parameters as fitted to all points. Of a
-        metric modelled by its logarithm: median, and standard deviation to first order.
+        metric that is modelled on another scale: median, and standard deviation to first order.
 
         References
         ----------
         .. [1] Rasmussen, Williams (2006), Gaussian Processes for Machine Learning, eq. 5.12.
         """
         return {
-            name: _leave_one_out(model, logged=self.logged[name])
+            name: _leave_one_out(model, self.scales[name])
             for name, model in zip(self.metrics, self.processes, strict=False)
         }
 
@@ -120,11 +121,6 @@ def _observations(history: History, inputs: Inputs, name: str) -> tuple[Tensor, 
     return inputs.exact(torch.cat(z)), torch.cat(y).double()
 
 
-def _is_logged(values: Float64[Tensor, " n"]) -> bool:
-    """Whether a Gaussian fits the logarithm better: conductivities of one contrast span decades."""
-    return bool((values > 0).all() and values.max() > _DECADE * values.min())
-
-
 def _fit(inputs: Inputs, x: Tensor, y: Tensor, max_iterations: int) -> SingleTaskGP:
     tiny = torch.finfo(y.dtype).tiny  # a permeability in m2 is a metric as good as any other
     model = SingleTaskGP(
@@ -144,20 +140,21 @@ def _fit(inputs: Inputs, x: Tensor, y: Tensor, max_iterations: int) -> SingleTas
     return model
 
 
-def _leave_one_out(model: SingleTaskGP, *, logged: bool) -> CrossValidation:
+def _leave_one_out(model: SingleTaskGP, scale: MetricScale) -> CrossValidation:
     with torch.no_grad():
         x, y = model.train_inputs[0], model.train_targets
         prior = model.likelihood(model.forward(x))
         inverse = torch.linalg.inv(prior.covariance_matrix)
         variance = 1 / inverse.diagonal()
         mean = y - (inverse @ (y - prior.mean)) * variance
-        scale, shift = model.outcome_transform.stdvs.reshape(()), model.outcome_transform.means
-        observed, mean = y * scale + shift.reshape(()), mean * scale + shift.reshape(())
-        sigma = variance.sqrt() * scale
-        if logged:
-            observed, mean = observed.exp(), mean.exp()
-            sigma = sigma * mean
-    return CrossValidation(observed, mean, sigma)
+        transform = model.outcome_transform
+        unit, shift = transform.stdvs.reshape(()), transform.means.reshape(())
+        mean = mean * unit + shift
+        return CrossValidation(
+            observed=scale.metric(y * unit + shift),
+            predicted=scale.metric(mean),
+            sigma=variance.sqrt() * unit * scale.slope(mean),
+        )
 
 
 def _sensitivity(model: SingleTaskGP, names: tuple[str, ...]) -> Mapping[str, float]:

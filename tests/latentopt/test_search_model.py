@@ -12,6 +12,7 @@ from latentopt.history import History
 from latentopt.strategies import STRATEGIES
 from latentopt.strategies.gp_typical import GPTypical
 from latentopt.strategies.inputs import GroupedMatern, PointInputs, StructureInputs
+from latentopt.strategies.metric_scale import MetricScale
 from latentopt.strategies.structure import Structure
 from latentopt.strategies.surrogate import Surrogate
 
@@ -81,8 +82,30 @@ def test_what_was_observed_is_told_in_its_own_units(tiny_space):
     told = history(tiny_space, goal="b")  # spans over a decade, so its logarithm is modelled
     told.metrics["b"][0] = 1e4
     surrogate = Surrogate(told, PointInputs(tiny_space, ball=True))
-    assert surrogate.logged == {"b": True}
+    assert surrogate.scales["b"].kind == "log"
     torch.testing.assert_close(surrogate.cross_validate()["b"].observed, told.metrics["b"])
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1.0, 2.0, 9.0], "linear"),
+        ([1.0, 2.0, 11.0], "log"),
+        ([-1.0, 1.0, 2.0, 3.0], "linear"),
+        ([-1.0, 1.0, -1.0, 11.0], "asinh"),
+        ([0.0, 0.0, -1.0, 11.0], "linear"),  # no width to speak of
+        ([], "linear"),
+    ],
+)
+def test_a_scale_is_chosen_by_the_span_and_taken_back_exactly(values, kind):
+    y = torch.tensor(values, dtype=torch.float64)
+    scale = MetricScale.of(y)
+    assert scale.kind == kind
+    assert MetricScale.of(2.0**-30 * y).kind == kind
+    modelled = scale.modelled(y).requires_grad_()
+    torch.testing.assert_close(scale.metric(modelled), y)
+    (slope,) = torch.autograd.grad(scale.metric(modelled).sum(), modelled)
+    torch.testing.assert_close(scale.slope(modelled), slope)
 
 
 @pytest.mark.parametrize("kind", MODELLED)
