@@ -38,7 +38,7 @@ def test_it_finds_the_bottom_of_a_quadratic_that_draws_miss(space):
 
 
 def test_it_converges_to_the_edge_of_a_constraint(space):
-    found = search(CMAES(), space, Goal.parse("a", ["b <= 0"]), 200)
+    found = search(CMAES(), space, Goal.parse("a", ["b <= 0"]), 300)
     best = found["a"][found["b"] <= 0].max()
     assert -1.05 < best <= -1  # the best with b <= 0 is -1, at (0, -1, 0, 0)
 

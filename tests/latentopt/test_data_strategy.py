@@ -18,7 +18,7 @@ def space():
 
 
 def is_data(space, z):
-    return torch.cdist(z, space.project(space.reference_)).amin(1) == 0
+    return torch.cdist(z, space.project(space.reference_)).amin(1) < 1e-6
 
 
 def slope(z):
