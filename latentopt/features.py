@@ -19,7 +19,7 @@ _CUTOFF = 16  # largest shift compared, in voxels
 # A voxel counts for a phase by the logistic function of its distance from 1/2, so many times.
 # Sharper ones agree better with the segmented structure, and give their gradient in fewer voxels.
 _SHARPNESS = 20.0
-_VOXELS = 2**23  # of the training structures that the components are learned from, in all
+_VOXELS = 2**22  # of the training structures that the components are learned from, in all
 _LEAST_ROWS = 128
 _PART = 64  # points decoded at once
 _REMEMBERED = 20_000  # points whose features are kept

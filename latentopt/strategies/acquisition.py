@@ -11,7 +11,7 @@ from botorch.acquisition.objective import GenericMCObjective
 from botorch.sampling import SobolQMCNormalSampler
 from botorch.utils.multi_objective.hypervolume import infer_reference_point
 from botorch.utils.multi_objective.pareto import is_non_dominated
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64, Integer
 from torch import Tensor
 
 from latentopt.history import History
@@ -61,11 +61,11 @@ def improvement(history: History, surrogate: Surrogate) -> AcquisitionFunction:
     if len(values) > 1:
         scaled = (values.T / scale)[feasible]
         front = scaled[is_non_dominated(scaled)]
-        baseline = surrogate.inputs.exact(history.z)
+        baseline = history.z[_near_the_front(values.T / scale, feasible)]
         return qLogNoisyExpectedHypervolumeImprovement(
             model,
             ref_point=infer_reference_point(front, scale=0.1),
-            X_baseline=_nearest_the_front(baseline, values.T / scale, feasible),
+            X_baseline=surrogate.inputs.exact(baseline),
             sampler=sampler,
             objective=GenericMCMultiOutputObjective(
                 lambda y, X=None: torch.stack(goal.values(surrogate.values(y)), -1) / scale
@@ -96,7 +96,12 @@ def margins_of(history: History) -> Float64[Tensor, "c n"]:
 
 
 def best_points(history: History, n: int) -> Float64[Tensor, "m d"]:
-    """The best feasible points, and after them those that violate the least.
+    """The best feasible points, and after them those that violate the least."""
+    return history.z[ranking(history)[:n]]
+
+
+def ranking(history: History) -> Integer[Tensor, " n"]:
+    """Indices of the evaluated points, the best feasible first, the largest violation last.
 
     Of several objectives the best are those that few others beat in all of them.
     """
@@ -108,19 +113,18 @@ def best_points(history: History, n: int) -> Float64[Tensor, "m d"]:
         values = values[0]
     spread = torch.tensor([_spread(m) for m in margins], dtype=torch.float64)
     violation = ((-margins).clamp_min(0) / spread[:, None]).sum(0)
-    ranked = torch.where(violation > 0, values.min() - 1 - violation, values)
-    return history.z[ranked.topk(min(n, len(ranked))).indices]
+    merit = torch.where(violation > 0, values.min() - 1 - violation, values)
+    return merit.argsort(descending=True, stable=True)
 
 
-def _nearest_the_front(
-    inputs: Tensor, values: Float64[Tensor, "n o"], feasible: Tensor
-) -> Float64[Tensor, "m k"]:
-    """The points that may be on the front: dominated ones have no say, and cost time."""
+def _near_the_front(
+    values: Float64[Tensor, "n o"], feasible: Bool[Tensor, " n"]
+) -> Integer[Tensor, " m"]:
+    """Indices of the points that may be on the front: others have no say, and cost time."""
     kept = feasible.nonzero()[:, 0]
-    order = values[kept].sum(1).argsort(descending=True)[:_MOST_BASELINE]
-    front = is_non_dominated(values[kept])
-    front[order] = True
-    return inputs[kept[front]]
+    near = is_non_dominated(values[kept])
+    near[values[kept].sum(1).argsort(descending=True)[:_MOST_BASELINE]] = True
+    return kept[near]
 
 
 def _spread(values: Float64[Tensor, " n"]) -> float:

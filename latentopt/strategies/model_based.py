@@ -2,10 +2,11 @@
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Integer
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
@@ -33,6 +34,9 @@ class ModelBased(BaseModel, ABC):
     restarts: int = Field(4, ge=1, description="Ascents of the acquisition function a point.")
     raw_samples: int = Field(512, ge=8, description="Points that compete to start an ascent.")
     max_iterations: int = Field(100, ge=1, description="Steps of a fit, and of an ascent.")
+    most: int = Field(
+        500, ge=2, description="Points fitted, at most: the best half, and others of all times."
+    )
     multi_objective: ClassVar[bool] = True
 
     @abstractmethod
@@ -54,7 +58,8 @@ class ModelBased(BaseModel, ABC):
 
         with undisturbed(history):
             inputs = self.inputs(history.space)
-            return Surrogate(history, inputs, max_iterations=self.max_iterations)
+            fitted = _fewer(history, self.most)
+            return Surrogate(fitted, inputs, max_iterations=self.max_iterations)
 
     def expected_gain(self, history: History, z: Float[Tensor, "q d"]) -> float:
         """Expected improvement of the best value, or hypervolume, by evaluating these points.
@@ -86,3 +91,28 @@ class ModelBased(BaseModel, ABC):
         surrogate = self.model(history)
         acquisition = improvement(history, surrogate)
         return highest(acquisition, surrogate.inputs, history, q, self)
+
+
+def _fewer(history: History, most: int) -> History:
+    """The history with at most so many points: half of them the best, half spread over time."""
+    from latentopt.strategies.acquisition import ranking
+
+    changes = {}
+    if len(history.z) > most:
+        order = ranking(history)
+        rest = order[most // 2 :].sort().values
+        rows = torch.cat([order[: most // 2], rest[_evenly(len(rest), most - most // 2)]])
+        rows = rows.sort().values
+        metrics = {name: values[rows] for name, values in history.metrics.items()}
+        changes = {"z": history.z[rows], "metrics": metrics}
+    if len(history.failed) > most:
+        changes["failed"] = history.failed[_evenly(len(history.failed), most)]
+    if len(history.screened) > most:
+        rows = _evenly(len(history.screened), most)
+        metrics = {name: values[rows] for name, values in history.screened_metrics.items()}
+        changes |= {"screened": history.screened[rows], "screened_metrics": metrics}
+    return replace(history, **changes)
+
+
+def _evenly(n: int, k: int) -> Integer[Tensor, " k"]:
+    return torch.linspace(0, n - 1, k).round().long()

@@ -78,6 +78,16 @@ def test_leaving_one_out_is_predicting_it_from_the_others(tiny_space):
     torch.testing.assert_close(predicted.variance.sqrt().reshape(()), found.sigma[0])
 
 
+def test_of_many_points_the_best_and_some_of_all_times_are_fitted(tiny_space):
+    told = history(tiny_space, 60, goal="a", failed=tiny_space.sample(50, seed=8))
+    a = told.metrics["a"]
+    fitted = GPTypical(most=20).model(told).cross_validate()["a"].observed
+    assert len(fitted) == 20
+    assert torch.cdist(a.topk(10).values[:, None], fitted[:, None]).amin(1).max() < 1e-9
+    assert GPTypical(most=60).model(told).cross_validate()["a"].observed.shape == (60,)
+    assert GPTypical(most=20).propose(told, 1).shape == (1, 4)
+
+
 def test_what_was_observed_is_told_in_its_own_units(tiny_space):
     told = history(tiny_space, goal="b")  # spans over a decade, so its logarithm is modelled
     told.metrics["b"][0] = 1e4
