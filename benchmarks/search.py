@@ -105,6 +105,7 @@ class OurLoop:
         self.task, self.seed, self.strategy = task, seed, build_strategy(method)
 
     def ask(self, z: torch.Tensor, metrics: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The next point, ``(1, d)``."""
         history = History(self.task.space, self.task.goal, seed=self.seed, z=z, metrics=metrics)
         return self.strategy.propose(history, 1)
 
@@ -134,10 +135,12 @@ class AxLoop:
         self.index: int | None = None
 
     def ask(self, z: torch.Tensor, metrics: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The next point, ``(1, d)``."""
         ((self.index, parameters),) = self.client.get_next_trials(1).items()
         return self.task.space.from_ax(parameters)[None]
 
     def told(self, z: torch.Tensor, metrics: dict[str, torch.Tensor]) -> None:
+        """Complete the point that was asked for, or attach what is known to begin with."""
         for i, point in enumerate(z):
             data = {name: float(values[i]) for name, values in metrics.items()}
             if self.derived:

@@ -1,7 +1,8 @@
-"""One torch thread, and array shapes checked at run time, for every test."""
+"""One torch thread, Ctrl-C, and array shapes checked at run time, for every test."""
 
 import os
 import resource
+import signal
 from contextlib import contextmanager
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,6 +17,9 @@ import pytest  # noqa: E402
 import torch  # noqa: E402  after the hook and the thread count
 
 torch.set_num_threads(1)
+# A shell ignores Ctrl-C in what it runs in the background, and so would the processes that tests
+# start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

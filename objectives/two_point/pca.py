@@ -137,7 +137,7 @@ class TwoPointPCA:
         return self
 
     def statistics(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n p *shifts"]:
-        """What is projected: two-point statistics, normalized and averaged over directions if so."""
+        """What is projected: statistics, normalized and averaged over directions if so asked."""
         fields = two_point_statistics(
             images, correlations=self.correlations, periodic=self.periodic, cutoff=self.cutoff
         )

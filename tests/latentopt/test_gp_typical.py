@@ -68,7 +68,6 @@ def test_a_metric_that_spans_decades_is_searched_by_its_logarithm(space):
     assert bowl(z)["a"].max() > -0.1
 
 
-
 def test_the_first_points_are_training_structures_far_apart_in_structure(space):
     z = GPTypical(initial=6).propose(History(space, Goal.parse("a"), seed=2), 6)
     data = space.project(space.reference_)

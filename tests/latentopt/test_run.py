@@ -40,9 +40,7 @@ def write(tmp_path):
         points = [{"index": i, "z": [0.1 * i, 1.0]} for i in range(len(ends))]
         with Journal(tmp_path) as journal:
             journal.append(header)
-            journal.append(
-                {"kind": "ask", "strategy": "prior", "trials": points}
-            )
+            journal.append({"kind": "ask", "strategy": "prior", "trials": points})
             for i, end in enumerate(ends):
                 event = {"trial": i, "seconds": 0.5}
                 if isinstance(end, str):
