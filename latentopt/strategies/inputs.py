@@ -34,6 +34,10 @@ class Inputs(Protocol):
         """Inputs of points as they are evaluated, without gradient."""
         ...
 
+    def points(self, x: Float64[Tensor, "*n k"]) -> Float64[Tensor, "*n d"] | None:
+        """Points of their inputs; None where these do not tell."""
+        ...
+
     def pool(self) -> Float64[Tensor, "m d"]:
         """Training points whose exact inputs cost little."""
         ...
@@ -70,6 +74,10 @@ class PointInputs:
     def exact(self, z: Float[Tensor, "n d"]) -> Float64[Tensor, "n k"]:
         """The same: nothing is lost on the way."""
         return self(z)
+
+    def points(self, x: Float64[Tensor, "*n k"]) -> Float64[Tensor, "*n d"]:
+        """The points, or their projections."""
+        return 6 * (x - 0.5)
 
     def pool(self) -> Float64[Tensor, "m d"]:
         """Training points inside the radius."""
@@ -109,6 +117,10 @@ class StructureInputs:
     def exact(self, z: Float[Tensor, "n d"]) -> Float64[Tensor, "n k"]:
         """Inputs of points as they are evaluated and exported."""
         return self._joined(self.features.scores(z), z)
+
+    def points(self, x: Float64[Tensor, "*n k"]) -> Float64[Tensor, "*n d"] | None:
+        """The points, if they have a part."""
+        return x[..., len(self.features.names) :] * self.space.radius if self.point else None
 
     def pool(self) -> Float64[Tensor, "m d"]:
         """Training points whose features are known."""

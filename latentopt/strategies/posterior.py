@@ -1,5 +1,7 @@
 """Predictions of fitted Gaussian processes, at a fraction of the cost of asking them each time."""
 
+from collections.abc import Callable, Sequence
+
 import torch
 from botorch.models import SingleTaskGP
 from botorch.models.model import Model
@@ -92,17 +94,21 @@ class FixedModel(Model):
 
     Parameters
     ----------
-    models
-        One fitted `SingleTaskGP` an output, with `Standardize`.
+    outputs
+        For each a fitted `SingleTaskGP`, with `Standardize`, or a function of the inputs
+        ``(*b, q, k)`` whose values ``(*b, q)`` are certain.
 
     References
     ----------
     .. [1] Rasmussen, Williams (2006), Gaussian Processes for Machine Learning, algorithm 2.1.
     """
 
-    def __init__(self, models: list[SingleTaskGP]) -> None:
+    def __init__(self, outputs: Sequence[SingleTaskGP | Callable[[Tensor], Tensor]]) -> None:
         super().__init__()
-        self._outputs = [_Output(model) for model in models]
+        self._outputs = [
+            _Process(output) if isinstance(output, SingleTaskGP) else _Known(output)
+            for output in outputs
+        ]
 
     @property
     def num_outputs(self) -> int:
@@ -121,7 +127,17 @@ class FixedModel(Model):
         return FixedPosterior(torch.stack(means, -1), torch.stack(roots, -3))
 
 
-class _Output:
+class _Known:
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        self.function = function
+
+    def predict(self, x: Float64[Tensor, "*b q k"]) -> tuple[Tensor, Tensor]:
+        """Values ``(*b, q)``, and a root of their covariance, which is 0."""
+        values = self.function(x)
+        return values, values.new_zeros(*values.shape, values.shape[-1])
+
+
+class _Process:
     def __init__(self, model: SingleTaskGP) -> None:
         with torch.no_grad():
             self.x, y = model.train_inputs[0], model.train_targets

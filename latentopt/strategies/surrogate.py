@@ -1,7 +1,7 @@
 """Gaussian processes of a goal's metrics: what a search believes."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -58,26 +58,33 @@ class Surrogate:
     learns_success
         Whether there is one more output: 1 where a trial succeeds, 0 where it fails.
     processes
-        The fitted processes, over `inputs`.
+        The fitted process of each metric, over `inputs`. The distance from the data needs none: it
+        is known of every point.
     model
-        All of them as one BoTorch model, without noise.
+        All outputs as one BoTorch model, without noise.
     """
 
     def __init__(self, history: History, inputs: Inputs, *, max_iterations: int = 100) -> None:
         self.inputs, self.metrics = inputs, history.goal.metrics
         self.learns_success = len(history.failed) > 0
-        data = {name: _observations(history, inputs, name) for name in self.metrics}
-        self.scales = {name: MetricScale.of(y) for name, (_, y) in data.items()}
-        models = [
-            _fit(inputs, x, self.scales[name].modelled(y), max_iterations)
-            for name, (x, y) in data.items()
-        ]
+        self.scales: dict[str, MetricScale] = {}
+        self.processes: dict[str, SingleTaskGP] = {}
+        outputs: list[SingleTaskGP | Callable[[Tensor], Tensor]] = []
+        for name in self.metrics:
+            x, y = _observations(history, inputs, name)
+            if name == "distance_from_data" and inputs.points(x) is not None:
+                self.scales[name] = MetricScale()
+                outputs.append(lambda x: inputs.space.distance_from_data(inputs.points(x)))
+                continue
+            self.scales[name] = MetricScale.of(y)
+            process = _fit(inputs, x, self.scales[name].modelled(y), max_iterations)
+            self.processes[name] = process
+            outputs.append(process)
         if self.learns_success:
             x = inputs.exact(torch.cat([history.z, history.failed]))
             y = torch.cat([x.new_ones(len(history.z)), x.new_zeros(len(history.failed))])
-            models.append(_fit(inputs, x, y, max_iterations))
-        self.processes = models
-        self.model = FixedModel(models)
+            outputs.append(_fit(inputs, x, y, max_iterations))
+        self.model = FixedModel(outputs)
 
     def values(self, samples: Float64[Tensor, "*b m"]) -> dict[str, Float64[Tensor, "*b"]]:
         """Metrics by name of samples of the model's outputs."""
@@ -97,8 +104,8 @@ class Surrogate:
         .. [1] Rasmussen, Williams (2006), Gaussian Processes for Machine Learning, eq. 5.12.
         """
         return {
-            name: _leave_one_out(model, self.scales[name])
-            for name, model in zip(self.metrics, self.processes, strict=False)
+            name: _leave_one_out(process, self.scales[name])
+            for name, process in self.processes.items()
         }
 
     def importances(self) -> dict[str, dict[str, float]]:
@@ -108,8 +115,8 @@ class Surrogate:
         deviation over the evaluated points.
         """
         return {
-            name: _sensitivity(model, self.inputs.names)
-            for name, model in zip(self.metrics, self.processes, strict=False)
+            name: _sensitivity(process, self.inputs.names)
+            for name, process in self.processes.items()
         }
 
 

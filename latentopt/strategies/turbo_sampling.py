@@ -124,8 +124,8 @@ def _weights(surrogate: Surrogate, d: int) -> Float64[Tensor, " d"]:
 
     Only processes on z say how fast; with others the box is a cube.
     """
-    if not isinstance(surrogate.inputs, PointInputs):
+    if not isinstance(surrogate.inputs, PointInputs) or not surrogate.processes:
         return torch.ones(d, dtype=torch.float64)
-    models = surrogate.processes[: len(surrogate.metrics)]
+    models = list(surrogate.processes.values())
     logs = torch.stack([m.covar_module.lengthscale.detach()[0].log() for m in models]).mean(0)
     return (logs - logs.mean()).exp()

@@ -54,7 +54,7 @@ def test_predictions_are_those_of_botorch(tiny_space, inputs):
     made = inputs(tiny_space, ball=True) if inputs is PointInputs else inputs(tiny_space)
     surrogate = Surrogate(told, made, max_iterations=20)
     x = made.exact(tiny_space.sample(6, seed=9)).reshape(2, 3, -1)
-    expected = ModelListGP(*surrogate.processes).posterior(x)
+    expected = ModelListGP(*surrogate.processes.values()).posterior(x)
     found = surrogate.model.posterior(x)
     torch.testing.assert_close(found.mean, expected.mean, atol=1e-6, rtol=1e-6)
     torch.testing.assert_close(found.variance, expected.variance, atol=1e-5, rtol=1e-3)
@@ -69,7 +69,7 @@ def test_predictions_are_those_of_botorch(tiny_space, inputs):
 def test_leaving_one_out_is_predicting_it_from_the_others(tiny_space):
     surrogate = Surrogate(history(tiny_space, goal="a"), PointInputs(tiny_space, ball=True))
     found = surrogate.cross_validate()["a"]
-    (process,) = surrogate.processes
+    (process,) = surrogate.processes.values()
     x, y = process.train_inputs[0], process.train_targets
     process.set_train_data(x[1:], y[1:], strict=False)
     process.eval()
@@ -137,6 +137,20 @@ def test_the_structure_alone_explains_a_property_of_the_structure(tiny_space):
     assert (found.predicted - found.observed).std() < 0.1 * found.observed.std()
     shares = fitted.importances()["f"]
     assert max(shares, key=shares.get) == "volume_fraction"
+
+
+@pytest.mark.parametrize("kind", MODELLED)
+def test_the_distance_from_the_data_is_known_and_kept(tiny_space, kind):
+    z = tiny_space.sample(12, seed=1)
+    distance = tiny_space.distance_from_data
+    goal = Goal.parse("a", ["distance_from_data <= 0.6"])
+    told = History(tiny_space, goal, z=z, metrics={"a": z[:, 0], "distance_from_data": distance(z)})
+    fitted = STRATEGIES[kind]().model(told)
+    new = tiny_space.sample(5, seed=2)
+    predicted = fitted.model.posterior(fitted.inputs.exact(new)[:, None])
+    torch.testing.assert_close(predicted.mean[:, 0, 1], distance(new))
+    assert list(fitted.cross_validate()) == ["a"]
+    assert distance(STRATEGIES[kind]().propose(told, 1))[0] <= 0.7
 
 
 def test_failures_are_learned(tiny_space):
