@@ -113,7 +113,9 @@ class CampaignConfig(BaseModel):
         None, description="Weighted retraining of the generative model; off unless given."
     )
     trials: int = Field(30, ge=1, description="Evaluations in all; may be raised later.")
-    batch: int = Field(5, ge=1, description="Points proposed at a time.")
+    batch: int = Field(
+        1, ge=1, description="Points proposed at a time; more learn less from each evaluation."
+    )
     stop_gain: PositiveFloat | None = Field(
         None, description="End early when the model expects less than this of further points."
     )

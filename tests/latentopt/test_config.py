@@ -41,7 +41,7 @@ def problems(load, text):
 
 def test_a_file_gives_its_settings_and_defaults(load):
     config = load(GOOD)
-    assert (config.trials, config.batch, config.seed) == (40, 5, 0)
+    assert (config.trials, config.batch, config.seed) == (40, 1, 0)
     assert config.strategy == {"kind": "gp_typical", "initial": 12}
     assert config.evaluate[1] == {"kind": "volume_fraction"}
     assert str(config.path) == "runs/light"
