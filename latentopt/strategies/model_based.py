@@ -35,7 +35,7 @@ class ModelBased(BaseModel, ABC):
     raw_samples: int = Field(512, ge=8, description="Points that compete to start an ascent.")
     max_iterations: int = Field(100, ge=1, description="Steps of a fit, and of an ascent.")
     most: int = Field(
-        500, ge=2, description="Points fitted, at most: the best half, and others of all times."
+        400, ge=2, description="Points fitted, at most: the best half, and others of all times."
     )
     multi_objective: ClassVar[bool] = True
 
