@@ -10,10 +10,10 @@ from torch import Tensor
 
 from latentopt.history import History
 from latentopt.strategies.acquisition import best_points
+from latentopt.strategies.apart import apart
 from latentopt.strategies.inputs import Inputs
 
-_SAME = 1e-6  # points nearer than this are one point
-_AT_ONCE = 512  # starts whose acquisition is computed together
+_AT_ONCE = 512  # points whose acquisition is computed together
 
 
 @runtime_checkable
@@ -37,16 +37,24 @@ def highest(
         acquisition.set_X_pending(inputs.exact(points) if len(points) else None)
         starts = _starts(inputs, history, settings, history.seed_of(history.next_index + i))
         ends = torch.cat(_ascend(inside, starts, settings))
-        fresh = torch.cdist(ends, taken).amin(1) >= _SAME
+        fresh = apart(ends, taken)
         if fresh.any():
             ends = ends[fresh]
             # What counts is the point as it will be evaluated, not softly as in the ascent.
             with torch.no_grad():
-                ends = ends[inside.exact(ends).argmax()][None]
+                ends = ends[exact_values(acquisition, inputs, ends).argmax()][None]
         else:
             ends = space.sample(1, seed=history.seed_of(history.next_index + i))
         points, taken = torch.cat([points, ends]), torch.cat([taken, ends])
     return points[len(history.pending) :]
+
+
+def exact_values(
+    acquisition: AcquisitionFunction, inputs: Inputs, z: Float64[Tensor, "n d"]
+) -> Float64[Tensor, " n"]:
+    """Value of the acquisition function at each point alone, as it will be evaluated."""
+    x = inputs.exact(z)[:, None]
+    return torch.cat([acquisition(part) for part in x.split(_AT_ONCE)])
 
 
 class _OverPoints(AcquisitionFunction):
@@ -58,11 +66,6 @@ class _OverPoints(AcquisitionFunction):
 
     def forward(self, X: Float[Tensor, "b q d"]) -> Float[Tensor, " b"]:
         return self.acquisition(self.inputs(X))
-
-    def exact(self, z: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
-        """Value at each point alone, as it will be evaluated."""
-        x = self.inputs.exact(z)[:, None]
-        return torch.cat([self.acquisition(part) for part in x.split(_AT_ONCE)])
 
 
 def _starts(
@@ -87,7 +90,7 @@ def _ascend(
     """The best starts, and where ascents from them end."""
     space = inside.inputs.space
     with torch.no_grad():
-        values = inside.exact(starts)
+        values = exact_values(inside.acquisition, inside.inputs, starts)
     best = starts[values.topk(min(settings.restarts, len(starts))).indices]
     ends, _ = optimize_acqf(
         inside,

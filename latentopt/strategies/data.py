@@ -8,12 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from latentopt.history import History
+from latentopt.strategies.apart import apart
 from latentopt.strategies.fallback import modelled_or_drawn
 from latentopt.strategies.prior import draw
 from latentopt.strategies.start import first_points
-
-_SAME = 1e-6  # points nearer than this are one point
-_AT_ONCE = 512  # points whose improvement is computed together
 
 
 class Data(BaseModel):
@@ -43,28 +41,23 @@ class Data(BaseModel):
 
     def _promising(self, history: History, q: int) -> Float64[Tensor, "q d"]:
         from latentopt.strategies.acquisition import improvement
+        from latentopt.strategies.ascent import exact_values
         from latentopt.strategies.inputs import StructureInputs
         from latentopt.strategies.surrogate import Surrogate
 
         inputs = StructureInputs(history.space)
         surrogate = Surrogate(history, inputs, max_iterations=self.max_iterations)
         acquisition = improvement(history, surrogate)
-        taken = torch.cat([history.z, history.failed, history.screened])
-        pool = _apart(inputs.pool(), torch.cat([taken, history.pending]))
+        taken = torch.cat([history.z, history.failed, history.screened, history.pending])
+        pool = inputs.pool()
+        pool = pool[apart(pool, taken)]
         points = history.pending
         for _ in range(q):
             if len(pool) == 0:
                 break
             acquisition.set_X_pending(inputs.exact(points) if len(points) else None)
-            x = inputs.exact(pool)[:, None]
             with torch.no_grad():
-                gain = torch.cat([acquisition(part) for part in x.split(_AT_ONCE)])
-            best = pool[gain.argmax()][None]
-            points, pool = torch.cat([points, best]), _apart(pool, best)
+                best = pool[exact_values(acquisition, inputs, pool).argmax()][None]
+            points, pool = torch.cat([points, best]), pool[apart(pool, best)]
         chosen = points[len(history.pending) :]
         return torch.cat([chosen, draw(history, q)[len(chosen) :]])
-
-
-def _apart(pool: Float64[Tensor, "m d"], taken: Float64[Tensor, "n d"]) -> Float64[Tensor, "k d"]:
-    """Points of the pool that were not taken."""
-    return pool[torch.cdist(pool, taken).amin(1) > _SAME]

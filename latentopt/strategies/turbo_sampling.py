@@ -9,6 +9,7 @@ from torch import Tensor
 
 from latentopt.history import History
 from latentopt.space import LatentSpace
+from latentopt.strategies.apart import apart
 from latentopt.strategies.inputs import Inputs, PointInputs, StructureInputs
 from latentopt.strategies.replay import Replay, merit_of, merits, violation_of
 from latentopt.strategies.surrogate import Surrogate
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from latentopt.strategies.turbo import Region, Turbo
 
 _MOVED = 20  # coordinates that a candidate changes, on average: Regis & Shoemaker 2013
-_SAME = 1e-6  # points nearer than this are one point
 
 
 def best_of_samples(
@@ -71,7 +71,7 @@ def _new_candidates(
     """Candidates that are not among the points already evaluated or under way."""
     z = candidates(history.space, best, half, n, seed=history.seed_of(history.next_index))
     known = torch.cat([history.z, history.pending, history.failed])
-    return z[torch.cdist(z, known).amin(1) > _SAME]
+    return z[apart(z, known)]
 
 
 def candidates(
