@@ -111,9 +111,11 @@ class StructureFeatures:
             part = new[start : start + _PART]
             for i, row in zip(part, self._of_images(self._phases(z[part])), strict=True):
                 self._known[keys[i]] = row
+        for key in keys:  # what was asked for last is forgotten last
+            self._known[key] = self._known.pop(key)
         rows = [self._known[key] for key in keys]
-        for oldest in list(self._known)[: max(0, len(self._known) - _REMEMBERED)]:
-            del self._known[oldest]
+        while len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
         return torch.stack(rows) if rows else z.new_zeros(0, len(self.names))
 
     def _phases(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:

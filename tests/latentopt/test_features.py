@@ -62,6 +62,18 @@ def test_each_structure_is_decoded_once(space):
     assert torch.equal(features.scores(features.reference), features.reference_scores)
 
 
+def test_what_was_asked_for_last_is_forgotten_last(space, monkeypatch):
+    monkeypatch.setattr("latentopt.features._REMEMBERED", 4)
+    features, z = StructureFeatures(space), space.sample(5, seed=3)
+    features.scores(z[:4])
+    kept = features.scores(z[:1])
+    features.scores(z[4:])  # the second point makes room
+    features.space = None
+    assert torch.equal(features.scores(z[:1]), kept)
+    with pytest.raises(AttributeError):
+        features.scores(z[1:2])
+
+
 def test_there_is_one_of_each_space(space):
     assert StructureFeatures.of(space) is StructureFeatures.of(space)
 
