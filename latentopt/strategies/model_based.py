@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Float64, Integer
@@ -18,6 +19,8 @@ from latentopt.strategies.start import first_points
 if TYPE_CHECKING:
     from latentopt.strategies.inputs import Inputs
     from latentopt.strategies.surrogate import Surrogate
+
+_fitted: "WeakKeyDictionary[History, dict[ModelBased, Surrogate]]" = WeakKeyDictionary()
 
 
 class ModelBased(BaseModel, ABC):
@@ -53,13 +56,19 @@ class ModelBased(BaseModel, ABC):
         return modelled_or_drawn(history, q, self.kind, lambda: self._improving(history, q))
 
     def model(self, history: History) -> "Surrogate":
-        """The fitted processes, with `cross_validate` and `importances`; needs two evaluations."""
+        """The fitted processes, with `cross_validate` and `importances`; needs two evaluations.
+
+        Of one history they are fitted once, for a proposal and for the gain expected of it.
+        """
         from latentopt.strategies.surrogate import Surrogate
 
-        with undisturbed(history):
-            inputs = self.inputs(history.space)
-            fitted = _fewer(history, self.most)
-            return Surrogate(fitted, inputs, max_iterations=self.max_iterations)
+        fitted = _fitted.setdefault(history, {})
+        if self not in fitted:
+            with undisturbed(history):
+                inputs = self.inputs(history.space)
+                fewer = _fewer(history, self.most)
+                fitted[self] = Surrogate(fewer, inputs, max_iterations=self.max_iterations)
+        return fitted[self]
 
     def expected_gain(self, history: History, z: Float[Tensor, "q d"]) -> float:
         """Expected improvement of the best value, or hypervolume, by evaluating these points.
