@@ -4,14 +4,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from generative.cvae import CVAE
     from generative.pca import PCA
     from generative.registry import MODELS
     from generative.vae import ConvVAE
 
-__all__ = ["MODELS", "PCA", "ConvVAE"]
+__all__ = ["CVAE", "MODELS", "PCA", "ConvVAE"]
 
 # Loaded on first use: importing the package costs no torch.
-_HOME = {"MODELS": "generative.registry", "PCA": "generative.pca", "ConvVAE": "generative.vae"}
+_HOME = {
+    "CVAE": "generative.cvae",
+    "MODELS": "generative.registry",
+    "PCA": "generative.pca",
+    "ConvVAE": "generative.vae",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -1,6 +1,7 @@
 """The models there are, by the name a configuration file uses."""
 
+from generative.cvae import CVAE
 from generative.pca import PCA
 from generative.vae import ConvVAE
 
-MODELS = {"pca": PCA, "vae": ConvVAE}
+MODELS = {"pca": PCA, "vae": ConvVAE, "cvae": CVAE}

@@ -12,6 +12,10 @@ from latentopt.protocols import Decoder, Encoder
 # Image shape and options in two and three dimensions; a new row needs its own.
 SETTINGS = {
     "pca": (((1, 8, 8), {"components": 4}), ((2, 4, 6, 5), {"components": 4})),
+    "cvae": (
+        ((1, 32, 32), {"width": 8, "latent_dim": 4}),
+        ((2, 16, 16, 16), {"width": 8, "latent_dim": 4}),
+    ),
     "vae": (((1, 32, 32), {"widths": (4, 8)}), ((2, 16, 16, 16), {"widths": (4, 8)})),
 }
 CASES = [(kind, dim) for kind in MODELS for dim in (2, 3)]

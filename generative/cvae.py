@@ -1,0 +1,231 @@
+"""Variational autoencoder with a ResNet encoder and a vector code, in 2-D and 3-D."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from torch import Tensor, nn
+
+from generative.backbone_weights import IMAGENET_MEAN, IMAGENET_STD, read_backbone_weights
+from generative.blocks import BATCH_NORM
+from generative.errors import ModelFileError
+from generative.layout import plan_layout
+from generative.vae import RECONSTRUCTIONS, Loss
+
+HIDDEN = 1024  # of the dense layers on either side of the code
+CHANNELS = (64, 32, 8)  # before each transposed convolution; the last makes the image's
+TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+# What a ResNet does to an image, in order. Its own `forward` cannot take a batch of no images.
+STAGES = ("conv1", "bn1", "act", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool")
+
+
+class CVAEConfig(BaseModel):
+    """Network and loss of a `CVAE`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
+    backbone: Literal["resnet18", "resnet50", "resnet152"] = Field(
+        "resnet18", description="Encoder; resnet152 has the most layers and costs the most."
+    )
+    width: PositiveInt = Field(
+        64, description="Channels of the backbone's first stage; published weights need 64."
+    )
+    latent_dim: PositiveInt = Field(256, description="Numbers in the code.")
+    reconstruction: Literal["mse", "bce"] = Field(
+        "mse", description="Squared error (a Gaussian of spread sigma) or binary cross-entropy."
+    )
+    sigma: float = Field(0.25, gt=0, description="Spread of a voxel around its reconstruction.")
+    beta: float = Field(1.0, ge=0, description="Weight of KL: 1 is the evidence bound.")
+
+
+class CVAE(nn.Module):
+    """Images to a vector of numbers, and back: the baseline with a pretrained encoder.
+
+    A ResNet and two dense layers encode; two dense layers and three transposed convolutions
+    decode. The vector knows nothing of places in the image, so reconstructions are blurrier than
+    those of `ConvVAE` at the same number of numbers.
+
+    Parameters
+    ----------
+    image_shape
+        ``(c, h, w)`` with sides of 32 to 256, or ``(c, d, h, w)`` with sides of 16 to 64. A grey
+        image in 2-D is repeated to the three channels that a published ResNet takes.
+    **options
+        Fields of `CVAEConfig`.
+
+    Raises
+    ------
+    ValueError
+        For a shape outside these limits or an option out of range.
+
+    Examples
+    --------
+    >>> model = CVAE((1, 50, 40), width=8, latent_dim=16)
+    >>> model.decode(torch.zeros(2, 16)).shape
+    torch.Size([2, 1, 50, 40])
+
+    References
+    ----------
+    .. [1] Kingma and Welling (2014), Auto-Encoding Variational Bayes.
+    .. [2] He et al. (2016), Deep residual learning for image recognition.
+    """
+
+    kind = "cvae"
+
+    def __init__(self, image_shape: Sequence[int], **options: object) -> None:
+        super().__init__()
+        self.config = CVAEConfig(image_shape=tuple(image_shape), **options)
+        self.image_shape = self.config.image_shape
+        self.latent_dim = self.config.latent_dim
+        dims = plan_layout(self.image_shape).spatial_dims  # refuses shapes outside the limits
+        grey = dims == 2 and self.image_shape[0] == 1
+        inputs = 3 if grey else self.image_shape[0]
+        # Kept with the weights they belong to: `load_backbone` sets them.
+        self.register_buffer("pixel_mean", torch.zeros(inputs, *[1] * dims))
+        self.register_buffer("pixel_std", torch.ones(inputs, *[1] * dims))
+        self.backbone = _resnet(self.config.backbone, dims, inputs, self.config.width)
+        features = 8 * self.config.width * self.backbone.layer4[0].expansion
+        self.head = nn.Sequential(
+            *_dense(features, HIDDEN),
+            *_dense(HIDDEN, HIDDEN),
+            nn.Linear(HIDDEN, 2 * self.latent_dim),  # mean and log-variance
+        )
+        self.decoder = _decoder(self.latent_dim, self.image_shape)
+        self.eval()
+
+    def options(self) -> dict[str, object]:
+        """What `CVAE(**options)` needs to build this network again."""
+        return self.config.model_dump()
+
+    def load_backbone(self, path: Path | str) -> "CVAE":
+        """Begin from a ResNet trained on ImageNet; from here on its normalization is applied.
+
+        Parameters
+        ----------
+        path
+            torchvision's state dict of this backbone, as a ``.safetensors`` file. Its classifier
+            is ignored; files from before batch norms counted their batches will do.
+
+        Returns
+        -------
+        This model, changed in place.
+
+        Raises
+        ------
+        ModelFileError
+            For a file that is missing, damaged, of another format or of another network, or where
+            images are volumes or have neither 1 nor 3 channels. The model is then as it was.
+        """
+        if tuple(self.pixel_mean.shape) != (3, 1, 1):
+            raise ModelFileError(
+                f"{path}: weights from a file are for 2-D images of 1 or 3 channels, got images "
+                f"of shape {self.image_shape}. Train this model without them."
+            )
+        weights = read_backbone_weights(path, self.backbone.state_dict(), self.config.backbone)
+        self.backbone.load_state_dict(weights)
+        self.pixel_mean.copy_(torch.tensor(IMAGENET_MEAN).reshape(3, 1, 1))
+        self.pixel_std.copy_(torch.tensor(IMAGENET_STD).reshape(3, 1, 1))
+        return self
+
+    def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
+        """Mean of the code's posterior: no randomness, row by row."""
+        return self._posterior(images)[0]
+
+    def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+        """Images in [0, 1]; differentiable. Each channel by itself: phases add to 1 only nearly."""
+        return self._logits(code).sigmoid()
+
+    def loss(
+        self, images: Float[Tensor, "n c *space"], *, noise: Float[Tensor, "n d"], kl_weight: float
+    ) -> Loss:
+        """Negative evidence bound, its KL weighted by beta (eq. 10 of Kingma and Welling 2014).
+
+        Parameters
+        ----------
+        images
+            Values in [0, 1]; in training mode at least two of them, as batch norms need.
+        noise
+            Standard normal draws that the code is sampled with.
+        kl_weight
+            Factor of beta in [0, 1], for a warm-up.
+        """
+        mean, log_variance = self._posterior(images)
+        logits = self._logits(mean + noise * (0.5 * log_variance).exp()).float()
+        n = images.shape[0]
+        reconstruction = RECONSTRUCTIONS[self.config.reconstruction](
+            logits, images, self.config.sigma
+        )
+        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum() / n
+        total = (reconstruction / n + self.config.beta * kl_weight * kl) / images[0].numel()
+        terms = {"reconstruction": reconstruction.item() / n, "kl": kl.item()}
+        return Loss(total, {"loss": total.item(), **terms})
+
+    def _posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        if tuple(images.shape[1:]) != self.image_shape:
+            raise ValueError(
+                f"images should have shape (n, {', '.join(map(str, self.image_shape))}), got "
+                f"{tuple(images.shape)}. This model was made for one image size; train another "
+                "for a new one."
+            )
+        mean, log_variance = self.head(self._features(images)).float().chunk(2, dim=1)
+        return mean, log_variance.clamp(-12.0, 8.0)
+
+    def _features(self, images: Tensor) -> Tensor:
+        """What the backbone sees, averaged over the image: (n, features)."""
+        x = (images - self.pixel_mean) / self.pixel_std  # makes three channels of a grey one
+        for stage in STAGES:
+            x = getattr(self.backbone, stage)(x)
+        return x.flatten(1)
+
+    def _logits(self, code: Tensor) -> Tensor:
+        if code.ndim != 2 or code.shape[1] != self.latent_dim:
+            raise ValueError(
+                f"code should have shape (n, {self.latent_dim}), got {tuple(code.shape)}."
+            )
+        return self.decoder(code)[(..., *(slice(side) for side in self.image_shape[1:]))]
+
+
+def _resnet(name: str, spatial_dims: int, inputs: int, width: int) -> nn.Module:
+    """MONAI's ResNet with the keys and shapes of torchvision's, without the classifier."""
+    from monai.networks.nets.resnet import resnet18, resnet50, resnet152  # takes 1.5 s
+
+    make = {"resnet18": resnet18, "resnet50": resnet50, "resnet152": resnet152}[name]
+    return make(
+        spatial_dims=spatial_dims,
+        n_input_channels=inputs,
+        conv1_t_size=7,
+        conv1_t_stride=2,
+        shortcut_type="B",
+        bias_downsample=False,
+        widen_factor=width / 64,
+        feed_forward=False,
+    )
+
+
+def _decoder(latent_dim: int, image_shape: tuple[int, ...]) -> nn.Module:
+    """Code to logits on the image's grid, rounded up to a multiple of 8."""
+    image_channels, *space = image_shape
+    dims, channels = len(space), (*CHANNELS, image_channels)
+    grid = tuple(math.ceil(side / 2 ** len(CHANNELS)) for side in space)
+    layers = [
+        *_dense(latent_dim, HIDDEN),
+        *_dense(HIDDEN, HIDDEN),
+        nn.Linear(HIDDEN, channels[0] * math.prod(grid)),
+        nn.Unflatten(1, (channels[0], *grid)),
+    ]
+    for i, before in enumerate(CHANNELS):
+        layers += [
+            BATCH_NORM[dims](before),
+            nn.ReLU(),
+            TRANSPOSED[dims](before, channels[i + 1], 3, stride=2, padding=1, output_padding=1),
+        ]
+    return nn.Sequential(*layers)
+
+
+def _dense(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    return nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()
