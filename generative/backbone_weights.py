@@ -46,11 +46,11 @@ def read_backbone_weights(
     weights = counters | given
     differences = {
         "missing": [k for k in expected if k not in weights],
-        "unexpected": [k for k in weights if k not in expected],
+        "unexpected": sorted(weights.keys() - expected.keys()),
         "mis-shaped": [
-            f"{k} {tuple(v.shape)} for {tuple(expected[k].shape)}"
-            for k, v in weights.items()
-            if k in expected and v.shape != expected[k].shape
+            f"{k} {tuple(weights[k].shape)} for {tuple(v.shape)}"
+            for k, v in expected.items()
+            if k in weights and weights[k].shape != v.shape
         ],
     }
     if any(differences.values()):

@@ -86,8 +86,8 @@ class CVAE(nn.Module):
         grey = dims == 2 and self.image_shape[0] == 1
         inputs = 3 if grey else self.image_shape[0]
         # Kept with the weights they belong to: `load_backbone` sets them.
-        self.register_buffer("pixel_mean", torch.zeros(inputs, *[1] * dims))
-        self.register_buffer("pixel_std", torch.ones(inputs, *[1] * dims))
+        self.register_buffer("pixel_mean", torch.zeros(inputs))
+        self.register_buffer("pixel_std", torch.ones(inputs))
         self.backbone = _resnet(self.config.backbone, dims, inputs, self.config.width)
         features = 8 * self.config.width * self.backbone.layer4[0].expansion
         self.head = nn.Sequential(
@@ -121,15 +121,15 @@ class CVAE(nn.Module):
             For a file that is missing, damaged, of another format or of another network, or where
             images are volumes or have neither 1 nor 3 channels. The model is then as it was.
         """
-        if tuple(self.pixel_mean.shape) != (3, 1, 1):
+        if len(self.image_shape) != 3 or len(self.pixel_mean) != 3:
             raise ModelFileError(
                 f"{path}: weights from a file are for 2-D images of 1 or 3 channels, got images "
                 f"of shape {self.image_shape}. Train this model without them."
             )
         weights = read_backbone_weights(path, self.backbone.state_dict(), self.config.backbone)
         self.backbone.load_state_dict(weights)
-        self.pixel_mean.copy_(torch.tensor(IMAGENET_MEAN).reshape(3, 1, 1))
-        self.pixel_std.copy_(torch.tensor(IMAGENET_STD).reshape(3, 1, 1))
+        self.pixel_mean.copy_(torch.tensor(IMAGENET_MEAN))
+        self.pixel_std.copy_(torch.tensor(IMAGENET_STD))
         return self
 
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
@@ -177,7 +177,9 @@ class CVAE(nn.Module):
 
     def _features(self, images: Tensor) -> Tensor:
         """What the backbone sees, averaged over the image: (n, features)."""
-        x = (images - self.pixel_mean) / self.pixel_std  # makes three channels of a grey one
+        per_channel = (-1, *[1] * (images.ndim - 2))
+        mean, std = self.pixel_mean.reshape(per_channel), self.pixel_std.reshape(per_channel)
+        x = (images - mean) / std  # makes three channels of a grey one
         for stage in STAGES:
             x = getattr(self.backbone, stage)(x)
         return x.flatten(1)
