@@ -1,0 +1,137 @@
+"""The command ``latentopt interpolate``: from one structure to another, through latent spaces."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from latentopt.cli_evaluate import _common_shape, _load, _progress, _read
+from latentopt.cli_grey import GreyOption
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from latentopt.interpolation import InterpolationFigures
+
+__all__ = ["interpolate"]
+
+PAIRS = 8
+HEADS = (
+    "space", "way", "reconstructed", "distance at ends", "between, at most", "greyness, at most",
+    "interface, at least", "and at most", "largest step",
+)  # fmt: skip
+
+
+def interpolate(
+    spaces: Annotated[
+        list[str],
+        typer.Argument(help='Folders of latent spaces, or "default".'),
+    ],
+    data: Annotated[
+        Path, typer.Option(help="Images to compare with and to draw pairs from: folder or file.")
+    ],
+    pairs: Annotated[
+        int | None, typer.Option(help=f"Pairs drawn from the data; {PAIRS} if absent.")
+    ] = None,
+    between: Annotated[
+        tuple[Path, Path] | None, typer.Option(help="Two files of one image each, instead.")
+    ] = None,
+    n: Annotated[int, typer.Option(help="Equidistant positions, both ends included.")] = 8,
+    out: Annotated[Path, typer.Option(help="Folder for pictures and tables.")] = Path(
+        "interpolation"
+    ),
+    patch: Annotated[bool, typer.Option(help="Cut the data into patches of the spaces' size.")] = (
+        False
+    ),
+    grey: GreyOption = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Fixes which pairs are drawn.")] = 0,
+) -> None:
+    """Go from structure to structure, and tell how far what lies between leaves the data."""
+    from latentopt.errors import ConfigError, DataError
+    from latentopt.export.whole_file import make_folder
+    from latentopt.interpolation import draw_pairs, interpolation_figures
+    from latentopt.interpolation_files import write_interpolation
+    from latentopt.paths import PATHS
+
+    if pairs is not None and between is not None:
+        raise ConfigError("--pairs and --between: give one of them.")
+    for name, value, least in (("n", n, 2), ("pairs", PAIRS if pairs is None else pairs, 1)):
+        if value < least:
+            raise ConfigError(f"--{name} should be {least} or more, got {value}.")
+    loaded = _load(spaces)
+    shape = _common_shape(loaded)
+    reference = _read(data, shape, patch, grey)
+    if len(reference) < 3:
+        raise DataError(f"{data}: three images or more are needed to compare with, got "
+                        f"{len(reference)}.")  # fmt: skip
+    if between is None:
+        rows = draw_pairs(reference.parents, reference.labels, pairs or PAIRS, seed)
+        if len(rows) < (pairs or PAIRS):
+            print(f"{data}: there are {len(rows)} pairs in all.", file=sys.stderr)
+        ends = reference.images[rows]
+        sources = [" to ".join(reference.sources[row] for row in pair) for pair in rows]
+    else:
+        ends = _read_ends(between, shape, grey)
+        sources = [" to ".join(map(str, between))]
+    make_folder(out)  # refused now, not after the work
+    with _progress(len(loaded) * len(PATHS) + 1) as show:
+        found = interpolation_figures(
+            loaded,
+            ends,
+            reference=reference.images,
+            n=n,
+            hows=tuple(PATHS),
+            phases=reference.content == "phases",
+            progress=show,
+        )
+    facts = {
+        "data": f"{data}: {len(reference)}",
+        "content": reference.content,
+        "seed": seed,
+        "pairs": sources,
+        **{f"space {name}": space.id for name, space in loaded.items()},
+    }
+    picture = write_interpolation(found, ends, out, facts)
+    _print_table(found)
+    print(picture)
+
+
+def _read_ends(files: tuple[Path, Path], shape: tuple[int, ...], grey: str) -> "np.ndarray":
+    """The one image of each of two files, ``(1, 2, c, *space)``."""
+    import numpy as np
+
+    from generative.data.read import read_dataset
+    from latentopt.errors import DataError
+
+    images = []
+    for file in files:
+        data = read_dataset(file, grey=grey, channels=shape[0], spatial_dims=len(shape) - 1)
+        if data.images.shape != (1, *shape):
+            raise DataError(
+                f"{file}: expected one image of shape {shape} as the spaces have, got "
+                f"{len(data)} of {data.image_shape}. Crop or choose one."
+            )
+        images.append(data.images[0])
+    return np.stack(images)[None]
+
+
+def _print_table(found: "tuple[InterpolationFigures, ...]") -> None:
+    rows = [HEADS]
+    for path in found:
+        distance, greyness, interface = (
+            path.quantiles(name)[1] for name in ("distance", "greyness", "interface")
+        )
+        numbers = (
+            path.reconstructed,
+            float(distance[[0, -1]].mean()),
+            float(distance[1:-1].max()) if len(distance) > 2 else float("nan"),
+            float(greyness.max()),
+            float(interface.min()),
+            float(interface.max()),
+            path.largest_step,
+        )
+        rows.append((path.name, path.how, *("" if v != v else f"{v:.3g}" for v in numbers)))
+    widths = [max(len(row[k]) for row in rows) for k in range(len(HEADS))]
+    for row in rows:
+        print("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())

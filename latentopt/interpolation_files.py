@@ -1,0 +1,183 @@
+"""Interpolations as files: a table, the same as JSON, the paths as pictures, charts of figures."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from latentopt import __version__
+from latentopt.export.whole_file import make_folder, write_whole
+from latentopt.interpolation import FIGURES, InterpolationFigures
+from latentopt.space_arguments import Array, as_tensor
+
+__all__ = ["write_interpolation"]
+
+FORMAT_VERSION = 1
+SHOWN = 10  # positions of a path in the picture, at most
+CHARTS = {
+    "distance": "distance from the data",
+    "greyness": "greyness",
+    "interface": "interface kept",
+    "step": "step over mean step",
+}
+_COLOURS = ("#26364a", "#c8553d", "#6fa58f", "#f2a541", "#7d5a86", "#8cc1cf", "#5d6b2f", "#d98cb3")
+_COLOUR_OF_CONTROL = "#9a9a9a"
+
+
+def write_interpolation(
+    found: Sequence[InterpolationFigures],
+    pairs: Array,
+    folder: Path | str,
+    facts: Mapping[str, object],
+) -> Path:
+    """Write ``paths.png``, ``distances.png``, ``table.csv`` and ``interpolation.json``.
+
+    Parameters
+    ----------
+    found
+        As `interpolation_figures` gives them.
+    pairs
+        The images it was given, ``(p, 2, c, *space)``; the picture is of the first pair.
+    folder
+        Made if need be; older files of these names are replaced.
+    facts
+        What the reader should know by title: data, pairs, seed.
+
+    Returns
+    -------
+    Path of the picture of the paths. The table has a row for each path and position: 5 %, median
+    and 95 % over pairs of each of `FIGURES`, empty where there is none.
+
+    Raises
+    ------
+    ExportError
+        If a file cannot be written.
+    """
+    folder = Path(folder)
+    files = {
+        "paths.png": _paths_png(found, as_tensor(pairs)[0].numpy()),
+        "distances.png": _charts_png(found),
+        "table.csv": _csv(found).encode(),
+        "interpolation.json": _json(found, facts).encode(),
+    }
+    make_folder(folder)
+    write_whole({folder / name: data for name, data in files.items()})
+    return folder / "paths.png"
+
+
+# -- tables ---------------------------------------------------------------------------------------
+
+
+def _csv(found: Sequence[InterpolationFigures]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    heads = [f"{name}_{level}" for name in FIGURES for level in ("5", "median", "95")]
+    writer.writerow(["space", "way", "position", "t", *heads])
+    for path in found:
+        values = torch.cat([path.quantiles(name) for name in FIGURES]).T.tolist()
+        for k, (t, row) in enumerate(zip(path.positions.tolist(), values, strict=True)):
+            writer.writerow([path.name, path.how, k, t, *("" if v != v else v for v in row)])
+    return text.getvalue()
+
+
+def _json(found: Sequence[InterpolationFigures], facts: Mapping[str, object]) -> str:
+    """Figures of every pair; null where there is none."""
+    paths = [
+        {
+            "space": path.name,
+            "way": path.how,
+            "reconstructed": path.reconstructed,
+            "largest_step": _or_null(path.largest_step),
+            "figures": {
+                name: [[_or_null(value) for value in row] for row in values.tolist()]
+                for name, values in path.figures.items()
+            },
+        }
+        for path in found
+    ]
+    document = {
+        "format_version": FORMAT_VERSION,
+        "facts": {**facts, "report": f"latentopt {__version__}"},
+        "figures": FIGURES,
+        "positions": found[0].positions.tolist(),
+        "paths": paths,
+    }
+    return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _or_null(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+# -- pictures -------------------------------------------------------------------------------------
+
+
+def _paths_png(found: Sequence[InterpolationFigures], originals: np.ndarray) -> bytes:
+    """A row for each path of the first pair, uncut, between the two originals."""
+    from matplotlib.figure import Figure
+
+    n = len(found[0].positions)
+    shown = np.linspace(0, n - 1, min(SHOWN, n)).round().astype(int)
+    titles = ["a", *(f"t = {found[0].positions[k]:.2f}" for k in shown), "b"]
+    figure = Figure(figsize=(1 + 1.2 * len(titles), 0.2 + 1.25 * len(found)), layout="constrained")
+    grid = figure.subplots(len(found), len(titles), squeeze=False)
+    for line, path in zip(grid, found, strict=True):
+        images = [originals[0], *path.paths[0, shown].numpy(), originals[1]]
+        for axis, image in zip(line, images, strict=True):
+            axis.set(xticks=[], yticks=[])
+            axis.imshow(_grey(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        for axis in (line[0], line[-1]):
+            axis.spines[:].set(color=_COLOURS[1], linewidth=2)
+        line[0].set_ylabel(_plain(f"{path.name}\n{path.how}"), fontsize=8)
+    for axis, title in zip(grid[0], titles, strict=True):
+        axis.set_title(title, fontsize=8)
+    return _png(figure)
+
+
+def _charts_png(found: Sequence[InterpolationFigures]) -> bytes:
+    """Each figure against the position: median over pairs, band from 5 to 95 %."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 6.4), layout="constrained")
+    axes = figure.subplots(2, 2).ravel()
+    for axis, (name, title) in zip(axes, CHARTS.items(), strict=True):
+        for k, path in enumerate(found):
+            control = path.how == "blend"
+            colour = _COLOUR_OF_CONTROL if control else _COLOURS[k % len(_COLOURS)]
+            low, median, high = path.quantiles(name).numpy()
+            t = path.positions.numpy()
+            axis.plot(
+                t, median, "--" if control else "-", marker="o", markersize=3, color=colour,
+                label=_plain(f"{path.name} {path.how}"),
+            )  # fmt: skip
+            axis.fill_between(t, low, high, color=colour, alpha=0.1, linewidth=0)
+        axis.axhline(0 if name == "greyness" else 1, color="#cccccc", linewidth=1, zorder=0)
+        axis.set_title(title, fontsize=10)
+        axis.set_ylim(bottom=0)
+    for axis in axes[2:]:
+        axis.set_xlabel("position t, from a (0) to b (1)")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", frameon=False, ncols=4, fontsize=8)
+    return _png(figure)
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    """One grey picture: the middle slice of a volume, phases of several channels as levels."""
+    levels = np.linspace(0, 1, len(image)) if len(image) > 1 else np.ones(1)
+    picture = np.tensordot(levels, image, 1)
+    return picture if picture.ndim == 2 else picture[len(picture) // 2]
+
+
+def _plain(text: str) -> str:
+    return text.replace("$", r"\$")  # Matplotlib reads formulas between dollars
+
+
+def _png(figure: object) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=90)
+    return buffer.getvalue()
