@@ -27,6 +27,7 @@ CHARTS = {
 }
 _COLOURS = ("#26364a", "#c8553d", "#6fa58f", "#f2a541", "#7d5a86", "#8cc1cf", "#5d6b2f", "#d98cb3")
 _COLOUR_OF_CONTROL = "#9a9a9a"
+_COLOUR_OF_GAPS = "#8cc1cf"
 
 
 def write_interpolation(
@@ -124,19 +125,34 @@ def _paths_png(found: Sequence[InterpolationFigures], originals: np.ndarray) -> 
     n = len(found[0].positions)
     shown = np.linspace(0, n - 1, min(SHOWN, n)).round().astype(int)
     titles = ["a", *(f"t = {found[0].positions[k]:.2f}" for k in shown), "b"]
-    figure = Figure(figsize=(1 + 1.2 * len(titles), 0.2 + 1.25 * len(found)), layout="constrained")
-    grid = figure.subplots(len(found), len(titles), squeeze=False)
-    for line, path in zip(grid, found, strict=True):
-        images = [originals[0], *path.paths[0, shown].numpy(), originals[1]]
-        for axis, image in zip(line, images, strict=True):
-            axis.set(xticks=[], yticks=[])
-            axis.imshow(_grey(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        for axis in (line[0], line[-1]):
-            axis.spines[:].set(color=_COLOURS[1], linewidth=2)
-        line[0].set_ylabel(_plain(f"{path.name}\n{path.how}"), fontsize=8)
-    for axis, title in zip(grid[0], titles, strict=True):
-        axis.set_title(title, fontsize=8)
+    figure = Figure(
+        figsize=(1.2 + 1.2 * len(titles), 0.3 + 1.25 * len(found)), layout="constrained"
+    )
+    axes = figure.subplots(len(found), 1, squeeze=False)[:, 0]
+    for axis, path in zip(axes, found, strict=True):
+        strip, centres = _strip([originals[0], *path.paths[0, shown].numpy(), originals[1]])
+        axis.set_facecolor(_COLOUR_OF_GAPS)
+        axis.imshow(strip, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axis.set(xticks=[], yticks=[])
+        axis.set_ylabel(_plain(f"{path.name}\n{path.how}"), fontsize=8)
+    axes[0].set_xticks(centres, titles, fontsize=8)
+    axes[0].tick_params(top=False, bottom=False, labeltop=True, labelbottom=False)
     return _png(figure)
+
+
+def _strip(images: Sequence[np.ndarray]) -> tuple[np.ndarray, list[float]]:
+    """Pictures side by side, NaN between them, more of it at the two ends; and their centres."""
+    pictures = [_grey(image) for image in images]
+    height, width = pictures[0].shape
+    narrow = max(1, width // 24)
+    parts, centres = [], []
+    for k, picture in enumerate(pictures):
+        if parts:
+            gap = 3 * narrow if k in (1, len(pictures) - 1) else narrow
+            parts.append(np.full((height, gap), np.nan))
+        centres.append(sum(part.shape[1] for part in parts) + (width - 1) / 2)
+        parts.append(picture)
+    return np.hstack(parts), centres
 
 
 def _charts_png(found: Sequence[InterpolationFigures]) -> bytes:
