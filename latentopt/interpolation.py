@@ -106,11 +106,11 @@ def interpolation_figures(
     them a reference structure as an end is at about 1, and a path that keeps to the data stays
     there.
 
-    No figure judges alone. Below 1 is no merit: average statistics lie amid those of the data,
-    nearer to many. And the control shows how to pass unseen: the blend :math:`(1 - t)\,a + t\,b`, voxel by
-    voxel, keeps a good distance, for cut it is a until it jumps to b; all in one step, and uncut it
-    is grey. Greyness is a matter of two-point statistics too: of one channel x with volume fraction
-    v it is :math:`4 (v - S_2(0))`, which is 0 for all structures of phases.
+    No figure judges alone. Below 1 is no merit: average statistics lie amid those of the data, near
+    many. And the control, the blend :math:`(1 - t)\,a + t\,b` voxel by voxel, keeps a good distance
+    too, for cut it is a until it is b; its greyness and its one step give it away. Greyness is a
+    matter of two-point statistics as well: of one channel with volume fraction v it is
+    :math:`4 (v - S_2(0))`, which is 0 for all structures of phases.
 
     Parameters
     ----------
