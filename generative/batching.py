@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 VOXELS_PER_CHUNK = 2**18  # 64 images of 64x64: small enough to stay near the cache
@@ -34,3 +35,8 @@ def map_rows(
     for start in range(size, len(rows), size):
         answer[start : start + size] = function(rows[start : start + size])
     return answer
+
+
+def to_tensor(images: Float[np.ndarray, "n c *space"]) -> Float[Tensor, "n c *space"]:
+    """Images as a float32 tensor, without a copy where they are float32 already."""
+    return torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))

@@ -18,10 +18,14 @@ class TrainingProgress:
         Steps done before, when a run goes on.
     shown
         ``False`` prints nothing.
+    title
+        What is being trained.
     """
 
-    def __init__(self, steps: int, first: int = 0, *, shown: bool = True) -> None:
-        self.steps, self.first, self.shown = steps, first, shown
+    def __init__(
+        self, steps: int, first: int = 0, *, shown: bool = True, title: str = "training"
+    ) -> None:
+        self.steps, self.first, self.shown, self.title = steps, first, shown, title
         self.smooth: dict[str, float] = {}
         self.noted: dict[str, float] = {}
         self.bar = self.task = None
@@ -29,7 +33,7 @@ class TrainingProgress:
 
     def __enter__(self) -> "TrainingProgress":
         if self.shown and self.first:
-            print(f"going on from step {self.first} of {self.steps}", file=sys.stderr)
+            print(f"{self._prefix()}going on from step {self.first} of {self.steps}", file=sys.stderr)
         if self.shown and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import (
@@ -41,7 +45,7 @@ class TrainingProgress:
             )
 
             self.bar = Progress(
-                TextColumn("training"),
+                TextColumn(self.title),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
@@ -64,12 +68,15 @@ class TrainingProgress:
             self.printed = time.monotonic()
             rate = (self.printed - self.started) / max(1, step - self.first)
             left = rate * (self.steps - step)
-            line = f"step {step}/{self.steps}  {self._losses()}  {left:.0f} s left"
+            line = f"{self._prefix()}step {step}/{self.steps}  {self._losses()}  {left:.0f} s left"
             print(line, file=sys.stderr, flush=True)
 
     def note(self, name: str, value: float) -> None:
         """A figure that comes now and then, shown as it is."""
         self.noted[name] = value
+
+    def _prefix(self) -> str:
+        return "" if self.title == "training" else f"{self.title}: "
 
     def _losses(self) -> str:
         return "  ".join(

@@ -13,7 +13,19 @@ from torch import nn
 from generative.checkpoint import bytes_to_tensors, tensors_to_bytes, write_durably, writing
 from generative.errors import ModelFileError
 
-STATE = "training.safetensors"
+STATE = "training"  # and, with several stages, the name of the stage
+
+
+def state_path(folder: Path | str, stage: str) -> Path:
+    """Where the state of a stage is kept."""
+    name = STATE if stage == STATE else f"{STATE}-{stage}"
+    return Path(folder) / f"{name}.safetensors"
+
+
+def remove_states(folder: Path | str) -> None:
+    """Delete the states of a training that has come to its end."""
+    for path in Path(folder).glob(f"{STATE}*.safetensors"):
+        path.unlink()
 
 
 class TrainingState:
@@ -22,7 +34,7 @@ class TrainingState:
     Parameters
     ----------
     model, optimizer
-        What is being trained.
+        The stage that is being trained, with its ``name``.
     folder
         Where `STATE` is kept; ``None`` keeps nothing.
     fingerprint
@@ -37,7 +49,7 @@ class TrainingState:
         fingerprint: dict[str, object],
     ) -> None:
         self.model, self.optimizer = model, optimizer
-        self.path = None if folder is None else Path(folder) / STATE
+        self.path = None if folder is None else state_path(folder, model.name)
         self.fingerprint = json.dumps(fingerprint, sort_keys=True)
         self.averaged = copy.deepcopy(model).eval()
         self.average_ = self.averaged.state_dict()  # the same memory

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from generative.batching import to_tensor
 from generative.checkpoint import json_bytes, write_durably
 from generative.data.augment import Augmentation
 from generative.errors import DataError
 from generative.registry import MODELS
-from generative.train import TrainConfig, finetune, to_tensor
-from generative.training_state import STATE
+from generative.train import TrainConfig, finetune
+from generative.training_state import remove_states
 from latentopt.candidate_files import read_phases
 from latentopt.config import CampaignConfig, RetrainConfig
 from latentopt.errors import CampaignError, ConfigError, EvaluationError
@@ -288,4 +289,4 @@ def _save(
     if training is not None:
         space.documents[SETTINGS] = training
     space.save(folder)
-    (folder / STATE).unlink(missing_ok=True)
+    remove_states(folder)

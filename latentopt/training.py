@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from generative.batching import to_tensor
 from generative.checkpoint import MANIFEST, json_bytes, save_model
 from generative.data.dataset import Dataset
 from generative.data.patches import extract_patches, split_by_parent, split_regions
@@ -18,8 +19,8 @@ from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError
 from generative.model_card import CARD, PICTURE, CardContent, write_model_card
 from generative.registry import MODELS
-from generative.train import to_tensor, train
-from generative.training_state import STATE
+from generative.train import train
+from generative.training_state import remove_states
 from generative.vae import ConvVAEConfig
 from latentopt.config import explain
 from latentopt.errors import ConfigError
@@ -90,7 +91,7 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
     card = {name: (folder / name).read_bytes() for name in (CARD, PICTURE)}
     space.documents = {**card, SETTINGS: json_bytes(record)}
     space.save(folder)
-    (folder / STATE).unlink(missing_ok=True)
+    remove_states(folder)
     return space
 
 

@@ -19,7 +19,7 @@ from generative.errors import DataError, ModelFileError
 from generative.model_card import CardContent
 from generative.reconstruction import reconstruct
 from generative.train import TrainConfig, train
-from generative.training_state import STATE, TrainingState
+from generative.training_state import STATE, TrainingState, state_path
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 TINY = TrainConfig(steps=3, batch_size=4, progress=False, precision="float32")
@@ -39,7 +39,7 @@ def equal(a, b):
 
 
 def steps_done(folder):
-    data = (folder / STATE).read_bytes()
+    data = state_path(folder, STATE).read_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     return int(header["__metadata__"]["step"])
 
@@ -177,7 +177,7 @@ def test_a_killed_process_is_gone_on_with_to_the_weights_of_an_uninterrupted_one
     config = EVERY_STEP.model_copy(update={"steps": 120})
     run = subprocess.Popen([sys.executable, "-c", RUN, config.model_dump_json(), tmp_path])
     deadline = time.monotonic() + 60
-    while not (tmp_path / STATE).exists() or steps_done(tmp_path) < 10:
+    while not state_path(tmp_path, STATE).exists() or steps_done(tmp_path) < 10:
         assert run.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.002)
@@ -203,12 +203,12 @@ def test_a_killed_process_is_gone_on_with_to_the_weights_of_an_uninterrupted_one
 )
 def test_the_state_of_another_run_is_refused_and_kept(tmp_path, model, images, changes):
     stop_after(tmp_path, 1)
-    before = (tmp_path / STATE).read_bytes()
+    before = state_path(tmp_path, STATE).read_bytes()
     with pytest.raises(ModelFileError, match="other images or settings") as refusal:
         train(model, images, config=EVERY_STEP.model_copy(update=changes), folder=tmp_path)
-    assert str(tmp_path / STATE) in str(refusal.value)
+    assert str(state_path(tmp_path, STATE)) in str(refusal.value)
     assert "Choose another folder" in str(refusal.value)
-    assert (tmp_path / STATE).read_bytes() == before
+    assert state_path(tmp_path, STATE).read_bytes() == before
 
 
 def test_a_state_from_another_device_or_rhythm_is_gone_on_with(tmp_path, uninterrupted):
@@ -220,17 +220,17 @@ def test_a_state_from_another_device_or_rhythm_is_gone_on_with(tmp_path, uninter
 
 def test_a_damaged_state_is_refused_wherever_it_is_damaged(tmp_path):
     stop_after(tmp_path, 2)
-    whole = (tmp_path / STATE).read_bytes()
+    whole = state_path(tmp_path, STATE).read_bytes()
     rng = random.Random(0)
     places = [0, 7, 8, 40, len(whole) - 1, *(rng.randrange(len(whole)) for _ in range(30))]
     flipped = [whole[:i] + bytes([whole[i] ^ 4]) + whole[i + 1 :] for i in places]
     truncated = [whole[:i] for i in (0, 5, 100, len(whole) // 2, len(whole) - 1)]
     for data in flipped + truncated:
-        (tmp_path / STATE).write_bytes(data)
+        state_path(tmp_path, STATE).write_bytes(data)
         # A flip in the recorded settings makes them those of another run.
         with pytest.raises(ModelFileError, match=r"damaged\. Delete|other images") as refusal:
             train(network(), IMAGES, config=EVERY_STEP, folder=tmp_path)
-        assert str(tmp_path / STATE) in str(refusal.value)
+        assert str(state_path(tmp_path, STATE)) in str(refusal.value)
         assert "\n" not in str(refusal.value)
 
 
@@ -271,13 +271,13 @@ def test_a_folder_that_cannot_be_written_is_named_before_the_first_step(tmp_path
 
 def test_a_disk_that_fills_up_is_named_and_the_last_state_is_kept(tmp_path, files_of_at_most):
     stop_after(tmp_path, 2)
-    before = (tmp_path / STATE).read_bytes()
+    before = state_path(tmp_path, STATE).read_bytes()
     match = r"cannot be written .*free space there"
     with files_of_at_most(1000), pytest.raises(OSError, match=match) as caught:
         train(network(), IMAGES, config=EVERY_STEP, folder=tmp_path)
-    assert caught.value.filename == str(tmp_path / STATE)
-    assert (tmp_path / STATE).read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == [STATE]
+    assert caught.value.filename == str(state_path(tmp_path, STATE))
+    assert state_path(tmp_path, STATE).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [state_path(tmp_path, STATE).name]
 
 
 # -- progress ------------------------------------------------------------------------------------
@@ -312,11 +312,11 @@ def test_validation_keeps_the_moment_that_reconstructs_best():
 
     class Recorded(TrainingState):
         def keep_if_best(self, error, step):
-            moments.append((error, step, self.averaged.state_dict()["decoder.0.weight"].clone()))
+            moments.append((error, step, self.averaged.state_dict()["module.decoder.0.weight"].clone()))
             super().keep_if_best(error, step)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("generative.train.TrainingState", Recorded)
+        patch.setattr("generative.descent.TrainingState", Recorded)
         model = train(network(), IMAGES, validation=unseen, config=config)
     error, _, weight = min(moments, key=lambda moment: moment[0])
     assert len(moments) == 20

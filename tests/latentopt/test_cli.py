@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from generative.batching import to_tensor
 from generative.data.synthetic import gaussian_random_field
 from generative.pca import PCA
-from generative.train import to_tensor
 from latentopt.campaign import Campaign
 from latentopt.space import LatentSpace
 

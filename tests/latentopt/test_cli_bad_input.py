@@ -13,9 +13,9 @@ import pytest
 import tifffile
 from PIL import Image
 
+from generative.batching import to_tensor
 from generative.data.synthetic import gaussian_random_field
 from generative.pca import PCA
-from generative.train import to_tensor
 from latentopt.cli import main
 from latentopt.journal import read_events
 from latentopt.space import LatentSpace

@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from generative.batching import to_tensor
 from generative.data.synthetic import gaussian_random_field
 from generative.pca import PCA
-from generative.train import to_tensor
 from latentopt.space import LatentSpace
 from latentopt.space_fidelity import FIGURES
 

@@ -1,0 +1,207 @@
+"""The loop of a training: AdamW, a moving average, the best moment, resume after a kill."""
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from generative.batching import to_tensor
+from generative.progress import TrainingProgress
+from generative.stage import Stage
+from generative.train_config import TrainConfig
+from generative.training_state import TrainingState
+
+# Settings that a result does not depend on, or that have been taken into account already.
+NOT_IN_THE_RESULT = {"checkpoint_seconds", "device", "progress", "stages"}
+
+
+def descend(
+    stage: Stage,
+    images: Float[np.ndarray, "n c *space"],
+    config: TrainConfig,
+    folder: Path | str | None,
+    *,
+    validation: Float[Tensor, "v c *space"] | None = None,
+    conditions: Float[np.ndarray, "n f"] | None = None,
+    weights: Float[np.ndarray, " n"] | None = None,
+) -> TrainingState:
+    """Train one stage from the weights it has; it is left on the CPU, in evaluation mode.
+
+    Parameters
+    ----------
+    stage
+        What is trained.
+    images
+        Training images in [0, 1].
+    config
+        How to train, before what the stage does differently.
+    folder
+        Where the state is kept: the same call after a kill goes on from it.
+    validation
+        Images that the result is chosen on, of twenty moments of the run.
+    conditions
+        Condition of each image.
+    weights
+        How often each image is drawn, with sum 1; equally often without them.
+    """
+    config = stage.settings(config)
+    rows, source = stage.prepare(images, config)
+    batches = _Batches(stage, rows, source, config, conditions=conditions, weights=weights)
+    probe = None if validation is None else stage.probe(validation)
+    device = _device(config.device)
+    stage.to(device, memory_format=_memory_format(stage)).train()
+    optimizer = torch.optim.AdamW(
+        stage.parameters(), config.learning_rate, weight_decay=config.weight_decay
+    )
+    fingerprint = _fingerprint(stage, rows, probe, config)
+    if conditions is not None:
+        fingerprint |= {"conditions": _sample(conditions)}
+    if weights is not None:
+        fingerprint |= {"weights": weights.tolist(), "from": _weight_sum(stage)}
+    state = TrainingState(stage, optimizer, folder, fingerprint)
+    first = state.resume()
+    state.save(first)  # a folder that cannot be written is noticed now, not after an hour
+    saved = time.monotonic()
+    with TrainingProgress(config.steps, first, shown=config.progress, title=stage.name) as bar:
+        for step in range(first, config.steps):
+            bar.update(step + 1, _step(stage, optimizer, batches, config, step))
+            state.average(config.ema_decay, step)
+            if probe is not None and _is_moment(step + 1, config.steps):
+                error = state.averaged.error(probe.to(device))
+                state.keep_if_best(error, step + 1)
+                bar.note("validation", error)
+            if time.monotonic() - saved > config.checkpoint_seconds:
+                state.save(step + 1)
+                saved = time.monotonic()
+    state.save(config.steps)
+    state.use_result()
+    stage.to("cpu", memory_format=torch.contiguous_format).eval()
+    return state
+
+
+class _Batches:
+    """Rows of a step: seed and step fix them, so a resumed run draws what another one does."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        rows: np.ndarray,
+        source: np.ndarray,
+        config: TrainConfig,
+        *,
+        conditions: np.ndarray | None,
+        weights: np.ndarray | None,
+    ) -> None:
+        self.rows, self.config, self.stage = rows, config, stage
+        self.conditions = None if conditions is None else conditions[source]
+        self.weights = None
+        if weights is not None:
+            self.weights = weights[source] / weights[source].sum()
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Rows, noise, and what else is given with them."""
+        rng, size = np.random.default_rng([self.config.seed, step]), self.config.batch_size
+        if self.weights is None:
+            drawn = rng.integers(len(self.rows), size=size)
+        else:
+            drawn = rng.choice(len(self.rows), size=size, p=self.weights)
+        rows = self.rows[drawn]
+        if self.stage.augments:
+            rows = self.config.augmentation(rows, rng)
+        noise = rng.standard_normal((size, self.stage.noise_size), dtype=np.float32)
+        given = {} if self.conditions is None else {"condition": self.conditions[drawn]}
+        return (
+            to_tensor(rows),
+            torch.from_numpy(noise),
+            {name: to_tensor(values) for name, values in given.items()},
+        )
+
+
+def _is_moment(step: int, steps: int) -> bool:
+    """Twenty times in a run, its end among them."""
+    return step % max(1, steps // 20) == 0 or step == steps
+
+
+def _step(
+    stage: Stage,
+    optimizer: torch.optim.Optimizer,
+    batches: _Batches,
+    config: TrainConfig,
+    step: int,
+) -> dict[str, float]:
+    rows, noise, given = batches(step)
+    device = next(stage.parameters()).device
+    for group in optimizer.param_groups:
+        group["lr"] = config.learning_rate * _schedule(step, config.steps)
+    if rows.ndim == len(stage.image_shape) + 1:
+        rows = rows.contiguous(memory_format=_memory_format(stage))
+    given = {name: values.to(device) for name, values in given.items()}
+    with torch.autocast(device.type, torch.bfloat16, enabled=_use_bfloat16(config, device)):
+        warmup = min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.steps))
+        loss = stage.loss(rows.to(device), noise=noise.to(device), kl_weight=warmup, **given)
+    if not math.isfinite(loss.terms["loss"]):
+        raise FloatingPointError(
+            f"the loss became {loss.terms['loss']} at step {step}. Lower learning_rate (now "
+            f"{config.learning_rate:g}) or set precision: float32, and train in another folder; "
+            "the last state is kept."
+        )
+    optimizer.zero_grad(set_to_none=True)
+    loss.total.backward()
+    nn.utils.clip_grad_norm_(stage.parameters(), 1.0)
+    optimizer.step()
+    return loss.terms
+
+
+def _schedule(step: int, steps: int) -> float:
+    """Warm-up over 50 steps, then a cosine from 1 to .02."""
+    cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
+    return min(1.0, (step + 1) / 50) * (0.98 * cosine + 0.02)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+def _memory_format(stage: Stage) -> torch.memory_format:
+    """Channels last: with bfloat16 worth a factor of two on a CPU."""
+    dims = len(stage.image_shape) - 1
+    return torch.channels_last if dims == 2 else torch.channels_last_3d
+
+
+def _use_bfloat16(config: TrainConfig, device: torch.device) -> bool:
+    if config.precision != "auto":
+        return config.precision == "bfloat16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    # Processors without these instructions lose from bfloat16.
+    return torch.cpu._is_avx512_bf16_supported()
+
+
+def _fingerprint(
+    stage: Stage, rows: np.ndarray, probe: Tensor | None, config: TrainConfig
+) -> dict[str, object]:
+    """What has to be the same for a run to be gone on with."""
+    return {
+        "model": stage.identity,
+        "training": config.model_dump(
+            exclude={"checkpoint_seconds", "device", "progress", "stages"}
+        ),
+        "images": _sample(rows),
+        "validation": None if probe is None else _sample(probe.numpy()),
+    }
+
+
+def _weight_sum(model: nn.Module) -> float:
+    """Tells apart the weights that two runs begin with."""
+    return sum(float(p.detach().double().abs().sum()) for p in model.parameters())
+
+
+def _sample(rows: np.ndarray) -> list[object]:
+    probe = rows[:: max(1, len(rows) // 16)]
+    return [list(rows.shape), float(np.asarray(probe, np.float64).sum())]
