@@ -1,0 +1,136 @@
+"""What a conditional model can be asked for: a class, and continuous properties."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor
+
+
+class PropertyRange(BaseModel):
+    """How a property was distributed over the training images."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mean: float = Field(description="Over the training images.")
+    spread: float = Field(gt=0, description="Standard deviation.")
+    low: float = Field(description="Smallest value.")
+    high: float = Field(description="Largest value.")
+
+
+class Conditions(BaseModel):
+    """Classes and properties by name, and how they become numbers for a network.
+
+    A condition is one number a class (1 for the one asked for) and two a property: its value in
+    standard deviations, and 1 if it is asked for. All zeros ask for nothing.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    classes: tuple[str, ...] = Field((), description="Class names; one class is none.")
+    properties: dict[str, PropertyRange] = Field(
+        default_factory=dict, description="Continuous properties of a structure by name."
+    )
+
+    @model_validator(mode="after")
+    def _no_name_twice(self) -> "Conditions":
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"classes should differ, got {self.classes}.")
+        return self
+
+    @classmethod
+    def of_data(
+        cls, classes: Sequence[str], properties: Mapping[str, Float[np.ndarray, " n"]]
+    ) -> "Conditions":
+        """Conditions that training images can teach.
+
+        Raises
+        ------
+        ValueError
+            For a property that is not finite, or the same for all images.
+        """
+        ranges = {}
+        for name, values in properties.items():
+            if not np.isfinite(values).all() or np.ptp(values) == 0:
+                raise ValueError(
+                    f"property {name} should be finite and differ between images, got values from "
+                    f"{np.min(values):g} to {np.max(values):g}. Leave it out."
+                )
+            ranges[name] = PropertyRange(
+                mean=float(values.mean()),
+                spread=float(values.std()),
+                low=float(values.min()),
+                high=float(values.max()),
+            )
+        return cls(classes=tuple(classes) if len(classes) > 1 else (), properties=ranges)
+
+    @property
+    def size(self) -> int:
+        """Numbers in a condition."""
+        return len(self.classes) + 2 * len(self.properties)
+
+    @property
+    def groups(self) -> tuple[slice, ...]:
+        """The numbers that belong together: of the class, then of each property."""
+        start = len(self.classes)
+        pairs = [slice(start + 2 * i, start + 2 * i + 2) for i in range(len(self.properties))]
+        return (*([slice(0, start)] if start else []), *pairs)
+
+    def rows(
+        self,
+        labels: Float[np.ndarray, " n"] | np.ndarray,
+        properties: Mapping[str, Float[np.ndarray, " n"]],
+    ) -> Float[np.ndarray, "n f"]:
+        """Conditions of images with known class labels and properties."""
+        answer = np.zeros((len(labels), self.size), np.float32)
+        if self.classes:
+            answer[np.arange(len(labels)), labels] = 1
+        for group, (name, about) in zip(
+            self.groups[bool(self.classes) :], self.properties.items(), strict=True
+        ):
+            answer[:, group.start] = (properties[name] - about.mean) / about.spread
+            answer[:, group.start + 1] = 1
+        return answer
+
+    def ask(
+        self, class_name: str | None = None, properties: Mapping[str, float] | None = None
+    ) -> Float[Tensor, " f"]:
+        """The condition of a wish; what is not named is left open.
+
+        Raises
+        ------
+        ValueError
+            For a class or property the model was not trained on, naming those it was.
+
+        Warns
+        -----
+        UserWarning
+            For a value outside the range of the training images.
+        """
+        row = torch.zeros(self.size)
+        if class_name is not None:
+            if class_name not in self.classes:
+                raise ValueError(f"class {class_name!r} was not trained; {self._known('classes')}")
+            row[self.classes.index(class_name)] = 1
+        names = list(self.properties)
+        for name, value in (properties or {}).items():
+            if name not in names:
+                raise ValueError(f"property {name!r} was not trained; {self._known('properties')}")
+            about = self.properties[name]
+            if not about.low <= value <= about.high:
+                warnings.warn(
+                    f"{name} = {value:g} is outside {about.low:g} to {about.high:g}, the range of "
+                    "the training images: what is sampled may not have it.",
+                    stacklevel=2,
+                )
+            group = self.groups[bool(self.classes) :][names.index(name)]
+            row[group.start] = (value - about.mean) / about.spread
+            row[group.start + 1] = 1
+        return row
+
+    def _known(self, kind: str) -> str:
+        known = ", ".join(getattr(self, kind))
+        return f"this model knows {known}." if known else f"this model was trained without {kind}."

@@ -1,0 +1,215 @@
+"""Latent diffusion: an autoencoder to 64 numbers, and a diffusion prior over them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from generative.conditions import Conditions
+from generative.diffusion.denoiser import DenoiserConfig
+from generative.diffusion.flow import NEAR_NOISE, mix
+from generative.diffusion.prior import DiffusionPrior
+from generative.stage import Stage
+from generative.vae import ConvVAE
+
+
+class LatentDiffusionConfig(BaseModel):
+    """Networks and coordinates of a `LatentDiffusion`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
+    autoencoder: dict[str, Any] = Field(
+        default_factory=dict, description="Options of ConvVAE, the autoencoder."
+    )
+    prior: DenoiserConfig = Field(DenoiserConfig(), description="Network of the diffusion prior.")
+    conditions: Conditions = Field(
+        Conditions(), description="Classes and properties it can be asked for."
+    )
+    coordinates: Literal["noise", "code"] = Field(
+        "noise", description="What encode answers: standard normal noise, or the code itself."
+    )
+    solver_steps: int = Field(10, ge=1, description="Heun steps between code and noise.")
+
+
+class LatentDiffusion(nn.Module):
+    """Images to 64 numbers and back, in coordinates where every point is a likely structure.
+
+    An autoencoder makes codes, and a diffusion prior knows how they are distributed. Its
+    probability-flow ODE maps codes to standard normal noise one-to-one and differentiably, so a
+    search in the noise meets nothing that the decoder was not trained on.
+
+    Parameters
+    ----------
+    image_shape
+        ``(c, h, w)`` with sides of 32 to 256, or ``(c, d, h, w)`` with sides of 16 to 64.
+    **options
+        Fields of `LatentDiffusionConfig`.
+
+    Raises
+    ------
+    ValueError
+        For a shape outside these limits or an option out of range.
+
+    Examples
+    --------
+    >>> model = LatentDiffusion((1, 64, 64))
+    >>> noise = torch.randn(2, 64, generator=torch.Generator().manual_seed(0))
+    >>> model.decode(noise).shape
+    torch.Size([2, 1, 64, 64])
+
+    References
+    ----------
+    .. [1] Rombach et al. (2022), High-resolution image synthesis with latent diffusion models.
+    .. [2] Song et al. (2021), Score-based generative modeling through stochastic differential
+       equations, section 4.3 (the flow that makes the noise a code).
+    """
+
+    kind = "ldm"
+
+    def __init__(self, image_shape: Sequence[int], **options: object) -> None:
+        super().__init__()
+        self.config = LatentDiffusionConfig(image_shape=tuple(image_shape), **options)
+        self.autoencoder = ConvVAE(self.config.image_shape, **self.config.autoencoder)
+        self.image_shape = self.config.image_shape
+        self.latent_dim = self.autoencoder.latent_dim
+        self.prior = DiffusionPrior(self.latent_dim, self.config.conditions.size, self.config.prior)
+        self.eval()
+
+    @property
+    def standard_normal(self) -> bool:
+        """Whether what `encode` answers is standard normal by construction."""
+        return self.config.coordinates == "noise"
+
+    def options(self) -> dict[str, object]:
+        """What `LatentDiffusion(**options)` needs to build this network again."""
+        return self.config.model_dump(mode="json")
+
+    def in_coordinates(self, coordinates: Literal["noise", "code"]) -> "LatentDiffusion":
+        """The same model, its weights shared, seen in other coordinates."""
+        other = type(self)(**(self.options() | {"coordinates": coordinates}))
+        other.autoencoder, other.prior = self.autoencoder, self.prior
+        return other
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The parts of its training, in their order."""
+        from generative.latent_diffusion_stages import AutoencoderStage, PriorStage
+
+        return (AutoencoderStage(self), PriorStage(self))
+
+    # -- there and back --------------------------------------------------------------------------
+
+    def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
+        """Noise, or code, of each image: no randomness, row by row."""
+        code = self.autoencoder.encode(images)
+        return self.to_noise(code) if self.standard_normal else code
+
+    def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+        """Images in [0, 1] of noise, or of codes; differentiable."""
+        if code.ndim != 2 or code.shape[1] != self.latent_dim:
+            raise ValueError(
+                f"code should have shape (n, {self.latent_dim}), got {tuple(code.shape)}."
+            )
+        return self.autoencoder.decode(self.to_code(code) if self.standard_normal else code)
+
+    def to_noise(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Noise of codes, along the probability-flow ODE."""
+        return self.prior.to_noise(code, steps=self.config.solver_steps)
+
+    def to_code(self, noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Codes of noise, the way back."""
+        return self.prior.to_code(noise, steps=self.config.solver_steps)
+
+    # -- new structures --------------------------------------------------------------------------
+
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        class_name: str | None = None,
+        properties: Mapping[str, float] | None = None,
+        guidance: float = 1.0,
+        steps: int | None = None,
+        solver: Literal["heun", "ddim"] = "heun",
+    ) -> Float[Tensor, "{n} d"]:
+        """Points that decode to new structures, of a class and with properties if asked for.
+
+        Parameters
+        ----------
+        n, seed
+            How many, and what fixes them.
+        class_name, properties
+            What they should be; what is not named is left open.
+        guidance
+            1 samples the conditional distribution; larger holds to the wish more closely and
+            varies less.
+        steps, solver
+            Of the ODE; ``solver_steps`` Heun steps by default.
+
+        Returns
+        -------
+        Points in the coordinates of the model, for `decode`.
+
+        Raises
+        ------
+        ValueError
+            For a class or property it was not trained on.
+
+        Warns
+        -----
+        UserWarning
+            For a property outside the range of the training images.
+        """
+        if guidance < 0:
+            raise ValueError(f"guidance should be at least 0, got {guidance:g}.")
+        asked = class_name is not None or properties
+        condition = self.config.conditions.ask(class_name, properties)[None] if asked else None
+        noise = torch.randn(n, self.latent_dim, generator=torch.Generator().manual_seed(seed))
+        with torch.no_grad():
+            code = self.prior.to_code(
+                noise.to(self.prior.mean_.device),
+                None if condition is None else condition.expand(n, -1).to(self.prior.mean_.device),
+                guidance=guidance,
+                steps=steps or self.config.solver_steps,
+                solver=solver,
+            )
+            return self.to_noise(code) if self.standard_normal else code
+
+    def refine(
+        self, images: Float[Tensor, "n c *space"], strength: float = 0.3, *, seed: int = 0
+    ) -> Float[Tensor, "n c *space"]:
+        """Images moved towards those the model was trained on (Meng et al. 2022, SDEdit).
+
+        Parameters
+        ----------
+        images
+            Candidates, in [0, 1].
+        strength
+            Part of the way to noise they are taken, in [0, 1]: 0 only encodes and decodes, 1
+            forgets them.
+        seed
+            Fixes the noise.
+
+        Raises
+        ------
+        ValueError
+            For a strength outside [0, 1], or images of another shape.
+        """
+        if not 0 <= strength <= 1:
+            raise ValueError(f"strength should be between 0 and 1, got {strength:g}.")
+        with torch.no_grad():
+            code = self.autoencoder.encode(images)
+            angle = strength * NEAR_NOISE
+            draws = torch.randn(code.shape, generator=torch.Generator().manual_seed(seed))
+            noisy, _ = mix(
+                self.prior.standardize(code),
+                draws.to(code.device),
+                code.new_full((len(code),), angle),
+            )
+            if strength > 0:
+                code = self.prior.to_code(noisy, start=angle, steps=self.config.solver_steps)
+            return self.autoencoder.decode(code)

@@ -1,0 +1,114 @@
+"""How a `LatentDiffusion` is trained: its autoencoder first, then the prior over its codes."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from generative.batching import map_rows, to_tensor
+from generative.diffusion.prior import random_angle
+from generative.stage import Stage
+from generative.vae import Loss
+
+if TYPE_CHECKING:
+    from generative.latent_diffusion import LatentDiffusion
+    from generative.train_config import TrainConfig
+
+CODES = 40_000  # codes the prior is trained on: images, and augmented copies of them
+COPIES = 16  # at most
+DROPPED = 0.15  # part of the conditions that are left out, each by itself and all together
+
+
+class AutoencoderStage(Stage):
+    """Reconstruction and a small KL."""
+
+    name = "autoencoder"
+
+    def __init__(self, model: "LatentDiffusion") -> None:
+        super().__init__(model.autoencoder)
+
+    def loss(
+        self,
+        rows: Float[Tensor, "n c *space"],
+        *,
+        noise: Float[Tensor, "n r"],
+        kl_weight: float,
+        **given: Float[Tensor, "n f"],
+    ) -> Loss:
+        """That of the autoencoder: it is told no condition."""
+        return self.module.loss(rows, noise=noise, kl_weight=kl_weight)
+
+
+class PriorStage(Stage):
+    """The denoiser, on codes of the training images and of augmented copies."""
+
+    name, augments = "prior", False
+
+    def __init__(self, model: "LatentDiffusion") -> None:
+        super().__init__(model, model.prior)
+        # Read here and not trained: bound methods are no submodules.
+        self.encode, self.groups = model.autoencoder.encode, model.config.conditions.groups
+        self.noise_size = self.latent_dim + 1 + 1 + len(self.groups)
+
+    def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
+        """Larger batches of what is small, and smaller steps."""
+        return {"batch_size": 3 * config.batch_size, "learning_rate": 2e-3}
+
+    def prepare(
+        self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"
+    ) -> tuple[Float[np.ndarray, "m d"], Integer[np.ndarray, " m"]]:
+        """Codes, and the image each was made of; the prior takes its scale from them."""
+        rng = np.random.default_rng([config.seed, len(images)])
+        copies = min(COPIES, -(-CODES // len(images)))
+        codes = [self._codes(images)]
+        codes += [self._codes(config.augmentation(images, rng)) for _ in range(1, copies)]
+        rows = torch.cat(codes)
+        self.module.scale_to(rows)
+        return rows.numpy(), np.tile(np.arange(len(images)), copies)
+
+    def probe(self, images: Float[Tensor, "v c *space"]) -> Float[Tensor, "v d"]:
+        """Codes of images."""
+        return self._codes(images.numpy())
+
+    def loss(
+        self,
+        rows: Float[Tensor, "n d"],
+        *,
+        noise: Float[Tensor, "n r"],
+        kl_weight: float,
+        condition: Float[Tensor, "n f"] | None = None,
+    ) -> Loss:
+        """Error of the predicted velocity at random angles."""
+        d = self.latent_dim
+        uniform = 0.5 * (1 + torch.erf(noise[:, d:] / math.sqrt(2)))
+        if condition is not None:
+            condition = self._thinned(condition, uniform[:, 1:])
+        total = self.module.loss(
+            rows, noise=noise[:, :d], angle=random_angle(uniform[:, 0]), condition=condition
+        )
+        return Loss(total, {"loss": total.item()})
+
+    @torch.no_grad()
+    def error(self, probe: Float[Tensor, "v d"]) -> float:
+        """Error of the velocity on codes the training has not seen, at fixed angles and noise."""
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(len(probe), self.latent_dim, generator=generator).to(probe)
+        angle = random_angle(torch.linspace(0, 1, len(probe))).to(probe)
+        return float(self.module.loss(probe, noise=noise, angle=angle))
+
+    def _codes(self, images: np.ndarray) -> Tensor:
+        with torch.no_grad():
+            return map_rows(self.encode, to_tensor(images), images[0].size)
+
+    def _thinned(self, condition: Tensor, uniform: Tensor) -> Tensor:
+        """Conditions of which some are left out, so that any part of a wish can be asked for."""
+        condition = condition * (uniform[:, :1] > DROPPED)
+        for i, group in enumerate(self.groups):
+            keep = torch.ones_like(condition)
+            keep[:, group] = (uniform[:, 1 + i : 2 + i] > DROPPED).to(condition)
+            condition = condition * keep
+        return condition
