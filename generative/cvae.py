@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -180,8 +181,11 @@ class CVAE(nn.Module):
         per_channel = (-1, *[1] * (images.ndim - 2))
         mean, std = self.pixel_mean.reshape(per_channel), self.pixel_std.reshape(per_channel)
         x = (images - mean) / std  # makes three channels of a grey one
-        for stage in STAGES:
-            x = getattr(self.backbone, stage)(x)
+        # Gradients of bfloat16 convolutions of volumes two voxels deep are garbage in torch 2.13
+        # (oneDNN, processors with avx512_bf16), and volumes become that small here.
+        with nullcontext() if images.ndim == 4 else torch.autocast("cpu", enabled=False):
+            for stage in STAGES:
+                x = getattr(self.backbone, stage)(x)
         return x.flatten(1)
 
     def _logits(self, code: Tensor) -> Tensor:
