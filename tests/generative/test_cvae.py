@@ -122,7 +122,7 @@ def test_the_bce_term_is_the_cross_entropy_of_each_voxel():
     model, images = tiny(reconstruction="bce"), draw(3, 1, 32, 32)
     p = model.decode(model.encode(images))
     entropy = -(images * p.log() + (1 - images) * (1 - p).log())
-    expected = float(entropy.flatten(1).sum(1).mean())
+    expected = float(entropy.flatten(1).sum(1).mean().detach())
     assert loss_of(model, images).terms["reconstruction"] == pytest.approx(expected, rel=1e-5)
 
 
