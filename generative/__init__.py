@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from generative.cvae import CVAE
+    from generative.latent_diffusion import LatentDiffusion
     from generative.pca import PCA
     from generative.registry import MODELS
     from generative.vae import ConvVAE
 
-__all__ = ["CVAE", "MODELS", "PCA", "ConvVAE"]
+__all__ = ["CVAE", "MODELS", "PCA", "ConvVAE", "LatentDiffusion"]
 
 # Loaded on first use: importing the package costs no torch.
 _HOME = {
     "CVAE": "generative.cvae",
+    "LatentDiffusion": "generative.latent_diffusion",
     "MODELS": "generative.registry",
     "PCA": "generative.pca",
     "ConvVAE": "generative.vae",

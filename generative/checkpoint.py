@@ -192,3 +192,17 @@ def bytes_to_tensors(data: bytes) -> dict[str, Tensor]:
         return load(data)
     except SafetensorError as error:
         raise ValueError(f"not a safetensors file: {error}") from error
+
+
+def note_of(data: bytes) -> dict[str, str]:
+    """The strings kept in the header of a safetensors file.
+
+    Raises
+    ------
+    ValueError, KeyError
+        If there is no header, or no strings in it.
+    """
+    length = int.from_bytes(data[:8], "little")
+    if length > len(data):
+        raise ValueError("truncated header")
+    return json.loads(data[8 : 8 + length])["__metadata__"]

@@ -77,6 +77,7 @@ class CVAE(nn.Module):
     """
 
     kind = "cvae"
+    options_class = CVAEConfig
 
     def __init__(self, image_shape: Sequence[int], **options: object) -> None:
         super().__init__()

@@ -58,10 +58,11 @@ def descend(
         stage.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )
     fingerprint = _fingerprint(stage, rows, probe, config)
+    fingerprint["from"] = _weight_sum(stage)
     if conditions is not None:
         fingerprint |= {"conditions": _sample(conditions)}
     if weights is not None:
-        fingerprint |= {"weights": weights.tolist(), "from": _weight_sum(stage)}
+        fingerprint |= {"weights": weights.tolist()}
     state = TrainingState(stage, optimizer, folder, fingerprint)
     first = state.resume()
     state.save(first)  # a folder that cannot be written is noticed now, not after an hour

@@ -69,6 +69,7 @@ class LatentDiffusion(nn.Module):
     """
 
     kind = "ldm"
+    options_class = LatentDiffusionConfig
 
     def __init__(self, image_shape: Sequence[int], **options: object) -> None:
         super().__init__()

@@ -33,7 +33,8 @@ class TrainingProgress:
 
     def __enter__(self) -> "TrainingProgress":
         if self.shown and self.first:
-            print(f"{self._prefix()}going on from step {self.first} of {self.steps}", file=sys.stderr)
+            line = f"going on from step {self.first} of {self.steps}"
+            print(self._prefix() + line, file=sys.stderr)
         if self.shown and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import (

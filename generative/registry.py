@@ -1,7 +1,8 @@
 """The models there are, by the name a configuration file uses."""
 
 from generative.cvae import CVAE
+from generative.latent_diffusion import LatentDiffusion
 from generative.pca import PCA
 from generative.vae import ConvVAE
 
-MODELS = {"pca": PCA, "vae": ConvVAE, "cvae": CVAE}
+MODELS = {"pca": PCA, "vae": ConvVAE, "cvae": CVAE, "ldm": LatentDiffusion}

@@ -1,6 +1,6 @@
 """Train a network: progress, exponential moving average, resume after a kill, one seed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ def train(
     *,
     validation: Float[np.ndarray, "v c *space"] | None = None,
     conditions: Float[np.ndarray, "n f"] | None = None,
+    begin: Callable[[nn.Module], object] | None = None,
     config: TrainConfig | None = None,
     folder: Path | str | None = None,
     card: CardContent | None = None,
@@ -51,6 +52,8 @@ def train(
         of the run, are the result: with few images the last ones may know them by heart.
     conditions
         Condition of each image, for a model that is told one.
+    begin
+        Called with the model once its initial weights are drawn, to give it some from elsewhere.
     config
         How to train.
     folder
@@ -82,6 +85,8 @@ def train(
     images = check_images(images)
     probe = None if validation is None else to_tensor(check_images(validation[:VALIDATION_IMAGES]))
     _draw_weights(model, config.seed)
+    if begin is not None:
+        begin(model)
     facts = {"Training images": len(images), "Training": _settings(config)}
     for stage in stages_of(model):
         state = descend(stage, images, config, folder, validation=probe, conditions=conditions)

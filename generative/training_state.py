@@ -10,7 +10,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from generative.checkpoint import bytes_to_tensors, tensors_to_bytes, write_durably, writing
+from generative.checkpoint import (
+    bytes_to_tensors,
+    note_of,
+    tensors_to_bytes,
+    write_durably,
+    writing,
+)
 from generative.errors import ModelFileError
 
 STATE = "training"  # and, with several stages, the name of the stage
@@ -112,7 +118,7 @@ class TrainingState:
             return 0
         data = self.path.read_bytes()
         try:
-            note = _note(data)
+            note = note_of(data)
             tensors = bytes_to_tensors(data)
             if _digest(tensors) != note["sha256"]:
                 raise ValueError("a number in it has changed")
@@ -160,11 +166,3 @@ def _digest(tensors: dict[str, torch.Tensor]) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def _note(data: bytes) -> dict[str, str]:
-    """The strings kept in the header of a safetensors file."""
-    length = int.from_bytes(data[:8], "little")
-    if length > len(data):
-        raise ValueError("truncated header")
-    return json.loads(data[8 : 8 + length])["__metadata__"]

@@ -82,6 +82,7 @@ class ConvVAE(nn.Module):
     """
 
     kind = "vae"
+    options_class = ConvVAEConfig
 
     def __init__(self, image_shape: Sequence[int], **options: object) -> None:
         super().__init__()

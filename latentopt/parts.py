@@ -120,22 +120,24 @@ def spec_of(part: Any) -> dict[str, Any]:
     return {"kind": "python", "target": f"{named.__module__}:{named.__qualname__}"}
 
 
-def resolve_objectives(items: Iterable[Any]) -> tuple[tuple[Objective, ...], tuple[dict, ...]]:
+def resolve_objectives(
+    items: Iterable[Any], setting: str = f"{ROOT}.evaluate"
+) -> tuple[tuple[Objective, ...], tuple[dict, ...]]:
     """Objectives, and their complete specs, of any mix of specs, kinds, objects and functions.
 
     Raises
     ------
     ConfigError
-        Lists the problems of all of them, one a line.
+        Lists the problems of all of them, one a line that begins with the setting.
     """
     objectives, specs, problems = [], [], []
     for i, item in enumerate(items):
         try:
             part = item
             if isinstance(item, str | Mapping):
-                part = _build(as_spec(item), _objectives(), f"{ROOT}.evaluate[{i}]")
+                part = _build(as_spec(item), _objectives(), f"{setting}[{i}]")
             specs.append(spec_of(part))
-            objectives.append(as_objective(part, f"{ROOT}.evaluate[{i}]"))
+            objectives.append(as_objective(part, f"{setting}[{i}]"))
         except ConfigError as error:
             problems.append(str(error))
     if problems:

@@ -77,7 +77,8 @@ class LatentSpace:
         Parameters
         ----------
         model
-            Has ``encode`` and ``decode``.
+            Has ``encode`` and ``decode``. Codes that are standard normal by construction, which it
+            says by ``standard_normal``, are taken as they are.
         images
             ``(n, c, *space)`` in [0, 1]; 10,000 are encoded in the same memory as 100.
 
@@ -99,7 +100,10 @@ class LatentSpace:
         )
         with torch.no_grad():
             codes = unwhitened.encode(as_tensor(images)).cpu()
-        whitening = Whitening.fit(codes)
+        if getattr(model, "standard_normal", False):
+            whitening = Whitening.identity(model.latent_dim)
+        else:
+            whitening = Whitening.fit(codes)
         z = whitening.to_z(codes)
         radius = float(z.norm(dim=1).quantile(TYPICAL))
         # float32, as on disk: a space is the same before and after it is saved.

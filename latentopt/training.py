@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,12 @@ from generative.model_card import CARD, PICTURE, CardContent, write_model_card
 from generative.registry import MODELS
 from generative.train import train
 from generative.training_state import remove_states
-from generative.vae import ConvVAEConfig
 from latentopt.config import explain
 from latentopt.errors import ConfigError
 from latentopt.expressions import nearest
 from latentopt.space import LatentSpace
 from latentopt.space_files import SETTINGS, is_space
+from latentopt.training_conditions import compute_conditions
 from latentopt.training_settings import FieldData, FileData, TrainingSettings
 
 __all__ = ["FieldData", "FileData", "TrainingSettings", "read_split", "train_space"]
@@ -66,26 +66,34 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
             f"{_name(settings.data)}: all {len(training)} training images are the same. Check how "
             "their grey levels become phases (grey)."
         )
-    model = _build(settings, training.image_shape)
+    conditions, options = None, dict(settings.options)
+    if settings.conditions is not None:
+        known, conditions = compute_conditions(
+            settings.conditions, training, settings.training, folder
+        )
+        options["conditions"] = known.model_dump()
+    model = _build(settings, options, training.image_shape)
     facts = {
         "Data": _describe_data(settings.data, training),
         "Split": _describe_split(settings.data, training, held_out),
     }
-    if hasattr(model, "loss"):
-        train(
-            model,
-            training.images,
-            validation=None if validation is None else validation.images,
-            config=settings.training,
-            folder=folder,
-            card=CardContent(held_out.images, facts),
-        )
-    else:
+    if hasattr(model, "fit"):
         images = to_tensor(training.images)
         with _naming(settings.data):
             model.fit(images, seed=settings.training.seed)
         card = write_model_card(model, images, to_tensor(held_out.images), facts=facts)
         save_model(model, folder, files=card)
+    else:
+        train(
+            model,
+            training.images,
+            validation=None if validation is None else validation.images,
+            conditions=conditions,
+            begin=_beginning(settings),
+            config=settings.training,
+            folder=folder,
+            card=CardContent(held_out.images, facts),
+        )
     with _naming(settings.data):
         space = LatentSpace.fit(model, training.images)
     card = {name: (folder / name).read_bytes() for name in (CARD, PICTURE)}
@@ -136,18 +144,26 @@ def _check_device(name: str) -> None:
         ) from None
 
 
-def _build(settings: TrainingSettings, image_shape: tuple[int, ...]) -> Any:
+def _beginning(settings: TrainingSettings) -> Callable[[Any], object] | None:
+    """What gives a model its first weights, if a file does."""
+    path = settings.backbone_weights
+    return None if path is None else lambda model: model.load_backbone(path)
+
+
+def _build(
+    settings: TrainingSettings, options: dict[str, Any], image_shape: tuple[int, ...]
+) -> Any:
     model = MODELS[settings.model]
     parameters = inspect.signature(model).parameters
     known = parameters.keys() - {"image_shape"}
     takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters.values())  # and checks them itself
-    for name in settings.options:
+    for name in options:
         if name not in known and not takes_any:
             raise ConfigError(f"train.options.{name}: unknown key; {nearest(name, known)}")
     try:
-        return model(image_shape, **settings.options)
+        return model(image_shape, **options)
     except ValidationError as error:
-        raise ConfigError("\n".join(explain(error, ConvVAEConfig, "train.options"))) from None
+        raise ConfigError("\n".join(explain(error, model.options_class, "train.options"))) from None
     except TypeError as error:
         raise ConfigError(f"train.options: {error}") from error
     except ValueError as error:

@@ -12,6 +12,7 @@ from generative.train import TrainConfig
 from latentopt.config import explain, read_yaml
 from latentopt.errors import ConfigError
 from latentopt.expressions import nearest
+from latentopt.training_conditions import ConditionSettings
 
 __all__ = ["FieldData", "FileData", "TrainingSettings"]
 
@@ -78,8 +79,16 @@ class TrainingSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: Annotated[FileData | FieldData, Field(discriminator="kind")]
-    model: Literal["vae", "pca"] = Field("vae", description="A model of generative.MODELS.")
+    model: Literal["vae", "pca", "cvae", "ldm"] = Field(
+        "vae", description="A model of generative.MODELS."
+    )
     options: dict[str, Any] = Field(default_factory=dict, description="Of that model.")
+    conditions: ConditionSettings | None = Field(
+        None, description="Classes and properties that the model (ldm) can be asked for."
+    )
+    backbone_weights: str | None = Field(
+        None, description="Safetensors file that the encoder of a cvae begins from."
+    )
     training: TrainConfig = Field(TrainConfig(), description="How a network is trained.")
 
     @classmethod

@@ -43,7 +43,7 @@ class Denoiser(nn.Module):
         self.embed_angle = nn.Sequential(
             nn.Linear(2 * FREQUENCIES, context), nn.SiLU(), nn.Linear(context, context)
         )
-        self.embed_condition = nn.Linear(conditions, context) if conditions else None
+        self.embed_condition = nn.Linear(conditions, context, bias=False) if conditions else None
         body = MIXERS[config.network]
         self.body = body(cells, context, config)
         self.register_buffer(
@@ -76,8 +76,9 @@ class _Modulated(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         scale, shift, gate = self.control(context).chunk(3, dim=1)
-        shape = (len(x), *[1] * (x.ndim - 2), -1)
-        return self.norm(x) * (1 + scale.view(shape)) + shift.view(shape), gate.view(shape)
+        if x.ndim == 3:  # the same for all cells
+            scale, shift, gate = scale[:, None], shift[:, None], gate[:, None]
+        return self.norm(x) * (1 + scale) + shift, gate
 
 
 def _pair(width: int, hidden: int) -> nn.Sequential:
@@ -96,6 +97,7 @@ class _MLP(nn.Module):
         )
         self.leave = nn.Linear(config.width, cells)
         nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         h = self.enter(x)
@@ -120,6 +122,7 @@ class _Mixer(nn.Module):
         )
         self.leave = nn.Linear(width, 1)
         nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         h = self.enter(x[..., None]) + self.place

@@ -10,7 +10,13 @@ from generative.checkpoint import load_model, save_model
 from latentopt.protocols import Decoder, Encoder
 
 # Image shape and options in two and three dimensions; a new row needs its own.
+LDM = {
+    "autoencoder": {"widths": (4, 8)},
+    "prior": {"width": 4, "hidden": 4, "blocks": 1},
+    "solver_steps": 2,
+}
 SETTINGS = {
+    "ldm": (((1, 32, 32), LDM), ((2, 16, 16, 16), LDM)),
     "pca": (((1, 8, 8), {"components": 4}), ((2, 4, 6, 5), {"components": 4})),
     "cvae": (
         ((1, 32, 32), {"width": 8, "latent_dim": 4}),

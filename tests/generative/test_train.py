@@ -312,7 +312,9 @@ def test_validation_keeps_the_moment_that_reconstructs_best():
 
     class Recorded(TrainingState):
         def keep_if_best(self, error, step):
-            moments.append((error, step, self.averaged.state_dict()["module.decoder.0.weight"].clone()))
+            moments.append(
+                (error, step, self.averaged.state_dict()["module.decoder.0.weight"].clone())
+            )
             super().keep_if_best(error, step)
 
     with pytest.MonkeyPatch.context() as patch:

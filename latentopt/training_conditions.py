@@ -1,0 +1,135 @@
+"""What a conditional model is told of each training image: its class, and computed properties."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+
+from generative.batching import to_tensor
+from generative.checkpoint import (
+    bytes_to_tensors,
+    note_of,
+    tensors_to_bytes,
+    write_durably,
+    writing,
+)
+from generative.conditions import Conditions
+from generative.progress import TrainingProgress
+from generative.train_config import TrainConfig
+from latentopt.config import Spec
+from latentopt.errors import ConfigError, DataError
+from latentopt.parts import resolve_objectives
+
+if TYPE_CHECKING:
+    from generative.data.dataset import Dataset
+
+KEPT = "training-conditions.safetensors"  # removed with the states of the training
+CHUNK = 64
+PROBED = 8  # images that are turned and mirrored to see whether a property changes
+TOLERANCE = 1e-3  # of a property's spread
+
+
+class ConditionSettings(BaseModel):
+    """What the model can be asked for afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    classes: bool = Field(True, description="The classes of the images, where there are several.")
+    properties: tuple[Spec, ...] = Field(
+        (), description="Objectives, each with a kind; every value they compute is a property."
+    )
+
+
+def compute_conditions(
+    settings: ConditionSettings, training: "Dataset", config: TrainConfig, folder: Path
+) -> tuple[Conditions, Float[np.ndarray, "n f"]]:
+    """Conditions that the training images can teach, and the condition of each image.
+
+    Properties that were computed before a kill are not computed again.
+
+    Raises
+    ------
+    ConfigError
+        For an objective that cannot be built, or a property that augmentation changes.
+    DataError
+        For a property that is not finite, or the same for all images.
+    """
+    properties = {}
+    if settings.properties:
+        properties = _properties(settings, training.images, config, folder)
+    classes = training.class_names if settings.classes else ()
+    try:
+        conditions = Conditions.of_data(classes, properties)
+    except ValueError as error:
+        raise DataError(f"train.conditions.{error}") from None
+    if conditions.size == 0:
+        raise ConfigError(
+            "train.conditions: the images have one class and no properties are named, so there is "
+            "nothing to ask for. Name properties, or leave conditions out."
+        )
+    return conditions, conditions.rows(training.labels, properties)
+
+
+def _properties(
+    settings: ConditionSettings, images: np.ndarray, config: TrainConfig, folder: Path
+) -> dict[str, np.ndarray]:
+    objectives, specs = resolve_objectives(settings.properties, "train.conditions.properties")
+    names = [name for objective in objectives for name in objective.units]
+    _check_invariance(objectives, images, config)
+    made_of = hashlib.sha256(np.ascontiguousarray(images).tobytes())
+    made_of.update(json.dumps(specs, sort_keys=True).encode())
+    path = folder / KEPT
+    table = _kept(path, made_of.hexdigest())
+    if table is None:
+        parts = []
+        chunks = -(-len(images) // CHUNK)
+        with TrainingProgress(chunks, shown=config.progress, title="properties") as bar:
+            for i in range(chunks):
+                part = to_tensor(images[i * CHUNK : (i + 1) * CHUNK])
+                parts.append(_values(objectives, part))
+                bar.update(i + 1, {})
+        table = {name: torch.cat([part[name] for part in parts]) for name in names}
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(path, tensors_to_bytes(table, {"made_of": made_of.hexdigest()}))
+    return {name: table[name].numpy() for name in names}
+
+
+def _values(objectives: tuple, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {
+        name: torch.as_tensor(values, dtype=torch.float64)
+        for objective in objectives
+        for name, values in objective(images).items()
+    }
+
+
+def _check_invariance(objectives: tuple, images: np.ndarray, config: TrainConfig) -> None:
+    """Refuse properties that a turned or mirrored image would not have."""
+    probe = images[: 4 * PROBED]
+    before = _values(objectives, to_tensor(probe))
+    turned = config.augmentation(probe[:PROBED], np.random.default_rng(0))
+    after = _values(objectives, to_tensor(turned))
+    for name, values in before.items():
+        change = (after[name] - values[:PROBED]).abs().max()
+        if change > TOLERANCE * values.std().clamp_min(1e-12):
+            raise ConfigError(
+                f"train.conditions.properties: {name} changes when an image is augmented. Set "
+                "flips, rotations and shifts of train.training.augmentation to what leaves it "
+                "alone: a property along x survives flips, but not rotations."
+            )
+
+
+def _kept(path: Path, made_of: str) -> dict[str, torch.Tensor] | None:
+    """Properties of these images, if they were kept whole."""
+    if not path.exists():
+        return None
+    data = path.read_bytes()
+    try:
+        return bytes_to_tensors(data) if note_of(data)["made_of"] == made_of else None
+    except (ValueError, KeyError):
+        return None  # torn by a kill: it is computed again
