@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from generative.pca import PCA
     from generative.registry import MODELS
     from generative.vae import ConvVAE
+    from generative.vae_gan import VAEGAN
 
-__all__ = ["CVAE", "MODELS", "PCA", "ConvVAE", "LatentDiffusion"]
+__all__ = ["CVAE", "MODELS", "PCA", "VAEGAN", "ConvVAE", "LatentDiffusion"]
 
 # Loaded on first use: importing the package costs no torch.
 _HOME = {
@@ -18,6 +19,7 @@ _HOME = {
     "LatentDiffusion": "generative.latent_diffusion",
     "MODELS": "generative.registry",
     "PCA": "generative.pca",
+    "VAEGAN": "generative.vae_gan",
     "ConvVAE": "generative.vae",
 }
 

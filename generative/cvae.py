@@ -15,7 +15,7 @@ from generative.backbone_weights import IMAGENET_MEAN, IMAGENET_STD, read_backbo
 from generative.blocks import BATCH_NORM
 from generative.errors import ModelFileError
 from generative.layout import plan_layout
-from generative.vae import RECONSTRUCTIONS, Loss
+from generative.variational import VariationalAutoencoder
 
 HIDDEN = 1024  # of the dense layers on either side of the code
 CHANNELS = (64, 32, 8)  # before each transposed convolution; the last makes the image's
@@ -44,7 +44,7 @@ class CVAEConfig(BaseModel):
     beta: float = Field(1.0, ge=0, description="Weight of KL: 1 is the evidence bound.")
 
 
-class CVAE(nn.Module):
+class CVAE(VariationalAutoencoder):
     """Images to a vector of numbers, and back: the baseline with a pretrained encoder.
 
     A ResNet and two dense layers encode; two dense layers and three transposed convolutions
@@ -100,10 +100,6 @@ class CVAE(nn.Module):
         self.decoder = _decoder(self.latent_dim, self.image_shape)
         self.eval()
 
-    def options(self) -> dict[str, object]:
-        """What `CVAE(**options)` needs to build this network again."""
-        return self.config.model_dump()
-
     def load_backbone(self, path: Path | str) -> "CVAE":
         """Begin from a ResNet trained on ImageNet; from here on its normalization is applied.
 
@@ -134,48 +130,12 @@ class CVAE(nn.Module):
         self.pixel_std.copy_(torch.tensor(IMAGENET_STD))
         return self
 
-    def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
-        """Mean of the code's posterior: no randomness, row by row."""
-        return self._posterior(images)[0]
-
-    def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
-        """Images in [0, 1]; differentiable. Each channel by itself: phases add to 1 only nearly."""
-        return self._logits(code).sigmoid()
-
-    def loss(
-        self, images: Float[Tensor, "n c *space"], *, noise: Float[Tensor, "n d"], kl_weight: float
-    ) -> Loss:
-        """Negative evidence bound, its KL weighted by beta (eq. 10 of Kingma and Welling 2014).
-
-        Parameters
-        ----------
-        images
-            Values in [0, 1]; in training mode at least two of them, as batch norms need.
-        noise
-            Standard normal draws that the code is sampled with.
-        kl_weight
-            Factor of beta in [0, 1], for a warm-up.
-        """
-        mean, log_variance = self._posterior(images)
-        logits = self._logits(mean + noise * (0.5 * log_variance).exp()).float()
-        n = images.shape[0]
-        reconstruction = RECONSTRUCTIONS[self.config.reconstruction](
-            logits, images, self.config.sigma
-        )
-        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum() / n
-        total = (reconstruction / n + self.config.beta * kl_weight * kl) / images[0].numel()
-        terms = {"reconstruction": reconstruction.item() / n, "kl": kl.item()}
-        return Loss(total, {"loss": total.item(), **terms})
-
-    def _posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        if tuple(images.shape[1:]) != self.image_shape:
-            raise ValueError(
-                f"images should have shape (n, {', '.join(map(str, self.image_shape))}), got "
-                f"{tuple(images.shape)}. This model was made for one image size; train another "
-                "for a new one."
-            )
+    def posterior(
+        self, images: Float[Tensor, "n c *space"]
+    ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
+        """Mean and log-variance of the code, from what the backbone sees."""
         mean, log_variance = self.head(self._features(images)).float().chunk(2, dim=1)
-        return mean, log_variance.clamp(-12.0, 8.0)
+        return mean, log_variance
 
     def _features(self, images: Tensor) -> Tensor:
         """What the backbone sees, averaged over the image: (n, features)."""
@@ -189,11 +149,8 @@ class CVAE(nn.Module):
                 x = getattr(self.backbone, stage)(x)
         return x.flatten(1)
 
-    def _logits(self, code: Tensor) -> Tensor:
-        if code.ndim != 2 or code.shape[1] != self.latent_dim:
-            raise ValueError(
-                f"code should have shape (n, {self.latent_dim}), got {tuple(code.shape)}."
-            )
+    def logits(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+        """Decoded codes before the sigmoid."""
         return self.decoder(code)[(..., *(slice(side) for side in self.image_shape[1:]))]
 
 

@@ -8,12 +8,15 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from generative.adversarial import AdversarialConfig, AdversarialStage, AutoencoderStage
 from generative.conditions import Conditions
 from generative.diffusion.denoiser import DenoiserConfig
 from generative.diffusion.flow import NEAR_NOISE, mix
 from generative.diffusion.prior import DiffusionPrior
+from generative.prior_stage import PriorStage
 from generative.stage import Stage
 from generative.vae import ConvVAE
+from generative.variational import check_code
 
 
 class LatentDiffusionConfig(BaseModel):
@@ -24,6 +27,9 @@ class LatentDiffusionConfig(BaseModel):
     image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
     autoencoder: dict[str, Any] = Field(
         default_factory=dict, description="Options of ConvVAE, the autoencoder."
+    )
+    adversarial: AdversarialConfig | None = Field(
+        AdversarialConfig(), description="How its training ends; null ends it without."
     )
     prior: DenoiserConfig = Field(DenoiserConfig(), description="Network of the diffusion prior.")
     conditions: Conditions = Field(
@@ -97,9 +103,12 @@ class LatentDiffusion(nn.Module):
 
     def stages(self) -> tuple[Stage, ...]:
         """The parts of its training, in their order."""
-        from generative.latent_diffusion_stages import AutoencoderStage, PriorStage
-
-        return (AutoencoderStage(self), PriorStage(self))
+        sharpened = self.config.adversarial
+        return (
+            AutoencoderStage(self.autoencoder),
+            *([AdversarialStage(self.autoencoder, sharpened)] if sharpened else []),
+            PriorStage(self),
+        )
 
     # -- there and back --------------------------------------------------------------------------
 
@@ -110,10 +119,7 @@ class LatentDiffusion(nn.Module):
 
     def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
         """Images in [0, 1] of noise, or of codes; differentiable."""
-        if code.ndim != 2 or code.shape[1] != self.latent_dim:
-            raise ValueError(
-                f"code should have shape (n, {self.latent_dim}), got {tuple(code.shape)}."
-            )
+        check_code(code, self.latent_dim)
         return self.autoencoder.decode(self.to_code(code) if self.standard_normal else code)
 
     def to_noise(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:

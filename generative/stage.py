@@ -11,7 +11,7 @@ from generative.reconstruction import reconstruct
 
 if TYPE_CHECKING:
     from generative.train_config import TrainConfig
-    from generative.vae import Loss
+    from generative.variational import Loss
 
 
 class Stage(nn.Module):

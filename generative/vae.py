@@ -1,7 +1,6 @@
 """Convolutional variational autoencoder with a spatial code, in 2-D and 3-D."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
@@ -19,6 +18,7 @@ from generative.blocks import (
     pixel_shuffle,
 )
 from generative.layout import Layout, plan_layout
+from generative.variational import Drawn, VariationalAutoencoder
 
 
 class ConvVAEConfig(BaseModel):
@@ -44,15 +44,7 @@ class ConvVAEConfig(BaseModel):
     )
 
 
-@dataclass(frozen=True)
-class Loss:
-    """Total to minimize, per voxel, and the terms it is made of, per image."""
-
-    total: Float[Tensor, ""]
-    terms: dict[str, float] = field(default_factory=dict)
-
-
-class ConvVAE(nn.Module):
+class ConvVAE(VariationalAutoencoder):
     """Images to 64 numbers on an 8x8 or 4x4x4 grid, and back.
 
     A code that keeps its place in space reconstructs far better than a vector of the same size.
@@ -94,66 +86,27 @@ class ConvVAE(nn.Module):
         self.decoder = _decoder(self.layout, self.config.padding)
         self.eval()
 
-    def options(self) -> dict[str, object]:
-        """What `ConvVAE(**options)` needs to build this network again."""
-        return self.config.model_dump()
-
-    def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
-        """Mean of the code's posterior: no randomness, row by row."""
-        return self._posterior(images)[0]
-
-    def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
-        """Images in [0, 1]; differentiable. Each channel by itself: phases add to 1 only nearly."""
-        return self._logits(code).sigmoid()
-
-    def loss(
-        self, images: Float[Tensor, "n c *space"], *, noise: Float[Tensor, "n d"], kl_weight: float
-    ) -> Loss:
-        """Reconstruction + beta KL + two-point term (eq. 4 of Higgins et al. 2017).
-
-        Parameters
-        ----------
-        images
-            Values in [0, 1].
-        noise
-            Standard normal draws that the code is sampled with.
-        kl_weight
-            Factor of beta in [0, 1], for a warm-up.
-        """
-        mean, log_variance = self._posterior(images)
-        logits = self._logits(mean + noise * (0.5 * log_variance).exp()).float()
-        n = images.shape[0]
-        reconstruction = RECONSTRUCTIONS[self.config.reconstruction](
-            logits, images, self.config.sigma
-        )
-        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum() / n
-        total = (reconstruction / n + self.config.beta * kl_weight * kl) / images[0].numel()
-        terms = {"reconstruction": reconstruction.item() / n, "kl": kl.item()}
-        if self.config.two_point_weight:
-            error = _two_point_error(logits.sigmoid(), images)
-            total = total + self.config.two_point_weight * error
-            terms["two_point"] = error.item()
-        return Loss(total, {"loss": total.item(), **terms})
-
-    def _posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        if tuple(images.shape[1:]) != self.image_shape:
-            raise ValueError(
-                f"images should have shape (n, {', '.join(map(str, self.image_shape))}), got "
-                f"{tuple(images.shape)}. This model was made for one image size; train another "
-                "for a new one."
-            )
+    def posterior(
+        self, images: Float[Tensor, "n c *space"]
+    ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
+        """Mean and log-variance of the code on its grid, flattened."""
         mode = "circular" if self.config.padding == "circular" else "replicate"
         padded = functional.pad(images, self.layout.padding, mode=mode)
         mean, log_variance = self.encoder(padded).flatten(2).float().unbind(1)
-        return mean, log_variance.clamp(-12.0, 8.0)
+        return mean, log_variance
 
-    def _logits(self, code: Tensor) -> Tensor:
-        if code.ndim != 2 or code.shape[1] != self.latent_dim:
-            raise ValueError(
-                f"code should have shape (n, {self.latent_dim}), got {tuple(code.shape)}."
-            )
+    def logits(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+        """Decoded codes before the sigmoid."""
         features = self.decoder(code.reshape(-1, 1, *self.layout.code_grid))
         return pixel_shuffle(features, self.layout.strides[0])[self.layout.crop]
+
+    def penalties(
+        self, images: Float[Tensor, "n c *space"], drawn: Drawn
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Error of the two-point statistics, where it has a weight."""
+        if not self.config.two_point_weight:
+            return {}
+        return {"two_point": _two_point_error(drawn.logits.sigmoid(), images)}
 
 
 def _encoder(layout: Layout, padding: str) -> nn.Module:
@@ -193,18 +146,6 @@ def _decoder(layout: Layout, padding: str) -> nn.Module:
     subpixels = layout.image_shape[0] * torch.Size(layout.strides[0]).numel()
     tail = convolution(dims, channels[-1], subpixels, padding=padding)
     return nn.Sequential(*stages, BATCH_NORM[dims](channels[-1]), nn.SiLU(), tail)
-
-
-def _gaussian(logits: Tensor, images: Tensor, sigma: float) -> Tensor:
-    """Negative log-likelihood of a Gaussian around the sigmoid, up to a constant."""
-    return ((logits.sigmoid() - images) ** 2).sum() / (2 * sigma**2)
-
-
-def _bernoulli(logits: Tensor, images: Tensor, sigma: float) -> Tensor:
-    return functional.binary_cross_entropy_with_logits(logits, images, reduction="sum")
-
-
-RECONSTRUCTIONS = {"mse": _gaussian, "bce": _bernoulli}
 
 
 def _two_point_error(reconstructed: Tensor, images: Tensor) -> Tensor:

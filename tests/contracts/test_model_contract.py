@@ -22,6 +22,10 @@ SETTINGS = {
         ((1, 32, 32), {"width": 8, "latent_dim": 4}),
         ((2, 16, 16, 16), {"width": 8, "latent_dim": 4}),
     ),
+    "vae_gan": (
+        ((1, 32, 32), {"options": {"widths": (4, 8)}}),
+        ((2, 16, 16, 16), {"options": {"widths": (4, 8)}}),
+    ),
     "vae": (((1, 32, 32), {"widths": (4, 8)}), ((2, 16, 16, 16), {"widths": (4, 8)})),
 }
 CASES = [(kind, dim) for kind in MODELS for dim in (2, 3)]

@@ -82,7 +82,7 @@ def test_every_parameter_learns_from_the_loss():
 
 def test_the_kl_term_is_the_divergence_from_a_standard_normal():
     model, images = tiny(), draw(3, 1, 32, 32)
-    mean, log_variance = model._posterior(images)
+    mean, log_variance = model.posterior(images)
     posterior = Normal(mean, (0.5 * log_variance).exp())
     expected = kl_divergence(posterior, Normal(0.0, 1.0)).sum(1).mean().detach()
     assert expected > 0
@@ -111,7 +111,7 @@ def test_the_total_weighs_the_terms_and_divides_by_the_voxels():
 
 def test_the_noise_moves_the_code_by_the_posterior_spread():
     model, images, noise = tiny(sigma=0.4), draw(2, 1, 32, 32), draw(2, 6, seed=3)
-    mean, log_variance = model._posterior(images)
+    mean, log_variance = model.posterior(images)
     answer = model.decode(mean + noise * (0.5 * log_variance).exp())
     expected = float(((answer - images) ** 2).sum().detach() / (2 * 0.4**2) / 2)
     terms = loss_of(model, images, noise=noise).terms

@@ -19,7 +19,9 @@ def codes(n, seed=0):
 def trained(conditions=0, steps=400):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        prior = DiffusionPrior(2, conditions, DenoiserConfig(network="mlp", width=32, hidden=64, blocks=2))
+        prior = DiffusionPrior(
+            2, conditions, DenoiserConfig(network="mlp", width=32, hidden=64, blocks=2)
+        )
     rows, sides = codes(2000)
     prior.scale_to(rows)
     optimizer = torch.optim.AdamW(prior.parameters(), 4e-3)

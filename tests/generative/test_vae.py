@@ -85,7 +85,7 @@ def test_a_circular_network_moves_with_the_image_by_whole_cells():
 
 def test_the_kl_term_is_the_divergence_from_a_standard_normal():
     model, images = tiny(), draw(3, 1, 32, 32)
-    mean, log_variance = model._posterior(images)
+    mean, log_variance = model.posterior(images)
     posterior = Normal(mean, (0.5 * log_variance).exp())
     expected = kl_divergence(posterior, Normal(0.0, 1.0)).sum(1).mean()
     assert loss_of(model, images).terms["kl"] == pytest.approx(float(expected), rel=1e-5)
@@ -135,7 +135,7 @@ def test_the_two_point_term_is_the_rms_error_of_the_autocorrelation():
 def test_the_noise_moves_the_code_by_the_posterior_spread():
     model, images = tiny(), draw(1, 1, 32, 32)
     noise = torch.randn(1, 64, generator=torch.Generator().manual_seed(3))
-    mean, log_variance = model._posterior(images)
+    mean, log_variance = model.posterior(images)
     answer = model.decode(mean + noise * (0.5 * log_variance).exp())
     expected = float(((answer - images) ** 2).sum() / (2 * 0.25**2))
     terms = loss_of(model, images, noise=noise).terms

@@ -1,4 +1,4 @@
-"""How a `LatentDiffusion` is trained: its autoencoder first, then the prior over its codes."""
+"""Training of a diffusion prior on the codes of an autoencoder that is left as it is."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from torch import Tensor
 from generative.batching import map_rows, to_tensor
 from generative.diffusion.prior import random_angle
 from generative.stage import Stage
-from generative.vae import Loss
+from generative.variational import Loss
 
 if TYPE_CHECKING:
     from generative.latent_diffusion import LatentDiffusion
@@ -21,26 +21,6 @@ if TYPE_CHECKING:
 CODES = 40_000  # codes the prior is trained on: images, and augmented copies of them
 COPIES = 16  # at most
 DROPPED = 0.15  # part of the conditions that are left out, each by itself and all together
-
-
-class AutoencoderStage(Stage):
-    """Reconstruction and a small KL."""
-
-    name = "autoencoder"
-
-    def __init__(self, model: "LatentDiffusion") -> None:
-        super().__init__(model.autoencoder)
-
-    def loss(
-        self,
-        rows: Float[Tensor, "n c *space"],
-        *,
-        noise: Float[Tensor, "n r"],
-        kl_weight: float,
-        **given: Float[Tensor, "n f"],
-    ) -> Loss:
-        """That of the autoencoder: it is told no condition."""
-        return self.module.loss(rows, noise=noise, kl_weight=kl_weight)
 
 
 class PriorStage(Stage):

@@ -1,0 +1,140 @@
+"""Training of an autoencoder: by itself, then with a discriminator that asks for detail."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from generative.reconstruction import reconstruct, reconstruction_errors
+from generative.stage import Stage
+from generative.variational import Loss, VariationalAutoencoder
+
+if TYPE_CHECKING:
+    from generative.train_config import TrainConfig
+
+LARGEST_WEIGHT = 1e4  # of the adversarial term, where the reconstruction's gradient vanishes
+
+
+class AdversarialConfig(BaseModel):
+    """Discriminator of patches, and how much it counts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: float = Field(
+        0.5, gt=0, description="Gradient of the adversarial term over that of reconstruction."
+    )
+    width: int = Field(32, ge=2, description="Channels of the discriminator's first layer.")
+    layers: int = Field(
+        2, ge=1, description="Layers of the discriminator; more see larger patches."
+    )
+    sharpness: float = Field(
+        4.0, gt=0, description="Factor of the logits it is shown: what a cut at 1/2 would show."
+    )
+    share: float = Field(
+        0.3, gt=0, le=1, description="Steps of this stage, over those of the whole."
+    )
+
+
+class AutoencoderStage(Stage):
+    """Reconstruction and KL alone."""
+
+    name = "autoencoder"
+
+    def loss(
+        self,
+        rows: Float[Tensor, "n c *space"],
+        *,
+        noise: Float[Tensor, "n r"],
+        kl_weight: float,
+        **given: Float[Tensor, "n f"],
+    ) -> Loss:
+        """That of the autoencoder: it is told no condition."""
+        return self.module.loss(rows, noise=noise, kl_weight=kl_weight)
+
+
+class AdversarialStage(Stage):
+    """Reconstruction, KL and a discriminator of patches, all in one step of one optimizer.
+
+    Parameters
+    ----------
+    autoencoder
+        Already trained to reconstruct.
+    config
+        The discriminator.
+
+    References
+    ----------
+    .. [1] Larsen et al. (2016), Autoencoding beyond pixels using a learned similarity metric.
+    .. [2] Isola et al. (2017), Image-to-image translation with conditional adversarial networks
+       (the discriminator of patches).
+    .. [3] Esser et al. (2021), Taming transformers, eq. 7 (the weight of the adversarial term).
+    """
+
+    name = "adversarial"
+
+    def __init__(
+        self, autoencoder: VariationalAutoencoder, config: AdversarialConfig, seed: int = 0
+    ) -> None:
+        super().__init__(autoencoder)
+        self.config = config
+        self.identity |= {"adversarial": config.model_dump()}
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            self.discriminator = patch_discriminator(self.image_shape, config)
+
+    def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
+        """Fewer steps, and smaller ones."""
+        steps = max(1, round(self.config.share * config.steps))
+        return {"steps": steps, "learning_rate": config.learning_rate / 3, "kl_warmup": 0.0}
+
+    def loss(
+        self,
+        rows: Float[Tensor, "n c *space"],
+        *,
+        noise: Float[Tensor, "n r"],
+        kl_weight: float,
+        **given: Float[Tensor, "n f"],
+    ) -> Loss:
+        """The autoencoder's loss, its share of the game, and the discriminator's loss."""
+        drawn = self.module.draw(rows, noise)
+        plain = self.module.loss_of(rows, drawn, kl_weight=kl_weight)
+        made = (self.config.sharpness * drawn.logits).sigmoid()
+        # The discriminator judges with its weights held: this part of the game is not its own.
+        held = {name: value.detach() for name, value in self.discriminator.named_parameters()}
+        fooled = -functional_call(self.discriminator, held, (made,))[-1].float().mean()
+        weight = self.config.weight * self._balance(plain.total, fooled)
+        real = self.discriminator(rows)[-1].float()
+        fake = self.discriminator(made.detach())[-1].float()
+        game = functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
+        total = plain.total + weight * fooled + game
+        return Loss(total, {**plain.terms, "discriminator": game.item()})
+
+    def error(self, probe: Float[Tensor, "v c *space"]) -> float:
+        """Two-point error plus a tenth of the interface gone or added, relative."""
+        errors = reconstruction_errors(probe.cpu(), reconstruct(self.module, probe).cpu())
+        return errors.two_point_mae + 0.1 * abs(1 - errors.interface_ratio)
+
+    def _balance(self, reconstruction: Tensor, adversarial: Tensor) -> Tensor:
+        """Ratio of the two gradients at the last layer (eq. 7 of Esser et al. 2021)."""
+        last = self.module.decoder[-1].weight
+        (one,) = torch.autograd.grad(reconstruction, last, retain_graph=True)
+        (other,) = torch.autograd.grad(adversarial, last, retain_graph=True)
+        return (one.norm() / (other.norm() + 1e-8)).clamp(max=LARGEST_WEIGHT).detach()
+
+
+def patch_discriminator(image_shape: tuple[int, ...], config: AdversarialConfig) -> nn.Module:
+    """MONAI's discriminator of patches, in 2-D and 3-D; its last answer is the score."""
+    from monai.networks.nets.patchgan_discriminator import PatchDiscriminator  # takes 1.5 s
+
+    channels, *space = image_shape
+    return PatchDiscriminator(
+        spatial_dims=len(space),
+        channels=config.width,
+        in_channels=channels,
+        num_layers_d=config.layers,
+    )

@@ -1,0 +1,78 @@
+"""Adversarial variational autoencoder: one of ours, its training ended by a discriminator."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from generative.adversarial import AdversarialConfig, AdversarialStage, AutoencoderStage
+from generative.cvae import CVAE
+from generative.stage import Stage
+from generative.vae import ConvVAE
+
+AUTOENCODERS = {"vae": ConvVAE, "cvae": CVAE}
+
+
+class VAEGANConfig(BaseModel):
+    """Autoencoder and discriminator of a `VAEGAN`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
+    autoencoder: Literal["vae", "cvae"] = Field("vae", description="Spatial or vector code.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Of that autoencoder.")
+    adversarial: AdversarialConfig = Field(AdversarialConfig(), description="Discriminator.")
+
+
+class VAEGAN(nn.Module):
+    """Images to a code and back, sharp rather than the mean of what they may be.
+
+    Parameters
+    ----------
+    image_shape
+        ``(c, h, w)`` with sides of 32 to 256, or ``(c, d, h, w)`` with sides of 16 to 64.
+    **options
+        Fields of `VAEGANConfig`.
+
+    Raises
+    ------
+    ValueError
+        For a shape outside these limits or an option out of range.
+
+    References
+    ----------
+    .. [1] Larsen et al. (2016), Autoencoding beyond pixels using a learned similarity metric.
+    """
+
+    kind = "vae_gan"
+    options_class = VAEGANConfig
+
+    def __init__(self, image_shape: Sequence[int], **options: object) -> None:
+        super().__init__()
+        self.config = VAEGANConfig(image_shape=tuple(image_shape), **options)
+        self.image_shape = self.config.image_shape
+        chosen = AUTOENCODERS[self.config.autoencoder]
+        self.autoencoder = chosen(self.image_shape, **self.config.options)
+        self.latent_dim = self.autoencoder.latent_dim
+        self.eval()
+
+    def options(self) -> dict[str, object]:
+        """What `VAEGAN(**options)` needs to build this network again."""
+        return self.config.model_dump(mode="json")
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The autoencoder by itself, then with the discriminator."""
+        return (
+            AutoencoderStage(self.autoencoder),
+            AdversarialStage(self.autoencoder, self.config.adversarial),
+        )
+
+    def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
+        """Mean of the code's posterior: no randomness, row by row."""
+        return self.autoencoder.encode(images)
+
+    def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+        """Images in [0, 1]; differentiable."""
+        return self.autoencoder.decode(code)

@@ -1,0 +1,139 @@
+"""What variational autoencoders share: the evidence bound, and the way through them."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Total to minimize, per voxel, and the terms it is made of, per image."""
+
+    total: Float[Tensor, ""]
+    terms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Images on their way through an autoencoder, with a code drawn from its posterior."""
+
+    mean: Float[Tensor, "n d"]
+    log_variance: Float[Tensor, "n d"]
+    code: Float[Tensor, "n d"]
+    logits: Float[Tensor, "n c *space"]
+
+
+class VariationalAutoencoder(nn.Module, ABC):
+    """Images to a code and back, trained with the evidence bound; its networks are another's.
+
+    A class of this kind sets ``config`` (with ``reconstruction``, ``sigma`` and ``beta``),
+    ``image_shape``, ``latent_dim`` and ``decoder``, whose last layer makes the logits.
+    """
+
+    @abstractmethod
+    def posterior(
+        self, images: Float[Tensor, "n c *space"]
+    ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
+        """Mean and log-variance of the code of images whose shape has been checked."""
+
+    @abstractmethod
+    def logits(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+        """What the sigmoid makes images of, for codes whose shape has been checked."""
+
+    def penalties(
+        self, images: Float[Tensor, "n c *space"], drawn: Drawn
+    ) -> dict[str, Float[Tensor, ""]]:
+        """What is added to the bound, each times the setting ``NAME_weight``; nothing here."""
+        return {}
+
+    def options(self) -> dict[str, object]:
+        """What builds this network again, as its keyword arguments."""
+        return self.config.model_dump()
+
+    def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
+        """Mean of the code's posterior: no randomness, row by row."""
+        return self._checked_posterior(images)[0]
+
+    def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+        """Images in [0, 1]; differentiable. Each channel by itself: phases add to 1 only nearly."""
+        check_code(code, self.latent_dim)
+        return self.logits(code).sigmoid()
+
+    def loss(
+        self, images: Float[Tensor, "n c *space"], *, noise: Float[Tensor, "n d"], kl_weight: float
+    ) -> Loss:
+        """Reconstruction + beta KL (eq. 4 of Higgins et al. 2017), and the penalty if any.
+
+        Parameters
+        ----------
+        images
+            Values in [0, 1]; in training mode at least two of them, as batch norms need.
+        noise
+            Standard normal draws that the code is sampled with.
+        kl_weight
+            Factor of beta in [0, 1], for a warm-up.
+        """
+        return self.loss_of(images, self.draw(images, noise), kl_weight=kl_weight)
+
+    def draw(self, images: Float[Tensor, "n c *space"], noise: Float[Tensor, "n d"]) -> Drawn:
+        """Images encoded, a code drawn from the posterior, and decoded to logits."""
+        mean, log_variance = self._checked_posterior(images)
+        code = mean + noise * (0.5 * log_variance).exp()  # Kingma and Welling 2014, section 2.4
+        return Drawn(mean, log_variance, code, self.logits(code).float())
+
+    def loss_of(
+        self, images: Float[Tensor, "n c *space"], drawn: Drawn, *, kl_weight: float
+    ) -> Loss:
+        """`loss` of what `draw` answered."""
+        error = self.reconstruction_error(images, drawn)
+        kl = 0.5 * (drawn.mean**2 + drawn.log_variance.exp() - 1 - drawn.log_variance)
+        kl = kl.sum(1).mean()
+        total = (error + self.config.beta * kl_weight * kl) / images[0].numel()
+        terms = {"reconstruction": error.item(), "kl": kl.item()}
+        for name, penalty in self.penalties(images, drawn).items():
+            total = total + getattr(self.config, f"{name}_weight") * penalty
+            terms[name] = penalty.item()
+        return Loss(total, {"loss": total.item(), **terms})
+
+    def reconstruction_error(
+        self, images: Float[Tensor, "n c *space"], drawn: Drawn
+    ) -> Float[Tensor, ""]:
+        """Negative log-likelihood of an image, up to a constant; mean over images."""
+        kind = RECONSTRUCTIONS[self.config.reconstruction]
+        return kind(drawn.logits, images, self.config.sigma) / len(images)
+
+    def _checked_posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        check_images_shape(images, self.image_shape)
+        mean, log_variance = self.posterior(images)
+        return mean, log_variance.clamp(-12.0, 8.0)
+
+
+def check_code(code: Tensor, latent_dim: int) -> None:
+    """Refuse codes of another width by a `ValueError` that gives both."""
+    if code.ndim != 2 or code.shape[1] != latent_dim:
+        raise ValueError(f"code should have shape (n, {latent_dim}), got {tuple(code.shape)}.")
+
+
+def check_images_shape(images: Tensor, image_shape: tuple[int, ...]) -> None:
+    """Refuse images of another shape by a `ValueError` that gives both."""
+    if tuple(images.shape[1:]) != image_shape:
+        raise ValueError(
+            f"images should have shape (n, {', '.join(map(str, image_shape))}), got "
+            f"{tuple(images.shape)}. This model was made for one image size; train another "
+            "for a new one."
+        )
+
+
+def _gaussian(logits: Tensor, images: Tensor, sigma: float) -> Tensor:
+    """Negative log-likelihood of a Gaussian around the sigmoid, up to a constant."""
+    return ((logits.sigmoid() - images) ** 2).sum() / (2 * sigma**2)
+
+
+def _bernoulli(logits: Tensor, images: Tensor, sigma: float) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(logits, images, reduction="sum")
+
+
+RECONSTRUCTIONS = {"mse": _gaussian, "bce": _bernoulli}
