@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
@@ -81,7 +81,7 @@ class Conditions(BaseModel):
 
     def rows(
         self,
-        labels: Float[np.ndarray, " n"] | np.ndarray,
+        labels: Integer[np.ndarray, " n"],
         properties: Mapping[str, Float[np.ndarray, " n"]],
     ) -> Float[np.ndarray, "n f"]:
         """Conditions of images with known class labels and properties."""

@@ -1,0 +1,84 @@
+"""One step of one optimizer plays both sides of the game, each with its own gradient."""
+
+import pytest
+import torch
+
+from generative import VAEGAN, ConvVAE
+from generative.adversarial import AdversarialConfig, AdversarialStage
+from generative.data.synthetic import gaussian_random_field
+from generative.train import TrainConfig, train
+
+IMAGES = gaussian_random_field(12, (32, 32), seed=0)
+SMALL = AdversarialConfig(width=4, layers=1)
+TINY = TrainConfig(steps=4, batch_size=4, progress=False, precision="float32")
+
+
+@pytest.fixture
+def stage():
+    return AdversarialStage(ConvVAE((1, 32, 32), widths=(4, 8)), SMALL).train()
+
+
+def gradients(stage, **changes):
+    noise = torch.randn(4, 64, generator=torch.Generator().manual_seed(0))
+    stage.config = stage.config.model_copy(update=changes)
+    loss = stage.loss(torch.from_numpy(IMAGES[:4]), noise=noise, kl_weight=1.0)
+    stage.zero_grad()
+    loss.total.backward()
+    return {name: value.grad.clone() for name, value in stage.named_parameters()}
+
+
+def test_the_adversarial_term_moves_the_decoder_and_not_the_discriminator(stage):
+    few, many = gradients(stage, weight=1e-6), gradients(stage, weight=1.0)
+    for name in few:
+        same = torch.allclose(few[name], many[name], rtol=1e-4, atol=1e-7)
+        assert same == name.startswith("discriminator") or few[name].abs().max() < 1e-7, name
+
+
+def test_the_discriminator_learns_even_where_the_autoencoder_is_right(stage):
+    found = gradients(stage)
+    assert max(g.abs().max() for n, g in found.items() if n.startswith("discriminator")) > 0
+
+
+def test_at_the_last_layer_the_two_gradients_are_in_the_ratio_set(stage):
+    last = "module.decoder." + str(len(stage.module.decoder) - 1) + ".weight"
+    none, half = gradients(stage, weight=1e-9)[last], gradients(stage, weight=0.5)[last]
+    assert float((half - none).norm() / none.norm()) == pytest.approx(0.5, rel=1e-2)
+
+
+def test_the_discriminator_is_drawn_from_its_seed_and_draws_nothing_else():
+    state = torch.get_rng_state()
+    first, second = (AdversarialStage(ConvVAE((1, 32, 32), widths=(4, 8)), SMALL) for _ in "ab")
+    torch.set_rng_state(state)
+    for a, b in zip(
+        first.discriminator.parameters(), second.discriminator.parameters(), strict=True
+    ):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("autoencoder", ["vae", "cvae"])
+def test_a_vae_gan_is_trained_in_two_stages_and_keeps_no_discriminator(autoencoder, tmp_path):
+    options = {"widths": (4, 8)} if autoencoder == "vae" else {"width": 8, "latent_dim": 4}
+    model = VAEGAN((1, 32, 32), autoencoder=autoencoder, options=options, adversarial=SMALL)
+    train(model, IMAGES, validation=IMAGES[:4], config=TINY, folder=tmp_path)
+    assert not any("discriminator" in name for name in model.state_dict())
+    states = {path.name for path in tmp_path.glob("training*")}
+    assert states == {"training-autoencoder.safetensors", "training-adversarial.safetensors"}
+
+
+@pytest.mark.slow
+def test_it_sharpens_what_reconstruction_alone_leaves_grey():
+    # A code of one number cannot tell these images apart: their mean is the best answer.
+    images = gaussian_random_field(64, (32, 32), seed=1)
+    config = TINY.model_copy(update={"steps": 60, "batch_size": 16})
+
+    def greyness(model):
+        x = model.decode(model.encode(torch.from_numpy(images)))
+        return float((4 * x * (1 - x)).mean())
+
+    options = {"autoencoder": "vae", "options": {"widths": (8, 16)}}
+    blurred = train(ConvVAE((1, 32, 32), widths=(8, 16)), images, config=config)
+    sharpened = VAEGAN(
+        (1, 32, 32), **options, adversarial={"width": 8, "share": 1.0, "weight": 2.0}
+    )
+    train(sharpened, images, config=config)
+    assert greyness(sharpened) < greyness(blurred)

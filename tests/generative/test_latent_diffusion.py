@@ -1,0 +1,143 @@
+"""Latent diffusion: coordinates, samples, stages that go on after a kill."""
+
+import numpy as np
+import pytest
+import torch
+
+from generative import LatentDiffusion, descent
+from generative.checkpoint import load_model
+from generative.data.augment import Augmentation
+from generative.data.synthetic import gaussian_random_field
+from generative.errors import ModelFileError
+from generative.train import TrainConfig, train
+from generative.train_config import StageConfig
+
+IMAGES = gaussian_random_field(12, (32, 32), seed=0)
+X = torch.from_numpy(IMAGES)
+TINY = TrainConfig(steps=6, batch_size=4, progress=False, precision="float32")
+OPTIONS = {
+    "autoencoder": {"widths": (4, 8)},
+    "prior": {"width": 8, "hidden": 8, "blocks": 1},
+    "adversarial": {"width": 4, "layers": 1},
+}
+STAGES = ("autoencoder", "adversarial", "prior")
+
+
+def network(**changes):
+    return LatentDiffusion((1, 32, 32), **(OPTIONS | changes))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return train(network(), IMAGES, config=TINY)
+
+
+def test_noise_and_code_are_two_views_of_one_model(model):
+    code = model.in_coordinates("code")
+    noise = model.encode(X)
+    torch.testing.assert_close(model.to_code(noise), code.encode(X), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(model.decode(noise), code.decode(model.to_code(noise)))
+    assert code.in_coordinates("noise").options() == model.options()
+
+
+def test_only_noise_calls_itself_standard_normal(model):
+    assert model.standard_normal
+    assert not model.in_coordinates("code").standard_normal
+
+
+def test_samples_are_fixed_by_their_seed(model):
+    assert torch.equal(model.sample(3, seed=1), model.sample(3, seed=1))
+    assert not torch.equal(model.sample(3, seed=1), model.sample(3, seed=2))
+
+
+def test_a_sample_in_noise_is_the_noise_it_was_drawn_from(model):
+    drawn = torch.randn(5, 64, generator=torch.Generator().manual_seed(4))
+    torch.testing.assert_close(model.sample(5, seed=4), drawn, atol=1e-2, rtol=1e-2)
+
+
+def test_no_refinement_is_a_reconstruction_and_full_refinement_forgets(model):
+    rebuilt = model.in_coordinates("code")
+    expected = rebuilt.decode(rebuilt.encode(X[:2]))
+    torch.testing.assert_close(model.refine(X[:2], 0.0), expected)
+    one, other = model.refine(X[:1], 1.0), model.refine(X[1:2], 1.0)  # the same noise
+    start = (model.refine(X[:1], 0.0) - model.refine(X[1:2], 0.0)).abs().mean()
+    assert (one - other).abs().mean() < 0.2 * start
+    with pytest.raises(ValueError, match=r"between 0 and 1, got 1\.5"):
+        model.refine(X[:1], 1.5)
+
+
+def test_asking_an_unconditional_model_for_something_is_refused(model):
+    with pytest.raises(ValueError, match="trained without classes"):
+        model.sample(1, class_name="steel")
+    with pytest.raises(ValueError, match="guidance should be at least 0"):
+        model.sample(1, guidance=-1.0)
+
+
+def test_stages_leave_what_is_not_theirs_alone():
+    model = train(network(), IMAGES, config=TINY)
+    shorter = TINY.model_copy(update={"stages": {"prior": StageConfig(steps=2)}})
+    again = train(network(), IMAGES, config=shorter)
+    a, b = model.state_dict(), again.state_dict()
+    assert all(torch.equal(a[n], b[n]) for n in a if n.startswith("autoencoder"))
+    assert any(not torch.equal(a[n], b[n]) for n in a if n.startswith("prior"))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.slow
+def test_a_run_killed_in_a_stage_goes_on_in_it(stage, tmp_path, monkeypatch):
+    whole = train(network(), IMAGES, config=TINY).state_dict()
+
+    class Killed(Exception):
+        pass
+
+    ran, step = [], descent._step
+
+    def killed(running, optimizer, batches, config, number):
+        if running.name == stage and number == 1 and (stage, 0) in ran:
+            ran.clear()
+            raise Killed
+        ran.append((running.name, number))
+        return step(running, optimizer, batches, config, number)
+
+    every_step = TINY.model_copy(update={"checkpoint_seconds": 1e-9})
+    monkeypatch.setattr(descent, "_step", killed)
+    with pytest.raises(Killed):
+        train(network(), IMAGES, config=every_step, folder=tmp_path)
+    again = train(network(), IMAGES, config=every_step, folder=tmp_path).state_dict()
+    assert ran[0] == (stage, 1)
+    assert all(torch.equal(again[name], whole[name]) for name in whole)
+
+
+def test_other_settings_of_an_earlier_stage_are_refused_in_its_folder(tmp_path):
+    train(network(), IMAGES, config=TINY, folder=tmp_path)
+    other = network(autoencoder={"widths": (4, 8), "beta": 0.5})
+    with pytest.raises(ModelFileError, match=r"training-autoencoder.*other images or settings"):
+        train(other, IMAGES, config=TINY, folder=tmp_path)
+
+
+def test_conditions_and_augmented_copies_stay_with_their_image(monkeypatch):
+    from generative.conditions import Conditions
+    from generative.prior_stage import PriorStage
+
+    known = Conditions.of_data((), {"fraction": IMAGES.mean((1, 2, 3)).astype(float)})
+    model = network(conditions=known.model_dump())
+    config = TINY.model_copy(update={"augmentation": Augmentation(shifts=True)})
+    codes, source = PriorStage(model).prepare(IMAGES, config)
+    assert len(codes) == len(source) > len(IMAGES)
+    own = model.autoencoder.encode(X)
+    assert torch.equal(torch.from_numpy(codes[: len(IMAGES)]), own)
+    assert (source[: len(IMAGES)] == range(len(IMAGES))).all()
+
+
+def test_a_conditional_model_is_saved_with_what_it_knows(tmp_path):
+    from generative.conditions import Conditions
+
+    fraction = IMAGES.mean((1, 2, 3)).astype(float)
+    known = Conditions.of_data(("a", "b"), {"fraction": fraction})
+    rows = known.rows(np.arange(len(IMAGES)) % 2, {"fraction": fraction})
+    model = network(conditions=known.model_dump())
+    train(model, IMAGES, conditions=rows, config=TINY, folder=tmp_path)
+    loaded = load_model(tmp_path)
+    wish = {"class_name": "b", "properties": {"fraction": float(fraction.mean())}, "guidance": 2.0}
+    assert torch.equal(loaded.sample(2, **wish), model.sample(2, **wish))
+    assert not torch.equal(model.sample(2, **wish), model.sample(2))
