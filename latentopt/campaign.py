@@ -21,6 +21,7 @@ from latentopt.run import IMPORTED, FailedState, Run, Trial
 from latentopt.screening import with_screen
 from latentopt.simulators.trial_simulations import CampaignSimulations
 from latentopt.space import LatentSpace
+from latentopt.start_points import start_points
 from latentopt.stop_rule import StopRule, ended_early
 from latentopt.trial_history import history_of
 
@@ -115,6 +116,7 @@ class Campaign:
         self.space = space if isinstance(space, LatentSpace) else load_space(self.config.space)
         self.config = fit_structure(self.config, self.space)
         check_retraining(self.config, self.space)
+        self._start = start_points(self.config, self.space)
         self._ledger = Ledger(self._folder, self.config, self.space.id, parts.units)
         self._use_space(self.space)
         self._open()
@@ -167,7 +169,8 @@ class Campaign:
             self._record(event)
             self._use_space(space)
         events = self._ledger.events
-        event = next_event(self.strategy, self._stop_rule, self.history(), events, q)
+        told = self.history()
+        event = next_event(self.strategy, self._stop_rule, told, events, q, start=self._start)
         if self.screen is not None and event is not None and event["kind"] == "ask":
             event = with_screen(self, event, self._ledger.trials)
         trials = [] if event is None else self._record({**event, "space_id": self.space.id})

@@ -119,6 +119,9 @@ class CampaignConfig(BaseModel):
     stop_gain: PositiveFloat | None = Field(
         None, description="End early when the model expects less than this of further points."
     )
+    start: str | None = Field(
+        None, description="NPY or CSV file of latent points that are evaluated first."
+    )
     seed: int = Field(0, ge=0, description="Fixes every random choice.")
     score: Literal["phases", "decoded"] = Field(
         "phases",
@@ -205,6 +208,8 @@ def _found_beside(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if isinstance(space := settings.get("space"), str) and space != "default":
         changes["space"] = str((folder / space).resolve())
+    if isinstance(start := settings.get("start"), str):
+        changes["start"] = str((folder / start).resolve())
     if isinstance(evaluate, list):
         changes["evaluate"] = [_spec_beside(folder, spec) for spec in evaluate]
     if isinstance(screen := settings.get("screen"), dict) and isinstance(

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float
 
 from latentopt.errors import CampaignError
 from latentopt.history import History
@@ -17,14 +19,21 @@ def next_event(
     history: History,
     events: Sequence[Mapping[str, Any]],
     q: int,
+    *,
+    start: Float[np.ndarray, "s d"] | None = None,
 ) -> dict[str, Any] | None:
     """The event of asking for `q` points, or of stopping; None to wait for results first.
+
+    Points of `start` come before any that the strategy proposes, and then in a batch of their own.
 
     Raises
     ------
     CampaignError
         The strategy proposes another number of points, or of latent numbers.
     """
+    waiting = _not_yet_asked(start, events)[:q]
+    if len(waiting):
+        return {"kind": "ask", "strategy": "start", "trials": _indexed(history, waiting)}
     points = proposed_points(strategy, history, q)
     z = torch.tensor([point["z"] for point in points], dtype=torch.float64)
     gain = stop_rule.gain(history, z)
@@ -50,7 +59,19 @@ def proposed_points(strategy: Strategy, history: History, q: int) -> list[dict[s
             f"strategy {_name(strategy)} should propose shape ({q}, {space.latent_dim}), got "
             f"{tuple(z.shape)}."
         )
-    return [{"index": history.next_index + i, "z": row} for i, row in enumerate(z.tolist())]
+    return _indexed(history, z.tolist())
+
+
+def _indexed(history: History, rows: list[list[float]]) -> list[dict[str, Any]]:
+    return [{"index": history.next_index + i, "z": row} for i, row in enumerate(rows)]
+
+
+def _not_yet_asked(
+    start: Float[np.ndarray, "s d"] | None, events: Sequence[Mapping[str, Any]]
+) -> list[list[float]]:
+    asked = [e for e in events if e["kind"] == "ask" and e["strategy"] == "start"]
+    done = sum(len(event["trials"]) for event in asked)
+    return [] if start is None else start[done:].tolist()
 
 
 def _name(strategy: Strategy) -> str:

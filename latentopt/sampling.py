@@ -1,0 +1,87 @@
+"""Points of new structures: draws from a space, or from what its model can be asked for."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentopt.errors import ConfigError
+from latentopt.microstructure import to_images, to_phases
+from latentopt.parts import build_objectives
+from latentopt.space import LatentSpace
+from latentopt.space_files import SETTINGS
+
+
+def sample_points(
+    space: LatentSpace,
+    n: int,
+    *,
+    seed: int = 0,
+    class_name: str | None = None,
+    properties: Mapping[str, float] | None = None,
+    guidance: float = 1.0,
+) -> Float[Tensor, "{n} d"]:
+    """Latent points of new structures, of a class and with properties where they are named.
+
+    Parameters
+    ----------
+    space
+        Any; one whose model was trained with conditions, to name some.
+    n, seed
+        How many, and what fixes them.
+    class_name, properties
+        What they should be.
+    guidance
+        Above 1 holds to the wish more closely.
+
+    Returns
+    -------
+    float64 ``(n, d)`` inside the radius of the space.
+
+    Raises
+    ------
+    ConfigError
+        For a class or property the model was not trained on.
+
+    Warns
+    -----
+    UserWarning
+        For a property outside the range of the training images, naming the range.
+    """
+    if class_name is None and not properties:
+        return space.sample(n, seed=seed)
+    if not hasattr(space.model, "sample"):
+        raise ConfigError(
+            "this space's model draws no classes or properties; train one with model: ldm and "
+            "conditions."
+        )
+    try:
+        code = space.model.sample(
+            n, seed=seed, class_name=class_name, properties=properties, guidance=guidance
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return space.project(space.whitening.to_z(code.cpu()))
+
+
+def obtained(
+    space: LatentSpace, images: Float[np.ndarray, "n c *space"], names: Mapping[str, Any]
+) -> dict[str, Float[np.ndarray, " n"]]:
+    """The properties of structures, computed as they were for the training images of the space.
+
+    Structures are cut into phases first. What the space's settings do not tell how to compute is
+    left out.
+    """
+    settings = json.loads(space.documents.get(SETTINGS, b"{}"))
+    specs = (settings.get("conditions") or {}).get("properties", [])
+    if not specs or not names:
+        return {}
+    cut = to_images(to_phases(torch.from_numpy(images)), images.shape[1])
+    found = {}
+    for objective in build_objectives(specs):
+        found |= {k: np.asarray(v) for k, v in objective(cut).items() if k in names}
+    return found

@@ -1,0 +1,30 @@
+"""Latent points that a campaign evaluates before its strategy proposes any."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from latentopt.config import ROOT, CampaignConfig
+from latentopt.errors import ConfigError, DataError
+from latentopt.point_files import read_points
+
+if TYPE_CHECKING:
+    from latentopt.space import LatentSpace
+
+
+def start_points(config: CampaignConfig, space: "LatentSpace") -> Float[np.ndarray, "s d"] | None:
+    """Points of the config's ``start`` file inside the space's radius; None without a file.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or its points are not of this space's width.
+    """
+    if config.start is None:
+        return None
+    try:
+        return space.project(read_points(config.start))
+    except (DataError, ValueError) as error:
+        named = str(error) if config.start in str(error) else f"{config.start}: {error}"
+        raise ConfigError(f"{ROOT}.start: {named}") from None

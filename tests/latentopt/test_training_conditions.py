@@ -1,0 +1,194 @@
+"""A conditional space from start to end: properties computed, trained, sampled, used to start."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from generative.data.synthetic import gaussian_random_field
+from latentopt import Campaign, LatentSpace
+from latentopt.errors import ConfigError, DataError
+from latentopt.point_files import read_points, write_points
+from latentopt.sampling import obtained, sample_points
+from latentopt.training import TrainingSettings, train_space
+
+FIELDS = {"kind": "gaussian_random_field", "n": 12, "held_out": 3, "shape": [32, 32]}
+LDM = {
+    "model": "ldm",
+    "options": {
+        "autoencoder": {"widths": [4, 8]},
+        "prior": {"width": 8, "hidden": 8, "blocks": 1},
+        "adversarial": {"width": 4, "layers": 1},
+    },
+    "training": {"steps": 2, "batch_size": 4, "progress": False, "precision": "float32"},
+}
+FRACTION = {"conditions": {"properties": ["volume_fraction"]}}
+CONDUCTIVITY = {"kind": "effective_conductivity", "conductivity": [1.0, 10.0]}
+
+
+def trained(folder, **changes):
+    settings = TrainingSettings.checked({"data": FIELDS, **LDM, **FRACTION, **changes})
+    return train_space(settings, folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("conditional") / "space"
+    trained(folder)
+    return folder
+
+
+def test_the_range_of_a_property_is_that_of_the_training_images(folder):
+    about = LatentSpace.load(folder).model.config.conditions.properties["volume_fraction"]
+    fractions = gaussian_random_field(12, (32, 32), seed=0).mean((1, 2, 3))
+    assert about.low == pytest.approx(fractions.min(), abs=1e-6)
+    assert about.high == pytest.approx(fractions.max(), abs=1e-6)
+
+
+def test_nothing_of_the_training_is_left_but_the_space(folder):
+    assert {path.name for path in folder.glob("training*")} == {"training.json"}
+
+
+def test_noise_coordinates_are_not_whitened_again(folder):
+    space = LatentSpace.load(folder)
+    assert torch.equal(space.whitening.axes, torch.eye(64, dtype=torch.float64))
+    z = space.sample(2)
+    torch.testing.assert_close(space.decode(z), space.model.decode(z.float()))
+
+
+def test_what_is_obtained_is_computed_as_for_the_training_images(folder):
+    space = LatentSpace.load(folder)
+    images = gaussian_random_field(4, (32, 32), seed=5)
+    found = obtained(space, images, {"volume_fraction": 0.3})
+    np.testing.assert_allclose(found["volume_fraction"], images.mean((1, 2, 3)), rtol=1e-6)
+
+
+def test_properties_computed_before_a_kill_are_not_computed_again(tmp_path, monkeypatch):
+    from latentopt import training_conditions
+
+    calls, values = [], training_conditions._values
+
+    def counted(objectives, images):
+        calls.append(len(images))
+        return values(objectives, images)
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training_conditions, "_values", counted)
+    with monkeypatch.context() as patch:
+        patch.setattr("latentopt.training.train", killed)
+        with pytest.raises(KeyboardInterrupt):
+            trained(tmp_path / "space")
+    before = len(calls)
+    trained(tmp_path / "space")
+    assert len(calls) - before == before - 1  # the check of augmentation only
+
+
+def test_a_property_that_turning_changes_is_refused_and_without_turning_taken(tmp_path):
+    properties = {"conditions": {"properties": [CONDUCTIVITY]}}
+    with pytest.raises(ConfigError, match=r"k_.. changes when an image is augmented"):
+        trained(tmp_path / "a", **properties)
+    still = {"flips": False, "rotations": False}
+    kept = LDM["training"] | {"augmentation": still}
+    space = trained(tmp_path / "b", **properties, training=kept)
+    assert set(space.model.config.conditions.properties) == {"k_xx", "k_yy", "k_xy"}
+
+
+def test_one_class_and_no_properties_are_nothing_to_ask_for(tmp_path):
+    with pytest.raises(ConfigError, match="nothing to ask for"):
+        trained(tmp_path, conditions={})
+
+
+def test_a_model_without_conditions_refuses_them_by_name(tmp_path):
+    with pytest.raises(ConfigError, match=r"train\.options\.conditions: unknown key"):
+        trained(tmp_path, model="vae", options={"widths": [4, 8]})
+
+
+def test_a_property_equal_for_all_is_named(tmp_path, monkeypatch):
+    from objectives.volume_fraction import VolumeFraction
+
+    monkeypatch.setattr(
+        VolumeFraction,
+        "__call__",
+        lambda self, images: {"volume_fraction": torch.full((len(images),), 0.5)},
+    )
+    with pytest.raises(DataError, match=r"train\.conditions.*volume_fraction should be finite"):
+        trained(tmp_path)
+
+
+def test_sampling_from_the_command_line_answers_points_images_and_what_was_obtained(
+    run, folder, tmp_path
+):
+    wish = ("--property", "volume_fraction=0.4", "--guidance", "2")
+    code, out, _ = run("sample", str(folder), "--n", "3", *wish, "--out", str(tmp_path / "s"))
+    assert code == 0
+    assert "volume_fraction: asked for 0.4, obtained" in out
+    z = read_points(tmp_path / "s" / "z.csv")
+    images = np.load(tmp_path / "s" / "images.npy", allow_pickle=False)
+    space = LatentSpace.load(folder)
+    np.testing.assert_array_equal(images, space.decode(z))
+    expected = sample_points(space, 3, properties={"volume_fraction": 0.4}, guidance=2.0)
+    np.testing.assert_allclose(z, expected.numpy())
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        (("--property", "k=3"), "property 'k' was not trained"),
+        (("--class", "steel"), "trained without classes"),
+        (("--property", "volume_fraction"), "should be NAME=NUMBER"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_refused_in_one_line(run, folder, tmp_path, wish, said):
+    code, _, err = run("sample", str(folder), *wish, "--out", str(tmp_path / "s"))
+    assert code == 2
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_space_that_draws_no_properties_says_which_does(run, tmp_path):
+    code, _, err = run("sample", "default", "--property", "k=3", "--out", str(tmp_path / "s"))
+    assert code == 2
+    assert "train one with model: ldm" in err
+
+
+def test_samples_start_a_campaign_before_its_strategy_does(tiny_space, tmp_path):
+    z = tiny_space.sample(3, seed=9).numpy()
+    write_points(z, tmp_path / "z.csv")
+    config = {
+        "objective": "volume_fraction",
+        "evaluate": ["volume_fraction"],
+        "strategy": {"kind": "prior"},
+        "engine": "serial",
+        "trials": 5,
+        "batch": 2,
+        "start": "z.csv",
+        "folder": str(tmp_path / "run"),
+    }
+    (tmp_path / "campaign.yaml").write_text(yaml.safe_dump(config))
+    from latentopt.config import load_config
+
+    done = Campaign(load_config(tmp_path / "campaign.yaml"), space=tiny_space).run()
+    points = np.stack([np.asarray(trial.point) for trial in done.trials])
+    np.testing.assert_array_equal(points[:3], z)
+    assert [t.strategy for t in done.trials] == ["start"] * 3 + ["prior"] * 2
+
+
+def test_start_points_of_another_space_are_refused(tiny_space, tmp_path):
+    write_points(np.zeros((2, 3)), tmp_path / "z.csv")
+    with pytest.raises(ConfigError, match=r"start: .*z\.csv: z should have shape"):
+        Campaign(
+            objective="volume_fraction",
+            evaluate=["volume_fraction"],
+            start=str(tmp_path / "z.csv"),
+            space=tiny_space,
+            folder=tmp_path / "run",
+        )
+
+
+def test_the_settings_of_the_space_say_how_properties_are_computed(folder):
+    settings = json.loads((folder / "training.json").read_text())
+    assert settings["conditions"]["properties"] == [{"kind": "volume_fraction"}]
