@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
-from torch import Tensor
+from torch import Tensor, nn
 
 from generative.batching import map_rows, to_tensor
 from generative.diffusion.prior import random_angle
@@ -30,8 +31,9 @@ class PriorStage(Stage):
 
     def __init__(self, model: "LatentDiffusion") -> None:
         super().__init__(model, model.prior)
-        # Read here and not trained: bound methods are no submodules.
-        self.encode, self.groups = model.autoencoder.encode, model.config.conditions.groups
+        # Read and not trained: what a function holds is no submodule.
+        self.codes_of = partial(encoded, model.autoencoder)
+        self.groups = model.config.conditions.groups
         self.noise_size = self.latent_dim + 1 + 1 + len(self.groups)
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
@@ -44,15 +46,15 @@ class PriorStage(Stage):
         """Codes, and the image each was made of; the prior takes its scale from them."""
         rng = np.random.default_rng([config.seed, len(images)])
         copies = min(COPIES, -(-CODES // len(images)))
-        codes = [self._codes(images)]
-        codes += [self._codes(config.augmentation(images, rng)) for _ in range(1, copies)]
+        codes = [self.codes_of(images)]
+        codes += [self.codes_of(config.augmentation(images, rng)) for _ in range(1, copies)]
         rows = torch.cat(codes)
         self.module.scale_to(rows)
         return rows.numpy(), np.tile(np.arange(len(images)), copies)
 
     def probe(self, images: Float[Tensor, "v c *space"]) -> Float[Tensor, "v d"]:
         """Codes of images."""
-        return self._codes(images.numpy())
+        return self.codes_of(images.numpy())
 
     def loss(
         self,
@@ -64,7 +66,7 @@ class PriorStage(Stage):
     ) -> Loss:
         """Error of the predicted velocity at random angles."""
         d = self.latent_dim
-        uniform = 0.5 * (1 + torch.erf(noise[:, d:] / math.sqrt(2)))
+        uniform = uniform_of(noise[:, d:])
         if condition is not None:
             condition = self._thinned(condition, uniform[:, 1:])
         total = self.module.loss(
@@ -80,10 +82,6 @@ class PriorStage(Stage):
         angle = random_angle(torch.linspace(0, 1, len(probe))).to(probe)
         return float(self.module.loss(probe, noise=noise, angle=angle))
 
-    def _codes(self, images: np.ndarray) -> Tensor:
-        with torch.no_grad():
-            return map_rows(self.encode, to_tensor(images), images[0].size)
-
     def _thinned(self, condition: Tensor, uniform: Tensor) -> Tensor:
         """Conditions of which some are left out, so that any part of a wish can be asked for."""
         condition = condition * (uniform[:, :1] > DROPPED)
@@ -92,3 +90,16 @@ class PriorStage(Stage):
             keep[:, group] = (uniform[:, 1 + i : 2 + i] > DROPPED).to(condition)
             condition = condition * keep
         return condition
+
+
+def encoded(
+    autoencoder: nn.Module, images: Float[np.ndarray, "n c *space"]
+) -> Float[Tensor, "n d"]:
+    """Codes of images, without gradients."""
+    with torch.no_grad():
+        return map_rows(autoencoder.encode, to_tensor(images), images[0].size)
+
+
+def uniform_of(normal: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+    """Standard normal numbers as uniform ones."""
+    return 0.5 * (1 + torch.erf(normal / math.sqrt(2)))

@@ -79,7 +79,7 @@ class TrainingSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: Annotated[FileData | FieldData, Field(discriminator="kind")]
-    model: Literal["vae", "pca", "cvae", "vae_gan", "ldm"] = Field(
+    model: Literal["vae", "pca", "cvae", "vae_gan", "ldm", "lsgm"] = Field(
         "vae", description="A model of generative.MODELS."
     )
     options: dict[str, Any] = Field(default_factory=dict, description="Of that model.")

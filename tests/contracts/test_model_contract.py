@@ -15,7 +15,9 @@ LDM = {
     "prior": {"width": 4, "hidden": 4, "blocks": 1},
     "solver_steps": 2,
 }
+LSGM = {name: LDM[name] for name in ("autoencoder", "prior", "solver_steps")}
 SETTINGS = {
+    "lsgm": (((1, 32, 32), LSGM), ((2, 16, 16, 16), LSGM)),
     "ldm": (((1, 32, 32), LDM), ((2, 16, 16, 16), LDM)),
     "pca": (((1, 8, 8), {"components": 4}), ((2, 4, 6, 5), {"components": 4})),
     "cvae": (

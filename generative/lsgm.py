@@ -1,0 +1,177 @@
+"""Latent score-based generative model: autoencoder and diffusion prior trained together."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from generative.adversarial import AutoencoderStage
+from generative.diffusion.denoiser import DenoiserConfig
+from generative.diffusion.flow import mix
+from generative.diffusion.prior import random_angle
+from generative.latent_diffusion import LatentDiffusion
+from generative.prior_stage import encoded, uniform_of
+from generative.reconstruction import reconstruct
+from generative.stage import Stage
+from generative.variational import Loss
+
+if TYPE_CHECKING:
+    from generative.train_config import TrainConfig
+
+# Noise at which the cross entropy begins: a posterior cannot be told to be narrower.
+SMALLEST_NOISE = 0.02
+
+
+class LSGMConfig(BaseModel):
+    """Networks and coordinates of an `LSGM`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
+    autoencoder: dict[str, Any] = Field(
+        default_factory=lambda: {"beta": 1.0}, description="Options of ConvVAE, the autoencoder."
+    )
+    prior: DenoiserConfig = Field(DenoiserConfig(), description="Network of the diffusion prior.")
+    coordinates: Literal["noise", "code"] = Field(
+        "noise", description="What encode answers: standard normal noise, or the code itself."
+    )
+    solver_steps: int = Field(10, ge=1, description="Heun steps between code and noise.")
+    joint_share: float = Field(
+        0.5, gt=0, le=1, description="Steps trained together, over the steps of the autoencoder."
+    )
+
+
+class LSGM(nn.Module):
+    """A `LatentDiffusion` whose autoencoder learns codes that its prior finds easy.
+
+    The autoencoder is trained alone against a standard normal first, then together with the prior,
+    which takes the place of the normal in the evidence bound.
+
+    Parameters
+    ----------
+    image_shape
+        ``(c, h, w)`` with sides of 32 to 256, or ``(c, d, h, w)`` with sides of 16 to 64.
+    **options
+        Fields of `LSGMConfig`.
+
+    Raises
+    ------
+    ValueError
+        For a shape outside these limits or an option out of range.
+
+    References
+    ----------
+    .. [1] Vahdat, Kreis and Kautz (2021), Score-based generative modeling in latent space.
+    """
+
+    kind = "lsgm"
+    options_class = LSGMConfig
+
+    def __init__(self, image_shape: Sequence[int], **options: object) -> None:
+        super().__init__()
+        self.config = LSGMConfig(image_shape=tuple(image_shape), **options)
+        self.image_shape = self.config.image_shape
+        self.diffusion = LatentDiffusion(
+            self.image_shape,
+            autoencoder=self.config.autoencoder,
+            prior=self.config.prior,
+            coordinates=self.config.coordinates,
+            solver_steps=self.config.solver_steps,
+            adversarial=None,
+        )
+        self.latent_dim = self.diffusion.latent_dim
+        self.eval()
+
+    @property
+    def standard_normal(self) -> bool:
+        """Whether what `encode` answers is standard normal by construction."""
+        return self.diffusion.standard_normal
+
+    def options(self) -> dict[str, object]:
+        """What `LSGM(**options)` needs to build this network again."""
+        return self.config.model_dump(mode="json")
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The autoencoder alone, then both together."""
+        return (AutoencoderStage(self.diffusion.autoencoder), JointStage(self))
+
+    def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
+        """Noise, or code, of each image: no randomness, row by row."""
+        return self.diffusion.encode(images)
+
+    def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+        """Images in [0, 1] of noise, or of codes; differentiable."""
+        return self.diffusion.decode(code)
+
+
+class JointStage(Stage):
+    """Evidence bound with the diffusion prior in it, and the prior's own loss, in one step."""
+
+    name = "joint"
+
+    def __init__(self, model: LSGM) -> None:
+        super().__init__(model, model.diffusion)
+        self.share = model.config.joint_share
+        self.noise_size = 3 * self.latent_dim + 2
+
+    def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
+        """Fewer steps than the autoencoder's, and smaller."""
+        steps = max(1, round(self.share * config.steps))
+        return {"steps": steps, "learning_rate": config.learning_rate / 3, "kl_warmup": 0.0}
+
+    def prepare(
+        self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"
+    ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
+        """The images; the prior takes its scale from the codes of some, once and for all."""
+        some = images[:: max(1, len(images) // 2048)]
+        self.module.prior.scale_to(encoded(self.module.autoencoder, some))
+        return super().prepare(images, config)
+
+    def loss(
+        self,
+        rows: Float[Tensor, "n c *space"],
+        *,
+        noise: Float[Tensor, "n r"],
+        kl_weight: float,
+        **given: Float[Tensor, "n f"],
+    ) -> Loss:
+        """Eq. 8 of Vahdat et al. for the autoencoder; the plain denoising error for the prior."""
+        d, autoencoder, prior = self.latent_dim, self.module.autoencoder, self.module.prior
+        drawn = autoencoder.draw(rows, noise[:, :d])
+        uniform = uniform_of(noise[:, 3 * d :])
+        error = autoencoder.reconstruction_error(rows, drawn)
+        entropy = 0.5 * drawn.log_variance.sum(1).mean()
+        crossing = self._cross_entropy(drawn.code, noise[:, d : 2 * d], uniform[:, 0])
+        beta = autoencoder.config.beta * kl_weight
+        bound = (error + beta * (crossing - entropy)) / rows[0].numel()
+        fit = prior.loss(
+            drawn.code.detach(),
+            noise=noise[:, 2 * d : 3 * d],
+            angle=random_angle(uniform[:, 1]),
+        )
+        terms = {"loss": (bound + fit).item(), "reconstruction": error.item(), "prior": fit.item()}
+        return Loss(bound + fit, terms)
+
+    def error(self, probe: Float[Tensor, "v c *space"]) -> float:
+        """Mean squared error of a voxel, of images the training has not seen."""
+        return float(((reconstruct(self.module.autoencoder, probe) - probe) ** 2).mean())
+
+    def _cross_entropy(self, code: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
+        r"""Of the posterior and the prior, up to a constant; its gradient is the codes' alone.
+
+        With the log-signal-to-noise ratio :math:`2 \ln\cot\varphi`, eq. 7 of Vahdat et al. is
+        :math:`\int \cot\varphi\, |v - v_\theta|^2\, d\varphi`. Angles drawn with a density
+        proportional to the cotangent leave a constant factor (their section 3.3).
+        """
+        low = torch.tensor(SMALLEST_NOISE)
+        angle = torch.asin(low ** (1 - uniform))
+        prior = self.module.prior
+        held = {name: value.detach() for name, value in prior.denoiser.named_parameters()}
+        noisy, velocity = mix(prior.standardize(code), noise, angle)
+        predicted = functional_call(prior.denoiser, held, (noisy, angle))
+        return -low.log() * (predicted - velocity).pow(2).sum(1).mean()
