@@ -28,6 +28,9 @@ class LatentDiffusionConfig(BaseModel):
     autoencoder: dict[str, Any] = Field(
         default_factory=dict, description="Options of ConvVAE, the autoencoder."
     )
+    pretrained: bool = Field(
+        False, description="Whether the autoencoder was trained before: its stage is left out."
+    )
     adversarial: AdversarialConfig | None = Field(
         AdversarialConfig(), description="How its training ends; null ends it without."
     )
@@ -103,9 +106,9 @@ class LatentDiffusion(nn.Module):
 
     def stages(self) -> tuple[Stage, ...]:
         """The parts of its training, in their order."""
-        sharpened = self.config.adversarial
+        trained, sharpened = self.config.pretrained, self.config.adversarial
         return (
-            AutoencoderStage(self.autoencoder),
+            *([] if trained else [AutoencoderStage(self.autoencoder)]),
             *([AdversarialStage(self.autoencoder, sharpened)] if sharpened else []),
             PriorStage(self),
         )

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from generative.training_state import remove_states
 from latentopt.config import explain
 from latentopt.errors import ConfigError
 from latentopt.expressions import nearest
+from latentopt.first_weights import first_weights
+from latentopt.noise_space import noise_space_figures, noise_space_section
 from latentopt.space import LatentSpace
 from latentopt.space_files import SETTINGS, is_space
 from latentopt.training_conditions import compute_conditions
@@ -72,7 +74,8 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
             settings.conditions, training, settings.training, folder
         )
         options["conditions"] = known.model_dump()
-    model = _build(settings, options, training.image_shape)
+    taken, begin = first_weights(settings, training.image_shape)
+    model = _build(settings, options | taken, training.image_shape)
     facts = {
         "Data": _describe_data(settings.data, training),
         "Split": _describe_split(settings.data, training, held_out),
@@ -89,7 +92,7 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
             training.images,
             validation=None if validation is None else validation.images,
             conditions=conditions,
-            begin=_beginning(settings),
+            begin=begin,
             config=settings.training,
             folder=folder,
             card=CardContent(held_out.images, facts),
@@ -97,6 +100,9 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
     with _naming(settings.data):
         space = LatentSpace.fit(model, training.images)
     card = {name: (folder / name).read_bytes() for name in (CARD, PICTURE)}
+    if hasattr(model, "to_noise"):
+        pair = to_tensor(training.images), to_tensor(held_out.images)
+        card[CARD] += noise_space_section(noise_space_figures(model, *pair)).encode()
     space.documents = {**card, SETTINGS: json_bytes(record)}
     space.save(folder)
     remove_states(folder)
@@ -142,12 +148,6 @@ def _check_device(name: str) -> None:
         raise ConfigError(
             f"train.training.device: {name!r} cannot be used here ({reason}); use auto or cpu."
         ) from None
-
-
-def _beginning(settings: TrainingSettings) -> Callable[[Any], object] | None:
-    """What gives a model its first weights, if a file does."""
-    path = settings.backbone_weights
-    return None if path is None else lambda model: model.load_backbone(path)
 
 
 def _build(

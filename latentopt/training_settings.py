@@ -86,6 +86,9 @@ class TrainingSettings(BaseModel):
     conditions: ConditionSettings | None = Field(
         None, description="Classes and properties that the model (ldm) can be asked for."
     )
+    autoencoder_from: str | None = Field(
+        None, description='Space, or "default", whose vae an ldm takes in place of training one.'
+    )
     backbone_weights: str | None = Field(
         None, description="Safetensors file that the encoder of a cvae begins from."
     )
@@ -103,7 +106,7 @@ class TrainingSettings(BaseModel):
     def read(cls, path: Path | str, changes: Mapping[str, Any] | None = None) -> "TrainingSettings":
         """Settings of a YAML file, with changes to some of them.
 
-        A relative ``data.path`` starts at the folder of the file. Changes replace single keys of
+        A relative path in it starts at the folder of the file. Changes replace single keys of
         ``data`` and ``training``; data of another kind replace those of the file.
 
         Raises
@@ -116,6 +119,9 @@ class TrainingSettings(BaseModel):
         data = settings.get("data")
         if isinstance(data, dict) and isinstance(data.get("path"), str):
             settings["data"] = data | {"path": str(path.parent / data["path"])}
+        for name in ("autoencoder_from", "backbone_weights"):
+            if isinstance(named := settings.get(name), str) and named != "default":
+                settings[name] = str(path.parent / named)
         try:
             return cls.checked(_merged(settings, changes or {}))
         except ConfigError as error:

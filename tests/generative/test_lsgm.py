@@ -23,7 +23,7 @@ def stage():
     return JointStage(LSGM((1, 32, 32), **OPTIONS))
 
 
-def cross_entropy(stage, spread, n=20000):
+def cross_entropy(stage, spread, n=6000):
     draws = torch.Generator().manual_seed(0)
     codes = spread * torch.randn(n, 64, generator=draws)
     noise = torch.randn(n, 64, generator=draws)
@@ -36,8 +36,8 @@ def test_with_an_untrained_prior_it_is_the_cross_entropy_with_the_standard_norma
     # s^2 / 2, up to a constant and what is left out below the smallest noise.
     left_out = 1 - SMALLEST_NOISE**2
     found = [cross_entropy(stage, s) for s in (0.5, 1.0, 2.0)]
-    assert found[1] - found[0] == pytest.approx((1 - 0.25) / 2 * left_out, abs=0.03)
-    assert found[2] - found[1] == pytest.approx((4 - 1) / 2 * left_out, abs=0.05)
+    assert found[1] - found[0] == pytest.approx((1 - 0.25) / 2 * left_out, abs=0.04)
+    assert found[2] - found[1] == pytest.approx((4 - 1) / 2 * left_out, abs=0.08)
 
 
 def test_the_constant_is_that_of_the_paper(stage):

@@ -1,0 +1,136 @@
+"""How good a noise space is: there and back, its shape, and what its points decode to."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from generative.batching import map_rows
+from latentopt.microstructure import to_images, to_phases
+from objectives import fidelity
+from objectives.two_point import TwoPointPCA
+
+COMPONENTS = 10  # of the feature space, as in `evaluate`
+NEIGHBOURS = 5
+POINTS = 1000  # drawn from each distribution
+JACOBIANS = 8
+FIGURES = {
+    "round_trip_rms": "code to noise and back, rms over the spread of codes",
+    "noise_std": "standard deviation of the noise of held-out images (1)",
+    "noise_norm": "mean norm of the noise of held-out images (8 in 64 dimensions)",
+    "gain_5": "5 % quantile of the gains of the map noise to code, over the spread of codes",
+    "gain_95": "95 % quantile of these gains",
+    "condition": "median condition number of its Jacobian",
+    "ms_a_point": "milliseconds of one map of one point, decoder left out, in batches of 250",
+    "frechet_reconstructions": "Frechet distance in two-point scores: reconstructions, held-out",
+    "frechet_noise": "the same of decoded standard normal noise",
+    "frechet_gaussian": "the same of a full-covariance Gaussian in code space, decoded",
+    "recall_reconstructions": "share of held-out structures among reconstructions (5 neighbours)",
+    "recall_noise": "the same among decoded noise",
+    "recall_gaussian": "the same among the decoded Gaussian",
+}
+
+
+def noise_space_figures(
+    model: Any, training: Float[Tensor, "n c *space"], held_out: Float[Tensor, "m c *space"]
+) -> dict[str, float]:
+    """The figures of `FIGURES` for a model with ``to_noise`` and ``to_code``.
+
+    Parameters
+    ----------
+    model
+        A trained `generative.LatentDiffusion`.
+    training
+        Images that the Gaussian in code space is fitted to.
+    held_out
+        Images of other parents, 20 or more for the distances.
+    """
+    code_model = model.in_coordinates("code")
+    with torch.no_grad():
+        codes, known = (map_rows(code_model.encode, x, x[0].numel()) for x in (held_out, training))
+        spread = float(known.std())
+        started = time.process_time()
+        noise = map_rows(model.to_noise, codes, 1000)
+        seconds = time.process_time() - started
+        again = map_rows(model.to_code, noise, 1000)
+    figures = {
+        "round_trip_rms": float((again - codes).pow(2).mean().sqrt()) / spread,
+        "noise_std": float(noise.std()),
+        "noise_norm": float(noise.norm(dim=1).mean()),
+        "ms_a_point": 1000 * seconds / len(codes),
+        **_gains(model, noise[:JACOBIANS], spread),
+    }
+    if len(held_out) > 2 * COMPONENTS:
+        figures |= _distances(code_model, model, codes, known, held_out)
+    return {name: figures[name] for name in FIGURES if name in figures}
+
+
+def _gains(model: Any, noise: Tensor, spread: float) -> dict[str, float]:
+    """Singular values of the Jacobian of the map noise to code."""
+    rows = [
+        torch.autograd.functional.jacobian(lambda w: model.to_code(w[None])[0], row)
+        for row in noise
+    ]
+    values = torch.linalg.svdvals(torch.stack(rows).double()) / spread
+    return {
+        "gain_5": float(values.quantile(0.05)),
+        "gain_95": float(values.quantile(0.95)),
+        "condition": float((values[:, 0] / values[:, -1]).median()),
+    }
+
+
+def _distances(
+    code_model: Any, model: Any, codes: Tensor, known: Tensor, held_out: Tensor
+) -> dict[str, float]:
+    generator = torch.Generator().manual_seed(0)
+    n = min(POINTS, len(held_out))
+    draws = torch.randn(n, model.latent_dim, generator=generator)
+    centred = (known - known.mean(0)).double()
+    root = torch.linalg.cholesky(
+        centred.T @ centred / len(known) + 1e-6 * torch.eye(known.shape[1], dtype=torch.float64)
+    )
+    sources = {
+        "reconstructions": codes[:n],
+        "noise": map_rows(lambda w: model.to_code(w).detach(), draws, 1000),
+        "gaussian": (known.mean(0) + draws.double() @ root.T).float(),
+    }
+    real = _cut(held_out)
+    cutoff = min(held_out.shape[2:]) // 4
+    pca = TwoPointPCA(COMPONENTS, periodic=False, cutoff=cutoff).fit(real)
+
+    def features(images: Tensor) -> Tensor:
+        return pca.transform(images).double() / pca.explained_variance_.sqrt()
+
+    target, figures = features(real[:n]), {}
+    for name, code in sources.items():
+        with torch.no_grad():
+            images = map_rows(lambda c: _cut(code_model.decode(c)), code, held_out[0].numel())
+        found = features(images)
+        figures[f"frechet_{name}"] = fidelity.frechet_distance(found, target)
+        figures[f"recall_{name}"] = fidelity.recall(found, target, k=NEIGHBOURS)
+    return figures
+
+
+def _cut(images: Tensor) -> Tensor:
+    return to_images(to_phases(images), images.shape[1])
+
+
+def noise_space_section(figures: Mapping[str, float]) -> str:
+    """The figures as a section of a model card."""
+    lines = "\n".join(
+        f"| {FIGURES[name]} | {np.format_float_positional(value, 3, fractional=False)} |"
+        for name, value in figures.items()
+    )
+    return f"""
+## Noise space
+
+z is standard normal noise that the probability-flow ODE of the diffusion prior takes to a code.
+
+| figure | value |
+|---|---|
+{lines}
+"""

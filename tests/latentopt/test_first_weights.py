@@ -1,0 +1,77 @@
+"""A prior on top of an autoencoder that was trained before."""
+
+import pytest
+import torch
+
+from latentopt import LatentSpace
+from latentopt.errors import ConfigError, ModelFileError
+from latentopt.training import TrainingSettings, train_space
+
+QUICK = {"steps": 2, "batch_size": 4, "progress": False, "precision": "float32"}
+FIELDS = {"kind": "gaussian_random_field", "n": 12, "held_out": 3, "shape": [32, 32]}
+VAE = {"model": "vae", "options": {"widths": [4, 8]}, "training": QUICK}
+PRIOR = {
+    "prior": {"width": 4, "hidden": 4, "blocks": 1},
+    "adversarial": None,
+}
+
+
+def trained(folder, **changes):
+    settings = {"data": FIELDS, "training": QUICK, "model": "ldm", "options": PRIOR} | changes
+    return train_space(TrainingSettings.checked(settings), folder)
+
+
+@pytest.fixture(scope="module")
+def vae(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vae")
+    train_space(TrainingSettings.checked({"data": FIELDS, **VAE}), folder)
+    return folder
+
+
+def test_an_autoencoder_that_is_given_is_left_as_it_is(vae, tmp_path):
+    space = trained(tmp_path / "ldm", autoencoder_from=str(vae))
+    given = LatentSpace.load(vae).model.state_dict()
+    taken = LatentSpace.load(tmp_path / "ldm").model.autoencoder.state_dict()
+    assert all(torch.equal(given[name], taken[name]) for name in given)
+    assert space.model.config.pretrained
+    card = (tmp_path / "ldm" / "README.md").read_text()
+    assert "## Noise space" in card
+
+
+def test_with_a_discriminator_its_decoder_is_trained_on(vae, tmp_path):
+    sharpened = PRIOR | {"adversarial": {"width": 4, "layers": 1}}
+    trained(tmp_path / "ldm", autoencoder_from=str(vae), options=sharpened)
+    given = LatentSpace.load(vae).model.state_dict()
+    taken = LatentSpace.load(tmp_path / "ldm").model.autoencoder.state_dict()
+    assert not all(torch.equal(given[name], taken[name]) for name in given)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model": "vae", "options": {}}, "autoencoder_from: is for model ldm, got vae"),
+        ({"data": FIELDS | {"shape": [48, 48]}}, r"expected the space of a vae .* \(1, 48, 48\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused(vae, tmp_path, changes, said):
+    with pytest.raises(ConfigError, match=said):
+        trained(tmp_path / "ldm", autoencoder_from=str(vae), **changes)
+
+
+def test_a_backbone_is_for_a_cvae(tmp_path):
+    with pytest.raises(ConfigError, match="backbone_weights: is for model cvae, got ldm"):
+        trained(tmp_path, backbone_weights="resnet.safetensors")
+
+
+def test_a_backbone_file_that_is_missing_is_named(tmp_path):
+    options = {"width": 8, "latent_dim": 4}
+    with pytest.raises(ModelFileError, match=r"resnet\.safetensors"):
+        trained(tmp_path, model="cvae", options=options, backbone_weights="resnet.safetensors")
+
+
+def test_paths_in_a_file_start_at_its_folder(tmp_path):
+    (tmp_path / "train.yaml").write_text(
+        "data: {kind: gaussian_random_field}\nmodel: ldm\nautoencoder_from: space\n"
+    )
+    read = TrainingSettings.read(tmp_path / "train.yaml")
+    assert read.autoencoder_from == str(tmp_path / "space")

@@ -1,0 +1,43 @@
+"""Figures of a noise space, for maps that are known."""
+
+import pytest
+import torch
+
+from generative import LatentDiffusion
+from generative.data.synthetic import gaussian_random_field
+from latentopt.noise_space import noise_space_figures, noise_space_section
+
+IMAGES = torch.from_numpy(gaussian_random_field(40, (32, 32), seed=0))
+
+
+@pytest.fixture(scope="module")
+def straight():
+    """The map of an untrained prior: code = mean + spread times noise."""
+    options = {"autoencoder": {"widths": (4, 8)}, "prior": {"width": 4, "hidden": 4, "blocks": 1}}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = LatentDiffusion((1, 32, 32), **options)
+    model.prior.scale_to(model.autoencoder.encode(IMAGES).detach())
+    return model
+
+
+@pytest.fixture(scope="module")
+def figures(straight):
+    return noise_space_figures(straight, IMAGES, IMAGES)
+
+
+def test_a_straight_map_has_gain_1_and_comes_back(figures):
+    assert figures["round_trip_rms"] < 1e-6
+    assert figures["gain_5"] == pytest.approx(1, abs=1e-4)
+    assert figures["gain_95"] == pytest.approx(1, abs=1e-4)
+    assert figures["condition"] == pytest.approx(1, abs=1e-4)
+    assert figures["noise_std"] == pytest.approx(1, abs=1e-3)
+
+
+def test_the_section_has_a_row_for_each_figure(figures):
+    section = noise_space_section(figures)
+    assert section.count("\n| ") == len(figures) + 1
+
+
+def test_without_enough_held_out_images_there_are_no_distances(straight):
+    assert "frechet_noise" not in noise_space_figures(straight, IMAGES, IMAGES[:10])
