@@ -12,16 +12,18 @@ from torch.nn import functional
 
 from generative.reconstruction import reconstruct, reconstruction_errors
 from generative.stage import Stage
+from generative.vae import autocorrelation
 from generative.variational import Loss, VariationalAutoencoder
 
 if TYPE_CHECKING:
     from generative.train_config import TrainConfig
 
+FAINTEST = 1e-3  # variogram below which errors no longer count relative to it
 LARGEST_WEIGHT = 1e4  # of the adversarial term, where the reconstruction's gradient vanishes
 
 
 class AdversarialConfig(BaseModel):
-    """Discriminator of patches, and how much it counts."""
+    """What asks an autoencoder for the detail that it blurs, and how much each counts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,15 +31,15 @@ class AdversarialConfig(BaseModel):
         0.5, gt=0, description="Gradient of the adversarial term over that of reconstruction."
     )
     width: int = Field(32, ge=2, description="Channels of the discriminator's first layer.")
-    layers: int = Field(
-        2, ge=1, description="Layers of the discriminator; more see larger patches."
+    layers: int = Field(2, ge=1, description="Of the discriminator; more see larger patches.")
+    variogram_weight: float = Field(
+        0.0, ge=0, description="Of the relative error of each image's variogram at short shifts."
     )
+    variogram_reach: int = Field(6, ge=1, description="Largest shift along each axis, in voxels.")
     sharpness: float = Field(
-        4.0, gt=0, description="Factor of the logits it is shown: what a cut at 1/2 would show."
+        16.0, gt=0, description="Factor of the logits of phases: what a cut at 1/2 would show."
     )
-    share: float = Field(
-        0.3, gt=0, le=1, description="Steps of this stage, over those of the whole."
-    )
+    share: float = Field(0.3, gt=0, le=1, description="Steps of this stage over all steps set.")
 
 
 class AutoencoderStage(Stage):
@@ -103,7 +105,9 @@ class AdversarialStage(Stage):
         """The autoencoder's loss, its share of the game, and the discriminator's loss."""
         drawn = self.module.draw(rows, noise)
         plain = self.module.loss_of(rows, drawn, kl_weight=kl_weight)
-        made = (self.config.sharpness * drawn.logits).sigmoid()
+        phases = bool(((rows == 0) | (rows == 1)).all())
+        made = ((self.config.sharpness if phases else 1.0) * drawn.logits).sigmoid()
+        wrong = variogram_error(made, rows, self.config.variogram_reach)
         # The discriminator judges with its weights held: this part of the game is not its own.
         held = {name: value.detach() for name, value in self.discriminator.named_parameters()}
         fooled = -functional_call(self.discriminator, held, (made,))[-1].float().mean()
@@ -111,8 +115,8 @@ class AdversarialStage(Stage):
         real = self.discriminator(rows)[-1].float()
         fake = self.discriminator(made.detach())[-1].float()
         game = functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
-        total = plain.total + weight * fooled + game
-        return Loss(total, {**plain.terms, "discriminator": game.item()})
+        total = plain.total + weight * fooled + game + self.config.variogram_weight * wrong
+        return Loss(total, {**plain.terms, "discriminator": game.item(), "variogram": wrong.item()})
 
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
         """Two-point error plus a tenth of the interface gone or added, relative."""
@@ -138,3 +142,35 @@ def patch_discriminator(image_shape: tuple[int, ...], config: AdversarialConfig)
         in_channels=channels,
         num_layers_d=config.layers,
     )
+
+
+def variogram_error(
+    made: Float[Tensor, "n c *space"], images: Float[Tensor, "n c *space"], reach: int
+) -> Float[Tensor, ""]:
+    r"""Mean squared relative error of :math:`\gamma(r) = S_2(0) - S_2(r)` over short shifts.
+
+    Half the mean squared difference of voxels r apart; of two phases, at the shortest shifts, the
+    amount of interface. A texture of the right amount of interface but the wrong size or direction
+    is told by the other shifts.
+
+    Parameters
+    ----------
+    made, images
+        Values in [0, 1].
+    reach
+        Largest shift along each axis, in voxels.
+    """
+    ours, real = (_variogram(x, reach) for x in (made, images))
+    # A uniform image has no variogram: it asks for none, in units of a faint one.
+    return ((ours - real) / real.clamp_min(FAINTEST)).pow(2).mean()
+
+
+def _variogram(images: Tensor, reach: int) -> Tensor:
+    s2 = autocorrelation(images)
+    zero = s2[(..., *[slice(0, 1)] * (images.ndim - 2))]
+    shifts = torch.arange(-reach, reach + 1, device=images.device)
+    for axis in range(2, images.ndim):
+        s2 = s2.index_select(axis, shifts % images.shape[axis])
+    middle = shifts.numel() ** (images.ndim - 2) // 2
+    flat = (zero - s2).flatten(2)
+    return torch.cat([flat[..., :middle], flat[..., middle + 1 :]], dim=-1)  # not shift zero

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from generative import VAEGAN, ConvVAE
-from generative.adversarial import AdversarialConfig, AdversarialStage
+from generative.adversarial import AdversarialConfig, AdversarialStage, variogram_error
 from generative.data.synthetic import gaussian_random_field
 from generative.train import TrainConfig, train
 
@@ -82,3 +82,27 @@ def test_it_sharpens_what_reconstruction_alone_leaves_grey():
     )
     train(sharpened, images, config=config)
     assert greyness(sharpened) < greyness(blurred)
+
+
+def stripes(period):
+    x = torch.arange(16) % period < period // 2
+    return x.float().expand(1, 1, 16, 16)
+
+
+def test_the_variogram_of_stripes_tells_their_period_and_direction():
+    fine, coarse = stripes(2), stripes(8)
+    assert variogram_error(fine, fine, 4) == 0
+    assert variogram_error(fine, coarse, 4) > 1
+    assert variogram_error(coarse, coarse.mT, 4) > 1
+
+
+def test_at_the_shortest_shift_the_variogram_is_the_interface():
+    # One of eight neighbours differs twice a period: half of the mean squared difference is 1/8.
+    blank = torch.zeros(1, 1, 16, 16)
+    error = variogram_error(blank, stripes(8), 1)  # all relative errors are 1, along y none is
+    assert float(error) == pytest.approx(6 / 8)
+
+
+def test_a_shifted_texture_has_the_same_variogram():
+    x = torch.from_numpy(IMAGES)
+    assert variogram_error(x.roll((3, 5), (2, 3)), x, 4) < 1e-6
