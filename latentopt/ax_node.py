@@ -17,6 +17,7 @@ from ax.storage.json_store.decoder import object_from_json
 from ax.storage.json_store.registry import CORE_DECODER_REGISTRY, CORE_ENCODER_REGISTRY
 
 from latentopt.ax_history import history_of
+from latentopt.embedded import EMBEDDED
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.expressions import Goal
 from latentopt.history import History
@@ -272,4 +273,4 @@ def _folder(space: Path | str | LatentSpace) -> str:
             "space should be a folder, which Ax can save, got a LatentSpace in memory; write it "
             "with space.save(folder) and give the folder."
         )
-    return "default" if space == "default" else str(Path(space).absolute())
+    return str(space) if space in EMBEDDED else str(Path(space).absolute())

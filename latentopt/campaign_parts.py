@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latentopt.config import DEFAULT_STRATEGY, CampaignConfig
+from latentopt.embedded import EMBEDDED
 from latentopt.parts import (
     BUILT_IN_UNITS,
     GIVEN_IN_PYTHON,
@@ -62,7 +63,7 @@ class CampaignParts:
         fields = dict(settings) if config is None else config.model_dump()
         space, folder = given["space"], given["folder"]
         if isinstance(space, Path | str):
-            fields["space"] = space if space == "default" else str(Path(space).absolute())
+            fields["space"] = space if space in EMBEDDED else str(Path(space).absolute())
         elif space is not None and config is None:
             fields["space"] = GIVEN_IN_PYTHON
         if folder is not None:

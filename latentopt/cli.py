@@ -33,7 +33,9 @@ app = typer.Typer(
 
 USAGE, DATA, CAMPAIGN = 2, 3, 4
 
-SpaceArgument = Annotated[str, typer.Argument(help='Folder of a latent space, or "default".')]
+SpaceArgument = Annotated[
+    str, typer.Argument(help='Folder of a latent space, or "default" or "ldm".')
+]
 RunArgument = Annotated[Path, typer.Argument(help="Folder of a campaign.")]
 
 
@@ -270,11 +272,12 @@ def quickstart(
     ),
     trials: Annotated[int, typer.Option(min=1, help="Evaluations.")] = 30,
     seed: Annotated[int, typer.Option(min=0, help="Fixes every random choice.")] = 0,
+    space: Annotated[str, typer.Option(help="Embedded space: default or ldm.")] = "default",
 ) -> None:
-    """Run the whole job on the embedded space: search, export, report."""
+    """Run the whole job on an embedded space: search, export, report."""
     from latentopt.quickstart import run_quickstart
 
-    run_quickstart(out, trials=trials, seed=seed)
+    run_quickstart(out, trials=trials, seed=seed, space=space)
 
 
 app.command()(evaluate)

@@ -14,7 +14,7 @@ SHOWN = 8
 
 
 def sample(
-    space: Annotated[str, typer.Argument(help='Folder of a latent space, or "default".')],
+    space: Annotated[str, typer.Argument(help='Folder of a latent space, or "default", or "ldm".')],
     n: Annotated[int, typer.Option("--n", min=1, help="How many structures.")] = 16,
     of_class: Annotated[
         str | None, typer.Option("--class", help="Class that they should be of.")

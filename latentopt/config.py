@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from latentopt.embedded import EMBEDDED
 from latentopt.errors import ConfigError
 from latentopt.explain import explain, members, short
 from latentopt.expressions import Goal, parse_constraint, parse_objectives
@@ -95,7 +96,7 @@ class CampaignConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field("campaign", min_length=1, description="Names the run in reports and in Ax.")
-    space: str = Field("default", description='Folder of a latent space, or "default".')
+    space: str = Field("default", description='Folder of a latent space, or "default", or "ldm".')
     objective: str = Field(description='What to maximize, such as "k_xx - 2*k_yy".')
     constraints: tuple[str, ...] = Field((), description='Such as "volume_fraction <= 0.5".')
     evaluate: tuple[Spec, ...] = Field((), description="Objectives, each with a kind.")
@@ -206,7 +207,7 @@ def _found_beside(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Settings with the whole path of each file that they name relative to their own."""
     folder, evaluate, simulate = file.parent, settings.get("evaluate"), settings.get("simulate")
     changes: dict[str, Any] = {}
-    if isinstance(space := settings.get("space"), str) and space != "default":
+    if isinstance(space := settings.get("space"), str) and space not in EMBEDDED:
         changes["space"] = str((folder / space).resolve())
     if isinstance(start := settings.get("start"), str):
         changes["start"] = str((folder / start).resolve())

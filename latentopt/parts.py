@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from latentopt.config import ROOT, CampaignConfig, as_engine, as_spec, explain
+from latentopt.embedded import EMBEDDED
 from latentopt.engines.engine import Engine
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.expressions import Goal, nearest
@@ -256,10 +257,10 @@ def check_goal(goal: Goal, objectives: Iterable[Objective], strategy: Strategy) 
 
 
 def load_space(name: str) -> LatentSpace:
-    """The space that a config names: "default" or a folder."""
+    """The space that a config names: an embedded one, or a folder."""
     if name == GIVEN_IN_PYTHON:
         raise CampaignError("the campaign's space was given in Python: give space=... again.")
-    return LatentSpace.default() if name == "default" else LatentSpace.load(name)
+    return LatentSpace.default(name) if name in EMBEDDED else LatentSpace.load(name)
 
 
 def fit_structure(config: CampaignConfig, space: LatentSpace) -> CampaignConfig:

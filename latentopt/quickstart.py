@@ -7,6 +7,8 @@ from rich.console import Console
 
 from latentopt.campaign import Campaign
 from latentopt.config import CampaignConfig
+from latentopt.embedded import EMBEDDED
+from latentopt.errors import ConfigError
 from latentopt.export import export_candidates
 from latentopt.microstructure import to_images, to_phases
 from latentopt.parts import build_objectives
@@ -27,8 +29,10 @@ EXPORTED = 3
 FORMATS = ("hdf5", "tiff", "damask")
 
 
-def run_quickstart(out: Path | str, *, trials: int = 30, seed: int = 0) -> Run:
-    """Search the embedded space for a structure that conducts along x and not along y.
+def run_quickstart(
+    out: Path | str, *, trials: int = 30, seed: int = 0, space: str = "default"
+) -> Run:
+    """Search an embedded space for a structure that conducts along x and not along y.
 
     Parameters
     ----------
@@ -38,19 +42,24 @@ def run_quickstart(out: Path | str, *, trials: int = 30, seed: int = 0) -> Run:
         Evaluations of the campaign, and draws from the prior it is compared with.
     seed
         Fixes every random choice of both.
+    space
+        Name of an embedded space.
 
     Returns
     -------
     The finished run.
     """
     started, console = time.monotonic(), Console(highlight=False)
-    space = LatentSpace.default()
+    if space not in EMBEDDED:
+        raise ConfigError(f"--space should be one of {', '.join(EMBEDDED)}, got {space!r}.")
+    name, space = space, LatentSpace.default(space)
     size = "x".join(map(str, space.image_shape[1:]))
     console.print(f"Space {space.id}: {space.latent_dim} numbers for {size} structures.")
     goal = f"{GOAL['objective']} subject to {GOAL['constraints'][0]}"
     console.print(f"Searching for the largest {goal}, phases of 1 and 50 W/(m K).")
     config = CampaignConfig(
         name="quickstart",
+        space=name,
         engine="serial",
         trials=trials,
         batch=BATCH,

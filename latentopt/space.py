@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from generative.batching import map_rows
 from latentopt.ax_parameters import parameters_to_points, points_to_parameters, range_parameters
+from latentopt.embedded import EMBEDDED, embedded_folder
 from latentopt.paths import PATHS, grid
 from latentopt.protocols import Decoder, Encoder
 from latentopt.space_arguments import Array, as_tensor, checked_images, checked_points, like
@@ -140,9 +141,18 @@ class LatentSpace:
         return cls(**read_space(Path(folder), model))
 
     @classmethod
-    def default(cls) -> "LatentSpace":
-        """The embedded space: 64x64 two-phase random textures, see its ``README.md``."""
-        return cls.load(Path(__file__).parent / "assets" / "default_space")
+    def default(cls, name: Literal["default", "ldm"] = "default") -> "LatentSpace":
+        """An embedded space: 64x64 two-phase random textures, see its ``README.md``.
+
+        Parameters
+        ----------
+        name
+            ``"default"``, the code of a variational autoencoder; or ``"ldm"``, the noise of a
+            latent diffusion over it, in which every typical point is a likely structure.
+        """
+        if name not in EMBEDDED:
+            raise ValueError(f"name should be one of {', '.join(EMBEDDED)}, got {name!r}.")
+        return cls.load(embedded_folder(name))
 
     def save(self, folder: Path | str) -> Path:
         """Write weights, settings, whitening and the model card, with the sha256 of each."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from generative.data.synthetic import FieldRanges
 from generative.train import TrainConfig
 from latentopt.config import explain, read_yaml
+from latentopt.embedded import EMBEDDED
 from latentopt.errors import ConfigError
 from latentopt.expressions import nearest
 from latentopt.training_conditions import ConditionSettings
@@ -120,7 +121,7 @@ class TrainingSettings(BaseModel):
         if isinstance(data, dict) and isinstance(data.get("path"), str):
             settings["data"] = data | {"path": str(path.parent / data["path"])}
         for name in ("autoencoder_from", "backbone_weights"):
-            if isinstance(named := settings.get(name), str) and named != "default":
+            if isinstance(named := settings.get(name), str) and named not in EMBEDDED:
                 settings[name] = str(path.parent / named)
         try:
             return cls.checked(_merged(settings, changes or {}))
