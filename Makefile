@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two threads on two cores run many times slower than one as soon as anything else runs.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: quickstart test lint default-space benchmarks clean
+.PHONY: quickstart test lint default-space ldm-space benchmarks clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/latentopt quickstart
@@ -21,6 +21,11 @@ lint: $(VENV)/.installed-test
 default-space: $(VENV)/.installed
 	rm -rf latentopt/assets/default_space
 	$(BIN)/latentopt train --config examples/configs/default_space.yaml --out latentopt/assets/default_space
+
+# The autoencoder of the default space trained on for detail, and a prior over its code.
+ldm-space: $(VENV)/.installed
+	rm -rf latentopt/assets/ldm_space
+	$(BIN)/latentopt train --config examples/configs/ldm_space.yaml --out latentopt/assets/ldm_space
 
 benchmarks: $(VENV)/.installed-test
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

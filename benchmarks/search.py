@@ -3,6 +3,7 @@
     python benchmarks/search.py                       # everything: hours of one core
     python benchmarks/search.py --tasks A --methods prior,structure --seeds 2
     python benchmarks/search.py --cost                # CPU and memory of one ask
+    python benchmarks/search.py --spaces ldm,ldm-code --methods structure    # noise against code
 
 Every run is kept in the folder of --out as it ends, and is not repeated.
 
@@ -10,6 +11,7 @@ Tasks A, B and C are on the embedded space at contrast 50; D is on it too, with 
 that played no part while the strategies were written; E is A in three dimensions, on a space of
 21^3 that is trained here first. All methods share the ten initial points of a seed, which are
 random training structures. The best value counts points that meet the constraints only.
+Spaces other than the default share ten initial structures of their own for a seed.
 """
 
 import argparse
@@ -25,10 +27,12 @@ import subprocess
 import sys
 import time
 import warnings
+from itertools import product
 from pathlib import Path
 
 import torch
 
+from generative.data.synthetic import gaussian_random_field
 from latentopt import LatentSpace
 from latentopt.evaluation import Evaluation
 from latentopt.expressions import Goal
@@ -58,14 +62,18 @@ TASKS = {
 class Task:
     """What a run evaluates."""
 
-    def __init__(self, name: str, out: Path) -> None:
+    def __init__(self, name: str, out: Path, space: str = "default") -> None:
         objective, constraints, objectives = TASKS[name]
         self.goal = Goal.parse(objective, constraints)
-        self.space = volumes(out) if name == "E" else LatentSpace.default()
+        self.space = volumes(out) if name == "E" else space_called(space)
+        self.shared = space != "default"
         self.evaluation = Evaluation(self.space, build_objectives(objectives))
 
     def initial(self, seed: int) -> torch.Tensor:
         """The ten points that all methods begin with."""
+        if self.shared:
+            images = gaussian_random_field(INITIAL, (64, 64), seed=10_000 + seed)
+            return self.space.project(torch.from_numpy(self.space.encode(images)))
         reference = self.space.reference_
         order = torch.randperm(len(reference), generator=torch.Generator().manual_seed(seed))
         return self.space.project(reference[order[:INITIAL]])
@@ -84,6 +92,14 @@ class Task:
         margins = self.goal.margins(metrics).values()
         feasible = torch.stack([m >= 0 for m in margins]).all(0) if margins else values > -torch.inf
         return [v if ok else None for v, ok in zip(values.tolist(), feasible.tolist(), strict=True)]
+
+
+def space_called(name: str) -> LatentSpace:
+    """An embedded space; or the code of the one called ldm, whitened."""
+    if name != "ldm-code":
+        return LatentSpace.default(name)
+    images = gaussian_random_field(4000, (64, 64), seed=20_000)
+    return LatentSpace.fit(LatentSpace.default("ldm").model.in_coordinates("code"), images)
 
 
 def volumes(out: Path) -> LatentSpace:
@@ -247,6 +263,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--budget", type=int, default=MARKS[-1])
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"))
+    parser.add_argument("--spaces", default="default", help="default, ldm, ldm-code")
     parser.add_argument("--cost", action="store_true", help="time and memory of an ask instead")
     parser.add_argument("--one-cost", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -265,18 +282,19 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     kept: dict[tuple[str, str], list[dict]] = {}
     for name in options.tasks.split(","):
-        task = Task(name, options.out)
-        for seed in range(options.seeds):
-            for method in methods:
-                file = options.out / f"{name}-{method}-{seed}-{options.budget}.json"
+        for space in options.spaces.split(","):
+            task = Task(name, options.out, space)
+            for seed, method in product(range(options.seeds), methods):
+                label = method if space == "default" else f"{method}@{space}"
+                file = options.out / f"{name}-{label}-{seed}-{options.budget}.json"
                 if not file.exists():
                     started = time.perf_counter()
                     result = run(task, method, seed, options.budget)
                     file.write_text(json.dumps(result))
                     marks = " ".join(f"{best_at(result['values'], n):.2f}" for n in MARKS)
                     elapsed = time.perf_counter() - started
-                    print(f"{name} {method} seed {seed}: {marks} ({elapsed:.0f} s)", flush=True)
-                kept.setdefault((name, method), []).append(json.loads(file.read_text()))
+                    print(f"{name} {label} seed {seed}: {marks} ({elapsed:.0f} s)", flush=True)
+                kept.setdefault((name, label), []).append(json.loads(file.read_text()))
     report(kept)
 
 

@@ -53,10 +53,10 @@ class Denoiser(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "n d"],
-        angle: Float[Tensor, " n"],
+        angle: Float[Tensor, "#n"],
         condition: Float[Tensor, "n f"] | None = None,
     ) -> Float[Tensor, "n d"]:
-        """Velocity of each row; ``condition`` may be left out for none."""
+        """Velocity of each row; one angle may do for all, and a condition may be left out."""
         phase = angle[:, None] * self.frequencies
         context = self.embed_angle(torch.cat([phase.cos(), phase.sin()], dim=1))
         if self.embed_condition is not None and condition is not None:

@@ -16,7 +16,7 @@ from torch import Tensor
 # The ends are left out: next to them a network answers what it has hardly been asked.
 NEAR_DATA, NEAR_NOISE = 0.0025 * math.pi, 0.4975 * math.pi
 
-Velocity = Callable[[Tensor, Tensor], Tensor]  # (n, d) at angles (n,) -> (n, d)
+Velocity = Callable[[Tensor, Tensor], Tensor]  # (n, d) at one angle (1,) -> (n, d)
 
 
 def mix(
@@ -39,7 +39,7 @@ def heun(
     """
     size = (end - start) / steps
     for i in range(steps):
-        now = x.new_full((len(x),), start + i * size)
+        now = x.new_full((1,), start + i * size)  # one for all rows
         first = velocity(x, now)
         second = velocity(x + size * first, now + size)
         x = x + size / 2 * (first + second)
@@ -56,7 +56,7 @@ def ddim(
     """
     size = (end - start) / steps
     for i in range(steps):
-        now = x.new_full((len(x),), start + i * size)
+        now = x.new_full((1,), start + i * size)  # one for all rows
         x = math.cos(size) * x + math.sin(size) * velocity(x, now)
     return x
 

@@ -9,7 +9,7 @@ from generative.checkpoint import load_model
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import ModelFileError
-from generative.train import TrainConfig, train
+from generative.train import TrainConfig, finetune, train
 from generative.train_config import StageConfig
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
@@ -141,3 +141,26 @@ def test_a_conditional_model_is_saved_with_what_it_knows(tmp_path):
     wish = {"class_name": "b", "properties": {"fraction": float(fraction.mean())}, "guidance": 2.0}
     assert torch.equal(loaded.sample(2, **wish), model.sample(2, **wish))
     assert not torch.equal(model.sample(2, **wish), model.sample(2))
+
+
+def test_guidance_however_strong_decodes_to_images():
+    from generative.conditions import Conditions
+
+    known = Conditions.of_data((), {"fraction": IMAGES.mean((1, 2, 3)).astype(float)})
+    asked = network(conditions=known.model_dump())
+    for tensor in asked.prior.denoiser.parameters():
+        tensor.data.normal_(0, 0.3, generator=torch.Generator().manual_seed(0))
+    z = asked.sample(4, properties={"fraction": float(IMAGES.mean())}, guidance=50.0)
+    images = asked.decode(z)
+    assert torch.isfinite(images).all()
+    assert 0 <= images.min() <= images.max() <= 1
+
+
+def test_a_copy_is_trained_on_in_all_its_stages(model):
+    weights = np.full(len(IMAGES), 1 / len(IMAGES))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    tuned = finetune(model, IMAGES, weights, config=TINY)
+    assert all(torch.equal(model.state_dict()[name], before[name]) for name in before)
+    after = tuned.state_dict()
+    moved = {name.split(".")[0] for name in after if not torch.equal(after[name], before[name])}
+    assert moved == {"autoencoder", "prior"}

@@ -1,0 +1,81 @@
+"""The second embedded space: whole, small, anonymous, and as good as its card says."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from generative.checkpoint import read_folder
+from generative.data.synthetic import gaussian_random_field
+from generative.reconstruction import reconstruct, reconstruction_errors
+from latentopt import LatentSpace
+from latentopt.embedded import embedded_folder
+
+FOLDER = embedded_folder("ldm")
+UNSEEN = 987_654_321  # a seed that no training uses
+
+
+@pytest.fixture(scope="module")
+def space():
+    return LatentSpace.default("ldm")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.from_numpy(gaussian_random_field(100, (64, 64), seed=UNSEEN))
+
+
+def test_a_name_that_no_embedded_space_has_is_refused():
+    with pytest.raises(ValueError, match="name should be one of default, ldm, got 'gan'"):
+        LatentSpace.default("gan")
+
+
+def test_it_is_at_most_10_megabytes_and_whole(space):
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*")) <= 10e6
+    files = read_folder(FOLDER)
+    assert {path.name for path in FOLDER.iterdir()} == {*files, "manifest.json"}
+    assert json.loads(files["space.json"])["id"] == space.id
+
+
+def test_it_names_no_folder_of_the_machine_it_was_made_on():
+    for path in FOLDER.iterdir():
+        if path.suffix in (".md", ".json"):
+            text = path.read_text()
+            assert not re.search(r"(/home|/root|/work|/tmp|/Users|[A-Z]:\\)", text), path.name
+
+
+def test_unseen_structures_keep_their_statistics_and_their_interface(space, images):
+    errors = reconstruction_errors(images, reconstruct(space.model, images))
+    assert errors.two_point_mae <= 0.008
+    assert errors.interface_ratio >= 0.95
+
+
+def test_its_z_are_the_noise_of_its_model(space):
+    z = space.sample(3, seed=0)
+    torch.testing.assert_close(space.decode(z), space.model.decode(z.float()))
+    assert torch.equal(space.whitening.axes, torch.eye(64, dtype=torch.float64))
+
+
+def test_noise_of_unseen_structures_is_nearly_standard_normal_and_leads_back(space, images):
+    code = space.model.in_coordinates("code").encode(images)
+    with torch.no_grad():
+        noise = space.model.to_noise(code)
+        again = space.model.to_code(noise)
+    assert float(noise.std()) == pytest.approx(1, abs=0.05)
+    assert float((again - code).pow(2).mean().sqrt() / code.std()) <= 0.005
+
+
+def test_its_samples_are_two_phase_structures_of_every_fraction(space):
+    images = space.decode(space.sample(200, seed=0))
+    fractions = images.mean((1, 2, 3))
+    assert ((images < 0.2) | (images > 0.8)).double().mean() > 0.7
+    assert fractions.min() < 0.35
+    assert fractions.max() > 0.65
+
+
+def test_gradients_reach_the_noise_through_the_flow(space):
+    z = space.sample(2, seed=1).requires_grad_()
+    (gradient,) = torch.autograd.grad(space.decode(z)[0].mean(), z)
+    assert gradient[0].norm() > 0
+    assert gradient[1].norm() == 0
