@@ -18,9 +18,9 @@ class DenoiserConfig(BaseModel):
     network: Literal["mixer", "mlp"] = Field(
         "mixer", description="Mixes cells and channels of the code's grid in turn; or a plain MLP."
     )
-    width: int = Field(32, ge=4, description="Channels of a cell (mixer) or of a layer (mlp).")
+    width: int = Field(24, ge=4, description="Channels of a cell (mixer) or of a layer (mlp).")
     hidden: int = Field(64, ge=4, description="Width inside a block.")
-    blocks: int = Field(4, ge=1, description="Residual blocks.")
+    blocks: int = Field(3, ge=1, description="Residual blocks.")
 
 
 class Denoiser(nn.Module):
