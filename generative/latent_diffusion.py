@@ -16,7 +16,7 @@ from generative.diffusion.prior import DiffusionPrior
 from generative.prior_stage import PriorStage
 from generative.stage import Stage
 from generative.vae import ConvVAE
-from generative.variational import check_code
+from generative.variational import check_code, check_images_shape
 
 
 class LatentDiffusionConfig(BaseModel):
@@ -117,6 +117,7 @@ class LatentDiffusion(nn.Module):
 
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
         """Noise, or code, of each image: no randomness, row by row."""
+        check_images_shape(images, self.image_shape)
         code = self.autoencoder.encode(images)
         return self.to_noise(code) if self.standard_normal else code
 

@@ -18,7 +18,7 @@ from generative.latent_diffusion import LatentDiffusion
 from generative.prior_stage import encoded, uniform_of
 from generative.reconstruction import reconstruct
 from generative.stage import Stage
-from generative.variational import Loss
+from generative.variational import Loss, check_code, check_images_shape
 
 if TYPE_CHECKING:
     from generative.train_config import TrainConfig
@@ -102,10 +102,12 @@ class LSGM(nn.Module):
 
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
         """Noise, or code, of each image: no randomness, row by row."""
+        check_images_shape(images, self.image_shape)
         return self.diffusion.encode(images)
 
     def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
         """Images in [0, 1] of noise, or of codes; differentiable."""
+        check_code(code, self.latent_dim)
         return self.diffusion.decode(code)
 
 

@@ -11,6 +11,7 @@ from generative.adversarial import AdversarialConfig, AdversarialStage, Autoenco
 from generative.cvae import CVAE
 from generative.stage import Stage
 from generative.vae import ConvVAE
+from generative.variational import check_code, check_images_shape
 
 AUTOENCODERS = {"vae": ConvVAE, "cvae": CVAE}
 
@@ -71,8 +72,10 @@ class VAEGAN(nn.Module):
 
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
         """Mean of the code's posterior: no randomness, row by row."""
+        check_images_shape(images, self.image_shape)
         return self.autoencoder.encode(images)
 
     def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
         """Images in [0, 1]; differentiable."""
+        check_code(code, self.latent_dim)
         return self.autoencoder.decode(code)
