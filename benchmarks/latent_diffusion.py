@@ -40,7 +40,7 @@ def conditional(out: Path, steps: int) -> None:
         "data": {"kind": "gaussian_random_field", "n": 4000, "held_out": 200},
         "model": "ldm",
         "autoencoder_from": "default",
-        "options": {"adversarial": None},
+        "options": {"detail": None},
         "conditions": {"properties": ["volume_fraction", CONDUCTIVITY]},
         "training": {
             "steps": steps,

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from generative.adversarial import AdversarialConfig, AdversarialStage, AutoencoderStage
 from generative.conditions import Conditions
+from generative.detail import AutoencoderStage, DetailConfig, DetailStage
 from generative.diffusion.denoiser import DenoiserConfig
 from generative.diffusion.flow import NEAR_NOISE, mix
 from generative.diffusion.prior import DiffusionPrior
@@ -31,8 +31,8 @@ class LatentDiffusionConfig(BaseModel):
     pretrained: bool = Field(
         False, description="Whether the autoencoder was trained before: its stage is left out."
     )
-    adversarial: AdversarialConfig | None = Field(
-        AdversarialConfig(), description="How its training ends; null ends it without."
+    detail: DetailConfig | None = Field(
+        DetailConfig(), description="What is asked of it when it reconstructs; null is nothing."
     )
     prior: DenoiserConfig = Field(DenoiserConfig(), description="Network of the diffusion prior.")
     conditions: Conditions = Field(
@@ -106,10 +106,10 @@ class LatentDiffusion(nn.Module):
 
     def stages(self) -> tuple[Stage, ...]:
         """The parts of its training, in their order."""
-        trained, sharpened = self.config.pretrained, self.config.adversarial
+        trained, detail = self.config.pretrained, self.config.detail
         return (
             *([] if trained else [AutoencoderStage(self.autoencoder)]),
-            *([AdversarialStage(self.autoencoder, sharpened)] if sharpened else []),
+            *([DetailStage(self.autoencoder, detail)] if detail else []),
             PriorStage(self),
         )
 

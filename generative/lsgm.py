@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from generative.adversarial import AutoencoderStage
+from generative.detail import AutoencoderStage
 from generative.diffusion.denoiser import DenoiserConfig
 from generative.diffusion.flow import mix
 from generative.diffusion.prior import random_angle
@@ -82,7 +82,7 @@ class LSGM(nn.Module):
             prior=self.config.prior,
             coordinates=self.config.coordinates,
             solver_steps=self.config.solver_steps,
-            adversarial=None,
+            detail=None,
         )
         self.latent_dim = self.diffusion.latent_dim
         self.eval()

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from generative.adversarial import AdversarialConfig, AdversarialStage, AutoencoderStage
 from generative.cvae import CVAE
+from generative.detail import AutoencoderStage, DetailConfig, DetailStage
 from generative.stage import Stage
 from generative.vae import ConvVAE
 from generative.variational import check_code, check_images_shape
@@ -24,7 +24,9 @@ class VAEGANConfig(BaseModel):
     image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
     autoencoder: Literal["vae", "cvae"] = Field("vae", description="Spatial or vector code.")
     options: dict[str, Any] = Field(default_factory=dict, description="Of that autoencoder.")
-    adversarial: AdversarialConfig = Field(AdversarialConfig(), description="Discriminator.")
+    detail: DetailConfig = Field(
+        DetailConfig(adversarial_weight=0.5, variogram_weight=0.0), description="Discriminator."
+    )
 
 
 class VAEGAN(nn.Module):
@@ -67,7 +69,7 @@ class VAEGAN(nn.Module):
         """The autoencoder by itself, then with the discriminator."""
         return (
             AutoencoderStage(self.autoencoder),
-            AdversarialStage(self.autoencoder, self.config.adversarial),
+            DetailStage(self.autoencoder, self.config.detail),
         )
 
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:

@@ -18,9 +18,9 @@ TINY = TrainConfig(steps=6, batch_size=4, progress=False, precision="float32")
 OPTIONS = {
     "autoencoder": {"widths": (4, 8)},
     "prior": {"width": 8, "hidden": 8, "blocks": 1},
-    "adversarial": {"width": 4, "layers": 1},
+    "detail": {"adversarial_weight": 0.5, "width": 4, "layers": 1},
 }
-STAGES = ("autoencoder", "adversarial", "prior")
+STAGES = ("autoencoder", "detail", "prior")
 
 
 def network(**changes):

@@ -12,7 +12,7 @@ FIELDS = {"kind": "gaussian_random_field", "n": 12, "held_out": 3, "shape": [32,
 VAE = {"model": "vae", "options": {"widths": [4, 8]}, "training": QUICK}
 PRIOR = {
     "prior": {"width": 4, "hidden": 4, "blocks": 1},
-    "adversarial": None,
+    "detail": None,
 }
 
 
@@ -39,7 +39,7 @@ def test_an_autoencoder_that_is_given_is_left_as_it_is(vae, tmp_path):
 
 
 def test_with_a_discriminator_its_decoder_is_trained_on(vae, tmp_path):
-    sharpened = PRIOR | {"adversarial": {"width": 4, "layers": 1}}
+    sharpened = PRIOR | {"detail": {"adversarial_weight": 0.5, "width": 4, "layers": 1}}
     trained(tmp_path / "ldm", autoencoder_from=str(vae), options=sharpened)
     given = LatentSpace.load(vae).model.state_dict()
     taken = LatentSpace.load(tmp_path / "ldm").model.autoencoder.state_dict()

@@ -1,4 +1,4 @@
-"""Training of an autoencoder: by itself, then with a discriminator that asks for detail."""
+"""Training of an autoencoder: by itself, then asked for the detail that it blurs."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,20 +22,20 @@ FAINTEST = 1e-3  # variogram below which errors no longer count relative to it
 LARGEST_WEIGHT = 1e4  # of the adversarial term, where the reconstruction's gradient vanishes
 
 
-class AdversarialConfig(BaseModel):
+class DetailConfig(BaseModel):
     """What asks an autoencoder for the detail that it blurs, and how much each counts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    weight: float = Field(
-        0.5, gt=0, description="Gradient of the adversarial term over that of reconstruction."
+    variogram_weight: float = Field(
+        50.0, ge=0, description="Of the relative error of each image's variogram at short shifts."
+    )
+    variogram_reach: int = Field(6, ge=1, description="Largest shift along each axis, in voxels.")
+    adversarial_weight: float = Field(
+        0.0, ge=0, description="Gradient of the adversarial term over reconstruction's; 0: none."
     )
     width: int = Field(32, ge=2, description="Channels of the discriminator's first layer.")
     layers: int = Field(2, ge=1, description="Of the discriminator; more see larger patches.")
-    variogram_weight: float = Field(
-        0.0, ge=0, description="Of the relative error of each image's variogram at short shifts."
-    )
-    variogram_reach: int = Field(6, ge=1, description="Largest shift along each axis, in voxels.")
     sharpness: float = Field(
         16.0, gt=0, description="Factor of the logits of phases: what a cut at 1/2 would show."
     )
@@ -59,8 +59,8 @@ class AutoencoderStage(Stage):
         return self.module.loss(rows, noise=noise, kl_weight=kl_weight)
 
 
-class AdversarialStage(Stage):
-    """Reconstruction, KL and a discriminator of patches, all in one step of one optimizer.
+class DetailStage(Stage):
+    """Reconstruction, KL, variograms and a discriminator, all in one step of one optimizer.
 
     Parameters
     ----------
@@ -77,17 +77,19 @@ class AdversarialStage(Stage):
     .. [3] Esser et al. (2021), Taming transformers, eq. 7 (the weight of the adversarial term).
     """
 
-    name = "adversarial"
+    name = "detail"
 
     def __init__(
-        self, autoencoder: VariationalAutoencoder, config: AdversarialConfig, seed: int = 0
+        self, autoencoder: VariationalAutoencoder, config: DetailConfig, seed: int = 0
     ) -> None:
         super().__init__(autoencoder)
         self.config = config
-        self.identity |= {"adversarial": config.model_dump()}
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            self.discriminator = patch_discriminator(self.image_shape, config)
+        self.identity |= {"detail": config.model_dump()}
+        self.discriminator = None
+        if config.adversarial_weight:
+            with torch.random.fork_rng(devices=[]):
+                torch.default_generator.manual_seed(seed)
+                self.discriminator = patch_discriminator(self.image_shape, config)
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
         """Fewer steps, and smaller ones."""
@@ -102,26 +104,33 @@ class AdversarialStage(Stage):
         kl_weight: float,
         **given: Float[Tensor, "n f"],
     ) -> Loss:
-        """The autoencoder's loss, its share of the game, and the discriminator's loss."""
+        """The autoencoder's loss, the error of the variogram, and the game if there is one."""
         drawn = self.module.draw(rows, noise)
         plain = self.module.loss_of(rows, drawn, kl_weight=kl_weight)
         phases = bool(((rows == 0) | (rows == 1)).all())
         made = ((self.config.sharpness if phases else 1.0) * drawn.logits).sigmoid()
         wrong = variogram_error(made, rows, self.config.variogram_reach)
-        # The discriminator judges with its weights held: this part of the game is not its own.
-        held = {name: value.detach() for name, value in self.discriminator.named_parameters()}
-        fooled = -functional_call(self.discriminator, held, (made,))[-1].float().mean()
-        weight = self.config.weight * self._balance(plain.total, fooled)
-        real = self.discriminator(rows)[-1].float()
-        fake = self.discriminator(made.detach())[-1].float()
-        game = functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
-        total = plain.total + weight * fooled + game + self.config.variogram_weight * wrong
-        return Loss(total, {**plain.terms, "discriminator": game.item(), "variogram": wrong.item()})
+        total = plain.total + self.config.variogram_weight * wrong
+        terms = {**plain.terms, "variogram": wrong.item()}
+        if self.discriminator is not None:
+            asked, game = self._play(rows, made, plain.total)
+            total, terms = total + asked + game, terms | {"discriminator": game.item()}
+        return Loss(total, terms)
 
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
         """Two-point error plus a tenth of the interface gone or added, relative."""
         errors = reconstruction_errors(probe.cpu(), reconstruct(self.module, probe).cpu())
         return errors.two_point_mae + 0.1 * abs(1 - errors.interface_ratio)
+
+    def _play(self, rows: Tensor, made: Tensor, plain: Tensor) -> tuple[Tensor, Tensor]:
+        """What the autoencoder loses to the discriminator, and the discriminator's own loss."""
+        # The discriminator judges with its weights held: the first part of the game is not its own.
+        held = {name: value.detach() for name, value in self.discriminator.named_parameters()}
+        fooled = -functional_call(self.discriminator, held, (made,))[-1].float().mean()
+        weight = self.config.adversarial_weight * self._balance(plain, fooled)
+        real = self.discriminator(rows)[-1].float()
+        fake = self.discriminator(made.detach())[-1].float()
+        return weight * fooled, functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
 
     def _balance(self, reconstruction: Tensor, adversarial: Tensor) -> Tensor:
         """Ratio of the two gradients at the last layer (eq. 7 of Esser et al. 2021)."""
@@ -131,7 +140,7 @@ class AdversarialStage(Stage):
         return (one.norm() / (other.norm() + 1e-8)).clamp(max=LARGEST_WEIGHT).detach()
 
 
-def patch_discriminator(image_shape: tuple[int, ...], config: AdversarialConfig) -> nn.Module:
+def patch_discriminator(image_shape: tuple[int, ...], config: DetailConfig) -> nn.Module:
     """MONAI's discriminator of patches, in 2-D and 3-D; its last answer is the score."""
     from monai.networks.nets.patchgan_discriminator import PatchDiscriminator  # takes 1.5 s
 
