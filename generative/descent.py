@@ -141,7 +141,8 @@ def _step(
     if rows.ndim == len(stage.image_shape) + 1:
         rows = rows.contiguous(memory_format=_memory_format(stage))
     given = {name: values.to(device) for name, values in given.items()}
-    with torch.autocast(device.type, torch.bfloat16, enabled=_use_bfloat16(config, device)):
+    half = stage.convolves and _use_bfloat16(config, device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
         warmup = min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.steps))
         loss = stage.loss(rows.to(device), noise=noise.to(device), kl_weight=warmup, **given)
     if not math.isfinite(loss.terms["loss"]):

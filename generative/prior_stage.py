@@ -28,6 +28,7 @@ class PriorStage(Stage):
     """The denoiser, on codes of the training images and of augmented copies."""
 
     name, augments = "prior", False
+    convolves = False  # small dense layers, whose answers the flow adds up twenty times
 
     def __init__(self, model: "LatentDiffusion") -> None:
         super().__init__(model, model.prior)

@@ -30,6 +30,7 @@ class Stage(nn.Module):
 
     name = "training"
     augments = True  # whether rows are images that may be turned and mirrored
+    convolves = True  # whether half precision is worth it
 
     def __init__(self, model: nn.Module, part: nn.Module | None = None) -> None:
         super().__init__()
