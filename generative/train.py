@@ -161,6 +161,10 @@ def _draw_weights(model: nn.Module, seed: int) -> None:
 
 
 def _settings(config: TrainConfig) -> str:
-    chosen = config.model_dump(exclude={"checkpoint_seconds", "progress", "augmentation"})
+    hidden = {"checkpoint_seconds", "progress", "augmentation", "stages"}
+    chosen = config.model_dump(exclude=hidden)
     chosen |= config.augmentation.model_dump()
+    for stage, own in config.stages.items():
+        changes = own.model_dump(exclude_none=True).items()
+        chosen |= {f"{stage} {name}": value for name, value in changes}
     return ", ".join(f"{name} {value}" for name, value in chosen.items())
