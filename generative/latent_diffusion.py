@@ -41,7 +41,9 @@ class LatentDiffusionConfig(BaseModel):
     coordinates: Literal["noise", "code"] = Field(
         "noise", description="What encode answers: standard normal noise, or the code itself."
     )
-    solver_steps: int = Field(10, ge=1, description="Heun steps between code and noise.")
+    solver_steps: int = Field(
+        10, ge=1, description="Steps of the midpoint rule between code and noise."
+    )
 
 
 class LatentDiffusion(nn.Module):
@@ -145,7 +147,7 @@ class LatentDiffusion(nn.Module):
         properties: Mapping[str, float] | None = None,
         guidance: float = 1.0,
         steps: int | None = None,
-        solver: Literal["heun", "ddim"] = "heun",
+        solver: Literal["midpoint", "heun", "ddim"] = "midpoint",
     ) -> Float[Tensor, "{n} d"]:
         """Points that decode to new structures, of a class and with properties if asked for.
 
@@ -159,7 +161,7 @@ class LatentDiffusion(nn.Module):
             1 samples the conditional distribution; larger holds to the wish more closely and
             varies less.
         steps, solver
-            Of the ODE; ``solver_steps`` Heun steps by default.
+            Of the ODE; ``solver_steps`` of the midpoint rule by default.
 
         Returns
         -------

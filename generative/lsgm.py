@@ -40,7 +40,9 @@ class LSGMConfig(BaseModel):
     coordinates: Literal["noise", "code"] = Field(
         "noise", description="What encode answers: standard normal noise, or the code itself."
     )
-    solver_steps: int = Field(10, ge=1, description="Heun steps between code and noise.")
+    solver_steps: int = Field(
+        10, ge=1, description="Steps of the midpoint rule between code and noise."
+    )
     joint_share: float = Field(
         0.5, gt=0, le=1, description="Steps trained together, over the steps of the autoencoder."
     )

@@ -5,7 +5,15 @@ import math
 import pytest
 import torch
 
-from generative.diffusion.flow import NEAR_DATA, NEAR_NOISE, SOLVERS, ddim, heun, mix
+from generative.diffusion.flow import (
+    NEAR_DATA,
+    NEAR_NOISE,
+    SOLVERS,
+    ddim,
+    heun,
+    midpoint,
+    mix,
+)
 
 SPREAD = torch.tensor([0.5, 2.0], dtype=torch.float64)
 START = torch.tensor([[1.0, -1.0], [0.3, 2.0]], dtype=torch.float64)
@@ -46,7 +54,7 @@ def test_gaussian_data_are_scaled_to_unit_spread(name):
     torch.testing.assert_close(noise, exact, rtol=2e-3, atol=0)
 
 
-def test_heun_is_of_second_order_and_ddim_of_first():
+def test_heun_and_midpoint_are_of_second_order_and_ddim_of_first():
     exact = START / spread_at(NEAR_DATA) * spread_at(NEAR_NOISE)
 
     def error(solver, steps):
@@ -54,7 +62,8 @@ def test_heun_is_of_second_order_and_ddim_of_first():
             (solver(gaussian_velocity, START, NEAR_DATA, NEAR_NOISE, steps) - exact).norm()
         )
 
-    assert error(heun, 20) / error(heun, 40) == pytest.approx(4, rel=0.25)
+    for solver in (heun, midpoint):
+        assert error(solver, 20) / error(solver, 40) == pytest.approx(4, rel=0.25)
     assert error(ddim, 100) / error(ddim, 200) == pytest.approx(2, rel=0.15)
 
 
@@ -69,7 +78,8 @@ def test_ddim_with_the_exact_velocity_of_one_point_is_exact_in_one_step():
     torch.testing.assert_close(end, point)
 
 
-def test_there_and_back_is_where_one_started():
-    noise = heun(gaussian_velocity, START, NEAR_DATA, NEAR_NOISE, 50)
-    back = heun(gaussian_velocity, noise, NEAR_NOISE, NEAR_DATA, 50)
+@pytest.mark.parametrize("solver", [heun, midpoint])
+def test_there_and_back_is_where_one_started(solver):
+    noise = solver(gaussian_velocity, START, NEAR_DATA, NEAR_NOISE, 50)
+    back = solver(gaussian_velocity, noise, NEAR_NOISE, NEAR_DATA, 50)
     torch.testing.assert_close(back, START, rtol=1e-3, atol=1e-3)
