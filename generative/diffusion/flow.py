@@ -35,6 +35,7 @@ def midpoint(
 ) -> Float[Tensor, "n d"]:
     """Follow the flow by the midpoint rule, of second order: two evaluations a step, either way.
 
+    >>> import torch
     >>> turn = lambda x, angle: torch.stack([-x[:, 1], x[:, 0]], dim=1)
     >>> end = midpoint(turn, torch.tensor([[1.0, 0.0]]), 0.0, math.pi / 2, 20)
     >>> [round(abs(v), 2) for v in end[0].tolist()]
