@@ -28,11 +28,11 @@ class DetailConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     variogram_weight: float = Field(
-        50.0, ge=0, description="Of the relative error of each image's variogram at short shifts."
+        35.0, ge=0, description="Of the relative error of each image's variogram at short shifts."
     )
     variogram_reach: int = Field(6, ge=1, description="Largest shift along each axis, in voxels.")
     adversarial_weight: float = Field(
-        0.0, ge=0, description="Gradient of the adversarial term over reconstruction's; 0: none."
+        0.5, ge=0, description="Gradient of the adversarial term over reconstruction's; 0: none."
     )
     width: int = Field(32, ge=2, description="Channels of the discriminator's first layer.")
     layers: int = Field(2, ge=1, description="Of the discriminator; more see larger patches.")

@@ -25,7 +25,7 @@ class VAEGANConfig(BaseModel):
     autoencoder: Literal["vae", "cvae"] = Field("vae", description="Spatial or vector code.")
     options: dict[str, Any] = Field(default_factory=dict, description="Of that autoencoder.")
     detail: DetailConfig = Field(
-        DetailConfig(adversarial_weight=0.5, variogram_weight=0.0), description="Discriminator."
+        DetailConfig(variogram_weight=0.0), description="Discriminator."
     )
 
 
