@@ -24,9 +24,7 @@ class VAEGANConfig(BaseModel):
     image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
     autoencoder: Literal["vae", "cvae"] = Field("vae", description="Spatial or vector code.")
     options: dict[str, Any] = Field(default_factory=dict, description="Of that autoencoder.")
-    detail: DetailConfig = Field(
-        DetailConfig(variogram_weight=0.0), description="Discriminator."
-    )
+    detail: DetailConfig = Field(DetailConfig(variogram_weight=0.0), description="Discriminator.")
 
 
 class VAEGAN(nn.Module):
