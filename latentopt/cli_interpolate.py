@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentopt.cli_evaluate import _common_shape, _load, _progress, _read
 from latentopt.cli_grey import GreyOption
+from latentopt.cli_spaces import common_shape, load_spaces, read_images, shown_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,9 +59,9 @@ def interpolate(
     for name, value, least in (("n", n, 2), ("pairs", PAIRS if pairs is None else pairs, 1)):
         if value < least:
             raise ConfigError(f"--{name} should be {least} or more, got {value}.")
-    loaded = _load(spaces)
-    shape = _common_shape(loaded)
-    reference = _read(data, shape, patch, grey)
+    loaded = load_spaces(spaces)
+    shape = common_shape(loaded)
+    reference = read_images(data, shape, patch, grey)
     if len(reference) < 3:
         raise DataError(f"{data}: three images or more are needed to compare with, got "
                         f"{len(reference)}.")  # fmt: skip
@@ -75,7 +75,7 @@ def interpolate(
         ends = _read_ends(between, shape, grey)
         sources = [" to ".join(map(str, between))]
     make_folder(out)  # refused now, not after the work
-    with _progress(len(loaded) * len(PATHS) + 1) as show:
+    with shown_progress(len(loaded) * len(PATHS) + 1) as show:
         found = interpolation_figures(
             loaded,
             ends,

@@ -13,6 +13,7 @@ import torch
 from latentopt import __version__
 from latentopt.export.whole_file import make_folder, write_whole
 from latentopt.interpolation import FIGURES, InterpolationFigures
+from latentopt.plotting import grey_picture, plain_text, png_of
 from latentopt.space_arguments import Array, as_tensor
 
 __all__ = ["write_interpolation"]
@@ -134,15 +135,15 @@ def _paths_png(found: Sequence[InterpolationFigures], originals: np.ndarray) -> 
         axis.set_facecolor(_COLOUR_OF_GAPS)
         axis.imshow(strip, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axis.set(xticks=[], yticks=[])
-        axis.set_ylabel(_plain(f"{path.name}\n{path.how}"), fontsize=8)
+        axis.set_ylabel(plain_text(f"{path.name}\n{path.how}"), fontsize=8)
     axes[0].set_xticks(centres, titles, fontsize=8)
     axes[0].tick_params(top=False, bottom=False, labeltop=True, labelbottom=False)
-    return _png(figure)
+    return png_of(figure)
 
 
 def _strip(images: Sequence[np.ndarray]) -> tuple[np.ndarray, list[float]]:
     """Pictures side by side, NaN between them, more of it at the two ends; and their centres."""
-    pictures = [_grey(image) for image in images]
+    pictures = [grey_picture(image) for image in images]
     height, width = pictures[0].shape
     narrow = max(1, width // 24)
     parts, centres = [], []
@@ -169,7 +170,7 @@ def _charts_png(found: Sequence[InterpolationFigures]) -> bytes:
             t = path.positions.numpy()
             axis.plot(
                 t, median, "--" if control else "-", marker="o", markersize=3, color=colour,
-                label=_plain(f"{path.name} {path.how}"),
+                label=plain_text(f"{path.name} {path.how}"),
             )  # fmt: skip
             axis.fill_between(t, low, high, color=colour, alpha=0.1, linewidth=0)
         axis.axhline(0 if name == "greyness" else 1, color="#cccccc", linewidth=1, zorder=0)
@@ -179,21 +180,4 @@ def _charts_png(found: Sequence[InterpolationFigures]) -> bytes:
         axis.set_xlabel("position t, from a (0) to b (1)")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", frameon=False, ncols=4, fontsize=8)
-    return _png(figure)
-
-
-def _grey(image: np.ndarray) -> np.ndarray:
-    """One grey picture: the middle slice of a volume, phases of several channels as levels."""
-    levels = np.linspace(0, 1, len(image)) if len(image) > 1 else np.ones(1)
-    picture = np.tensordot(levels, image, 1)
-    return picture if picture.ndim == 2 else picture[len(picture) // 2]
-
-
-def _plain(text: str) -> str:
-    return text.replace("$", r"\$")  # Matplotlib reads formulas between dollars
-
-
-def _png(figure: object) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=90)
-    return buffer.getvalue()
+    return png_of(figure)

@@ -13,6 +13,7 @@ import numpy as np
 
 from latentopt import __version__
 from latentopt.export.whole_file import make_folder, write_whole
+from latentopt.plotting import grey_picture, plain_text, png_of
 from latentopt.space_fidelity import ALL, FIGURES, SpaceFidelity
 from objectives.fidelity.ensemble import fewest_units
 
@@ -277,13 +278,13 @@ def _bars_png(spaces: Sequence[SpaceFidelity]) -> bytes:
                 x + 0.4 * k - 0.2, heights, 0.38, yerr=errors, capsize=3, color=_COLOURS[k],
                 ecolor="#8c99a6", label=name.removeprefix("bar_"),
             )  # fmt: skip
-        names = [_plain(group.name) for group in space.groups]
+        names = [plain_text(group.name) for group in space.groups]
         axis.set_xticks(x, names, rotation=30 if groups > 6 else 0)
-        axis.set_title(_plain(space.name), fontsize=10)
+        axis.set_title(plain_text(space.name), fontsize=10)
         axis.set_ylabel("mean of statistics")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", frameon=False, ncols=2, fontsize=8)
-    return _png(figure)
+    return png_of(figure)
 
 
 def _structures_png(spaces: Sequence[SpaceFidelity]) -> bytes:
@@ -301,24 +302,7 @@ def _structures_png(spaces: Sequence[SpaceFidelity]) -> bytes:
         for axis in line:
             axis.set(xticks=[], yticks=[])
             axis.set_frame_on(False)
-        line[0].set_ylabel(_plain(name), fontsize=8)
+        line[0].set_ylabel(plain_text(name), fontsize=8)
         for axis, image in zip(line, np.asarray(images), strict=False):
-            axis.imshow(_grey(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    return _png(figure)
-
-
-def _grey(image: np.ndarray) -> np.ndarray:
-    """One grey picture: the middle slice of a volume, phases of several channels as levels."""
-    levels = np.linspace(0, 1, len(image)) if len(image) > 1 else np.ones(1)
-    picture = np.tensordot(levels, image, 1)
-    return picture if picture.ndim == 2 else picture[len(picture) // 2]
-
-
-def _plain(text: str) -> str:
-    return text.replace("$", r"\$")  # Matplotlib reads formulas between dollars
-
-
-def _png(figure: object) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=90)
-    return buffer.getvalue()
+            axis.imshow(grey_picture(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    return png_of(figure)

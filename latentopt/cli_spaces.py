@@ -1,0 +1,86 @@
+"""Commands that compare spaces on one set of images: how both are read, and how progress shows."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentopt.cli_grey import check_grey
+
+if TYPE_CHECKING:
+    from generative.data.dataset import Dataset
+    from latentopt.space import LatentSpace
+
+
+def load_spaces(names: list[str]) -> dict[str, "LatentSpace"]:
+    """Spaces by the names or folders they were given as."""
+    from latentopt.errors import ConfigError
+    from latentopt.parts import load_space
+
+    if len(set(names)) != len(names):
+        raise ConfigError(f"each space should be named once, got {' '.join(names)}.")
+    return {name: load_space(name) for name in names}
+
+
+def common_shape(spaces: dict[str, "LatentSpace"]) -> tuple[int, ...]:
+    """The image shape that all of these spaces have; a `ConfigError` where they differ."""
+    from latentopt.errors import ConfigError
+
+    first, *others = spaces
+    shape = spaces[first].image_shape
+    for name in others:
+        if spaces[name].image_shape != shape:
+            raise ConfigError(
+                f"{name}: is for images of {spaces[name].image_shape}, {first} for {shape}; "
+                "evaluate them one by one."
+            )
+    return shape
+
+
+def read_images(path: Path, shape: tuple[int, ...], patch: bool, grey: str) -> "Dataset":
+    """Images of a shape, cut into patches of it if asked; a `DataError` where they have another."""
+    from generative.data.patches import extract_patches
+    from generative.data.read import read_dataset
+    from latentopt.errors import DataError
+
+    check_grey(grey)
+    data = read_dataset(path, grey=grey, channels=shape[0], spatial_dims=len(shape) - 1)
+    if patch:
+        return extract_patches(data, shape[1:])
+    if data.image_shape != shape:
+        larger = all(a >= b for a, b in zip(data.image_shape[1:], shape[1:], strict=True))
+        remedy = "Cut patches with --patch." if larger else "Train a space on images of this size."
+        raise DataError(
+            f"{path}: expected images of shape {shape} as the spaces have, got "
+            f"{data.image_shape}. {remedy}"
+        )
+    return data
+
+
+@contextmanager
+def shown_progress(steps: int) -> Iterator[Callable[[str], None]]:
+    """A bar in a terminal, a line for each step elsewhere; both on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    terminal = sys.stderr.isatty()
+    columns: tuple[Any, ...] = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=not terminal) as bar:
+        task = bar.add_task("", total=steps, completed=-1)
+        begun = 0
+
+        def show(step: str) -> None:
+            nonlocal begun
+            begun += 1
+            if terminal:
+                bar.update(task, completed=begun - 1, description=step)
+            else:
+                print(f"{begun}/{steps} {step}", file=sys.stderr, flush=True)
+
+        yield show
+        bar.update(task, completed=steps, description="")
