@@ -141,7 +141,7 @@ class LatentSpace:
         return cls(**read_space(Path(folder), model))
 
     @classmethod
-    def default(cls, name: Literal["default", "ldm"] = "default") -> "LatentSpace":
+    def default(cls, name: str = "default") -> "LatentSpace":
         """An embedded space: 64x64 two-phase random textures, see its ``README.md``.
 
         Parameters
