@@ -67,7 +67,7 @@ class DetailStage(Stage):
     autoencoder
         Already trained to reconstruct.
     config
-        The discriminator.
+        What is asked of it, and how much each counts.
 
     References
     ----------
