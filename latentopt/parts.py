@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -260,6 +261,11 @@ def load_space(name: str) -> LatentSpace:
     """The space that a config names: an embedded one, or a folder."""
     if name == GIVEN_IN_PYTHON:
         raise CampaignError("the campaign's space was given in Python: give space=... again.")
+    if name in EMBEDDED and Path(name).is_dir():
+        raise ConfigError(
+            f"{name}: names a space that comes with latentopt, and a folder here. Give ./{name} "
+            "for the folder; for the other, work in another folder."
+        )
     return LatentSpace.default(name) if name in EMBEDDED else LatentSpace.load(name)
 
 

@@ -11,6 +11,8 @@ from generative.data.synthetic import gaussian_random_field
 from generative.reconstruction import reconstruct, reconstruction_errors
 from latentopt import LatentSpace
 from latentopt.embedded import embedded_folder
+from latentopt.errors import ConfigError
+from latentopt.parts import load_space
 
 FOLDER = embedded_folder("ldm")
 UNSEEN = 987_654_321  # a seed that no training uses
@@ -29,6 +31,13 @@ def images():
 def test_a_name_that_no_embedded_space_has_is_refused():
     with pytest.raises(ValueError, match="name should be one of default, ldm, got 'gan'"):
         LatentSpace.default("gan")
+
+
+def test_a_folder_of_the_same_name_is_not_mistaken_for_it(tmp_path, monkeypatch):
+    (tmp_path / "ldm").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"ldm: names .* a folder here\. Give \./ldm"):
+        load_space("ldm")
 
 
 def test_it_is_at_most_10_megabytes_and_whole(space):
