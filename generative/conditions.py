@@ -75,9 +75,14 @@ class Conditions(BaseModel):
     @property
     def groups(self) -> tuple[slice, ...]:
         """The numbers that belong together: of the class, then of each property."""
+        classes = [slice(0, len(self.classes))] if self.classes else []
+        return (*classes, *self._pairs.values())
+
+    @property
+    def _pairs(self) -> dict[str, slice]:
+        """The two numbers of each property."""
         start = len(self.classes)
-        pairs = [slice(start + 2 * i, start + 2 * i + 2) for i in range(len(self.properties))]
-        return (*([slice(0, start)] if start else []), *pairs)
+        return {n: slice(start + 2 * i, start + 2 * i + 2) for i, n in enumerate(self.properties)}
 
     def rows(
         self,
@@ -88,11 +93,10 @@ class Conditions(BaseModel):
         answer = np.zeros((len(labels), self.size), np.float32)
         if self.classes:
             answer[np.arange(len(labels)), labels] = 1
-        for group, (name, about) in zip(
-            self.groups[bool(self.classes) :], self.properties.items(), strict=True
-        ):
-            answer[:, group.start] = (properties[name] - about.mean) / about.spread
-            answer[:, group.start + 1] = 1
+        for name, pair in self._pairs.items():
+            about = self.properties[name]
+            answer[:, pair.start] = (properties[name] - about.mean) / about.spread
+            answer[:, pair.start + 1] = 1
         return answer
 
     def ask(
@@ -115,9 +119,8 @@ class Conditions(BaseModel):
             if class_name not in self.classes:
                 raise ValueError(f"class {class_name!r} was not trained; {self._known('classes')}")
             row[self.classes.index(class_name)] = 1
-        names = list(self.properties)
         for name, value in (properties or {}).items():
-            if name not in names:
+            if name not in self.properties:
                 raise ValueError(f"property {name!r} was not trained; {self._known('properties')}")
             about = self.properties[name]
             if not about.low <= value <= about.high:
@@ -126,9 +129,9 @@ class Conditions(BaseModel):
                     "the training images: what is sampled may not have it.",
                     stacklevel=2,
                 )
-            group = self.groups[bool(self.classes) :][names.index(name)]
-            row[group.start] = (value - about.mean) / about.spread
-            row[group.start + 1] = 1
+            pair = self._pairs[name]
+            row[pair.start] = (value - about.mean) / about.spread
+            row[pair.start + 1] = 1
         return row
 
     def _known(self, kind: str) -> str:

@@ -79,16 +79,14 @@ class DetailStage(Stage):
 
     name = "detail"
 
-    def __init__(
-        self, autoencoder: VariationalAutoencoder, config: DetailConfig, seed: int = 0
-    ) -> None:
+    def __init__(self, autoencoder: VariationalAutoencoder, config: DetailConfig) -> None:
         super().__init__(autoencoder)
         self.config = config
         self.identity |= {"detail": config.model_dump()}
         self.discriminator = None
         if config.adversarial_weight:
             with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(seed)
+                torch.default_generator.manual_seed(0)
                 self.discriminator = patch_discriminator(self.image_shape, config)
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:

@@ -16,8 +16,7 @@ from generative.diffusion.flow import mix
 from generative.diffusion.prior import random_angle
 from generative.latent_diffusion import LatentDiffusion
 from generative.prior_stage import encoded, uniform_of
-from generative.reconstruction import reconstruct
-from generative.stage import Stage
+from generative.stage import Stage, reconstruction_mse
 from generative.variational import Loss, check_code, check_images_shape
 
 if TYPE_CHECKING:
@@ -163,7 +162,7 @@ class JointStage(Stage):
 
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
         """Mean squared error of a voxel, of images the training has not seen."""
-        return float(((reconstruct(self.module.autoencoder, probe) - probe) ** 2).mean())
+        return reconstruction_mse(self.module.autoencoder, probe)
 
     def _cross_entropy(self, code: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
         r"""Of the posterior and the prior, up to a constant; its gradient is the codes' alone.

@@ -71,7 +71,12 @@ class Stage(nn.Module):
 
     def error(self, probe: Float[Tensor, "v ..."]) -> float:
         """Mean squared error of a voxel, of images the training has not seen."""
-        return float(((reconstruct(self.module, probe) - probe) ** 2).mean())
+        return reconstruction_mse(self.module, probe)
+
+
+def reconstruction_mse(model: nn.Module, images: Float[Tensor, "v c *space"]) -> float:
+    """Mean squared error of a voxel."""
+    return float(((reconstruct(model, images) - images) ** 2).mean())
 
 
 def stages_of(model: nn.Module) -> tuple[Stage, ...]:

@@ -124,7 +124,7 @@ def train(
         Path("space")
     ),
     config: Annotated[Path | None, typer.Option(help="YAML file with all settings.")] = None,
-    model: Annotated[str | None, typer.Option(help="vae or pca.")] = None,
+    model: Annotated[str | None, typer.Option(help="vae, pca, cvae, vae_gan, ldm or lsgm.")] = None,
     patch: Annotated[int | None, typer.Option(help="Cut patches of this side.")] = None,
     grey: Annotated[str | None, typer.Option(help="auto, otsu, labels or keep.")] = None,
     steps: Annotated[int | None, typer.Option(help="Training steps.")] = None,

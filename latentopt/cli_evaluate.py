@@ -21,7 +21,7 @@ PRINTED_OF_SAMPLES = ("frechet_two_point", "recall_two_point", "p_samples")
 def evaluate(
     spaces: Annotated[
         list[str],
-        typer.Argument(help='Folders of latent spaces, or "default".'),
+        typer.Argument(help='Folders of latent spaces, or "default" or "ldm".'),
     ],
     data: Annotated[Path, typer.Option(help="Held-out images: a folder or a file.")],
     training: Annotated[

@@ -13,13 +13,12 @@ from latentopt.microstructure import to_images, to_phases
 from latentopt.paths import PATHS
 from latentopt.space import LatentSpace
 from latentopt.space_arguments import Array, as_tensor, checked_images
+from latentopt.two_point_scores import TwoPointScores
 from objectives import fidelity
 from objectives.specific_surface import specific_surface
-from objectives.two_point import TwoPointPCA
 
 __all__ = ["BLEND", "FIGURES", "InterpolationFigures", "draw_pairs", "interpolation_figures"]
 
-COMPONENTS = 10  # scores that structures are compared by, as in `space_fidelity`
 QUANTILES = (0.05, 0.5, 0.95)
 BLEND = "pixels"  # stands for a space in the figures of the control
 ROWS_AT_ONCE = 256
@@ -204,10 +203,8 @@ class _Comparison:
         self.phases = phases
         self._allowed = _unequal(ends, reference)
         reference = self.cut(reference)
-        components = min(COMPONENTS, (len(reference) - 1) // 2)
-        cutoff = min(reference.shape[2:]) // 4
         try:
-            self._pca = TwoPointPCA(components, periodic=False, cutoff=cutoff).fit(reference)
+            self._scores = TwoPointScores(reference)
         except ValueError as error:
             raise DataError(
                 f"the {len(reference)} reference structures are too much alike to compare others "
@@ -230,7 +227,7 @@ class _Comparison:
         return to_images(to_phases(images), images.shape[1]) if self.phases else images
 
     def scores(self, images: Float[Tensor, "k c *space"]) -> Float64[Tensor, "k f"]:
-        return self._pca.transform(images.double()) / self._pca.explained_variance_.sqrt()
+        return self._scores(images.double())
 
     def from_data(self, scores: Float64[Tensor, "p n f"]) -> Float64[Tensor, "p n"]:
         """Distance of each path's positions to the reference structures that are not its ends."""

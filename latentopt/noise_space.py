@@ -11,10 +11,9 @@ from torch import Tensor
 
 from generative.batching import map_rows
 from latentopt.microstructure import to_images, to_phases
+from latentopt.two_point_scores import COMPONENTS, TwoPointScores
 from objectives import fidelity
-from objectives.two_point import TwoPointPCA
 
-COMPONENTS = 10  # of the feature space, as in `evaluate`
 NEIGHBOURS = 5
 POINTS = 1000  # drawn from each distribution
 JACOBIANS = 8
@@ -99,12 +98,7 @@ def _distances(
         "gaussian": (known.mean(0) + draws.double() @ root.T).float(),
     }
     real = _cut(held_out)
-    cutoff = min(held_out.shape[2:]) // 4
-    pca = TwoPointPCA(COMPONENTS, periodic=False, cutoff=cutoff).fit(real)
-
-    def features(images: Tensor) -> Tensor:
-        return pca.transform(images).double() / pca.explained_variance_.sqrt()
-
+    features = TwoPointScores(real)
     target, figures = features(real[:n]), {}
     for name, code in sources.items():
         with torch.no_grad():

@@ -14,14 +14,13 @@ from generative.errors import DataError
 from latentopt.errors import ConfigError
 from latentopt.microstructure import to_images, to_phases
 from latentopt.space import LatentSpace
+from latentopt.two_point_scores import TwoPointScores, components_of
 from objectives import fidelity
 from objectives.fidelity.ensemble import fewest_units
-from objectives.two_point import TwoPointPCA
 
 __all__ = ["ALL", "FIGURES", "GroupFidelity", "SpaceFidelity", "evaluate_spaces"]
 
 ALL = "all"
-COMPONENTS = 10  # scores of the feature space
 NEIGHBOURS = 5
 MOST_UNITS = 1000  # of a side in the ensemble test of samples
 SMALLEST_SPREAD = 1e-6
@@ -185,7 +184,7 @@ def steps_of(spaces: int, held_out: Dataset) -> int:
 def feature_spaces(held_out: Dataset) -> dict[str, str]:
     """The feature spaces of Frechet distance, precision and recall, in words."""
     return {
-        "two_point": f"the first {_components_of(len(held_out))} scores of TwoPointPCA on the "
+        "two_point": f"the first {components_of(len(held_out))} scores of TwoPointPCA on the "
         "held-out images (not periodic, shifts up to a quarter of the shortest side), each over "
         "its standard deviation",
         "random_cnn": "56 mean responses of a convolutional network of fixed random weights "
@@ -208,17 +207,14 @@ class _TwoPointScores:
     """Two-point scores of unit variance over the held-out images, the same for every space."""
 
     def __init__(self, images: Float[Tensor, "n c *space"]) -> None:
-        cutoff = min(images.shape[2:]) // 4
-        components = _components_of(len(images))
-        pca = TwoPointPCA(components, periodic=False, cutoff=cutoff) if components else None
         try:
-            self.pca = pca and pca.fit(images)
-        except ValueError:  # the images differ in fewer directions
-            self.pca = None
-        self.usable = self.pca is not None
+            self.scores = TwoPointScores(images)
+        except ValueError:  # the images are too few, or differ in fewer directions
+            self.scores = None
+        self.usable = self.scores is not None
 
     def __call__(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n f"]:
-        return self.pca.transform(images).double() / self.pca.explained_variance_.sqrt()
+        return self.scores(images)
 
 
 class _RandomResponses:
@@ -262,10 +258,6 @@ class _InceptionFeatures:
 
 
 _FEATURE_SPACES = {"two_point": _TwoPointScores, "random_cnn": _RandomResponses}
-
-
-def _components_of(images: int) -> int:
-    return min(COMPONENTS, (images - 1) // 2)
 
 
 def _check(spaces: Mapping[str, LatentSpace], held_out: Dataset, training: Dataset | None) -> None:
