@@ -46,7 +46,7 @@ def noise_space_figures(
     training
         Images that the Gaussian in code space is fitted to.
     held_out
-        Images of other parents, 20 or more for the distances.
+        Images of other parents; for the distances more than 20, and not too much alike.
     """
     code_model = model.in_coordinates("code")
     with torch.no_grad():
@@ -98,7 +98,10 @@ def _distances(
         "gaussian": (known.mean(0) + draws.double() @ root.T).float(),
     }
     real = _cut(held_out)
-    features = TwoPointScores(real)
+    try:
+        features = TwoPointScores(real)
+    except ValueError:  # they differ in too few directions
+        return {}
     target, figures = features(real[:n]), {}
     for name, code in sources.items():
         with torch.no_grad():

@@ -41,3 +41,9 @@ def test_the_section_has_a_row_for_each_figure(figures):
 
 def test_without_enough_held_out_images_there_are_no_distances(straight):
     assert "frechet_noise" not in noise_space_figures(straight, IMAGES, IMAGES[:10])
+
+
+def test_held_out_images_that_are_all_alike_cost_the_distances_only(straight):
+    figures = noise_space_figures(straight, IMAGES, IMAGES[:1].expand(30, -1, -1, -1))
+    assert "round_trip_rms" in figures
+    assert "frechet_noise" not in figures
