@@ -1,6 +1,7 @@
-"""The embedded latent diffusion: its noise space; and, trained here, what conditions obtain.
+"""The embedded latent diffusion: its noise space, its samples; and what conditions obtain.
 
 python benchmarks/latent_diffusion.py                 # minutes: figures of the noise space
+python benchmarks/latent_diffusion.py --ensemble      # minutes: samples in the ensemble test
 python benchmarks/latent_diffusion.py --conditional   # trains a conditional prior first
 """
 
@@ -14,11 +15,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from generative.batching import map_rows
 from generative.data.synthetic import gaussian_random_field
 from latentopt import LatentSpace
 from latentopt.noise_space import FIGURES, noise_space_figures
 from latentopt.sampling import obtained, sample_points
 from latentopt.training import TrainingSettings, train_space
+from objectives.fidelity import ensemble_test, shuffled_pixels
 
 CONDUCTIVITY = {"kind": "effective_conductivity", "conductivity": [1.0, 10.0]}
 
@@ -32,6 +35,44 @@ def noise_space() -> None:
     )
     for name, value in noise_space_figures(space.model, training, held_out).items():
         print(f"{FIGURES[name]:<75}{value:10.4g}")
+
+
+def ensemble() -> None:
+    """How often the ensemble test accepts two sets as one, 40 pairs of sets for each size."""
+    space, sets = LatentSpace.default("ldm"), 40
+    print(f"accepted at 5 % of {sets} pairs\n{'structures a set':<32}{30:>6}{100:>6}{300:>6}")
+    most = 300
+    real, other = (
+        gaussian_random_field(sets * most, (64, 64), seed=seed).reshape(sets, most, 1, 64, 64)
+        for seed in (41, 42)
+    )
+    cases = {
+        "held-out structures": lambda i: torch.from_numpy(other[i]),
+        "decoded noise": lambda i: space.decode(space.sample(most, seed=i)).round(),
+        "the same in the code's Gaussian": lambda i: _gaussian(space, most, i).round(),
+        "held-out, pixels shuffled": lambda i: torch.from_numpy(shuffled_pixels(other[i], i)),
+    }
+    for name, draw in cases.items():
+        accepted = dict.fromkeys((30, 100, 300), 0)
+        for i in range(sets):
+            made = draw(i)
+            for n in accepted:
+                answer = ensemble_test(torch.from_numpy(real[i][:n]), made[:n], seed=i)
+                accepted[n] += answer.p_value >= 0.05
+        print(f"{name:<32}" + "".join(f"{k / sets:>6.2f}" for k in accepted.values()), flush=True)
+
+
+def _gaussian(space: LatentSpace, n: int, seed: int) -> torch.Tensor:
+    """Decoded draws of the normal distribution with mean and covariance of codes."""
+    model = space.model.in_coordinates("code")
+    images = torch.from_numpy(gaussian_random_field(4000, (64, 64), seed=31))
+    with torch.no_grad():
+        codes = map_rows(model.encode, images, images[0].numel())
+        normal = torch.distributions.MultivariateNormal(codes.mean(0), codes.T.cov())
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            draws = normal.sample((n,))
+        return map_rows(model.decode, draws, images[0].numel())
 
 
 def conditional(out: Path, steps: int) -> None:
@@ -76,12 +117,15 @@ def _spread(images: torch.Tensor) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--conditional", action="store_true")
+    parser.add_argument("--ensemble", action="store_true")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark/conditional"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.conditional:
         conditional(options.out, options.steps)
+    elif options.ensemble:
+        ensemble()
     else:
         noise_space()
 

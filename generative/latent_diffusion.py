@@ -88,7 +88,9 @@ class LatentDiffusion(nn.Module):
         self.autoencoder = ConvVAE(self.config.image_shape, **self.config.autoencoder)
         self.image_shape = self.config.image_shape
         self.latent_dim = self.autoencoder.latent_dim
-        self.prior = DiffusionPrior(self.latent_dim, self.config.conditions.size, self.config.prior)
+        self.prior = DiffusionPrior(
+            self.autoencoder.layout.code_grid, self.config.conditions.size, self.config.prior
+        )
         self.eval()
 
     @property

@@ -39,7 +39,7 @@ class PriorStage(Stage):
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
         """Larger batches of what is small, and smaller steps."""
-        return {"batch_size": 3 * config.batch_size, "learning_rate": 2e-3}
+        return {"batch_size": 3 * config.batch_size, "learning_rate": 4e-3}
 
     def prepare(
         self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"

@@ -26,9 +26,11 @@ FIGURES = {
     "condition": "median condition number of its Jacobian",
     "ms_a_point": "milliseconds of one map of one point, decoder left out, in batches of 250",
     "frechet_reconstructions": "Frechet distance in two-point scores: reconstructions, held-out",
+    "frechet_training": "the same of reconstructions of training images: the floor of new draws",
     "frechet_noise": "the same of decoded standard normal noise",
     "frechet_gaussian": "the same of a full-covariance Gaussian in code space, decoded",
     "recall_reconstructions": "share of held-out structures among reconstructions (5 neighbours)",
+    "recall_training": "the same among reconstructions of training images",
     "recall_noise": "the same among decoded noise",
     "recall_gaussian": "the same among the decoded Gaussian",
 }
@@ -94,6 +96,7 @@ def _distances(
     )
     sources = {
         "reconstructions": codes[:n],
+        "training": known[torch.randperm(len(known), generator=generator)[:n]],
         "noise": map_rows(lambda w: model.to_code(w).detach(), draws, 1000),
         "gaussian": (known.mean(0) + draws.double() @ root.T).float(),
     }

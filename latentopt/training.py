@@ -19,6 +19,7 @@ from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError
 from generative.model_card import CARD, PICTURE, CardContent, write_model_card
 from generative.registry import MODELS
+from generative.stage import stages_of
 from generative.train import train
 from generative.training_state import remove_states
 from latentopt.config import explain
@@ -76,6 +77,7 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
         options["conditions"] = known.model_dump()
     taken, begin = first_weights(settings, training.image_shape)
     model = _build(settings, options | taken, training.image_shape)
+    _check_stages(settings, model)
     facts = {
         "Data": _describe_data(settings.data, training),
         "Split": _describe_split(settings.data, training, held_out),
@@ -168,6 +170,15 @@ def _build(
         raise ConfigError(f"train.options: {error}") from error
     except ValueError as error:
         raise DataError(f"{_name(settings.data)}: {error}") from error
+
+
+def _check_stages(settings: TrainingSettings, model: Any) -> None:
+    known = [] if hasattr(model, "fit") else [stage.name for stage in stages_of(model)]
+    for name in settings.training.stages:
+        if name not in known:
+            raise ConfigError(
+                f"train.training.stages.{name}: unknown stage; {nearest(name, known)}"
+            )
 
 
 def _load_finished(folder: Path, record: dict[str, Any]) -> LatentSpace:

@@ -1,5 +1,7 @@
 """Networks that predict the velocity of a noisy code: on its grid, or as a plain vector."""
 
+import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -16,11 +18,13 @@ class DenoiserConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     network: Literal["mixer", "mlp"] = Field(
-        "mixer", description="Mixes cells and channels of the code's grid in turn; or a plain MLP."
+        "mixer", description="Mixes patches and channels of the code's grid in turn; or an MLP."
     )
-    width: int = Field(24, ge=4, description="Channels of a cell (mixer) or of a layer (mlp).")
-    hidden: int = Field(64, ge=4, description="Width inside a block.")
-    blocks: int = Field(3, ge=1, description="Residual blocks.")
+    width: int = Field(64, ge=4, description="Channels of a patch (mixer) or of a layer (mlp).")
+    hidden: int = Field(
+        128, ge=4, description="Width inside a block; half of it where patches are mixed."
+    )
+    blocks: int = Field(4, ge=1, description="Residual blocks.")
 
 
 class Denoiser(nn.Module):
@@ -28,15 +32,15 @@ class Denoiser(nn.Module):
 
     Parameters
     ----------
-    cells
-        Numbers in a code.
+    grid
+        Shape of a code: 8x8, 4x4x4.
     conditions
         Numbers in a condition; all 0 is no condition.
     config
         Size of the network.
     """
 
-    def __init__(self, cells: int, conditions: int, config: DenoiserConfig) -> None:
+    def __init__(self, grid: Sequence[int], conditions: int, config: DenoiserConfig) -> None:
         super().__init__()
         context = 4 * FREQUENCIES
         self.conditions = conditions
@@ -44,8 +48,7 @@ class Denoiser(nn.Module):
             nn.Linear(2 * FREQUENCIES, context), nn.SiLU(), nn.Linear(context, context)
         )
         self.embed_condition = nn.Linear(conditions, context, bias=False) if conditions else None
-        body = MIXERS[config.network]
-        self.body = body(cells, context, config)
+        self.body = NETWORKS[config.network](tuple(grid), context, config)
         self.register_buffer(
             "frequencies", torch.arange(1, FREQUENCIES + 1) / 2.0, persistent=False
         )
@@ -69,16 +72,15 @@ class _Modulated(nn.Module):
 
     def __init__(self, width: int, context: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.width = width
         self.control = nn.Linear(context, 3 * width)
         nn.init.zeros_(self.control.weight)
         nn.init.zeros_(self.control.bias)
 
     def forward(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         scale, shift, gate = self.control(context).chunk(3, dim=1)
-        if x.ndim == 3:  # the same for all cells
-            scale, shift, gate = scale[:, None], shift[:, None], gate[:, None]
-        return self.norm(x) * (1 + scale) + shift, gate
+        normed = nn.functional.layer_norm(x, (self.width,))
+        return torch.addcmul(shift, normed, 1 + scale), gate
 
 
 def _pair(width: int, hidden: int) -> nn.Sequential:
@@ -88,8 +90,9 @@ def _pair(width: int, hidden: int) -> nn.Sequential:
 class _MLP(nn.Module):
     """Residual blocks over the whole code as a vector."""
 
-    def __init__(self, cells: int, context: int, config: DenoiserConfig) -> None:
+    def __init__(self, grid: tuple[int, ...], context: int, config: DenoiserConfig) -> None:
         super().__init__()
+        cells = math.prod(grid)
         self.enter = nn.Linear(cells, config.width)
         self.norms = nn.ModuleList(_Modulated(config.width, context) for _ in range(config.blocks))
         self.layers = nn.ModuleList(
@@ -103,37 +106,82 @@ class _MLP(nn.Module):
         h = self.enter(x)
         for norm, layer in zip(self.norms, self.layers, strict=True):
             inside, gate = norm(h, context)
-            h = h + gate * layer(inside)
+            h = torch.addcmul(h, gate, layer(inside))
         return self.leave(h)
 
 
 class _Mixer(nn.Module):
-    """Tokens are cells; blocks mix over cells, then over channels (Tolstikhin et al. 2021)."""
+    """Tokens are patches of 2 cells a side; mixes tokens, then channels (Tolstikhin et al. 2021).
 
-    def __init__(self, cells: int, context: int, config: DenoiserConfig) -> None:
+    Tokens are the first axis of what is worked on, so that mixing them is one matrix product for
+    all rows and channels.
+    """
+
+    def __init__(self, grid: tuple[int, ...], context: int, config: DenoiserConfig) -> None:
         super().__init__()
         width = config.width
-        self.enter = nn.Linear(1, width)
-        self.place = nn.Parameter(0.02 * torch.randn(cells, width))
+        self.patches = _Patches(grid)
+        tokens, cells = self.patches.tokens, self.patches.cells
+        self.enter = nn.Linear(cells, width)
+        self.place = nn.Parameter(0.02 * torch.randn(tokens, 1, width))
         self.norms = nn.ModuleList(_Modulated(width, context) for _ in range(2 * config.blocks))
-        self.over_cells = nn.ModuleList(_pair(cells, config.hidden) for _ in range(config.blocks))
+        self.over_tokens = nn.ModuleList(
+            _TokenPair(tokens, max(1, config.hidden // 2)) for _ in range(config.blocks)
+        )
         self.over_channels = nn.ModuleList(
             _pair(width, config.hidden) for _ in range(config.blocks)
         )
-        self.leave = nn.Linear(width, 1)
+        self.leave = nn.Linear(width, cells)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        h = self.enter(x[..., None]) + self.place
-        for i, (cells, channels) in enumerate(
-            zip(self.over_cells, self.over_channels, strict=True)
-        ):
-            inside, gate = self.norms[2 * i](h, context)
-            h = h + gate * cells(inside.transpose(1, 2)).transpose(1, 2)
-            inside, gate = self.norms[2 * i + 1](h, context)
-            h = h + gate * channels(inside)
-        return self.leave(h)[..., 0]
+        h = self.enter(self.patches.cut(x)) + self.place
+        layers = [
+            f for pair in zip(self.over_tokens, self.over_channels, strict=True) for f in pair
+        ]
+        for norm, layer in zip(self.norms, layers, strict=True):
+            inside, gate = norm(h, context)
+            h = torch.addcmul(h, gate, layer(inside))
+        return self.patches.join(self.leave(h))
 
 
-MIXERS = {"mixer": _Mixer, "mlp": _MLP}
+class _Patches:
+    """Codes to patches of 2 cells a side, of 1 along an axis of odd length, and back."""
+
+    def __init__(self, grid: tuple[int, ...]) -> None:
+        self.sides = [2 if side % 2 == 0 else 1 for side in grid]
+        self.counts = [side // patch for side, patch in zip(grid, self.sides, strict=True)]
+        self.tokens, self.cells = math.prod(self.counts), math.prod(self.sides)
+        axes = range(1, 1 + 2 * len(grid))
+        self.order = (*axes[::2], 0, *axes[1::2])  # counts, rows, cells
+
+    def cut(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "t n k"]:
+        """Tokens first, cells of a patch last."""
+        pairs = [n for both in zip(self.counts, self.sides, strict=True) for n in both]
+        return x.view(len(x), *pairs).permute(self.order).reshape(self.tokens, len(x), self.cells)
+
+    def join(self, patches: Float[Tensor, "t n k"]) -> Float[Tensor, "n d"]:
+        """The codes again."""
+        rows = patches.shape[1]
+        back = [self.order.index(axis) for axis in range(len(self.order))]
+        return patches.view(*self.counts, rows, *self.sides).permute(back).reshape(rows, -1)
+
+
+class _TokenPair(nn.Module):
+    """Two dense layers over the first axis."""
+
+    def __init__(self, tokens: int, hidden: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(tokens, hidden), nn.Linear(hidden, tokens)
+
+    def forward(self, x: Float[Tensor, "t n w"]) -> Float[Tensor, "t n w"]:
+        flat = x.reshape(len(x), -1)
+        inside = torch.addmm(self.first.bias[:, None], self.first.weight, flat)
+        mixed = torch.addmm(
+            self.second.bias[:, None], self.second.weight, nn.functional.silu(inside)
+        )
+        return mixed.view_as(x)
+
+
+NETWORKS = {"mixer": _Mixer, "mlp": _MLP}

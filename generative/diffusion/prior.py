@@ -1,6 +1,7 @@
 """A diffusion prior over codes: their distribution, and a one-to-one map to normal noise."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -20,8 +21,8 @@ class DiffusionPrior(nn.Module):
 
     Parameters
     ----------
-    cells
-        Numbers in a code.
+    grid
+        Shape of a code: 8x8, 4x4x4.
     conditions
         Numbers in a condition, see `Conditions`.
     config
@@ -35,9 +36,11 @@ class DiffusionPrior(nn.Module):
     .. [3] Ho and Salimans (2022), Classifier-free diffusion guidance.
     """
 
-    def __init__(self, cells: int, conditions: int = 0, config: DenoiserConfig | None = None):
+    def __init__(
+        self, grid: Sequence[int], conditions: int = 0, config: DenoiserConfig | None = None
+    ) -> None:
         super().__init__()
-        self.denoiser = Denoiser(cells, conditions, config or DenoiserConfig())
+        self.denoiser = Denoiser(grid, conditions, config or DenoiserConfig())
         self.register_buffer("mean_", torch.zeros(()))
         self.register_buffer("spread_", torch.ones(()))
 

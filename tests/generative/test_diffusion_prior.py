@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from generative.diffusion.denoiser import MIXERS, Denoiser, DenoiserConfig
+from generative.diffusion.denoiser import NETWORKS, Denoiser, DenoiserConfig, _Patches
 from generative.diffusion.prior import DiffusionPrior, random_angle
 
 
@@ -20,7 +20,7 @@ def trained(conditions=0, steps=400):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         prior = DiffusionPrior(
-            2, conditions, DenoiserConfig(network="mlp", width=32, hidden=64, blocks=2)
+            (2,), conditions, DenoiserConfig(network="mlp", width=32, hidden=64, blocks=2)
         )
     rows, sides = codes(2000)
     prior.scale_to(rows)
@@ -55,9 +55,9 @@ def conditional():
     return trained(conditions=2)
 
 
-@pytest.mark.parametrize("network", MIXERS)
+@pytest.mark.parametrize("network", NETWORKS)
 def test_an_untrained_network_predicts_what_is_best_for_standard_normal_data(network):
-    denoiser = Denoiser(6, 0, DenoiserConfig(network=network, width=8, hidden=8, blocks=2))
+    denoiser = Denoiser((3, 2), 0, DenoiserConfig(network=network, width=8, hidden=8, blocks=2))
     assert (denoiser(torch.randn(5, 6), torch.rand(5)) == 0).all()
 
 
@@ -114,3 +114,26 @@ def test_no_condition_and_a_condition_of_zeros_are_the_same(conditional):
     with torch.no_grad():
         asked = conditional.to_code(noise, nothing)
         torch.testing.assert_close(asked, conditional.to_code(noise))
+
+
+@pytest.mark.parametrize("grid", [(8, 8), (4, 4, 4), (6, 5), (7,)])
+def test_patches_are_neighbours_and_joined_give_the_code_back(grid):
+    patches = _Patches(grid)
+    codes = torch.arange(2.0 * math.prod(grid)).view(2, -1)
+    cut = patches.cut(codes)
+    assert cut.shape == (patches.tokens, 2, patches.cells)
+    assert torch.equal(patches.join(cut), codes)
+    places = torch.stack(torch.meshgrid(*[torch.arange(n) for n in grid], indexing="ij"), -1)
+    for place in places.flatten(0, -2).float().T[:, None].expand(-1, 2, -1):
+        inside = patches.cut(place.contiguous())
+        assert (inside.amax(2) - inside.amin(2)).max() <= 1
+
+
+def test_each_cell_is_told_of_every_other():
+    denoiser = Denoiser((4, 4), 0, DenoiserConfig(width=8, hidden=8, blocks=2))
+    for weight in denoiser.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    jacobian = torch.autograd.functional.jacobian(
+        lambda x: denoiser(x[None], torch.tensor([0.7]))[0], torch.randn(16)
+    )
+    assert (jacobian != 0).all()

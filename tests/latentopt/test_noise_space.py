@@ -34,6 +34,13 @@ def test_a_straight_map_has_gain_1_and_comes_back(figures):
     assert figures["noise_std"] == pytest.approx(1, abs=1e-3)
 
 
+def test_the_floor_is_that_of_the_training_images(figures):
+    """Here they are the held-out images, in another order."""
+    for name in ("frechet", "recall"):
+        floor, own = figures[f"{name}_training"], figures[f"{name}_reconstructions"]
+        assert floor == pytest.approx(own, rel=1e-6)
+
+
 def test_the_section_has_a_row_for_each_figure(figures):
     section = noise_space_section(figures)
     assert section.count("\n| ") == len(figures) + 1

@@ -263,6 +263,25 @@ def test_an_unknown_option_of_pca_is_answered_with_the_nearest(tmp_path):
         train_space(settings(model="pca", options={"component": 4}), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("model", "name", "hint"),
+    [
+        ({"model": "ldm"}, "prio", "did you mean prior?"),
+        ({"model": "vae"}, "prior", "known: training."),
+        ({"model": "pca"}, "prior", "known: none."),
+        ({"model": "ldm", "options": {"detail": None}}, "detail", "known: autoencoder, prior."),
+    ],
+)
+def test_a_stage_that_a_model_has_not_is_refused_before_anything_is_trained(
+    tmp_path, model, name, hint
+):
+    chosen = settings(**model, training={**QUICK, "stages": {name: {"steps": 1}}})
+    with pytest.raises(ConfigError, match=rf"training\.stages\.{name}: unknown stage; ") as error:
+        train_space(chosen, tmp_path / "space")
+    assert str(error.value).endswith(hint)
+    assert not (tmp_path / "space").exists()
+
+
 def test_settings_are_read_from_yaml(tmp_path):
     path = tmp_path / "train.yaml"
     path.write_text("data: {kind: gaussian_random_field, n: 12}\nmodel: pca\n")
