@@ -120,7 +120,7 @@ class JointStage(Stage):
     def __init__(self, model: LSGM) -> None:
         super().__init__(model, model.diffusion)
         self.share = model.config.joint_share
-        self.noise_size = 3 * self.latent_dim + 2
+        self.noise_size = model.diffusion.autoencoder.noise_size + 2 * self.latent_dim + 2
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
         """Fewer steps than the autoencoder's, and smaller."""
@@ -145,16 +145,18 @@ class JointStage(Stage):
     ) -> Loss:
         """Eq. 8 of Vahdat et al. for the autoencoder; the plain denoising error for the prior."""
         d, autoencoder, prior = self.latent_dim, self.module.autoencoder, self.module.prior
-        drawn = autoencoder.draw(rows, noise[:, :d])
-        uniform = uniform_of(noise[:, 3 * d :])
+        size = autoencoder.noise_size
+        drawn = autoencoder.draw(rows, noise[:, :size])
+        noise = noise[:, size:]
+        uniform = uniform_of(noise[:, 2 * d :])
         error = autoencoder.reconstruction_error(rows, drawn)
         entropy = 0.5 * drawn.log_variance.sum(1).mean()
-        crossing = self._cross_entropy(drawn.code, noise[:, d : 2 * d], uniform[:, 0])
+        crossing = self._cross_entropy(drawn.code, noise[:, :d], uniform[:, 0])
         beta = autoencoder.config.beta * kl_weight
         bound = (error + beta * (crossing - entropy)) / rows[0].numel()
         fit = prior.loss(
             drawn.code.detach(),
-            noise=noise[:, 2 * d : 3 * d],
+            noise=noise[:, d : 2 * d],
             angle=random_angle(uniform[:, 1]),
         )
         terms = {"loss": (bound + fit).item(), "reconstruction": error.item(), "prior": fit.item()}

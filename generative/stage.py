@@ -36,7 +36,7 @@ class Stage(nn.Module):
         super().__init__()
         self.module = model if part is None else part
         self.image_shape, self.latent_dim = model.image_shape, model.latent_dim
-        self.noise_size = model.latent_dim  # random numbers a row
+        self.noise_size = getattr(model, "noise_size", model.latent_dim)  # random numbers a row
         self.identity = {"kind": model.kind, "stage": self.name, **model.options()}
 
     def settings(self, config: "TrainConfig") -> "TrainConfig":

@@ -18,6 +18,7 @@ from generative.blocks import (
     pixel_shuffle,
 )
 from generative.layout import Layout, plan_layout
+from generative.texture import TextureNoise
 from generative.variational import Drawn, VariationalAutoencoder
 
 
@@ -41,6 +42,9 @@ class ConvVAEConfig(BaseModel):
     two_point_weight: float = Field(0.0, ge=0, description="Weight of the autocorrelation's error.")
     padding: Literal["zeros", "circular"] = Field(
         "zeros", description="Around an image in a convolution; circular for periodic images."
+    )
+    texture_noise: bool = Field(
+        False, description="Noise in the decoder, for texture finer than the code can carry."
     )
 
 
@@ -83,8 +87,21 @@ class ConvVAE(VariationalAutoencoder):
         self.image_shape = self.config.image_shape
         self.latent_dim = torch.Size(self.layout.code_grid).numel()
         self.encoder = _encoder(self.layout, self.config.padding)
-        self.decoder = _decoder(self.layout, self.config.padding)
+        self.decoder = _decoder(self.layout, self.config.padding, self.config.texture_noise)
+        self.reseed_texture(0)
         self.eval()
+
+    @property
+    def noise_size(self) -> int:
+        """Random numbers that `draw` takes a row: for the code, and for the texture."""
+        return self.latent_dim + sum(layer.field.numel() for layer in self._texture_layers())
+
+    def reseed_texture(self, seed: int) -> "ConvVAE":
+        """Another fixed texture for `decode`, in place; nothing without ``texture_noise``."""
+        generator = torch.Generator().manual_seed(seed)
+        for layer in self._texture_layers():
+            layer.reseed(generator)
+        return self
 
     def posterior(
         self, images: Float[Tensor, "n c *space"]
@@ -95,9 +112,18 @@ class ConvVAE(VariationalAutoencoder):
         mean, log_variance = self.encoder(padded).flatten(2).float().unbind(1)
         return mean, log_variance
 
-    def logits(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
-        """Decoded codes before the sigmoid."""
-        features = self.decoder(code.reshape(-1, 1, *self.layout.code_grid))
+    def logits(
+        self, code: Float[Tensor, "n d"], texture: Float[Tensor, "n k"] | None = None
+    ) -> Float[Tensor, "n c *space"]:
+        """Decoded codes before the sigmoid; with the fixed texture, or of normal numbers given."""
+        features = code.reshape(-1, 1, *self.layout.code_grid)
+        for layer in self.decoder:
+            if texture is not None and isinstance(layer, TextureNoise):
+                size = layer.field.numel()
+                features = layer(features, texture[:, :size])
+                texture = texture[:, size:]
+            else:
+                features = layer(features)
         return pixel_shuffle(features, self.layout.strides[0])[self.layout.crop]
 
     def penalties(
@@ -107,6 +133,9 @@ class ConvVAE(VariationalAutoencoder):
         if not self.config.two_point_weight:
             return {}
         return {"two_point": _two_point_error(drawn.logits.sigmoid(), images)}
+
+    def _texture_layers(self) -> list[TextureNoise]:
+        return [layer for layer in self.decoder if isinstance(layer, TextureNoise)]
 
 
 def _encoder(layout: Layout, padding: str) -> nn.Module:
@@ -126,21 +155,25 @@ def _encoder(layout: Layout, padding: str) -> nn.Module:
     return nn.Sequential(*stages, BATCH_NORM[dims](channels[-1]), nn.SiLU(), head)
 
 
-def _decoder(layout: Layout, padding: str) -> nn.Module:
+def _decoder(layout: Layout, padding: str, texture_noise: bool) -> nn.Module:
     """Mirror of the encoder that narrows before it upsamples, at half the cost.
 
-    Its last stage is a sub-pixel convolution: no convolution runs at full resolution.
+    Its last stage is a sub-pixel convolution: no convolution runs at full resolution. Noise, if
+    any, joins where features have just become finer, and the code's features meet it there.
     """
     dims, channels = layout.spatial_dims, layout.channels[::-1]
+    shape = layout.code_grid
     stages = [
         convolution(dims, 1, channels[0], padding=padding),
         ResidualBlock(dims, channels[0], channels[0], padding),
         ResidualBlock(dims, channels[0], channels[0], padding),
     ]
     for (before, after), factors in zip(pairwise(channels), layout.strides[:0:-1], strict=True):
+        shape = tuple(n * factor for n, factor in zip(shape, factors, strict=True))
         stages += [
             convolution(dims, before, after, 1),
             Upsample(factors),
+            *([TextureNoise(after, shape)] if texture_noise else []),
             ResidualBlock(dims, after, after, padding),
         ]
     subpixels = layout.image_shape[0] * torch.Size(layout.strides[0]).numel()

@@ -78,11 +78,21 @@ class VariationalAutoencoder(nn.Module, ABC):
         """
         return self.loss_of(images, self.draw(images, noise), kl_weight=kl_weight)
 
-    def draw(self, images: Float[Tensor, "n c *space"], noise: Float[Tensor, "n d"]) -> Drawn:
-        """Images encoded, a code drawn from the posterior, and decoded to logits."""
+    @property
+    def noise_size(self) -> int:
+        """Random numbers that `draw` takes a row."""
+        return self.latent_dim
+
+    def draw(self, images: Float[Tensor, "n c *space"], noise: Float[Tensor, "n r"]) -> Drawn:
+        """Images encoded, a code drawn from the posterior, and decoded to logits.
+
+        With more noise than numbers in a code, the rest is for the decoder.
+        """
         mean, log_variance = self._checked_posterior(images)
+        noise, texture = noise[:, : self.latent_dim], noise[:, self.latent_dim :]
         code = mean + noise * (0.5 * log_variance).exp()  # Kingma and Welling 2014, section 2.4
-        return Drawn(mean, log_variance, code, self.logits(code).float())
+        logits = self.logits(code, texture) if texture.shape[1] else self.logits(code)
+        return Drawn(mean, log_variance, code, logits.float())
 
     def loss_of(
         self, images: Float[Tensor, "n c *space"], drawn: Drawn, *, kl_weight: float
