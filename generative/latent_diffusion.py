@@ -19,8 +19,8 @@ from generative.vae import ConvVAE
 from generative.variational import check_code, check_images_shape
 
 
-class LatentDiffusionConfig(BaseModel):
-    """Networks and coordinates of a `LatentDiffusion`."""
+class PriorOverCodesConfig(BaseModel):
+    """Networks and coordinates of an autoencoder with a diffusion prior, however it is trained."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -28,21 +28,26 @@ class LatentDiffusionConfig(BaseModel):
     autoencoder: dict[str, Any] = Field(
         default_factory=dict, description="Options of ConvVAE, the autoencoder."
     )
+    prior: DenoiserConfig = Field(DenoiserConfig(), description="Network of the diffusion prior.")
+    coordinates: Literal["noise", "code"] = Field(
+        "noise", description="What encode answers: standard normal noise, or the code itself."
+    )
+    solver_steps: int = Field(
+        10, ge=1, description="Steps of the midpoint rule between code and noise."
+    )
+
+
+class LatentDiffusionConfig(PriorOverCodesConfig):
+    """Networks, coordinates and training of a `LatentDiffusion`."""
+
     pretrained: bool = Field(
         False, description="Whether the autoencoder was trained before: its stage is left out."
     )
     detail: DetailConfig | None = Field(
         DetailConfig(), description="What is asked of it when it reconstructs; null is nothing."
     )
-    prior: DenoiserConfig = Field(DenoiserConfig(), description="Network of the diffusion prior.")
     conditions: Conditions = Field(
         Conditions(), description="Classes and properties it can be asked for."
-    )
-    coordinates: Literal["noise", "code"] = Field(
-        "noise", description="What encode answers: standard normal noise, or the code itself."
-    )
-    solver_steps: int = Field(
-        10, ge=1, description="Steps of the midpoint rule between code and noise."
     )
 
 
@@ -84,14 +89,19 @@ class LatentDiffusion(nn.Module):
 
     def __init__(self, image_shape: Sequence[int], **options: object) -> None:
         super().__init__()
-        self.config = LatentDiffusionConfig(image_shape=tuple(image_shape), **options)
+        self.config = self.options_class(image_shape=tuple(image_shape), **options)
         self.autoencoder = ConvVAE(self.config.image_shape, **self.config.autoencoder)
         self.image_shape = self.config.image_shape
         self.latent_dim = self.autoencoder.latent_dim
         self.prior = DiffusionPrior(
-            self.autoencoder.layout.code_grid, self.config.conditions.size, self.config.prior
+            self.autoencoder.layout.code_grid, self.conditions.size, self.config.prior
         )
         self.eval()
+
+    @property
+    def conditions(self) -> Conditions:
+        """Classes and properties it can be asked for."""
+        return self.config.conditions
 
     @property
     def standard_normal(self) -> bool:
@@ -99,7 +109,7 @@ class LatentDiffusion(nn.Module):
         return self.config.coordinates == "noise"
 
     def options(self) -> dict[str, object]:
-        """What `LatentDiffusion(**options)` needs to build this network again."""
+        """What builds this network again, as its keyword arguments."""
         return self.config.model_dump(mode="json")
 
     def in_coordinates(self, coordinates: Literal["noise", "code"]) -> "LatentDiffusion":
@@ -182,7 +192,7 @@ class LatentDiffusion(nn.Module):
         if guidance < 0:
             raise ValueError(f"guidance should be at least 0, got {guidance:g}.")
         asked = class_name is not None or properties
-        condition = self.config.conditions.ask(class_name, properties)[None] if asked else None
+        condition = self.conditions.ask(class_name, properties)[None] if asked else None
         noise = torch.randn(n, self.latent_dim, generator=torch.Generator().manual_seed(seed))
         with torch.no_grad():
             code = self.prior.to_code(

@@ -1,23 +1,23 @@
 """Latent score-based generative model: autoencoder and diffusion prior trained together."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
-from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, nn
+from pydantic import Field
+from torch import Tensor
 from torch.func import functional_call
 
+from generative.conditions import Conditions
 from generative.detail import AutoencoderStage
-from generative.diffusion.denoiser import DenoiserConfig
 from generative.diffusion.flow import mix
 from generative.diffusion.prior import random_angle
-from generative.latent_diffusion import LatentDiffusion
+from generative.latent_diffusion import LatentDiffusion, PriorOverCodesConfig
 from generative.prior_stage import encoded, uniform_of
 from generative.stage import Stage, reconstruction_mse
-from generative.variational import Loss, check_code, check_images_shape
+from generative.variational import Loss
 
 if TYPE_CHECKING:
     from generative.train_config import TrainConfig
@@ -26,28 +26,18 @@ if TYPE_CHECKING:
 SMALLEST_NOISE = 0.02
 
 
-class LSGMConfig(BaseModel):
-    """Networks and coordinates of an `LSGM`."""
+class LSGMConfig(PriorOverCodesConfig):
+    """Networks, coordinates and training of an `LSGM`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
     autoencoder: dict[str, Any] = Field(
         default_factory=lambda: {"beta": 1.0}, description="Options of ConvVAE, the autoencoder."
-    )
-    prior: DenoiserConfig = Field(DenoiserConfig(), description="Network of the diffusion prior.")
-    coordinates: Literal["noise", "code"] = Field(
-        "noise", description="What encode answers: standard normal noise, or the code itself."
-    )
-    solver_steps: int = Field(
-        10, ge=1, description="Steps of the midpoint rule between code and noise."
     )
     joint_share: float = Field(
         0.5, gt=0, le=1, description="Steps trained together, over the steps of the autoencoder."
     )
 
 
-class LSGM(nn.Module):
+class LSGM(LatentDiffusion):
     """A `LatentDiffusion` whose autoencoder learns codes that its prior finds easy.
 
     The autoencoder is trained alone against a standard normal first, then together with the prior,
@@ -73,43 +63,14 @@ class LSGM(nn.Module):
     kind = "lsgm"
     options_class = LSGMConfig
 
-    def __init__(self, image_shape: Sequence[int], **options: object) -> None:
-        super().__init__()
-        self.config = LSGMConfig(image_shape=tuple(image_shape), **options)
-        self.image_shape = self.config.image_shape
-        self.diffusion = LatentDiffusion(
-            self.image_shape,
-            autoencoder=self.config.autoencoder,
-            prior=self.config.prior,
-            coordinates=self.config.coordinates,
-            solver_steps=self.config.solver_steps,
-            detail=None,
-        )
-        self.latent_dim = self.diffusion.latent_dim
-        self.eval()
-
     @property
-    def standard_normal(self) -> bool:
-        """Whether what `encode` answers is standard normal by construction."""
-        return self.diffusion.standard_normal
-
-    def options(self) -> dict[str, object]:
-        """What `LSGM(**options)` needs to build this network again."""
-        return self.config.model_dump(mode="json")
+    def conditions(self) -> Conditions:
+        """None: it is trained on images alone."""
+        return Conditions()
 
     def stages(self) -> tuple[Stage, ...]:
         """The autoencoder alone, then both together."""
-        return (AutoencoderStage(self.diffusion.autoencoder), JointStage(self))
-
-    def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
-        """Noise, or code, of each image: no randomness, row by row."""
-        check_images_shape(images, self.image_shape)
-        return self.diffusion.encode(images)
-
-    def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
-        """Images in [0, 1] of noise, or of codes; differentiable."""
-        check_code(code, self.latent_dim)
-        return self.diffusion.decode(code)
+        return (AutoencoderStage(self.autoencoder), JointStage(self))
 
 
 class JointStage(Stage):
@@ -118,9 +79,9 @@ class JointStage(Stage):
     name = "joint"
 
     def __init__(self, model: LSGM) -> None:
-        super().__init__(model, model.diffusion)
+        super().__init__(model)
         self.share = model.config.joint_share
-        self.noise_size = model.diffusion.autoencoder.noise_size + 2 * self.latent_dim + 2
+        self.noise_size = model.autoencoder.noise_size + 2 * self.latent_dim + 2
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
         """Fewer steps than the autoencoder's, and smaller."""

@@ -34,7 +34,7 @@ class PriorStage(Stage):
         super().__init__(model, model.prior)
         # Read and not trained: what a function holds is no submodule.
         self.codes_of = partial(encoded, model.autoencoder)
-        self.groups = model.config.conditions.groups
+        self.groups = model.conditions.groups
         self.noise_size = self.latent_dim + 1 + 1 + len(self.groups)
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:

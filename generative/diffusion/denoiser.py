@@ -165,7 +165,11 @@ class _Patches:
         """The codes again."""
         rows = patches.shape[1]
         back = [self.order.index(axis) for axis in range(len(self.order))]
-        return patches.view(*self.counts, rows, *self.sides).permute(back).reshape(rows, -1)
+        return (
+            patches.view(*self.counts, rows, *self.sides)
+            .permute(back)
+            .reshape(rows, self.tokens * self.cells)
+        )
 
 
 class _TokenPair(nn.Module):

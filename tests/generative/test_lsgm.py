@@ -72,5 +72,18 @@ def test_it_is_trained_in_two_stages_and_goes_both_ways(tmp_path):
     assert (tmp_path / "training-joint.safetensors").exists()
     x = torch.from_numpy(IMAGES)
     noise = model.encode(x)
-    code = model.diffusion.in_coordinates("code").encode(x)
-    torch.testing.assert_close(model.diffusion.to_code(noise), code, atol=1e-2, rtol=1e-2)
+    code = model.in_coordinates("code").encode(x)
+    torch.testing.assert_close(model.to_code(noise), code, atol=1e-2, rtol=1e-2)
+
+
+def test_it_samples_refines_and_is_seen_in_both_coordinates():
+    model = LSGM((1, 32, 32), **OPTIONS)
+    points = model.sample(3, seed=1)
+    assert torch.equal(points, model.sample(3, seed=1))
+    code = model.in_coordinates("code")
+    assert type(code) is LSGM
+    torch.testing.assert_close(code.decode(model.to_code(points)), model.decode(points))
+    images = torch.from_numpy(IMAGES[:2])
+    torch.testing.assert_close(model.refine(images, 0.0), code.decode(code.encode(images)))
+    with pytest.raises(ValueError, match="volume_fraction"):
+        model.sample(1, properties={"volume_fraction": 0.5})
