@@ -46,34 +46,33 @@ COLUMNS = {
 
 def sets(images: str | None) -> dict[str, dict[str, Any]]:
     """Settings of the images of each set."""
+    files = {"kind": "files", "path": images}
     field = {"kind": "gaussian_random_field", "seed": 2026}
     return {
         "synthetic-64": {**field, "n": 8000, "held_out": 1000, "shape": [64, 64]},
         "synthetic-256": {**field, "n": 2000, "held_out": 200, "shape": [256, 256]},
         "micrographs": {
-            "path": images, "grey": "labels", "patch": 64, "stride": 16,
-            "fractions": [0.5, 0.25, 0.25],
+            **files, "patch": 64, "stride": 8, "fractions": [0.5, 0.25, 0.25],
         },
-        "sandstone-21": {
-            "path": images, "spatial_dims": 3, "patch": 21, "fractions": [0.8, 0.1, 0.1],
-        },
-        "sandstone-32": {
-            "path": images, "spatial_dims": 3, "patch": 32, "fractions": [0.8, 0.1, 0.1],
-        },
+        "sandstone-21": {**files, "spatial_dims": 3, "patch": 21},
+        "sandstone-32": {**files, "spatial_dims": 3, "patch": 32},
     }  # fmt: skip
 
 
 def settings_of(
-    model: str, data: dict[str, Any], steps: int, prior_steps: int, out: Path
+    model: str, data: dict[str, Any], options: argparse.Namespace, out: Path
 ) -> TrainingSettings:
     """What `train_space` is asked for."""
     periodic = data.get("kind") == "gaussian_random_field"
-    training = {"steps": steps, "augmentation": {"shifts": periodic}}
+    training = {"steps": options.steps, "augmentation": {"shifts": periodic}}
     rest: dict[str, Any] = {}
     if model == "cvae":
         rest = {"options": {"latent_dim": 64}}
     if model == "ldm":
-        training["stages"] = {"prior": {"steps": prior_steps}}
+        training["stages"] = {
+            "detail": {"steps": options.detail_steps},
+            "prior": {"steps": options.prior_steps},
+        }
         rest = {"autoencoder_from": str(out / "vae")}
     return TrainingSettings.checked({"data": data, "model": model, "training": training, **rest})
 
@@ -96,8 +95,8 @@ def measure(name: str, data: dict[str, Any], options: argparse.Namespace) -> Non
     for model in options.models.split(","):
         file = out / f"{model}.json"
         if not file.exists():
-            split = split or read_split(settings_of("pca", data, 1, 1, out).data)
-            settings = settings_of(model, data, options.steps, options.prior_steps, out)
+            split = split or read_split(settings_of("pca", data, options, out).data)
+            settings = settings_of(model, data, options, out)
             started = time.process_time()
             space = train_space(settings, out / model)
             seconds = time.process_time() - started
@@ -118,6 +117,7 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--images", help="folder or file of the set that is not synthetic")
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--detail-steps", type=int, default=300)
     parser.add_argument("--prior-steps", type=int, default=8000)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark/fidelity"))
     options = parser.parse_args()
