@@ -17,7 +17,7 @@ from torch import Tensor
 # The ends are left out: next to them a network answers what it has hardly been asked.
 HALF_PI = math.pi / 2
 NEAR_DATA, NEAR_NOISE = 0.005 * HALF_PI, 0.995 * HALF_PI
-CROWDING = 1.4  # power that spaces the angles of a solver's steps
+CROWDING = 1.3  # power that spaces the angles of a solver's steps
 
 Velocity = Callable[[Tensor, Tensor], Tensor]  # (n, d) at one angle (1,) -> (n, d)
 
