@@ -159,14 +159,16 @@ class _Patches:
     def cut(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "t n k"]:
         """Tokens first, cells of a patch last."""
         pairs = [n for both in zip(self.counts, self.sides, strict=True) for n in both]
-        return x.view(len(x), *pairs).permute(self.order).reshape(self.tokens, len(x), self.cells)
+        return (
+            x.reshape(len(x), *pairs).permute(self.order).reshape(self.tokens, len(x), self.cells)
+        )
 
     def join(self, patches: Float[Tensor, "t n k"]) -> Float[Tensor, "n d"]:
         """The codes again."""
         rows = patches.shape[1]
         back = [self.order.index(axis) for axis in range(len(self.order))]
         return (
-            patches.view(*self.counts, rows, *self.sides)
+            patches.reshape(*self.counts, rows, *self.sides)
             .permute(back)
             .reshape(rows, self.tokens * self.cells)
         )

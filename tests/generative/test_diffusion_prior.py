@@ -123,6 +123,7 @@ def test_patches_are_neighbours_and_joined_give_the_code_back(grid):
     cut = patches.cut(codes)
     assert cut.shape == (patches.tokens, 2, patches.cells)
     assert torch.equal(patches.join(cut), codes)
+    assert torch.equal(patches.cut(codes.T.contiguous().T), cut)  # whatever the strides
     places = torch.stack(torch.meshgrid(*[torch.arange(n) for n in grid], indexing="ij"), -1)
     for place in places.flatten(0, -2).float().T[:, None].expand(-1, 2, -1):
         inside = patches.cut(place.contiguous())

@@ -76,6 +76,12 @@ def test_it_is_trained_in_two_stages_and_goes_both_ways(tmp_path):
     torch.testing.assert_close(model.to_code(noise), code, atol=1e-2, rtol=1e-2)
 
 
+def test_it_is_trained_in_half_precision():
+    half = TINY.model_copy(update={"precision": "bfloat16"})
+    model = train(LSGM((1, 32, 32), **OPTIONS), IMAGES, config=half)
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+
+
 def test_it_samples_refines_and_is_seen_in_both_coordinates():
     model = LSGM((1, 32, 32), **OPTIONS)
     points = model.sample(3, seed=1)
