@@ -10,6 +10,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -46,10 +47,11 @@ def ensemble() -> None:
         gaussian_random_field(sets * most, (64, 64), seed=seed).reshape(sets, most, 1, 64, 64)
         for seed in (41, 42)
     )
+    gaussian = _gaussian(space)
     cases = {
         "held-out structures": lambda i: torch.from_numpy(other[i]),
         "decoded noise": lambda i: space.decode(space.sample(most, seed=i)).round(),
-        "the same in the code's Gaussian": lambda i: _gaussian(space, most, i).round(),
+        "the same in the code's Gaussian": lambda i: gaussian(most, i).round(),
         "held-out, pixels shuffled": lambda i: torch.from_numpy(shuffled_pixels(other[i], i)),
     }
     for name, draw in cases.items():
@@ -62,17 +64,20 @@ def ensemble() -> None:
         print(f"{name:<32}" + "".join(f"{k / sets:>6.2f}" for k in accepted.values()), flush=True)
 
 
-def _gaussian(space: LatentSpace, n: int, seed: int) -> torch.Tensor:
-    """Decoded draws of the normal distribution with mean and covariance of codes."""
+def _gaussian(space: LatentSpace) -> Callable[[int, int], torch.Tensor]:
+    """Decoded draws, n of a seed, of the normal distribution with mean and covariance of codes."""
     model = space.model.in_coordinates("code")
     images = torch.from_numpy(gaussian_random_field(4000, (64, 64), seed=31))
     with torch.no_grad():
         codes = map_rows(model.encode, images, images[0].numel())
-        normal = torch.distributions.MultivariateNormal(codes.mean(0), codes.T.cov())
-        with torch.random.fork_rng():
+    normal = torch.distributions.MultivariateNormal(codes.mean(0), codes.T.cov())
+
+    def draw(n: int, seed: int) -> torch.Tensor:
+        with torch.no_grad(), torch.random.fork_rng():
             torch.manual_seed(seed)
-            draws = normal.sample((n,))
-        return map_rows(model.decode, draws, images[0].numel())
+            return map_rows(model.decode, normal.sample((n,)), images[0].numel())
+
+    return draw
 
 
 def conditional(out: Path, steps: int) -> None:
