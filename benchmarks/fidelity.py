@@ -4,12 +4,13 @@
     python benchmarks/fidelity.py --sets synthetic-256
     python benchmarks/fidelity.py --sets micrographs --images DIR        # 256x256 and larger maps
     python benchmarks/fidelity.py --sets sandstone-21 --images FILE      # one large volume
-    python benchmarks/fidelity.py --steps 3000                           # a larger budget
+    python benchmarks/fidelity.py --steps 3000 --batch-size 64           # a larger budget
 
 Each training is kept in the folder of --out and is not repeated; a killed one goes on. The vae
-takes --steps; ldm is that vae, then its own stages of detail and of the prior; lsgm takes half as
-many steps of both networks together after as many of the autoencoder. Seconds are CPU-seconds of
-one thread. Held-out images share no voxel with training images, and no parent where there are ten
+takes --steps of --batch-size images; ldm is that vae, then its own stages of detail and of the
+prior, which takes batches of 128 codes; lsgm takes half as many steps of both networks together
+after as many of the autoencoder. Seconds are CPU-seconds of one thread, those of ldm without its
+vae's. Held-out images share no voxel with training images, and no parent where there are ten
 or more.
 """
 
@@ -30,6 +31,7 @@ from latentopt.space_fidelity import ALL, evaluate_spaces
 from latentopt.training import read_split, train_space
 from latentopt.training_settings import TrainingSettings
 
+PRIOR_BATCH = 128
 MODELS = ("pca", "vae", "cvae", "ldm", "lsgm")
 COLUMNS = {
     "mse": "MSE",
@@ -64,14 +66,18 @@ def settings_of(
 ) -> TrainingSettings:
     """What `train_space` is asked for."""
     periodic = data.get("kind") == "gaussian_random_field"
-    training = {"steps": options.steps, "augmentation": {"shifts": periodic}}
+    training = {
+        "steps": options.steps,
+        "batch_size": options.batch_size,
+        "augmentation": {"shifts": periodic},
+    }
     rest: dict[str, Any] = {}
     if model == "cvae":
         rest = {"options": {"latent_dim": 64}}
     if model == "ldm":
         training["stages"] = {
             "detail": {"steps": options.detail_steps},
-            "prior": {"steps": options.prior_steps},
+            "prior": {"steps": options.prior_steps, "batch_size": PRIOR_BATCH},
         }
         rest = {"autoencoder_from": str(out / "vae")}
     return TrainingSettings.checked({"data": data, "model": model, "training": training, **rest})
@@ -107,7 +113,7 @@ def measure(name: str, data: dict[str, Any], options: argparse.Namespace) -> Non
             figures = {**group.figures, "interface": kept, "seconds": round(seconds)}
             file.write_text(json.dumps(figures))
         figures = json.loads(file.read_text())
-        cells = " | ".join(f"{figures.get(name, float('nan')):.4g}" for name in COLUMNS)
+        cells = " | ".join(f"{figures[name]:.4g}" if name in figures else "" for name in COLUMNS)
         print(f"| {model} | {cells} |", flush=True)
 
 
@@ -117,8 +123,9 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--images", help="folder or file of the set that is not synthetic")
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--detail-steps", type=int, default=300)
-    parser.add_argument("--prior-steps", type=int, default=8000)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--detail-steps", type=int, default=500)
+    parser.add_argument("--prior-steps", type=int, default=6000)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark/fidelity"))
     options = parser.parse_args()
     torch.set_num_threads(1)

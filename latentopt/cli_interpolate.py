@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from latentopt.interpolation import InterpolationFigures
+    from latentopt.space import LatentSpace
 
 __all__ = ["interpolate"]
 
@@ -47,7 +48,10 @@ def interpolate(
     grey: GreyOption = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Fixes which pairs are drawn.")] = 0,
 ) -> None:
-    """Go from structure to structure, and tell how far what lies between leaves the data."""
+    """Go from structure to structure, and tell how far what lies between leaves the data.
+
+    A model with a diffusion prior is shown in both its coordinates, noise and code.
+    """
     from latentopt.errors import ConfigError, DataError
     from latentopt.export.whole_file import make_folder
     from latentopt.interpolation import draw_pairs, interpolation_figures
@@ -59,7 +63,7 @@ def interpolate(
     for name, value, least in (("n", n, 2), ("pairs", PAIRS if pairs is None else pairs, 1)):
         if value < least:
             raise ConfigError(f"--{name} should be {least} or more, got {value}.")
-    loaded = load_spaces(spaces)
+    loaded = _both_coordinates(load_spaces(spaces))
     shape = common_shape(loaded)
     reference = read_images(data, shape, patch, grey)
     if len(reference) < 3:
@@ -95,6 +99,18 @@ def interpolate(
     picture = write_interpolation(found, ends, out, facts)
     _print_table(found)
     print(picture)
+
+
+def _both_coordinates(spaces: "dict[str, LatentSpace]") -> "dict[str, LatentSpace]":
+    """Each space, and the same model in its other coordinates where it has two."""
+    found = {}
+    for name, space in spaces.items():
+        if not hasattr(space.model, "in_coordinates"):
+            found[name] = space
+            continue
+        for coordinates in ("noise", "code"):
+            found[f"{name}, {coordinates}"] = space.in_coordinates(coordinates)
+    return found
 
 
 def _read_ends(files: tuple[Path, Path], shape: tuple[int, ...], grey: str) -> "np.ndarray":

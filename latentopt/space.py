@@ -101,11 +101,7 @@ class LatentSpace:
         )
         with torch.no_grad():
             codes = unwhitened.encode(as_tensor(images)).cpu()
-        if getattr(model, "standard_normal", False):
-            whitening = Whitening.identity(model.latent_dim)
-        else:
-            whitening = Whitening.fit(codes)
-        z = whitening.to_z(codes)
+        z, whitening = _whitened(model, codes)
         radius = float(z.norm(dim=1).quantile(TYPICAL))
         # float32, as on disk: a space is the same before and after it is saved.
         reference = z[:: max(1, -(-len(z) // REFERENCE_ROWS))].float().double()
@@ -153,6 +149,30 @@ class LatentSpace:
         if name not in EMBEDDED:
             raise ValueError(f"name should be one of {', '.join(EMBEDDED)}, got {name!r}.")
         return cls.load(embedded_folder(name))
+
+    def in_coordinates(self, coordinates: Literal["noise", "code"]) -> "LatentSpace":
+        """The same model seen in its noise, or in its code, whitened over the points it keeps.
+
+        Raises
+        ------
+        TypeError
+            For a model without a diffusion prior: it has a code alone.
+        """
+        if not hasattr(self.model, "in_coordinates"):
+            raise TypeError(
+                f"{type(self.model).__name__} has one coordinate system; a model with a diffusion "
+                "prior (ldm, lsgm) has two."
+            )
+        model = self.model.in_coordinates(coordinates)
+        if model.standard_normal == self.model.standard_normal:
+            return self
+        before = self.whitening.to_code(self.reference_).to(self._device())
+        turn = model.to_noise if model.standard_normal else model.to_code
+        with torch.no_grad():
+            codes = map_rows(turn, before, self.latent_dim).cpu()
+        z, whitening = _whitened(model, codes)
+        radius = float(z.norm(dim=1).quantile(TYPICAL))
+        return type(self)(model, whitening, reference=z.float().double(), radius=radius)
 
     def save(self, folder: Path | str) -> Path:
         """Write weights, settings, whitening and the model card, with the sha256 of each."""
@@ -349,3 +369,10 @@ class LatentSpace:
             return torch.device("cpu")
         tensors = chain(self.model.parameters(), self.model.buffers())
         return next((tensor.device for tensor in tensors), torch.device("cpu"))
+
+
+def _whitened(model: Any, codes: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Whitening]:
+    """Latent points of codes and the map; none for codes that are standard normal already."""
+    normal = getattr(model, "standard_normal", False)
+    whitening = Whitening.identity(model.latent_dim) if normal else Whitening.fit(codes)
+    return whitening.to_z(codes), whitening

@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -64,6 +65,40 @@ def test_its_z_are_the_noise_of_its_model(space):
     z = space.sample(3, seed=0)
     torch.testing.assert_close(space.decode(z), space.model.decode(z.float()))
     assert torch.equal(space.whitening.axes, torch.eye(64, dtype=torch.float64))
+
+
+def test_in_the_code_it_reconstructs_as_in_the_noise_and_its_training_set_is_white(space, images):
+    code = space.in_coordinates("code")
+    again = code.decode(code.encode(images[:20]))
+    difference = (again - space.decode(space.encode(images[:20]))).pow(2).mean().sqrt()
+    assert difference <= 0.01  # the way to noise and back is exact to .005 of the code
+    n = len(code.reference_)
+    covariance = code.reference_.T @ code.reference_ / n
+    torch.testing.assert_close(covariance, torch.eye(64, dtype=torch.float64), atol=1e-5, rtol=0)
+    assert float((code.reference_.norm(dim=1) <= code.radius).double().mean()) == pytest.approx(
+        0.95, abs=2 / n
+    )
+    assert space.in_coordinates("noise") is space
+    with pytest.raises(TypeError, match="ConvVAE has one coordinate system"):
+        LatentSpace.default().in_coordinates("code")
+
+
+def test_noise_of_code_coordinates_is_the_noise_it_came_from(space):
+    again = space.in_coordinates("code").in_coordinates("noise")
+    error = (again.reference_ - space.reference_).pow(2).mean().sqrt()
+    assert 0 < error <= 0.05  # the way back from the code stretches what gains of .06 pressed
+    assert torch.equal(again.whitening.axes, torch.eye(64, dtype=torch.float64))
+
+
+def test_interpolate_shows_both_coordinates(run, images, tmp_path):
+    np.save(tmp_path / "x.npy", images[:40, 0].numpy())
+    code, printed, err = run(
+        "interpolate", "ldm", "--data", tmp_path / "x.npy", "--pairs", 1, "--n", 3,
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert code == 0, err
+    names = [line.split("  ")[0] for line in printed.splitlines()[1:-1]]
+    assert names == ["ldm, noise"] * 2 + ["ldm, code"] * 2 + ["pixels"]
 
 
 def test_noise_of_unseen_structures_is_nearly_standard_normal_and_leads_back(space, images):
