@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
-PRINTED = ("mse", "ssim", "two_point_mae", "p_reconstructed")
+PRINTED = (
+    "mse", "ssim", "two_point_mae", "lineal_path_mae", "interface_ratio", "p_reconstructed",
+)  # fmt: skip
 PRINTED_OF_SAMPLES = ("frechet_two_point", "recall_two_point", "p_samples")
 
 

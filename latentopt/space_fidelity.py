@@ -32,6 +32,8 @@ FIGURES = {
     "ssim": "structural similarity of the soft reconstruction, 1 if equal",
     "pixel_error": "share of voxels with another phase",
     "two_point_mae": "mean absolute error of the periodic two-point statistics, all shifts",
+    "lineal_path_mae": "mean absolute error of the lineal path functions, all phases and axes",
+    "interface_ratio": "interface of all reconstructions over that of all originals; 1 keeps it",
     "bar_original": "mean over originals of the mean of each one's two-point statistics",
     "bar_original_std": "standard deviation of that over the originals",
     "bar_reconstructed": "the same mean over reconstructions",
@@ -292,9 +294,13 @@ def _reconstruction_figures(
         name: float(getattr(fidelity, name)(images, soft).mean())
         for name in ("mse", "psnr", "ssim")
     }
+    per_image = ["two_point_mae"]
     if cut.phases:
-        figures["pixel_error"] = float(fidelity.pixel_error(originals, reconstructed).mean())
-    figures["two_point_mae"] = float(fidelity.two_point_mae(originals, reconstructed).mean())
+        per_image += ["pixel_error", "lineal_path_mae"]
+        kept = fidelity.interface_ratio(originals, reconstructed)
+        figures |= {"interface_ratio": kept} if kept == kept else {}
+    for name in per_image:
+        figures[name] = float(getattr(fidelity, name)(originals, reconstructed).mean())
     bars = fidelity.statistics_bars(originals, reconstructed)
     figures |= {f"bar_{name}": value for name, value in vars(bars).items()}
     shuffled = fidelity.shuffled_pixels(originals, seed)

@@ -23,7 +23,7 @@ FORMAT_VERSION = 1
 LEVEL = 0.05
 TABLES = {
     "Reconstructions of held-out structures": (
-        "mse", "psnr", "ssim", "pixel_error", "two_point_mae",
+        "mse", "psnr", "ssim", "pixel_error", "two_point_mae", "lineal_path_mae", "interface_ratio",
     ),
     "Statistics of reconstructions as a set": (
         "within_6_sigma", "within_6_sigma_shuffled", "p_reconstructed", "p_held_out", "p_shuffled",

@@ -11,6 +11,8 @@ from torch import Tensor
 from objectives.errors import EvaluationError
 from objectives.fidelity.pixels import checked_pair
 from objectives.images import checked_images, in_kind
+from objectives.lineal_path import lineal_path
+from objectives.specific_surface import specific_surface
 from objectives.two_point import two_point_statistics
 
 VOXELS_PER_CHUNK = 2**20
@@ -93,6 +95,77 @@ def two_point_mae(
         for x, y in zip(a.split(rows), b.split(rows), strict=True)
     ]
     return in_kind(torch.cat(errors), images)
+
+
+def lineal_path_mae(
+    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    reconstructed: Float[Tensor, "m k *size"] | Float[np.ndarray, "m k *size"],
+) -> Float[Tensor, "n"] | Float[np.ndarray, "n"]:
+    """Mean absolute error of each reconstruction's lineal path functions, all phases and axes.
+
+    Nothing is assumed outside of an image; lines are up to a quarter of its shortest axis long.
+    Phases should be cut before.
+
+    Returns
+    -------
+    float64, one value an image, a difference of probabilities.
+
+    Raises
+    ------
+    EvaluationError
+        (A ``ValueError``.) One of them is no image, or their shapes differ.
+
+    Examples
+    --------
+    >>> lineal_path_mae(torch.ones(1, 1, 8, 8), torch.zeros(1, 1, 8, 8))
+    tensor([1.], dtype=torch.float64)
+    """
+    a, b = checked_pair(images, reconstructed)
+    rows, cutoff = _rows_per_chunk(a), min(a.shape[2:]) // 4
+    errors = []
+    for x, y in zip(a.split(rows), b.split(rows), strict=True):
+        each = [
+            lineal_path(x, phase=k, periodic=False, cutoff=cutoff)
+            - lineal_path(y, phase=k, periodic=False, cutoff=cutoff)
+            for k in range(max(x.shape[1], 2))
+        ]
+        errors.append(torch.stack(each, 1).abs().flatten(1).mean(1).double())
+    return in_kind(torch.cat(errors), images)
+
+
+def interface_ratio(
+    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    reconstructed: Float[Tensor, "m k *size"] | Float[np.ndarray, "m k *size"],
+) -> float:
+    """Interface of all reconstructions over that of all images, by faces of voxels.
+
+    1 keeps it all; a mean decoder smooths what its code cannot carry and stays below. NaN for
+    images without any interface.
+
+    Raises
+    ------
+    EvaluationError
+        (A ``ValueError``.) One of them is no image, or their shapes differ.
+
+    Examples
+    --------
+    >>> board = torch.eye(2).repeat(4, 4)[None, None]
+    >>> halves = torch.ones(1, 1, 8, 8)
+    >>> halves[..., :4] = 0
+    >>> round(interface_ratio(board, halves), 4)  # 8 faces of 112
+    0.0714
+    """
+    a, b = checked_pair(images, reconstructed)
+    ours, real = _interface(b), _interface(a)
+    return ours / real if real > 0 else math.nan
+
+
+def _interface(x: Tensor) -> float:
+    return sum(
+        float(specific_surface(part, phase=k, periodic=False, method="faces").double().sum())
+        for part in x.split(_rows_per_chunk(x))
+        for k in range(x.shape[1])
+    )
 
 
 def share_within_sigma(

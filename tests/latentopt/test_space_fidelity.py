@@ -91,6 +91,7 @@ def test_an_exact_space_reconstructs_and_passes_what_the_originals_pass(exact):
     assert figures["mse"] < 1e-8
     assert figures["ssim"] == pytest.approx(1.0, abs=1e-4)
     assert (figures["pixel_error"], figures["two_point_mae"]) == (0.0, 0.0)
+    assert (figures["lineal_path_mae"], figures["interface_ratio"]) == (0.0, 1.0)
     assert figures["p_reconstructed"] == figures["p_held_out"]
     assert figures["p_shuffled"] < 0.05
     assert figures["bar_original"] == figures["bar_reconstructed"]
