@@ -52,7 +52,7 @@ def descend(
     rows, source = stage.prepare(images, config)
     batches = _Batches(stage, rows, source, config, conditions=conditions, weights=weights)
     probe = None if validation is None else stage.probe(validation)
-    device = _device(config.device)
+    device = config.torch_device
     stage.to(device, memory_format=_memory_format(stage)).train()
     optimizer = torch.optim.AdamW(
         stage.parameters(), config.learning_rate, weight_decay=config.weight_decay
@@ -162,12 +162,6 @@ def _schedule(step: int, steps: int) -> float:
     """Warm-up over 50 steps, then a cosine from 1 to .02."""
     cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
     return min(1.0, (step + 1) / 50) * (0.98 * cosine + 0.02)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
 
 
 def _memory_format(stage: Stage) -> torch.memory_format:

@@ -93,7 +93,7 @@ class JointStage(Stage):
     ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
         """The images; the prior takes its scale from the codes of some, once and for all."""
         some = images[:: max(1, len(images) // 2048)]
-        self.module.prior.scale_to(encoded(self.module.autoencoder, some))
+        self.module.prior.scale_to(encoded(self.module.autoencoder, some, config.torch_device))
         return super().prepare(images, config)
 
     def loss(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CODES = 40_000  # codes the prior is trained on: images, and augmented copies of them
 COPIES = 16  # at most
+CPU = torch.device("cpu")
 DROPPED = 0.15  # part of the conditions that are left out, each by itself and all together
 
 
@@ -47,8 +48,9 @@ class PriorStage(Stage):
         """Codes, and the image each was made of; the prior takes its scale from them."""
         rng = np.random.default_rng([config.seed, len(images)])
         copies = min(COPIES, -(-CODES // len(images)))
-        codes = [self.codes_of(images)]
-        codes += [self.codes_of(config.augmentation(images, rng)) for _ in range(1, copies)]
+        codes_of = partial(self.codes_of, device=config.torch_device)
+        codes = [codes_of(images)]
+        codes += [codes_of(config.augmentation(images, rng)) for _ in range(1, copies)]
         rows = torch.cat(codes)
         self.module.scale_to(rows)
         return rows.numpy(), np.tile(np.arange(len(images)), copies)
@@ -94,11 +96,21 @@ class PriorStage(Stage):
 
 
 def encoded(
-    autoencoder: nn.Module, images: Float[np.ndarray, "n c *space"]
+    autoencoder: nn.Module,
+    images: Float[np.ndarray, "n c *space"],
+    device: torch.device = CPU,
 ) -> Float[Tensor, "n d"]:
-    """Codes of images, without gradients."""
-    with torch.no_grad():
-        return map_rows(autoencoder.encode, to_tensor(images), images[0].size)
+    """Codes of images, computed on a device; the autoencoder is back on the CPU afterwards."""
+    autoencoder.to(device)
+    try:
+        with torch.no_grad():
+            return map_rows(
+                lambda rows: autoencoder.encode(rows.to(device)).cpu(),
+                to_tensor(images),
+                images[0].size,
+            )
+    finally:
+        autoencoder.to(CPU)
 
 
 def uniform_of(normal: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from generative.data.augment import Augmentation
@@ -45,6 +46,12 @@ class TrainConfig(BaseModel):
     stages: dict[str, StageConfig] = Field(
         default_factory=dict, description="Changes for single stages of a model that has several."
     )
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device that ``device`` stands for here."""
+        automatic = "cuda" if torch.cuda.is_available() else "cpu"
+        return torch.device(automatic if self.device == "auto" else self.device)
 
     def own_of(self, stage: str) -> dict[str, object]:
         """What is set for one stage."""
