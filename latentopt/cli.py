@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from latentopt.cli_data import app as data
 from latentopt.cli_evaluate import evaluate
 from latentopt.cli_grey import GreyOption, check_grey
 from latentopt.cli_import import import_measured
@@ -284,6 +285,7 @@ app.command()(evaluate)
 app.command()(interpolate)
 app.command()(sample)
 app.command("import")(_of_a_campaign(import_measured))
+app.add_typer(data, name="data")
 app.add_typer(surrogate, name="surrogate")
 
 
