@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import torch
 
 
+_MOST_PHASES = 255
+
+
 @dataclass(frozen=True, eq=False)
 class Microstructure:
     """A label image of phases, what a voxel measures, and where it came from.
@@ -22,12 +25,12 @@ class Microstructure:
     Parameters
     ----------
     phases
-        Phase of every voxel, uint8 ``(h, w)`` or ``(d, h, w)``, axes z, y, x. Stored as a
-        read-only copy.
+        Phase of every voxel, any integer array ``(h, w)`` or ``(d, h, w)``, axes z, y, x, of labels
+        0 to 254. Stored as a read-only copy, uint8.
     voxel_size_m
         Edge of a voxel along each axis of `phases`, in metres, in the same z, y, x order.
     phase_names
-        Name of phase 0, 1, ...; all different.
+        Name of phase 0, 1, ...; all different, 255 at most.
     periodic
         Whether the structure repeats along each axis of `phases`.
     provenance
@@ -36,19 +39,19 @@ class Microstructure:
     Raises
     ------
     TypeError
-        If `phases` is not a uint8 array, or `provenance` cannot be written as JSON.
+        If `phases` is not an array of integers, or `provenance` cannot be written as JSON.
     ValueError
         If sizes, names or labels do not fit together.
 
     Examples
     --------
-    >>> checker = np.array([[0, 1], [1, 1]], dtype=np.uint8)
+    >>> checker = np.array([[0, 1], [1, 1]])
     >>> structure = Microstructure(checker, (1e-6, 1e-6), ("matrix", "fibre"), (True, True))
     >>> structure.phase_fractions
     {'matrix': 0.25, 'fibre': 0.75}
     """
 
-    phases: Shaped[np.ndarray, "*space"]  # uint8, which __post_init__ checks
+    phases: Shaped[np.ndarray, "*space"]  # uint8 after __post_init__
     voxel_size_m: tuple[float, ...]
     phase_names: tuple[str, ...]
     periodic: tuple[bool, ...]
@@ -69,6 +72,11 @@ class Microstructure:
                 f"{phases.shape}, got {self.periodic}."
             )
         names = tuple(self.phase_names)
+        if len(names) > _MOST_PHASES:
+            raise ValueError(
+                f"phase_names should name {_MOST_PHASES} phases at most, got {len(names)}. "
+                "Merge phases."
+            )
         if len(set(names)) != len(names) or phases.max() >= len(names):
             raise ValueError(
                 f"phase_names should name each phase once, for labels 0 to {phases.max()}, "
@@ -208,17 +216,24 @@ def _check_batch(name: str, array: "np.ndarray | torch.Tensor", shapes: str, dim
 
 
 def _checked_phases(phases: object) -> np.ndarray:
-    if not isinstance(phases, np.ndarray) or phases.dtype != np.uint8:
+    if not isinstance(phases, np.ndarray) or phases.dtype.kind not in "iub":
         got = phases.dtype if isinstance(phases, np.ndarray) else type(phases).__name__
         raise TypeError(
-            f"phases should be a numpy array of uint8, got {got}. "
-            "Turn images into labels with to_phases, labels with .astype(np.uint8)."
+            f"phases should be a numpy array of integers, got {got}. "
+            "Turn images into labels with to_phases."
         )
     if phases.ndim not in (2, 3) or phases.size == 0:
         raise ValueError(
             f"phases should have shape (h, w) or (d, h, w) and hold voxels, got {phases.shape}."
         )
-    phases = np.array(phases, order="C")  # a copy: the caller's array may change later
+    lowest, highest = int(phases.min()), int(phases.max())
+    if lowest < 0 or highest >= _MOST_PHASES:
+        raise ValueError(
+            f"phases should be labels 0 to {_MOST_PHASES - 1}, got {lowest} to {highest}. "
+            "Number the phases from 0 with np.unique(phases, return_inverse=True)."
+        )
+    # A copy: the caller's array may change later.
+    phases = np.array(phases, dtype=np.uint8, order="C")
     phases.setflags(write=False)
     return phases
 

@@ -20,6 +20,7 @@ from jaxtyping import Int32, UInt8
 
 from latentopt import __version__
 from latentopt.errors import ExportError
+from latentopt.export.damask_skeletons import damask_skeletons
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 
@@ -28,14 +29,30 @@ _BLOCK_VOXELS = 1 << 18
 
 
 class DamaskExporter:
-    """Cell data ``material``: the phase label of every voxel; a 2-D image is one voxel thick."""
+    """Cell data ``material``: the phase label of every voxel; a 2-D image is one voxel thick.
+
+    ``material.yaml`` and ``load.yaml`` are written into the folder where it has none: skeletons
+    that name the phases and a load, to be completed once for all structures of the folder.
+    """
 
     suffix = ".vti"
 
     def write(self, microstructure: Microstructure, path: Path) -> Path:
-        """Write ``path`` and its sidecar; `ExportError` if that cannot be done."""
+        """Write ``path``, its sidecar and the skeletons; `ExportError` if that cannot be done."""
         data = encode(microstructure)
-        return write_with_sidecar(microstructure, path, data, kind="damask", suffix=self.suffix)
+        skeletons = {
+            Path(path).with_name(name): text
+            for name, text in damask_skeletons(microstructure).items()
+        }
+        return write_with_sidecar(
+            microstructure,
+            path,
+            data,
+            kind="damask",
+            suffix=self.suffix,
+            # An existing one holds what somebody knows of his materials.
+            beside={file: text for file, text in skeletons.items() if not file.exists()},
+        )
 
     def read(self, path: Path) -> Int32[np.ndarray, "d h w"]:
         """Voxels of a file that `write` made, through an XML parser."""

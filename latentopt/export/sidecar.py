@@ -6,6 +6,7 @@ Written as ``<file>.json``, so ``best.vti`` has ``best.vti.json``.
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,7 +30,13 @@ def sidecar_path(path: Path) -> Path:
 
 
 def write_with_sidecar(
-    microstructure: Microstructure, path: Path, data: bytes, *, kind: str, suffix: str
+    microstructure: Microstructure,
+    path: Path,
+    data: bytes,
+    *,
+    kind: str,
+    suffix: str,
+    beside: Mapping[Path, bytes] | None = None,
 ) -> Path:
     """Write a data file and its sidecar, both or neither.
 
@@ -45,6 +52,8 @@ def write_with_sidecar(
         Name of the format in `latentopt.export.EXPORTERS`.
     suffix
         Ending by which other programs know the format.
+    beside
+        Content of further files, written with the two. The sidecar does not vouch for them.
 
     Returns
     -------
@@ -55,16 +64,26 @@ def write_with_sidecar(
     ExportError
         If the ending is another, or the files cannot be written.
     """
+    path = checked_name(path, kind=kind, suffix=suffix)
+    record = sidecar(microstructure, path.name, data, kind=kind)
+    write_whole({path: data, sidecar_path(path): as_text(record), **(beside or {})})
+    return path
+
+
+def checked_name(path: Path, *, kind: str, suffix: str) -> Path:
+    """The path, if it ends as its format asks; else `ExportError` with a name that does."""
     path = Path(path)
     if path.suffix != suffix:
         raise ExportError(
             f"a {kind} file should end in {suffix}, got {path.name}. "
             f"Name it {path.stem}{suffix}, or choose another format."
         )
-    record = sidecar(microstructure, path.name, data, kind=kind)
-    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_whole({path: data, sidecar_path(path): text.encode()})
     return path
+
+
+def as_text(record: Mapping[str, object]) -> bytes:
+    """A sidecar's content as the bytes of its file."""
+    return (json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def sidecar(microstructure: Microstructure, file: str, data: bytes, *, kind: str) -> dict:

@@ -20,7 +20,7 @@ def verify(path: Path) -> dict:
     Parameters
     ----------
     path
-        Data file, with ``<path>.json`` beside it.
+        Data file, with ``<path>.json`` beside it; of a stack of pictures the first.
 
     Returns
     -------
@@ -33,19 +33,30 @@ def verify(path: Path) -> dict:
     """
     path = Path(path)
     record = _read_sidecar(sidecar_path(path))
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ExportError(f"cannot read {path}: {error.strerror}. Export it again.") from error
-    if hashlib.sha256(data).hexdigest() != record["file_sha256"]:
-        raise ExportError(f"{path} is not the file its sidecar describes. Export it again.")
+    _check_file(path, record["file_sha256"])
+    for name, sha256 in record.get("slices", {}).items():
+        _check_file(path.with_name(name), sha256)
+    if record["format"] not in EXPORTERS:
+        raise ExportError(
+            f"{sidecar_path(path)} should name a format of {', '.join(EXPORTERS)}, "
+            f"got {record['format']!r}. Use the version of latentopt that wrote it."
+        )
     try:
         voxels = EXPORTERS[record["format"]].read(path).reshape(record["shape"])
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, TypeError, OSError, KeyError) as error:
         raise ExportError(f"{path} cannot be read as {record['format']}: {error}.") from error
     if voxel_sha256(voxels.astype(np.uint8)) != record["voxel_sha256"]:
         raise ExportError(f"{path} holds other voxels than its sidecar says. Export it again.")
     return record
+
+
+def _check_file(path: Path, sha256: str) -> None:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ExportError(f"cannot read {path}: {error.strerror}. Export it again.") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ExportError(f"{path} is not the file its sidecar describes. Export it again.")
 
 
 def _read_sidecar(path: Path) -> dict:

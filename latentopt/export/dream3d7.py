@@ -1,0 +1,97 @@
+"""DREAM.3D 6.5: HDF5 in the layout of SIMPL, file version 7.0."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Int32
+
+from latentopt import __version__
+from latentopt.export.sidecar import write_with_sidecar
+from latentopt.microstructure import Microstructure
+
+if TYPE_CHECKING:
+    import h5py
+
+_IMAGE_GEOMETRY, _CELL = 0, 3  # of the enumerations of SIMPL
+
+
+class DREAM3D7Exporter:
+    """Cell data of an image geometry, lengths in metres; a 2-D image is one voxel thick.
+
+    ``FeatureIds`` are the phase labels, from 0 as in DAMASK and in the sidecar; ``Phases`` are the
+    labels plus 1, because DREAM.3D takes phase 0 for unknown.
+    """
+
+    suffix = ".dream3d"
+
+    def write(self, microstructure: Microstructure, path: Path) -> Path:
+        """Write ``path`` and its sidecar; `ExportError` if that cannot be done."""
+        data = encode(microstructure)
+        return write_with_sidecar(microstructure, path, data, kind="dream3d7", suffix=self.suffix)
+
+    def read(self, path: Path) -> Int32[np.ndarray, "d h w"]:
+        """Voxels of a file that `write` made."""
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            return file["DataContainers/ImageDataContainer/CellData/FeatureIds"][..., 0]
+
+
+def encode(microstructure: Microstructure) -> bytes:
+    """The file as bytes."""
+    import h5py
+
+    cells, size = one_voxel_thick(microstructure)
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.attrs["FileVersion"] = fixed_length("7.0")
+        file.attrs["DREAM3D Version"] = fixed_length(f"latentopt {__version__}")
+        container = file.create_group("DataContainers/ImageDataContainer")
+        geometry = container.create_group("_SIMPL_GEOMETRY")
+        geometry.attrs["GeometryName"] = fixed_length("ImageGeometry")
+        geometry.attrs["GeometryTypeName"] = fixed_length("ImageGeometry")
+        geometry.attrs["GeometryType"] = np.uint32(_IMAGE_GEOMETRY)
+        geometry.attrs["SpatialDimensionality"] = np.uint32(3)
+        geometry.attrs["UnitDimensionality"] = np.uint32(3)
+        geometry["DIMENSIONS"] = np.array(cells.shape[::-1], dtype=np.int64)
+        geometry["ORIGIN"] = np.zeros(3, dtype=np.float32)
+        geometry["SPACING"] = np.array(size[::-1], dtype=np.float32)
+
+        matrix = container.create_group("CellData")
+        matrix.attrs["AttributeMatrixType"] = np.uint32(_CELL)
+        matrix.attrs["TupleDimensions"] = np.array(cells.shape[::-1], dtype=np.uint64)
+        for name, values in (("FeatureIds", cells), ("Phases", cells + 1)):
+            array = compressed(matrix, name, values)
+            array.attrs["ObjectType"] = fixed_length("DataArray<int32_t>")
+            array.attrs["DataArrayVersion"] = np.int32(2)
+            array.attrs["TupleDimensions"] = np.array(cells.shape[::-1], dtype=np.uint64)
+            array.attrs["ComponentDimensions"] = np.array([1], dtype=np.uint64)
+            axes = ",".join(f"{axis}={n}" for axis, n in zip("xyz", cells.shape[::-1], strict=True))
+            array.attrs["Tuple Axis Dimensions"] = fixed_length(axes)
+    return buffer.getvalue()
+
+
+def one_voxel_thick(
+    microstructure: Microstructure,
+) -> tuple[Int32[np.ndarray, "d h w"], tuple[float, float, float]]:
+    """Labels and voxel size, z, y, x; an image is one voxel thick, as thick as a voxel is wide."""
+    phases, size = microstructure.phases, microstructure.voxel_size_m
+    if microstructure.spatial_dims == 2:
+        phases, size = phases[None], (size[-1], *size)
+    return phases.astype(np.int32), size
+
+
+def fixed_length(text: str) -> np.ndarray:
+    """Text as DREAM.3D and DAMASK read it: bytes of a fixed length, with a final zero."""
+    return np.array(text.encode("ascii"), dtype=f"S{len(text) + 1}")
+
+
+def compressed(
+    group: "h5py.Group", name: str, values: Int32[np.ndarray, "d h w"]
+) -> "h5py.Dataset":
+    """Dataset of one component a voxel, ``(z, y, x, 1)``, by filters that every HDF5 has."""
+    return group.create_dataset(
+        name, data=values[..., None], compression="gzip", compression_opts=1, shuffle=True
+    )

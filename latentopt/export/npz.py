@@ -1,0 +1,43 @@
+"""NPZ: voxels and what they measure, for NumPy alone."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from latentopt.export.sidecar import write_with_sidecar
+from latentopt.microstructure import Microstructure
+
+
+class NPZExporter:
+    """Arrays ``phases`` (uint8, axes z, y, x), ``voxel_size_m``, ``phase_names``, ``periodic``.
+
+    Each is plain data: ``np.load(path)`` reads it, with pickle refused as it is by default. The
+    same structure gives the same bytes.
+    """
+
+    suffix = ".npz"
+
+    def write(self, microstructure: Microstructure, path: Path) -> Path:
+        """Write ``path`` and its sidecar; `ExportError` if that cannot be done."""
+        data = encode(microstructure)
+        return write_with_sidecar(microstructure, path, data, kind="npz", suffix=self.suffix)
+
+    def read(self, path: Path) -> UInt8[np.ndarray, "*space"]:
+        """Voxels of a file that `write` made."""
+        with np.load(path, allow_pickle=False) as file:
+            return file["phases"]
+
+
+def encode(microstructure: Microstructure) -> bytes:
+    """The file as bytes."""
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        phases=microstructure.phases,
+        voxel_size_m=np.array(microstructure.voxel_size_m, dtype=np.float64),
+        phase_names=np.array(microstructure.phase_names, dtype=np.str_),
+        periodic=np.array(microstructure.periodic, dtype=np.bool_),
+    )
+    return buffer.getvalue()
