@@ -1,16 +1,20 @@
-"""Array files: NPY, NPZ and HDF5, their headers checked before their data is read."""
+"""Array files: NPY and NPZ, their headers checked before their data is read."""
 
+import stat
 import zipfile
 from collections.abc import Callable
-from io import BufferedIOBase
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from generative.data.check import by
 from generative.data.source import Source, array_layout, check_real
+from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
+
+MOST_MEMBERS = 1000
+MOST_HEADER_BYTES = 10_000  # as numpy's max_header_size
 
 
 def open_npy(path: Path, spatial_dims: int | None) -> Source:
@@ -28,7 +32,7 @@ def open_npy(path: Path, spatial_dims: int | None) -> Source:
         with open(path, "rb") as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
 
-    return _array_source(path, shape, dtype, decode, spatial_dims)
+    return array_source(path, shape, dtype, decode, spatial_dims)
 
 
 def open_npz(path: Path, spatial_dims: int | None, dataset: str | None = None) -> Source:
@@ -37,50 +41,43 @@ def open_npz(path: Path, spatial_dims: int | None, dataset: str | None = None) -
     Raises
     ------
     DataError
-        If no array, or more than one, has two axes or more and ``dataset`` does not choose.
+        If no array, or more than one, has two axes or more and ``dataset`` does not choose; or if
+        the archive holds links, absolute paths or more than numpy would have put there.
     """
     headers = {}
     with zipfile.ZipFile(path) as archive:
+        _check_members(archive, path)
         for member in archive.namelist():
             if member.endswith(".npy"):
                 with archive.open(member) as stream:
                     headers[member.removesuffix(".npy")] = _npy_header(stream)
-    name = _choose({key: shape for key, (shape, _) in headers.items()}, dataset, path)
+    name = choose({key: shape for key, (shape, _) in headers.items()}, dataset, path)
 
     def decode() -> np.ndarray:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
 
-    return _array_source(path, *headers[name], decode, spatial_dims)
+    return array_source(path, *headers[name], decode, spatial_dims)
 
 
-def open_hdf5(path: Path, spatial_dims: int | None, dataset: str | None = None) -> Source:
-    """Images in one data set of an HDF5 file, named by ``dataset`` if there are several.
-
-    Raises
-    ------
-    DataError
-        If no data set, or more than one, has two axes or more and ``dataset`` does not choose;
-        or if its values lie in another file.
-    """
-    found: dict[str, tuple[int, ...]] = {}
-
-    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Dataset) and item.shape is not None:
-            found[name] = item.shape
-
-    with h5py.File(path, "r") as file:
-        file.visititems(visit)
-        name = _choose(found, dataset and dataset.strip("/"), path)
-        if file[name].external or file[name].is_virtual:
-            raise DataError(f"{path}: {name} lies in another file; give that file instead.")
-        dtype = file[name].dtype
-
-    def decode() -> np.ndarray:
-        with h5py.File(path, "r") as file:
-            return file[name][()]
-
-    return _array_source(path, found[name], dtype, decode, spatial_dims)
+def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
+    if len(archive.infolist()) > MOST_MEMBERS:
+        raise DataError(
+            f"{path}: holds more than {MOST_MEMBERS} arrays; save the images as one array."
+        )
+    for member in archive.infolist():
+        name = member.filename
+        linked = stat.S_ISLNK(member.external_attr >> 16)
+        if linked or name.startswith(("/", "\\")) or ".." in name.split("/") or ":" in name:
+            raise DataError(
+                f"{path}: holds {name!r}, a link or a place outside of the archive; save it again "
+                "with numpy.savez."
+            )
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DataError(
+                f"{path}: is compressed by a method that numpy does not use; save it again with "
+                "numpy.savez_compressed."
+            )
 
 
 def _npy_header(stream: BufferedIOBase) -> tuple[tuple[int, ...], np.dtype]:
@@ -92,11 +89,15 @@ def _npy_header(stream: BufferedIOBase) -> tuple[tuple[int, ...], np.dtype]:
     }
     if version not in read:
         raise ValueError(f"NPY format version {version} is not supported")
-    shape, _, dtype = read[version](stream)
+    stated = stream.read(2 * version[0])
+    # Before it is read: in an archive, four gigabytes of header take a few megabytes of file.
+    if (length := int.from_bytes(stated, "little")) > MOST_HEADER_BYTES:
+        raise ValueError(f"its header is said to be {length:,} bytes long")
+    shape, _, dtype = read[version](BytesIO(stated + stream.read(length)))
     return shape, dtype
 
 
-def _choose(shapes: dict[str, tuple[int, ...]], dataset: str | None, path: Path) -> str:
+def choose(shapes: dict[str, tuple[int, ...]], dataset: str | None, path: Path) -> str:
     """The array to read: the one asked for, or the only one with two axes or more."""
     listed = ", ".join(f"{name} ({by(shape) or 'scalar'})" for name, shape in shapes.items())
     if dataset is not None:
@@ -114,13 +115,15 @@ def _choose(shapes: dict[str, tuple[int, ...]], dataset: str | None, path: Path)
     return images[0]
 
 
-def _array_source(
+def array_source(
     path: Path,
     shape: tuple[int, ...],
     dtype: np.dtype,
     decode: Callable[[], np.ndarray],
     spatial_dims: int | None,
+    voxel_size_m: VoxelSize | None = None,
 ) -> Source:
+    """One array in a file: its type checked, its axes read by `array_layout`."""
     check_real(dtype, path)
     layout = array_layout(shape, spatial_dims, path)
     native = dtype.newbyteorder("=")
@@ -130,4 +133,5 @@ def _array_source(
         native,
         lambda: decode().reshape(layout).astype(native, copy=False),
         one_parent=False,
+        voxel_size_m=voxel_size_m,
     )

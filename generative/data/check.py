@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32
 
 from generative.errors import DataError
 
+FREE_BYTES = 2**26
 Names = Sequence[str] | Callable[[int], str]
 
 
@@ -24,10 +25,13 @@ class Limits:
         Voxels in one image; 512^3 by default (11,585 x 11,585 in 2-D).
     total_bytes
         All images together, as float32; 8 GiB by default.
+    ratio
+        Bytes of the images over those of their file, beyond 64 MiB of images; 500 by default.
     """
 
     image_voxels: int = 512**3
     total_bytes: int = 8 * 2**30
+    ratio: float = 500.0
 
     def check(self, shape: tuple[int, ...], name: str) -> None:
         """Refuse images of ``shape`` (n, c, *space), declared by the file ``name``.
@@ -50,6 +54,22 @@ class Limits:
                 f"{name}: {shape[0]} images of {by(shape[1:])} take {total:,} bytes as float32, "
                 f"larger than the limit of {self.total_bytes:,}; use fewer or smaller images, or "
                 f"pass limits=Limits(total_bytes={total})."
+            )
+
+    def check_ratio(self, decoded_bytes: int, path: Path) -> None:
+        """Refuse a small file that says it holds very much: a decompression bomb.
+
+        Raises
+        ------
+        DataError
+            If the images are larger than 64 MiB and ``ratio`` times the file.
+        """
+        ratio = decoded_bytes / max(path.stat().st_size, 1)
+        if decoded_bytes > FREE_BYTES and ratio > self.ratio:
+            raise DataError(
+                f"{path}: its images take {decoded_bytes:,} bytes, {ratio:,.0f} times the file, "
+                f"larger than the limit of {self.ratio:g}; if it is not damaged, pass "
+                f"limits=Limits(ratio={int(ratio) + 1})."
             )
 
 

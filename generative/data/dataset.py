@@ -8,6 +8,7 @@ from jaxtyping import Float, Float32, Int64
 
 from generative.data.check import check_images
 from generative.data.phases import Content
+from generative.data.voxel_size import VoxelSize, check_voxel_size
 from generative.errors import DataError
 
 
@@ -31,11 +32,14 @@ class Dataset:
         never belong to two splits (`split_by_parent`).
     content
         ``"phases"``, ``"grey"`` levels or ``"colour"``.
+    voxel_size_m
+        Edges of a voxel along (z,) y, x in metres, the same in all images; None if not known.
 
     Raises
     ------
     DataError
-        If the images are not float32, not finite or leave [0, 1], or the lengths differ.
+        If the images are not float32, not finite or leave [0, 1], the lengths differ, or the
+        voxel size is not one length above 0 an axis.
     """
 
     images: Float32[np.ndarray, "n c *space"]
@@ -44,6 +48,7 @@ class Dataset:
     sources: tuple[str, ...]
     parents: Int64[np.ndarray, "n"]
     content: Content = "phases"
+    voxel_size_m: VoxelSize | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.float32:
@@ -62,6 +67,7 @@ class Dataset:
                 f"expected labels from 0 to {len(self.class_names) - 1}, a class name each, got "
                 f"{self.labels.min()} to {self.labels.max()}."
             )
+        check_voxel_size(self.voxel_size_m, self.images.ndim - 2, self.sources[0])
 
     @classmethod
     def from_images(

@@ -10,10 +10,12 @@ from PIL import Image
 
 from generative.data.check import by
 from generative.data.source import Source, check_real
+from generative.data.voxel_size import tiff_voxel_size
 from generative.errors import DataError
 
 # What each Pillow mode becomes; "P" is a palette, "A" is transparency.
 _GREY_MODES = {"1": "|u1", "L": "|u1", "I;16": "<u2", "I;16B": ">u2", "I": "<i4", "F": "<f4"}
+MAX_PAGES = 2**14
 _COLOUR_MODES = {"P", "RGB", "RGBA", "LA"}
 _FORMATS = {
     ".png": "PNG",
@@ -113,10 +115,12 @@ def open_tiff(path: Path, spatial_dims: int | None) -> Source:
         stack, colour = _stack_and_colour(series.axes, series.shape, path)
         dtype, height, width = series.dtype, series.sizes["height"], series.sizes["width"]
         inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+        pages = math.prod(stack)
+        flat = spatial_dims == 2 or (spatial_dims is None and pages == 1)
+        size = tiff_voxel_size(tiff, 2 if flat else 3)
     check_real(dtype, path)
-    pages = math.prod(stack)
     channels = 3 if colour else 1
-    if spatial_dims == 2 or (spatial_dims is None and pages == 1):
+    if flat:
         shape = (pages, channels, height, width)
     elif pages == 1:
         raise DataError(
@@ -125,11 +129,23 @@ def open_tiff(path: Path, spatial_dims: int | None) -> Source:
     else:
         shape = (1, channels, pages, height, width)
     out = np.dtype("u1") if dtype.kind == "b" else dtype.newbyteorder("=")
-    return Source(path, shape, out, lambda: _decode_tiff(path, shape, out, inverted), colour)
+    return Source(
+        path,
+        shape,
+        out,
+        lambda: _decode_tiff(path, shape, out, inverted),
+        colour,
+        voxel_size_m=size,
+    )
 
 
 def _check_complete(tiff: tifffile.TiffFile, path: Path) -> None:
     """Refuse a TIFF whose chain of pages or data runs past its end: tifffile reads on silently."""
+    if len(tiff.pages) > MAX_PAGES:
+        raise DataError(
+            f"{path}: has {len(tiff.pages)} pages, more than the limit of {MAX_PAGES}; save it as "
+            "several files."
+        )
     tiff.filehandle.seek(tiff.pages.next_page_offset)
     chain = tiff.filehandle.read(tiff.tiff.offsetsize)
     if len(chain) < tiff.tiff.offsetsize or any(chain):

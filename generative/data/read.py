@@ -1,7 +1,7 @@
 """Folders and files of micrographs and volumes, read into one checked array."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +13,15 @@ from generative.data.phases import Grey, to_phases
 from generative.data.readers import READERS, open_source
 from generative.data.segment import luminance
 from generative.data.source import Source
+from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
 
 # Pictures and volumes we do not read: better refused than left out unseen.
 # fmt: off
 _FOREIGN = frozenset({
     ".gif", ".webp", ".jp2", ".j2k", ".tga", ".ppm", ".pgm", ".pbm", ".heic", ".dm3", ".dm4",
-    ".czi", ".lif", ".nd2", ".svs", ".vsi", ".raw", ".mat", ".vti", ".vtk", ".nrrd", ".mha", ".mhd",
-    ".nii", ".dream3d", ".am", ".hdr", ".img",
+    ".czi", ".lif", ".nd2", ".svs", ".vsi", ".vtk", ".nrrd", ".mha", ".mhd",
+    ".nii", ".am", ".hdr", ".img",
 })
 # fmt: on
 
@@ -32,6 +33,8 @@ def load_images(
     channels: int | None = None,
     spatial_dims: int | None = None,
     dataset: str | None = None,
+    shape: Sequence[int] | None = None,
+    dtype: str | np.dtype | None = None,
     limits: Limits | None = None,
 ) -> Float32[np.ndarray, "n c *space"]:
     """Images of a folder or file as float32 (n, c, *space) in [0, 1].
@@ -45,6 +48,8 @@ def load_images(
         channels=channels,
         spatial_dims=spatial_dims,
         dataset=dataset,
+        shape=shape,
+        dtype=dtype,
         limits=limits,
     ).images
 
@@ -56,15 +61,18 @@ def read_dataset(
     channels: int | None = None,
     spatial_dims: int | None = None,
     dataset: str | None = None,
+    shape: Sequence[int] | None = None,
+    dtype: str | np.dtype | None = None,
     limits: Limits | None = None,
 ) -> Dataset:
     """Images of a folder or a file, with the class, file and parent of each.
 
-    A folder holds PNG, TIFF, JPEG, BMP or array files of one size, all in the folder itself or
-    all in subfolders, which are then the classes. A file is one picture, a TIFF stack (a volume;
-    its pages are images with ``spatial_dims=2``), or an array in NPY, NPZ or HDF5 of (n, h, w),
-    (n, c, h, w), (n, d, h, w) or (n, c, d, h, w); `array_layout` says how they are told apart.
-    Each picture and each row of an array is a parent of its own; pages of a stack share one.
+    A folder holds files of one size that `READERS` lists, all in the folder itself or all in
+    subfolders, which are then the classes. A file is one picture; one volume (a TIFF stack, VTI,
+    DREAM.3D or RAW; its slices are images with ``spatial_dims=2``); or an array in NPY, NPZ, HDF5
+    or MAT 7.3 of (n, h, w), (n, c, h, w), (n, d, h, w) or (n, c, d, h, w), which `array_layout`
+    tells apart. Each picture and each row of an array is a parent of its own; slices share one.
+    The voxel size is known if all files say the same.
 
     Hidden files and files that are not pictures (notes, tables) are passed over; pictures of a
     format that is not read are refused.
@@ -85,7 +93,10 @@ def read_dataset(
     spatial_dims
         2 or 3, where the shape alone leaves it open.
     dataset
-        Which array of an NPZ or HDF5 file that holds several.
+        Which array, by its name or path, of an NPZ, HDF5, MAT, DREAM.3D or VTI file that holds
+        several.
+    shape, dtype
+        Of RAW files, unless their names say it; see `open_raw`.
     limits
         Largest sizes accepted, checked before decoding.
 
@@ -103,7 +114,8 @@ def read_dataset(
         raise ValueError(f"channels should be at least 1, got {channels}.")
     root = Path(path)
     files = _find_files(root)
-    sources = [open_source(file, spatial_dims=spatial_dims, dataset=dataset) for file in files]
+    opened = {"spatial_dims": spatial_dims, "dataset": dataset, "shape": shape, "dtype": dtype}
+    sources = [open_source(file, **opened) for file in files]
     keep_colour = channels == 3 and any(source.colour for source in sources)
     _check_alike(sources, keep_colour, limits or Limits())
 
@@ -120,7 +132,18 @@ def read_dataset(
         sources=names,
         parents=_parents(sources),
         content=content,
+        voxel_size_m=_common_voxel_size(sources),
     )
+
+
+def _common_voxel_size(sources: list[Source]) -> VoxelSize | None:
+    """The voxel size that all files say; None if one does not, or two differ by 0.1 %."""
+    first = sources[0].voxel_size_m
+    for source in sources:
+        size = source.voxel_size_m
+        if first is None or size is None or not np.allclose(size, first, rtol=1e-3, atol=0):
+            return None
+    return first
 
 
 def _find_files(root: Path) -> list[Path]:
@@ -178,6 +201,7 @@ def _check_alike(sources: list[Source], keep_colour: bool, limits: Limits) -> No
     first, n = sources[0], 0
     for source in sources:
         limits.check(source.shape, str(source.path))
+        limits.check_ratio(source.decoded_bytes, source.path)
         n += source.shape[0]
         limits.check((n, *source.shape[1:]), f"{source.path} and the files before it")
         if source.shape[2:] != first.shape[2:]:

@@ -1,12 +1,19 @@
 """The file formats that are read, by the ending of the file's name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from generative.data.array_files import open_hdf5, open_npy, open_npz
+import numpy as np
+
+from generative.data.array_files import open_npy, open_npz
 from generative.data.check import reading
+from generative.data.hdf5_files import open_dream3d, open_hdf5, open_mat
 from generative.data.image_files import open_picture, open_tiff
+from generative.data.raw_files import open_raw
 from generative.data.source import Source
+from generative.data.voxel_size import sidecar_voxel_size
+from generative.data.vtk_image_files import open_vti
 from generative.errors import DataError
 
 READERS: dict[str, Callable[..., Source]] = {
@@ -20,12 +27,25 @@ READERS: dict[str, Callable[..., Source]] = {
     ".npz": open_npz,
     ".h5": open_hdf5,
     ".hdf5": open_hdf5,
+    ".mat": open_mat,
+    ".dream3d": open_dream3d,
+    ".vti": open_vti,
+    ".raw": open_raw,
 }
-MANY_ARRAYS = frozenset({".npz", ".h5", ".hdf5"})
+MANY_ARRAYS = frozenset({".npz", ".h5", ".hdf5", ".mat", ".dream3d", ".vti"})
 
 
-def open_source(path: Path, *, spatial_dims: int | None, dataset: str | None) -> Source:
+def open_source(
+    path: Path,
+    *,
+    spatial_dims: int | None = None,
+    dataset: str | None = None,
+    shape: Sequence[int] | None = None,
+    dtype: str | np.dtype | None = None,
+) -> Source:
     """What ``path`` says of its images, by the reader for its ending; nothing is decoded.
+
+    The voxel size of a sidecar that latentopt wrote comes before that of the file.
 
     Raises
     ------
@@ -41,8 +61,16 @@ def open_source(path: Path, *, spatial_dims: int | None, dataset: str | None) ->
     with reading(path):
         if path.stat().st_size == 0:
             raise DataError(f"{path}: is empty (0 bytes); write it again or remove it.")
-        if suffix in MANY_ARRAYS:
-            return READERS[suffix](path, spatial_dims, dataset)
-        if dataset is not None:
+        if dataset is not None and suffix not in MANY_ARRAYS:
             raise DataError(f"{path}: has no data sets to choose from; leave out dataset=.")
-        return READERS[suffix](path, spatial_dims)
+        if (shape, dtype) != (None, None) and suffix != ".raw":
+            raise DataError(f"{path}: says its shape and type; leave out shape= and dtype=.")
+        if suffix == ".raw":
+            source = open_raw(path, spatial_dims, shape, dtype)
+        elif suffix in MANY_ARRAYS:
+            source = READERS[suffix](path, spatial_dims, dataset)
+        else:
+            source = READERS[suffix](path, spatial_dims)
+        known = sidecar_voxel_size(path)
+        dims = len(source.shape) - 2
+        return source if known is None else replace(source, voxel_size_m=known[-dims:])

@@ -1,5 +1,6 @@
 """What a file says of its images before they are decoded."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from generative.data.check import by
+from generative.data.voxel_size import VoxelSize, check_voxel_size
 from generative.errors import DataError
 
 MAX_CHANNELS = 4
@@ -30,6 +32,13 @@ class Source:
         The file says that its three channels are red, green and blue.
     one_parent
         Its images are cut from one specimen, as the pages of a stack are.
+    voxel_size_m
+        Edges of a voxel along each axis of space in metres, None where the file does not say.
+
+    Raises
+    ------
+    DataError
+        If an edge is not a finite length above 0.
     """
 
     path: Path
@@ -38,6 +47,15 @@ class Source:
     decode: Callable[[], np.ndarray]
     colour: bool = False
     one_parent: bool = True
+    voxel_size_m: VoxelSize | None = None
+
+    def __post_init__(self) -> None:
+        check_voxel_size(self.voxel_size_m, len(self.shape) - 2, str(self.path))
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of the values as the file types them."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 def check_real(dtype: np.dtype, path: Path) -> None:
@@ -110,3 +128,35 @@ def array_layout(shape: tuple[int, ...], spatial_dims: int | None, path: Path) -
         f"{path}: expected an array of shape (n, h, w), (n, c, h, w), (n, d, h, w) or "
         f"(n, c, d, h, w){asked}, got {rank} axes ({by(shape) or 'a single number'})."
     )
+
+
+def volume_layout(shape: tuple[int, ...], spatial_dims: int | None, path: Path) -> tuple[int, ...]:
+    """Shape (n, c, *space) of one grid (z, y, x): a picture if one voxel thick, else a volume.
+
+    Parameters
+    ----------
+    shape
+        Voxels along (z, y, x) or (y, x).
+    spatial_dims
+        2 takes every slice of a volume as an image of its own; 3 or None keeps it whole.
+    path
+        File, for the message.
+
+    Raises
+    ------
+    DataError
+        If the grid holds no voxel.
+
+    Examples
+    --------
+    >>> volume_layout((1, 8, 9), None, Path("a.vti")), volume_layout((4, 8, 9), 2, Path("a.vti"))
+    ((1, 1, 8, 9), (4, 1, 8, 9))
+    """
+    if len(shape) not in (2, 3) or min(shape) < 1:
+        raise DataError(
+            f"{path}: expected a grid of two or three axes, got {by(shape) or 'none'} voxels; "
+            "save it again."
+        )
+    shape = (1,) * (3 - len(shape)) + tuple(shape)
+    flat = spatial_dims is None and shape[0] == 1
+    return (shape[0], 1, *shape[1:]) if flat or spatial_dims == 2 else (1, 1, *shape)

@@ -1,0 +1,155 @@
+"""What a voxel measures, in metres, from what microscopes and programs write into their files."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import tifffile
+
+from generative.errors import DataError
+
+VoxelSize = tuple[float, ...]
+
+_METRES = {
+    "m": 1.0, "meter": 1.0, "cm": 1e-2, "centimeter": 1e-2, "mm": 1e-3, "millimeter": 1e-3,
+    "um": 1e-6, "micron": 1e-6, "microns": 1e-6, "micrometer": 1e-6, "nm": 1e-9,
+    "nanometer": 1e-9, "pm": 1e-12, "a": 1e-10, "angstrom": 1e-10, "inch": 0.0254, "in": 0.0254,
+}  # fmt: skip
+# Dots per inch of screens and printers: they say nothing of what is in the picture.
+_PRINTING = (72, 75, 90, 96, 100, 120, 150, 180, 200, 240, 250, 300, 350, 360, 400, 600, 1200, 2400)
+_MOST_SIDECAR_BYTES = 2**24
+
+
+def length_m(value: object, unit: str) -> float | None:
+    r"""A length in metres, or None if it is no number, or its unit none that is known.
+
+    Examples
+    --------
+    >>> length_m(250, "nm")
+    2.5e-07
+    >>> length_m("0.5", "\\u00B5m")
+    5e-07
+    """
+    plain = unit.strip().replace("\\u00B5", "u").replace("µ", "u").replace("μ", "u")
+    metres = _METRES.get(plain.replace("Å", "a").lower())
+    try:
+        return None if metres is None else float(f"{float(value) * metres:.12g}")
+    except (TypeError, ValueError):
+        return None
+
+
+def check_voxel_size(size: VoxelSize | None, dims: int, name: str) -> None:
+    """Refuse edges that are not ``dims`` finite lengths above 0.
+
+    Raises
+    ------
+    DataError
+        Naming the file ``name``.
+    """
+    if size is None:
+        return
+    if len(size) != dims or not all(math.isfinite(edge) and edge > 0 for edge in size):
+        raise DataError(
+            f"{name}: expected a voxel size of {dims} lengths above 0, got "
+            f"{', '.join(f'{edge:g}' for edge in size)}; correct it in the file."
+        )
+
+
+def sidecar_voxel_size(path: Path) -> VoxelSize | None:
+    """Voxel size in the sidecar ``<file>.json`` of a structure that latentopt exported."""
+    sidecar = path.with_name(path.name + ".json")
+    try:
+        if sidecar.stat().st_size > _MOST_SIDECAR_BYTES:
+            return None
+        record = json.loads(sidecar.read_bytes())
+        if not str(record["schema"]).startswith("latentopt.export/"):
+            return None
+        return tuple(float(record["voxel_size"][axis]) for axis in record["axes"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None  # another program's file, or none
+
+
+def tiff_voxel_size(tiff: tifffile.TiffFile, dims: int) -> VoxelSize | None:
+    """Voxel size by OME-XML, ImageJ, FEI or Zeiss metadata, or else the resolution tags.
+
+    Resolutions of screens and printers (72, 96, 300, ... dots per inch) are passed over.
+
+    Parameters
+    ----------
+    tiff
+        Open file.
+    dims
+        2, or 3 for a stack, whose spacing must be known too.
+    """
+    if tiff.is_ome:
+        edges = _ome(tiff.ome_metadata or "")
+    elif tiff.is_imagej:
+        edges = _imagej(tiff)
+    else:
+        edges = _instrument(tiff) or _resolution(tiff.pages[0])
+    size = tuple(edges.get(axis) for axis in "zyx"[-dims:])
+    return None if None in size else size
+
+
+def _ome(xml: str) -> dict[str, float | None]:
+    # By pattern: an XML parser would expand entities.
+    found = re.search(r"<(?:\w+:)?Pixels\b[^>]{0,10000}>", xml)
+    attributes = dict(re.findall(r'(\w+)="([^"]*)"', found.group())) if found else {}
+    return {
+        axis.lower(): length_m(
+            attributes[f"PhysicalSize{axis}"], attributes.get(f"PhysicalSize{axis}Unit", "µm")
+        )
+        for axis in "XYZ"
+        if f"PhysicalSize{axis}" in attributes
+    }
+
+
+def _imagej(tiff: tifffile.TiffFile) -> dict[str, float | None]:
+    about = tiff.imagej_metadata or {}
+    unit = str(about.get("unit", ""))
+    edges = {"z": length_m(about["spacing"], unit)} if "spacing" in about else {}
+    for axis, per_unit in _per_unit(tiff.pages[0]).items():
+        edges[axis] = length_m(1 / per_unit, unit)
+    return edges
+
+
+def _instrument(tiff: tifffile.TiffFile) -> dict[str, float | None]:
+    """Pixel size that FEI (Thermo Fisher) and Zeiss electron microscopes write."""
+    if tiff.is_fei:
+        scan = (tiff.fei_metadata or {}).get("Scan", {})
+        if "PixelWidth" in scan and "PixelHeight" in scan:
+            return {
+                "x": length_m(scan["PixelWidth"], "m"),
+                "y": length_m(scan["PixelHeight"], "m"),
+            }
+    if tiff.is_sem:
+        about = tiff.sem_metadata or {}
+        found = about.get("ap_image_pixel_size") or about.get("ap_pixel_size")
+        if found and len(found) == 3:
+            edge = length_m(found[1], str(found[2]))
+            return {"x": edge, "y": edge}
+    return {}
+
+
+def _resolution(page: tifffile.TiffPage) -> dict[str, float | None]:
+    tag = page.tags.get("ResolutionUnit")
+    unit = {2: "inch", 3: "cm"}.get(int(tag.value) if tag else 0)
+    if unit is None:
+        return {}
+    per_unit = _per_unit(page)
+    per_inch = [value * (1 if unit == "inch" else 2.54) for value in per_unit.values()]
+    if any(abs(dots - known) < 0.005 * known for dots in per_inch for known in _PRINTING):
+        return {}
+    return {axis: length_m(1 / value, unit) for axis, value in per_unit.items()}
+
+
+def _per_unit(page: tifffile.TiffPage) -> dict[str, float]:
+    """Voxels per unit of length along x and y, where the tags hold a number above 0."""
+    found = {}
+    for axis, name in (("x", "XResolution"), ("y", "YResolution")):
+        if name in page.tags:
+            over, under = page.tags[name].value
+            if over > 0 and under > 0:
+                found[axis] = over / under
+    return found
