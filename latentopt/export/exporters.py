@@ -1,8 +1,10 @@
 """The formats we write, by the name a user types."""
 
+from latentopt.export.abaqus import AbaqusExporter
 from latentopt.export.damask import DamaskExporter
 from latentopt.export.dream3d7 import DREAM3D7Exporter
 from latentopt.export.dream3d8 import DREAM3D8Exporter
+from latentopt.export.gmsh import GmshExporter
 from latentopt.export.hdf5 import HDF5Exporter
 from latentopt.export.npz import NPZExporter
 from latentopt.export.nrrd import NRRDExporter
@@ -20,4 +22,6 @@ EXPORTERS = {
     "dream3d7": DREAM3D7Exporter(),
     "dream3d8": DREAM3D8Exporter(),
     "spparks": SPPARKSExporter(),
+    "abaqus": AbaqusExporter(),
+    "gmsh": GmshExporter(),
 }
