@@ -14,8 +14,8 @@ from latentopt.microstructure import Microstructure
 class NRRDExporter:
     """Phase labels (uint8, x fastest) with the edges of a voxel in metres as space directions.
 
-    The header is that of the NRRD definition, version 4 [1]_. 3D Slicer reads lengths as
-    millimetres whatever ``space units`` says.
+    The header is that of the NRRD definition, version 4 [1]_. VTK takes a first axis of fewer than
+    10 voxels for colour channels, whatever the header says.
 
     References
     ----------

@@ -35,6 +35,11 @@ def verify(path: Path) -> dict:
     record = _read_sidecar(sidecar_path(path))
     _check_file(path, record["file_sha256"])
     for name, sha256 in record.get("slices", {}).items():
+        if Path(name).name != name:
+            raise ExportError(
+                f"{sidecar_path(path)} should name slices in the folder of {path.name}, "
+                f"got {name!r}. Export it again."
+            )
         _check_file(path.with_name(name), sha256)
     if record["format"] not in EXPORTERS:
         raise ExportError(

@@ -134,6 +134,28 @@ def test_a_single_cell_along_x_is_refused_as_the_solver_would(path):
         EXPORTERS["damask"].write(structure((4, 1)), path)
 
 
+def test_the_skeletons_name_each_phase_as_damask_reads_them(path):
+    EXPORTERS["damask"].write(structure((3, 4, 5)), path)
+    config = damask.ConfigMaterial.load(path.with_name("material.yaml"))
+    assert config.is_valid
+    assert config.is_complete
+    assert list(config["phase"]) == ["pore", "Matrix α", "<fibre>"]
+    materials = [material["constituents"][0]["phase"] for material in config["material"]]
+    assert materials == ["pore", "Matrix α", "<fibre>"]
+    load = damask.LoadcaseGrid.load(path.with_name("load.yaml"))
+    mechanical = load["loadstep"][0]["boundary_conditions"]["mechanical"]
+    given = np.array(mechanical["dot_F"]) != "x"
+    assert ((np.array(mechanical["P"]) != "x") != given).all()  # each component once
+
+
+def test_a_completed_skeleton_is_kept(path):
+    material = path.with_name("material.yaml")
+    material.write_text("mine")
+    EXPORTERS["damask"].write(structure((4, 5)), path)
+    assert material.read_text() == "mine"
+    assert path.with_name("load.yaml").exists()
+
+
 def test_the_strict_reader_accepts_what_damask_itself_saves(path):
     material = np.random.default_rng(1).integers(0, 3, (4, 3, 2))
     damask.GeomGrid(material=material, size=np.array([4e-6, 3e-6, 2e-6])).save(path)

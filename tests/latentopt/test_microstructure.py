@@ -22,6 +22,20 @@ def structure(phases=CHECKER, **changes):
     return Microstructure(phases, **(fields | changes))
 
 
+@pytest.mark.parametrize("kind", ["?", "i1", ">i2", "u4", "i8"])
+def test_any_integers_become_the_same_structure(kind):
+    labels = CHECKER.clip(max=1)
+    kept = structure(labels.astype(kind))
+    assert kept.phases.dtype == np.uint8
+    assert kept.sha256 == structure(labels).sha256
+
+
+def test_255_phases_are_not_too_many():
+    labels = np.arange(255).reshape(15, 17)
+    kept = structure(labels, phase_names=tuple(map(str, range(255))))
+    np.testing.assert_array_equal(kept.phases, labels)
+
+
 def test_fractions_count_voxels_and_add_up_to_one():
     fractions = structure().phase_fractions
     assert fractions == {"pore": 2 / 6, "matrix": 3 / 6, "fibre": 1 / 6}
@@ -64,7 +78,11 @@ def test_a_structure_can_be_copied_and_so_sent_to_a_worker():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"phases": CHECKER.astype(np.int64)}, "numpy array of uint8, got int64"),
+        ({"phases": CHECKER.astype(np.float64)}, "array of integers, got float64"),
+        ({"phases": CHECKER + np.nan}, "array of integers, got float64"),
+        ({"phases": CHECKER.astype(np.int64) - 1}, "labels 0 to 254, got -1 to 1"),
+        ({"phases": CHECKER.astype(np.int64) * 200}, "labels 0 to 254, got 0 to 400"),
+        ({"phase_names": tuple(map(str, range(256)))}, "255 phases at most, got 256"),
         ({"phases": CHECKER[0]}, r"\(h, w\) or \(d, h, w\)"),
         ({"phases": CHECKER[:0]}, "hold voxels"),
         ({"voxel_size_m": (1e-6,)}, "2 positive lengths in metres"),
