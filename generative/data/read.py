@@ -113,18 +113,18 @@ def read_dataset(
     if channels is not None and channels < 1:
         raise ValueError(f"channels should be at least 1, got {channels}.")
     root = Path(path)
-    files = _find_files(root)
+    files = find_files(root)
     opened = {"spatial_dims": spatial_dims, "dataset": dataset, "shape": shape, "dtype": dtype}
     sources = [open_source(file, **opened) for file in files]
     keep_colour = channels == 3 and any(source.colour for source in sources)
     _check_alike(sources, keep_colour, limits or Limits())
 
     base = root if root.is_dir() else root.parent
-    names = _names(sources, base)
+    names = names_of(sources, base)
     raw = _decode_all(sources, keep_colour, names)
     images, content = to_phases(raw, grey=grey, channels=channels, names=names)
     counts = [source.shape[0] for source in sources]
-    class_names, classes = _classes(files, root)
+    class_names, classes = classes_of(files, root)
     return Dataset(
         images=images,
         labels=np.repeat(classes, counts),
@@ -146,7 +146,7 @@ def _common_voxel_size(sources: list[Source]) -> VoxelSize | None:
     return first
 
 
-def _find_files(root: Path) -> list[Path]:
+def find_files(root: Path) -> list[Path]:
     """The file itself, or the images of a folder and its subfolders in sorted order."""
     if root.is_file():
         return [root]
@@ -179,7 +179,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _classes(files: list[Path], root: Path) -> tuple[tuple[str, ...], np.ndarray]:
+def classes_of(files: list[Path], root: Path) -> tuple[tuple[str, ...], np.ndarray]:
     """Class names and the class of each file: the subfolder, or one class for all."""
     if root.is_file():
         return (root.stem,), np.zeros(1, np.int64)
@@ -227,7 +227,7 @@ def _channels(source: Source, keep_colour: bool) -> int:
     return 1 if source.colour and not keep_colour else source.shape[1]
 
 
-def _names(sources: list[Source], base: Path) -> tuple[str, ...]:
+def names_of(sources: list[Source], base: Path) -> tuple[str, ...]:
     """One name a row: the file, and its row if it holds several."""
     names: list[str] = []
     for source in sources:
@@ -253,16 +253,28 @@ def _decode_all(sources: list[Source], keep_colour: bool, names: tuple[str, ...]
     raw = np.empty((n, _channels(first, keep_colour), *first.shape[2:]), first.dtype)
     row = 0
     for source in sources:
-        with reading(source.path):
-            images = source.decode()
-            if images.shape != source.shape or images.dtype != source.dtype:
-                raise DataError(
-                    f"{source.path}: its header says {by(source.shape)} {source.dtype}, its data "
-                    f"are {by(images.shape)} {images.dtype}; save it again."
-                )
-        check_finite(images, names[row : row + len(images)])
+        images = decode(source, names[row : row + source.shape[0]])
         if source.colour and not keep_colour:
             images = luminance(images)
         raw[row : row + len(images)] = images
         row += len(images)
     return raw
+
+
+def decode(source: Source, names: Sequence[str]) -> np.ndarray:
+    """Images of one file as stored, (n, c, *space), which are what its header says, and finite.
+
+    Raises
+    ------
+    DataError
+        Naming the file, or the row by ``names``.
+    """
+    with reading(source.path):
+        images = source.decode()
+        if images.shape != source.shape or images.dtype != source.dtype:
+            raise DataError(
+                f"{source.path}: its header says {by(source.shape)} {source.dtype}, its data "
+                f"are {by(images.shape)} {images.dtype}; save it again."
+            )
+    check_finite(images, names)
+    return images

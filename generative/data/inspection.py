@@ -1,0 +1,281 @@
+"""What is in a folder or file of images: sizes, values, phases, duplicates, damaged files."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from generative.data.check import Limits, by
+from generative.data.duplicates import find_duplicates
+from generative.data.phases import to_phases
+from generative.data.read import classes_of, decode, find_files, names_of
+from generative.data.readers import open_source
+from generative.data.segment import luminance
+from generative.data.source import Source
+from generative.data.voxel_size import VoxelSize
+from generative.errors import DataError
+
+BINS = 16
+EMPTY_SHARE = 0.99
+EMPTY_SPREAD = 0.02  # of the range of all values
+HELD_OUT = "held-out: "
+PICTURES_A_CLASS = 4
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect_images` found; all of it can be written as JSON but `pictures`.
+
+    Parameters
+    ----------
+    files, images
+        Numbers read; a file may hold several images.
+    sizes, channels, types, classes
+        Images of each size (``"256x256"``), number of channels, type of value, and class.
+    voxel_sizes_m
+        Images of each voxel size, ``"not known"`` where the file does not say.
+    values
+        The distinct values if there are 8 or fewer, else the smallest and largest.
+    histogram
+        Voxels in 16 equal bins from the smallest value to the largest.
+    phase_fractions
+        Mean share of each phase by class, as `to_phases` tells phases; empty if it cannot.
+    duplicates
+        Names of equal images, whether they are so in one orientation, and whether they lie in two
+        classes or on both sides of the split.
+    near_empty
+        Images of which 99 % lies within 2 % of one value.
+    problems
+        What keeps `read_dataset` from reading it all, a line each.
+    pictures
+        Up to four of each class: title and image (h, w) in [0, 1], the middle slice of volumes.
+    """
+
+    files: int
+    images: int
+    sizes: Mapping[str, int]
+    channels: Mapping[int, int]
+    types: Mapping[str, int]
+    classes: Mapping[str, int]
+    voxel_sizes_m: Mapping[str, int]
+    values: tuple[float, ...]
+    distinct: bool
+    histogram: tuple[int, ...]
+    phase_fractions: Mapping[str, tuple[float, ...]]
+    duplicates: tuple[Mapping[str, object], ...]
+    near_empty: tuple[str, ...]
+    problems: tuple[str, ...]
+    pictures: tuple[tuple[str, np.ndarray], ...] = field(repr=False)
+
+
+@dataclass
+class _Found:
+    """Images as they are read, one entry an image in each list."""
+
+    images: list[np.ndarray] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+    voxel_sizes: list[VoxelSize | None] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    files: int = 0
+
+
+def inspect_images(
+    path: Path,
+    *,
+    held_out: Path | None = None,
+    limits: Limits | None = None,
+    **options: object,
+) -> Inspection:
+    """Everything `read_dataset` would ask of a set, and what it cannot know is wrong with it.
+
+    Damaged files and mixed sizes are reported and passed over, not refused.
+
+    Parameters
+    ----------
+    path
+        Folder or file, as `read_dataset` takes it.
+    held_out
+        Another one, for duplicates across the two.
+    limits
+        Largest sizes accepted.
+    options
+        ``spatial_dims``, ``dataset``, ``shape`` and ``dtype`` of `read_dataset`.
+
+    Raises
+    ------
+    DataError
+        If there is no image that can be read.
+    """
+    found = _Found()
+    _read(found, path, "", limits or Limits(), options)
+    if held_out is not None:
+        _read(found, held_out, HELD_OUT, limits or Limits(), options)
+    if not found.images:
+        raise DataError(found.problems[0])
+    low, high = _range(found.images)
+    distinct = _distinct(found.images)
+    fractions = _phase_fractions(found)
+    return Inspection(
+        files=found.files,
+        images=len(found.images),
+        sizes=_count(by(image.shape[1:]) for image in found.images),
+        channels=_count(len(image) for image in found.images),
+        types=_count(str(image.dtype) for image in found.images),
+        classes=_count(found.classes),
+        voxel_sizes_m=_count(_size_text(size) for size in found.voxel_sizes),
+        values=distinct or (low, high),
+        distinct=distinct is not None,
+        histogram=_histogram(found.images, low, high),
+        phase_fractions=fractions,
+        duplicates=_duplicates(found),
+        near_empty=tuple(
+            name
+            for name, image in zip(found.names, found.images, strict=True)
+            if _is_near_empty(image, EMPTY_SPREAD * (high - low))
+        ),
+        problems=tuple(found.problems),
+        pictures=_pictures(found, low, high),
+    )
+
+
+def _read(found: _Found, path: Path, prefix: str, limits: Limits, options: dict) -> None:
+    root = Path(path)
+    files = find_files(root)
+    try:
+        class_names, classes = classes_of(files, root)
+    except DataError as error:
+        found.problems.append(str(error))
+        class_names, classes = (root.resolve().name,), np.zeros(len(files), np.int64)
+    base = root if root.is_dir() else root.parent
+    total = 0
+    for file, number in zip(files, classes, strict=True):
+        try:
+            source = open_source(file, **options)
+            limits.check(source.shape, str(file))
+            limits.check_ratio(source.decoded_bytes, file)
+            total += source.decoded_bytes
+            if total > limits.total_bytes:
+                raise DataError(
+                    f"{file}: with the files before it exceeds the limit of "
+                    f"{limits.total_bytes:,} bytes; inspect fewer at a time."
+                )
+            names = names_of([source], base)
+            images = decode(source, names)
+        except DataError as error:
+            found.problems.append(str(error))
+            continue
+        found.files += 1
+        _add(found, source, images, [prefix + name for name in names], class_names[number])
+
+
+def _add(
+    found: _Found, source: Source, images: np.ndarray, names: list[str], class_name: str
+) -> None:
+    found.images += list(images)
+    found.names += names
+    found.classes += [class_name] * len(images)
+    found.voxel_sizes += [source.voxel_size_m] * len(images)
+
+
+def _count(values: object) -> dict:
+    return dict(Counter(values).most_common())
+
+
+def _size_text(size: VoxelSize | None) -> str:
+    return "not known" if size is None else " x ".join(f"{edge:g}" for edge in size)
+
+
+def _range(images: Sequence[np.ndarray]) -> tuple[float, float]:
+    return (
+        float(min(image.min() for image in images)),
+        float(max(image.max() for image in images)),
+    )
+
+
+def _distinct(images: Sequence[np.ndarray], most: int = 8) -> tuple[float, ...] | None:
+    seen: set[float] = set()
+    for image in images:
+        seen.update(float(value) for value in np.unique(image)[: most + 1])
+        if len(seen) > most:
+            return None
+    return tuple(sorted(seen))
+
+
+def _histogram(images: Sequence[np.ndarray], low: float, high: float) -> tuple[int, ...]:
+    counts = np.zeros(BINS, np.int64)
+    for image in images:
+        counts += np.histogram(image, BINS, (low, high))[0]
+    return tuple(counts.tolist())
+
+
+def _is_near_empty(image: np.ndarray, spread: float) -> bool:
+    flat = image.reshape(len(image), -1).astype(np.float64)
+    apart = np.abs(flat - np.median(flat, axis=1, keepdims=True)) > spread
+    return bool(apart.any(axis=0).mean() <= 1 - EMPTY_SHARE)
+
+
+def _phase_fractions(found: _Found) -> dict[str, tuple[float, ...]]:
+    """By class; what keeps phases from being told is added to the problems."""
+    kinds = {(image.shape, str(image.dtype)) for image in found.images}
+    if len(kinds) > 1:
+        listed = ", ".join(sorted(f"{by(shape)} {dtype}" for shape, dtype in kinds)[:4])
+        found.problems.append(
+            f"{len(kinds)} kinds of images ({listed}): read_dataset expects one size, bit depth "
+            "and number of channels; read each by itself, or cut patches with data prepare."
+        )
+        return {}
+    try:
+        raw = np.stack(found.images)
+        images, content = to_phases(raw, names=found.names)
+    except DataError as error:
+        found.problems.append(str(error))
+        return {}
+    if content != "phases":
+        return {}
+    shares = images.reshape(*images.shape[:2], -1).mean(axis=-1, dtype=np.float64)
+    shares = np.concatenate([1 - shares, shares], axis=1) if shares.shape[1] == 1 else shares
+    classes = np.array(found.classes)
+    return {
+        name: tuple(shares[classes == name].mean(axis=0).tolist()) for name in _count(found.classes)
+    }
+
+
+def _duplicates(found: _Found) -> tuple[dict[str, object], ...]:
+    groups = []
+    for rows, exact in find_duplicates(found.images):
+        names = [found.names[row] for row in rows]
+        groups.append(
+            {
+                "images": names,
+                "exact": exact,
+                "across_classes": len({found.classes[row] for row in rows}) > 1,
+                "across_split": len({name.startswith(HELD_OUT) for name in names}) > 1,
+            }
+        )
+    return tuple(groups)
+
+
+def _pictures(found: _Found, low: float, high: float) -> tuple[tuple[str, np.ndarray], ...]:
+    chosen = []
+    for name in _count(found.classes):
+        rows = [row for row, of in enumerate(found.classes) if of == name]
+        spread = np.linspace(0, len(rows) - 1, min(PICTURES_A_CLASS, len(rows)))
+        chosen += [rows[int(at)] for at in spread]
+    return tuple((found.names[row], flat_grey(found.images[row], low, high)) for row in chosen)
+
+
+def flat_grey(image: np.ndarray, low: float, high: float) -> np.ndarray:
+    """One image (c, *space) as grey levels (h, w) in [0, 1]; the middle slice of a volume.
+
+    Colours become their luminance; of other channels the number of the largest is drawn.
+    """
+    if image.ndim == 4:
+        image = image[:, image.shape[1] // 2]
+    if len(image) == 3 and image.dtype == np.uint8:
+        image = luminance(image[None])[0]
+    if len(image) > 1:
+        return image.argmax(axis=0) / (len(image) - 1)
+    return (image[0].astype(np.float64) - low) / ((high - low) or 1)
