@@ -16,6 +16,7 @@ import typer
 
 from latentopt.cli_data import app as data
 from latentopt.cli_evaluate import evaluate
+from latentopt.cli_export import CandidatesByDefault, candidates, verify
 from latentopt.cli_grey import GreyOption, check_grey
 from latentopt.cli_import import import_measured
 from latentopt.cli_interpolate import interpolate
@@ -238,31 +239,10 @@ def report(
     print(write_report(read, out, space=_space_of(read), baselines=baseline or ()))
 
 
-@app.command()
-@_of_a_campaign
-def export(
-    run: RunArgument,
-    best: Annotated[int, typer.Option(min=1, help="How many of the best candidates.")] = 1,
-    trial: Annotated[list[int] | None, typer.Option(help="These trials instead.")] = None,
-    front: Annotated[
-        bool, typer.Option("--front", help="All that nothing surpasses in every objective instead.")
-    ] = False,
-    format: Annotated[str, typer.Option(help="hdf5, tiff or damask.")] = "hdf5",
-    out: Annotated[Path | None, typer.Option(help="Folder; RUN/exports if absent.")] = None,
-) -> None:
-    """Write candidates for a simulator, each with a JSON sidecar."""
-    from latentopt.errors import CampaignError, ConfigError
-    from latentopt.export import EXPORTERS, export_candidates
-    from latentopt.run import Run
-
-    if format not in EXPORTERS:
-        raise ConfigError(f"--format should be one of {', '.join(EXPORTERS)}, got {format!r}.")
-    read = Run.read(run)
-    indices = trial or [t.index for t in (read.pareto() if front else read.best(best))]
-    if not indices:
-        raise CampaignError(f"{run}: no trial meets the constraints yet; name some with --trial.")
-    for path in export_candidates(read, indices, format, out or run / "exports"):
-        print(path)
+exports = typer.Typer(cls=CandidatesByDefault, help="Write candidates for a simulator.")
+exports.command()(_of_a_campaign(candidates))
+exports.command()(_of_a_campaign(verify))
+app.add_typer(exports, name="export")
 
 
 @app.command()

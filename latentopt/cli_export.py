@@ -1,0 +1,65 @@
+"""The commands ``latentopt export``: candidates as files for a simulator, and a check of files.
+
+``latentopt export RUN`` is short for ``latentopt export candidates RUN``. Each command imports what
+it needs when it runs, so that ``--help`` answers at once.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+__all__ = ["CandidatesByDefault", "candidates", "verify"]
+
+
+class CandidatesByDefault(TyperGroup):
+    """Takes what is not the name of one of its commands for the arguments of ``candidates``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Arguments that begin with the name of a command."""
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = ["candidates", *args]
+        return super().parse_args(ctx, args)
+
+
+def candidates(
+    run: Annotated[Path, typer.Argument(help="Folder of a campaign.")],
+    best: Annotated[int, typer.Option(min=1, help="How many of the best candidates.")] = 1,
+    trial: Annotated[list[int] | None, typer.Option(help="These trials instead.")] = None,
+    front: Annotated[
+        bool, typer.Option("--front", help="All that nothing surpasses in every objective instead.")
+    ] = False,
+    format: Annotated[
+        str,
+        typer.Option(
+            help="hdf5, npz, tiff, png, nrrd, damask, dream3d7, dream3d8, spparks, abaqus or gmsh."
+        ),
+    ] = "hdf5",
+    out: Annotated[Path | None, typer.Option(help="Folder; RUN/exports if absent.")] = None,
+) -> None:
+    """Write candidates for a simulator, each with a JSON sidecar."""
+    from latentopt.errors import CampaignError, ConfigError
+    from latentopt.export import EXPORTERS, export_candidates
+    from latentopt.run import Run
+
+    if format not in EXPORTERS:
+        raise ConfigError(f"--format should be one of {', '.join(EXPORTERS)}, got {format!r}.")
+    read = Run.read(run)
+    indices = trial or [t.index for t in (read.pareto() if front else read.best(best))]
+    if not indices:
+        raise CampaignError(f"{run}: no trial meets the constraints yet; name some with --trial.")
+    for path in export_candidates(read, indices, format, out or run / "exports"):
+        print(path)
+
+
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="Exported files, not their sidecars.")],
+) -> None:
+    """Read exported files again and compare them with their sidecars, voxel by voxel."""
+    from latentopt.export import verify as verify_file
+
+    for file in files:
+        record = verify_file(file)
+        size = "x".join(map(str, record["shape"]))
+        print(f"{file}: {record['format']}, {size} voxels as when it was exported")
