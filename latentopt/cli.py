@@ -239,7 +239,9 @@ def report(
     print(write_report(read, out, space=_space_of(read), baselines=baseline or ()))
 
 
-exports = typer.Typer(cls=CandidatesByDefault, help="Write candidates for a simulator.")
+exports = typer.Typer(
+    cls=CandidatesByDefault, help="Write candidates (export RUN), or verify what was written."
+)
 exports.command()(_of_a_campaign(candidates))
 exports.command()(_of_a_campaign(verify))
 app.add_typer(exports, name="export")

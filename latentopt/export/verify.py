@@ -20,7 +20,7 @@ def verify(path: Path) -> dict:
     Parameters
     ----------
     path
-        Data file, with ``<path>.json`` beside it; of a stack of pictures the first.
+        Data file, with ``<path>.json`` beside it; the first of pictures or surfaces.
 
     Returns
     -------
@@ -34,10 +34,10 @@ def verify(path: Path) -> dict:
     path = Path(path)
     record = _read_sidecar(sidecar_path(path))
     _check_file(path, record["file_sha256"])
-    for name, sha256 in record.get("slices", {}).items():
+    for name, sha256 in (record.get("slices", {}) | record.get("surfaces", {})).items():
         if Path(name).name != name:
             raise ExportError(
-                f"{sidecar_path(path)} should name slices in the folder of {path.name}, "
+                f"{sidecar_path(path)} should name files in the folder of {path.name}, "
                 f"got {name!r}. Export it again."
             )
         _check_file(path.with_name(name), sha256)
