@@ -14,10 +14,10 @@ MOST_PHASES = 255
 
 
 def span(
-    low: float,
-    high: float,
+    low: int | float,
+    high: int | float,
     *,
-    least: float = 0.0,
+    least: int | float = 0.0,
     most: float = math.inf,
     log: bool = False,
     whole: bool = False,
@@ -86,11 +86,7 @@ class Ranges:
                 hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}."
                 raise ValueError(f"{family} has no setting {name!r}; {hint}")
         ranged = {field.name for field in cls.spans()}
-        pairs = {
-            name: (value, value) if name in ranged and isinstance(value, int | float) else value
-            for name, value in given.items()
-        }
-        return cls(**pairs)
+        return cls(**{k: _as_pair(k, v) if k in ranged else v for k, v in given.items()})
 
     def limits(self, name: str, shape: tuple[int, ...]) -> tuple[float, float]:
         """The range of one setting, for structures of ``shape``."""
@@ -101,13 +97,21 @@ class Ranges:
         return low * min(shape), high * min(shape)
 
 
-def _check_range(name: str, value: Any, about: Any) -> None:
-    least, most = about["least"], about["most"]
+def _as_pair(name: str, value: Any) -> tuple[float, float] | None:
+    """(low, high) as floats; a single number is both, ``None`` the default."""
+    if value is None:
+        return None
     try:
-        low, high = map(float, value)
+        low, high = (value, value) if isinstance(value, int | float) else value
+        return float(low), float(high)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} should be two numbers (low, high), got {value!r}.") from None
-    ordered = least <= low <= high <= most and (0 < high or about["or_zero"]) and high < math.inf
+        raise ValueError(f"{name} should be a number or two, (low, high), got {value!r}.") from None
+
+
+def _check_range(name: str, value: tuple[float, float], about: Any) -> None:
+    least, most = about["least"], about["most"]
+    low, high = _as_pair(name, value)
+    ordered = least <= low <= high <= most and (high > 0 or about["or_zero"]) and high < math.inf
     if not ordered or (about["log"] and low <= 0):
         above = ", low above 0" if about["log"] else ""
         raise ValueError(

@@ -7,7 +7,7 @@ import scipy.optimize
 from jaxtyping import Float
 from scipy.spatial import cKDTree
 
-# Fraction of the box in discs or spheres whose diameter is the distance kept, by dimension, at which
+# Fraction of the box in discs or spheres as wide as the distance kept, by dimension, at which
 # random addition jams (Torquato 2002, section 3.4).
 JAMMED_BY_ADDITION = {2: 0.547, 3: 0.384}
 # Relaxation from random points jams near .84 and .64 (O'Hern et al. 2003), slowly just below.
