@@ -10,6 +10,7 @@ from latentopt.export.npz import NPZExporter
 from latentopt.export.nrrd import NRRDExporter
 from latentopt.export.png import PNGExporter
 from latentopt.export.spparks import SPPARKSExporter
+from latentopt.export.stl import STLExporter
 from latentopt.export.tiff import TIFFExporter
 
 EXPORTERS = {
@@ -24,4 +25,5 @@ EXPORTERS = {
     "spparks": SPPARKSExporter(),
     "abaqus": AbaqusExporter(),
     "gmsh": GmshExporter(),
+    "stl": STLExporter(),
 }
