@@ -9,6 +9,7 @@ import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,30 @@ def sidecar_path(path: Path) -> Path:
     'best.vti.json'
     """
     return path.with_name(path.name + ".json")
+
+
+def other_parts(record: Mapping[str, Any]) -> dict[str, str]:
+    """SHA-256 by name of the files beside the first, for formats that take several.
+
+    Raises
+    ------
+    ExportError
+        If a name leads out of the folder.
+    """
+    parts = record.get("slices", {}) | record.get("surfaces", {})
+    for name in parts:
+        if Path(name).name != name:
+            raise ExportError(
+                f"the sidecar of {record['file']} should name files beside it, got {name!r}. "
+                "Export it again."
+            )
+    return parts
+
+
+def exported_files(path: Path) -> list[Path]:
+    """All files of an export: the one that `write` answered, its sidecar, and further parts."""
+    record = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+    return [path, sidecar_path(path), *(path.with_name(name) for name in other_parts(record))]
 
 
 def write_with_sidecar(

@@ -8,10 +8,10 @@ import numpy as np
 
 from latentopt.errors import ExportError
 from latentopt.export.exporters import EXPORTERS
-from latentopt.export.sidecar import SCHEMA, sidecar_path
+from latentopt.export.sidecar import SCHEMA, other_parts, sidecar_path
 from latentopt.microstructure import voxel_sha256
 
-_NEEDED = ("format", "shape", "file_sha256", "voxel_sha256")
+_NEEDED = ("format", "file", "shape", "file_sha256", "voxel_sha256")
 
 
 def verify(path: Path) -> dict:
@@ -34,12 +34,7 @@ def verify(path: Path) -> dict:
     path = Path(path)
     record = _read_sidecar(sidecar_path(path))
     _check_file(path, record["file_sha256"])
-    for name, sha256 in (record.get("slices", {}) | record.get("surfaces", {})).items():
-        if Path(name).name != name:
-            raise ExportError(
-                f"{sidecar_path(path)} should name files in the folder of {path.name}, "
-                f"got {name!r}. Export it again."
-            )
+    for name, sha256 in other_parts(record).items():
         _check_file(path.with_name(name), sha256)
     if record["format"] not in EXPORTERS:
         raise ExportError(

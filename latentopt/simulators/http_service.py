@@ -3,8 +3,9 @@
 The service answers two requests, both with JSON:
 
 - ``POST url`` with ``{"task": {...}, "files": [{"name": ..., "base64": ...}]}``: the content of
-  ``task.json``, and the structure with its sidecar. It answers ``{"job": "<id>"}``. A second
-  request with the same header ``Idempotency-Key`` is for the same job, and gets the same id.
+  ``task.json``, and the files of the structure with their sidecar. It answers
+  ``{"job": "<id>"}``. A second request with the same header ``Idempotency-Key`` is for the same
+  job, and gets the same id.
 - ``GET url/<id>`` answers ``{"state": "queued"}`` or ``{"state": "running"}``, and in the end a
   result as in ``result.json``.
 """
@@ -26,7 +27,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from latentopt.errors import ConfigError, ExportError
-from latentopt.export.sidecar import sidecar_path
+from latentopt.export.sidecar import exported_files
 from latentopt.microstructure import Microstructure
 from latentopt.simulators.result import MAX_BYTES, SimulationResult, one_line, parse_result
 from latentopt.simulators.simulator import SimulatorSpec, simulation_id
@@ -200,7 +201,7 @@ def _json(data: bytes) -> Any:
 def _submission(folder: Path, structure: Path) -> bytes:
     files = [
         {"name": path.name, "base64": base64.b64encode(path.read_bytes()).decode()}
-        for path in (structure, sidecar_path(structure))
+        for path in exported_files(structure)
     ]
     task = json.loads((folder / TASK).read_bytes())
     return json.dumps({"task": task, "files": files}).encode()

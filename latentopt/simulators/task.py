@@ -36,7 +36,7 @@ def write_task(
 
     Returns
     -------
-    The file of the structure.
+    The file of the structure; the first where a format takes several.
 
     Raises
     ------
@@ -46,10 +46,17 @@ def write_task(
     _make_empty(folder)
     exporter = EXPORTERS[format]
     structure = folder / f"structure{exporter.suffix}"
-    with replacing(folder / TASK) as file:  # first: it marks the folder as one of ours
-        task = task_of(microstructure, structure.name, format, metrics)
+    task = task_of(microstructure, structure.name, format, metrics)
+    _write(task, folder)  # first: it marks the folder as one of ours
+    written = exporter.write(microstructure, structure)
+    if written != structure:  # the first of several files
+        _write(task | {"structure": written.name}, folder)
+    return written
+
+
+def _write(task: dict[str, Any], folder: Path) -> None:
+    with replacing(folder / TASK) as file:
         file.write(json.dumps(task, indent=2, allow_nan=False).encode() + b"\n")
-    return exporter.write(microstructure, structure)
 
 
 def _make_empty(folder: Path) -> None:

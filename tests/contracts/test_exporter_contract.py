@@ -293,7 +293,7 @@ def test_other_voxels_than_the_sidecar_says_are_noticed(kind, path):
         ("{", "not JSON"),
         ("[]", "should have schema latentopt.export/1, got None"),
         ('{"schema": "latentopt.export/2"}', "got 'latentopt.export/2'"),
-        ('{"schema": "latentopt.export/1", "shape": [2, 2, 3]}', "lacks format, file_sha256"),
+        ('{"schema": "latentopt.export/1", "shape": [2, 2, 3]}', "lacks format, file, file_sha256"),
     ],
 )
 def test_a_damaged_or_newer_sidecar_is_named(kind, path, text, message):

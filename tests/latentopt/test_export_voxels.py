@@ -84,7 +84,7 @@ def test_a_sidecar_that_leads_out_of_the_folder_is_refused(tmp_path):
     first = EXPORTERS["png"].write(structure((2, 4, 5)), tmp_path / "best.png")
     sidecar = first.with_name(first.name + ".json")
     sidecar.write_text(sidecar.read_text().replace("best_001.png", "../best_001.png"))
-    with pytest.raises(ExportError, match="in the folder of"):
+    with pytest.raises(ExportError, match="should name files beside it"):
         verify(first)
 
 

@@ -249,7 +249,7 @@ def test_a_program_beside_this_python_is_found_without_activating(monkeypatch):
         ({"command": ["a\0b"]}, "hold no NUL"),
         ({"command": []}, "at least 1 item"),
         ({"command": "solve it"}, "valid tuple"),
-        ({"format": "vti"}, "should be one of hdf5, tiff, damask, got 'vti'"),
+        ({"format": "vti"}, "should be one of hdf5, .*, got 'vti'"),
         ({"units": {}}, "at least 1 item"),
         ({"timeout_s": 0}, "greater than 0"),
         ({"label": "../up"}, "should match pattern"),
