@@ -1,16 +1,17 @@
-"""The commands ``latentopt data``: look at images before a space is trained on them.
+"""The commands ``latentopt data``: look at images and prepare them, before a space is trained.
 
 Each imports what it needs when it runs, so that ``--help`` answers at once.
 """
 
 import json as encoder
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 if TYPE_CHECKING:
     from generative.data.inspection import Inspection
+    from generative.data.segmentation import Segmentation
 
 __all__ = ["app"]
 
@@ -50,7 +51,7 @@ def inspect(
         held_out=held_out,
         spatial_dims=dims,
         dataset=dataset,
-        shape=sizes(shape, "--shape"),
+        shape=numbers(shape, "--shape", int),
         dtype=dtype,
     )
     if out is not None:
@@ -58,18 +59,17 @@ def inspect(
     print(_as_json(found) if json else "\n".join(_lines(path, found)))
 
 
-def sizes(text: str | None, option: str) -> tuple[int, ...] | None:
-    """Whole numbers of an option such as ``64,200,256``; `ConfigError` if they are none."""
+def numbers(text: str | None, option: str, kind: type) -> tuple | None:
+    """Numbers of an option such as ``64,200,256``; `ConfigError` if they are none."""
     from latentopt.errors import ConfigError
 
     if text is None:
         return None
     try:
-        return tuple(int(number) for number in text.replace("x", ",").split(","))
+        return tuple(kind(number) for number in text.replace("x", ",").split(","))
     except ValueError:
-        raise ConfigError(
-            f"{option} should be whole numbers such as 64,200,256, got {text!r}."
-        ) from None
+        example = "whole numbers such as 64,200,256" if kind is int else "lengths such as 1e-6"
+        raise ConfigError(f"{option} should be {example}, got {text!r}.") from None
 
 
 def _write_sheet(pictures: tuple, out: Path, columns: int = 4) -> None:
@@ -131,6 +131,98 @@ def _listed(kind: str, lines: tuple[str, ...] | list[str]) -> list[str]:
     return [f"{kind}: {len(lines)}", *(f"  {line}" for line in lines[:LISTED]), *more]
 
 
-@app.callback()
-def _commands() -> None:
-    """Keeps ``inspect`` a command of its own while it is the only one."""
+@app.command()
+def prepare(
+    path: Annotated[Path, typer.Argument(help="Folder or file of images.")],
+    out: Annotated[Path, typer.Option(help="HDF5 file for the set; a PNG of it lies beside.")] = (
+        Path("set.h5")
+    ),
+    segment: Annotated[
+        str, typer.Option(help="otsu, multi_otsu, k_means, thresholds, labels or keep.")
+    ] = "otsu",
+    phases: Annotated[int | None, typer.Option(help="Of multi_otsu and k_means.")] = None,
+    threshold: Annotated[
+        list[float] | None, typer.Option(help="Grey level between two phases; may be repeated.")
+    ] = None,
+    denoise: Annotated[bool, typer.Option("--denoise", help="Non-local means first.")] = False,
+    info_bar: Annotated[
+        str, typer.Option(help="Rows to cut off the bottom, or auto to find them.")
+    ] = "0",
+    colour: Annotated[
+        bool, typer.Option("--colour", help="Keep colours; with keep and k_means.")
+    ] = False,
+    patch: Annotated[int | None, typer.Option(min=1, help="Cut patches of this side.")] = None,
+    stride: Annotated[
+        int | None, typer.Option(min=1, help="From a patch to the next; its side if absent.")
+    ] = None,
+    voxel_size: Annotated[
+        str | None, typer.Option(help="In metres: one length, or z,y,x or y,x.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes the start of k_means.")] = 0,
+    dims: DimsOption = None,
+    dataset: DatasetOption = None,
+    shape: ShapeOption = None,
+    dtype: DtypeOption = None,
+) -> None:
+    """Crop, denoise, segment and cut images into one HDF5 file, which train reads."""
+    from generative.data.prepare import Preparation, prepare_images
+    from generative.data.stored_set import encode_set
+    from latentopt.disk import replacing
+    from latentopt.errors import ConfigError
+
+    if out.suffix.lower() not in (".h5", ".hdf5"):
+        raise ConfigError(f"--out should end in .h5, got {out.name}.")
+    how = Preparation(
+        info_bar="auto" if info_bar == "auto" else numbers(info_bar, "--info-bar", int)[0],
+        denoised=denoise,
+        segmentation=_segmentation(segment, phases, threshold, seed),
+        colour=colour,
+        patch=patch,
+        stride=stride,
+    )
+    prepared = prepare_images(
+        path,
+        how,
+        voxel_size_m=numbers(voxel_size, "--voxel-size", float),
+        spatial_dims=dims,
+        dataset=dataset,
+        shape=numbers(shape, "--shape", int),
+        dtype=dtype,
+    )
+    data = prepared.dataset
+    encoded = encode_set(data, prepared.provenance)
+    with replacing(out) as file:
+        file.write(encoded)
+    pictures = [
+        (f"{name}: {when}", image)
+        for name, before, after in prepared.pictures
+        for when, image in (("before", before), ("after", after))
+    ]
+    _write_sheet(tuple(pictures), out.with_suffix(".png"), columns=2)
+    size = "x".join(map(str, data.image_shape))
+    print(f"{out}: {len(data)} images of {size} from {len(set(data.parents))} parents")
+    for row, name in enumerate(data.class_names):
+        print(f"class {name}: {(data.labels == row).sum()} images")
+    if data.voxel_size_m is None:
+        print("voxel size: not known; say it with --voxel-size")
+    else:
+        print(f"voxel size: {' x '.join(f'{edge:g}' for edge in data.voxel_size_m)} m")
+
+
+def _segmentation(
+    method: str, phases: int | None, thresholds: list[float] | None, seed: int
+) -> "Segmentation | str":
+    from generative.data.segmentation import Method, Segmentation
+    from latentopt.errors import ConfigError
+
+    methods = (*get_args(Method), "labels", "keep")
+    if method not in methods:
+        raise ConfigError(f"--segment should be one of {', '.join(methods)}, got {method!r}.")
+    if method in ("labels", "keep"):
+        return method
+    levels = tuple(thresholds or ())
+    default = len(levels) + 1 if method == "thresholds" else 2
+    try:
+        return Segmentation(method, phases or default, levels, seed)
+    except ValueError as error:
+        raise ConfigError(f"--segment: {error}") from error

@@ -17,14 +17,14 @@ class Duplicates(NamedTuple):
     exact: bool  # in the same orientation too
 
 
-def find_duplicates(images: Sequence[Shaped[np.ndarray, "c *space"]]) -> list[Duplicates]:
+def find_duplicates(images: Sequence[Shaped[np.ndarray, "_ ..."]]) -> list[Duplicates]:
     """Groups of two or more equal images, compared voxel by voxel in every orientation.
 
     Parameters
     ----------
     images
-        Of any sizes and types; orientations are the 8 of the square and the 48 of the cube, and
-        channels stay in place.
+        Images (c, *space) of any sizes and types; orientations are the 8 of the square and the 48
+        of the cube, and channels stay in place.
 
     Returns
     -------

@@ -270,11 +270,11 @@ def _pictures(found: _Found, low: float, high: float) -> tuple[tuple[str, np.nda
 def flat_grey(image: np.ndarray, low: float, high: float) -> np.ndarray:
     """One image (c, *space) as grey levels (h, w) in [0, 1]; the middle slice of a volume.
 
-    Colours become their luminance; of other channels the number of the largest is drawn.
+    Three channels become their luminance; of others the number of the largest is drawn.
     """
     if image.ndim == 4:
         image = image[:, image.shape[1] // 2]
-    if len(image) == 3 and image.dtype == np.uint8:
+    if len(image) == 3:
         image = luminance(image[None])[0]
     if len(image) > 1:
         return image.argmax(axis=0) / (len(image) - 1)

@@ -1,7 +1,6 @@
 """Patches of large images, and splits that never share a parent or a voxel."""
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -58,36 +57,54 @@ def extract_patches(
     >>> extract_patches(large, 32).sources[1]
     'array[0][0:32, 32:64]'
     """
-    space = dataset.image_shape[1:]
+    regions = patch_regions(dataset.image_shape[1:], size, stride, dataset.sources[0])
+    sizes = tuple(side.stop - side.start for side in regions[0])
+    shape = (len(dataset) * len(regions), dataset.image_shape[0], *sizes)
+    (limits or Limits()).check(shape, dataset.sources[0])
+
+    patches = np.empty(shape, np.float32)
+    sources: list[str] = []
+    for row, image in enumerate(dataset.images):
+        for region in regions:
+            patches[len(sources)] = image[(slice(None), *region)]
+            sources.append(region_name(dataset.sources[row], region))
+    return replace(
+        dataset,
+        images=patches,
+        labels=np.repeat(dataset.labels, len(regions)),
+        sources=tuple(sources),
+        parents=np.repeat(dataset.parents, len(regions)),
+    )
+
+
+def patch_regions(
+    space: tuple[int, ...],
+    size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None,
+    name: str,
+) -> list[tuple[slice, ...]]:
+    """Regions of the patches of one image of ``space``, as `extract_patches` cuts them.
+
+    Raises
+    ------
+    DataError
+        If the image, called ``name``, is smaller than a patch.
+    """
     sizes = _per_axis(size, space, "size")
     strides = sizes if stride is None else _per_axis(stride, space, "stride")
     if any(side > whole for side, whole in zip(sizes, space, strict=True)):
         raise DataError(
-            f"{dataset.sources[0]}: an image of {by(space)} voxels is smaller than a patch of "
+            f"{name}: an image of {by(space)} voxels is smaller than a patch of "
             f"{by(sizes)}; take smaller patches, or larger shares where regions were split."
         )
     corners = [
         range(0, whole - side + 1, step)
         for whole, side, step in zip(space, sizes, strides, strict=True)
     ]
-    per_image = math.prod(len(axis) for axis in corners)
-    shape = (len(dataset) * per_image, dataset.image_shape[0], *sizes)
-    (limits or Limits()).check(shape, dataset.sources[0])
-
-    patches = np.empty(shape, np.float32)
-    sources: list[str] = []
-    for row, image in enumerate(dataset.images):
-        for corner in itertools.product(*corners):
-            region = tuple(slice(a, a + side) for a, side in zip(corner, sizes, strict=True))
-            patches[len(sources)] = image[(slice(None), *region)]
-            sources.append(_region_name(dataset.sources[row], region))
-    return replace(
-        dataset,
-        images=patches,
-        labels=np.repeat(dataset.labels, per_image),
-        sources=tuple(sources),
-        parents=np.repeat(dataset.parents, per_image),
-    )
+    return [
+        tuple(slice(at, at + side) for at, side in zip(corner, sizes, strict=True))
+        for corner in itertools.product(*corners)
+    ]
 
 
 def split_by_parent(
@@ -214,11 +231,12 @@ def _region(dataset: Dataset, region: tuple[slice, ...]) -> Dataset:
     return replace(
         dataset,
         images=np.ascontiguousarray(dataset.images[(slice(None), slice(None), *region)]),
-        sources=tuple(_region_name(source, region) for source in dataset.sources),
+        sources=tuple(region_name(source, region) for source in dataset.sources),
     )
 
 
-def _region_name(source: str, region: Sequence[slice]) -> str:
+def region_name(source: str, region: Sequence[slice]) -> str:
+    """``"a.png[0:64, 64:128]"``."""
     return f"{source}[{', '.join(f'{side.start}:{side.stop}' for side in region)}]"
 
 

@@ -13,6 +13,7 @@ from generative.data.phases import Grey, to_phases
 from generative.data.readers import READERS, open_source
 from generative.data.segment import luminance
 from generative.data.source import Source
+from generative.data.stored_set import is_stored_set, read_set
 from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
 
@@ -72,7 +73,8 @@ def read_dataset(
     DREAM.3D or RAW; its slices are images with ``spatial_dims=2``); or an array in NPY, NPZ, HDF5
     or MAT 7.3 of (n, h, w), (n, c, h, w), (n, d, h, w) or (n, c, d, h, w), which `array_layout`
     tells apart. Each picture and each row of an array is a parent of its own; slices share one.
-    The voxel size is known if all files say the same.
+    The voxel size is known if all files say the same. A set that ``latentopt data prepare`` wrote
+    comes back as it is, whatever ``grey`` says.
 
     Hidden files and files that are not pictures (notes, tables) are passed over; pictures of a
     format that is not read are refused.
@@ -113,6 +115,8 @@ def read_dataset(
     if channels is not None and channels < 1:
         raise ValueError(f"channels should be at least 1, got {channels}.")
     root = Path(path)
+    if dataset is None and root.is_file() and is_stored_set(root):
+        return _read_stored(root, channels, spatial_dims, limits)
     files = find_files(root)
     opened = {"spatial_dims": spatial_dims, "dataset": dataset, "shape": shape, "dtype": dtype}
     sources = [open_source(file, **opened) for file in files]
@@ -130,10 +134,27 @@ def read_dataset(
         labels=np.repeat(classes, counts),
         class_names=class_names,
         sources=names,
-        parents=_parents(sources),
+        parents=parents_of(sources),
         content=content,
         voxel_size_m=_common_voxel_size(sources),
     )
+
+
+def _read_stored(
+    path: Path, channels: int | None, spatial_dims: int | None, limits: Limits | None
+) -> Dataset:
+    """A set that is stored with what it is, which must be what is asked for."""
+    data = read_set(path, limits)
+    for name, wanted, got in (
+        ("channels", channels, data.image_shape[0]),
+        ("spatial_dims", spatial_dims, data.spatial_dims),
+    ):
+        if wanted not in (None, got):
+            raise DataError(
+                f"{path}: expected {name}={wanted}, got a prepared set with {got}; leave it out, "
+                "or prepare the set again."
+            )
+    return data
 
 
 def _common_voxel_size(sources: list[Source]) -> VoxelSize | None:
@@ -236,7 +257,7 @@ def names_of(sources: list[Source], base: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _parents(sources: list[Source]) -> np.ndarray:
+def parents_of(sources: list[Source]) -> np.ndarray:
     """A number a specimen: one a file of pictures, one a row of an array file."""
     parents, count = [], 0
     for source in sources:

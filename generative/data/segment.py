@@ -42,13 +42,13 @@ def otsu(
                 f"{row_name(names, row)}: expected at least two grey levels to segment, got one "
                 f"({image.min():g}); remove the image, or pass grey='keep'."
             )
-        levels = _levels(image)
+        levels = countable_levels(image)
         # Flat: scikit-image takes a last axis of 3 or 4 for colours.
         phases[row] = levels > threshold_otsu(levels.ravel())
     return phases
 
 
-def _levels(image: np.ndarray) -> np.ndarray:
+def countable_levels(image: np.ndarray) -> np.ndarray:
     """The grey levels as a type whose histogram scikit-image takes exactly and in little memory.
 
     It counts integers one by one, whatever their range, and floats in 256 bins.

@@ -74,3 +74,46 @@ def test_inspect_nothing(run, tmp_path):
     code, out, err = run("inspect", tmp_path / "nowhere")
     assert (code, out, err.count("\n")) == (3, "", 1)
     assert "no such file or folder" in err
+
+
+def test_prepare_writes_a_set_that_is_read_again_and_a_picture(run, folder, tmp_path):
+    out = tmp_path / "new" / "set.h5"
+    code, printed, err = run(
+        "prepare", folder, "--out", out, "--patch", 16, "--voxel-size", "2e-6", "--segment", "otsu"
+    )
+    assert (code, err) == (0, "")
+    assert f"{out}: 12 images of 1x16x16 from 3 parents" in printed
+    assert "voxel size: 2e-06 x 2e-06 m" in printed
+    assert Image.open(out.with_suffix(".png")).width > 64
+    code, printed, _ = run("inspect", out, "--json")
+    assert json.loads(printed)["images"] == 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--segment", "watershed"), 2, "--segment should be one of otsu"),
+        (("--segment", "thresholds", "--phases", "3"), 2, "thresholds should be 2 ascending"),
+        (("--info-bar", "some"), 2, "--info-bar should be whole numbers"),
+        (("--voxel-size", "1um"), 2, "--voxel-size should be lengths"),
+        (("--voxel-size", "0"), 3, "expected a voxel size of 2 lengths above 0"),
+        (("--patch", "64"), 3, "smaller than a patch of 64x64"),
+        (("--out", "set.npz"), 2, "--out should end in .h5"),
+    ],
+)
+def test_prepare_refuses_in_one_line_and_writes_nothing(
+    run, folder, tmp_path, monkeypatch, arguments, code, message
+):
+    monkeypatch.chdir(tmp_path)
+    got, _, err = run("prepare", folder, *arguments)
+    assert (got, err.count("\n")) == (code, 1)
+    assert message in err
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
+def test_a_set_on_a_full_disk_leaves_nothing(run, folder, tmp_path, files_of_at_most):
+    out = tmp_path / "set.h5"
+    with files_of_at_most(2000):
+        code, _, err = run("prepare", folder, "--out", out)
+    assert (code, err.count("\n")) == (3, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]

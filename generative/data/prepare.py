@@ -1,0 +1,252 @@
+"""From micrographs as they come to a data set of patches, each with its provenance."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from generative.data.check import Limits, by
+from generative.data.dataset import Dataset
+from generative.data.denoise import denoise, info_bar_rows
+from generative.data.inspection import flat_grey
+from generative.data.patches import patch_regions, region_name
+from generative.data.phases import to_phases
+from generative.data.read import classes_of, decode, find_files, names_of, parents_of
+from generative.data.readers import open_source
+from generative.data.segment import luminance, one_hot
+from generative.data.segmentation import Segmentation, segment
+from generative.data.source import Source
+from generative.data.voxel_size import VoxelSize, check_voxel_size
+from generative.errors import DataError
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to each image, in this order.
+
+    Parameters
+    ----------
+    info_bar
+        Rows cut off the bottom: a number, or ``"auto"`` for `info_bar_rows`.
+    denoised
+        Non-local means first.
+    segmentation
+        How grey levels become phases; or ``"labels"``: every distinct value of the set is one; or
+        ``"keep"``: the levels are kept, scaled to [0, 1].
+    colour
+        Keep three colour channels; else they become grey. With ``"keep"`` or k-means.
+    patch
+        Side of the patches, one number or one an axis; None takes whole images of one size.
+    stride
+        From one patch to the next; the side by default.
+    """
+
+    info_bar: int | Literal["auto"] = 0
+    denoised: bool = False
+    segmentation: Segmentation | Literal["labels", "keep"] = field(default_factory=Segmentation)
+    colour: bool = False
+    patch: int | tuple[int, ...] | None = None
+    stride: int | tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A data set, what is known of each image, and one picture of each class.
+
+    Parameters
+    ----------
+    dataset
+        Patches, or whole images.
+    provenance
+        File, row, offset, size, class, parent, voxel size and steps of each.
+    pictures
+        Class, image before and image after, (h, w) in [0, 1]; after has lost its info bar.
+    """
+
+    dataset: Dataset
+    provenance: tuple[Mapping[str, object], ...]
+    pictures: tuple[tuple[str, np.ndarray, np.ndarray], ...]
+
+
+@dataclass
+class _Image:
+    """One image on its way, and what was done to it."""
+
+    values: np.ndarray  # (c, *space) as stored; phases (1, *space) once it is segmented
+    before: np.ndarray
+    name: str
+    record: dict[str, object]
+
+
+def prepare_images(
+    path: Path,
+    how: Preparation,
+    *,
+    voxel_size_m: VoxelSize | None = None,
+    limits: Limits | None = None,
+    **options: object,
+) -> Prepared:
+    """Crop, denoise, segment and cut the images of a folder or file; sizes may differ.
+
+    Parameters
+    ----------
+    path
+        As `read_dataset` takes it.
+    how
+        What is done.
+    voxel_size_m
+        Instead of what the files say, along (z,) y, x; one length is that of all axes.
+    limits
+        Largest sizes accepted, of each file and of all patches.
+    options
+        ``spatial_dims``, ``dataset``, ``shape`` and ``dtype`` of `read_dataset`.
+
+    Raises
+    ------
+    DataError
+        For files that cannot be read, are of several bit depths, channels or voxel sizes, or are
+        smaller than a patch; and for images that cannot be segmented.
+    """
+    limits = limits or Limits()
+    root = Path(path)
+    files = find_files(root)
+    class_names, classes = classes_of(files, root)
+    sources = [open_source(file, **options) for file in files]
+    size = _checked(sources, how, voxel_size_m, limits)
+    patches: list[np.ndarray] = []
+    names: list[str] = []
+    records: list[dict[str, object]] = []
+    firsts: dict[str, tuple[_Image, int]] = {}
+    parents = iter(parents_of(sources).tolist())
+    base = root if root.is_dir() else root.parent
+    for source, number in zip(sources, classes, strict=True):
+        for image in _images(source, names_of([source], base), how):
+            image.record |= {"class": class_names[number], "parent": next(parents)}
+            image.record["voxel_size_m"] = size and list(size)
+            firsts.setdefault(class_names[number], (image, len(patches)))
+            space = image.values.shape[1:]
+            regions = patch_regions(space, how.patch or space, how.stride, image.name)
+            first = (patches or [image.values[(slice(None), *regions[0])]])[0]
+            limits.check((len(patches) + len(regions), *first.shape), image.name)
+            for region in regions:
+                cut = image.values[(slice(None), *region)]
+                if cut.shape != first.shape:
+                    raise DataError(
+                        f"{image.name}: expected {by(first.shape[1:])} voxels as before, got "
+                        f"{by(cut.shape[1:])}; give a patch, which every image is cut into."
+                    )
+                patches.append(cut.copy())
+                names.append(region_name(image.name, region) if how.patch else image.name)
+                offset = [side.start for side in region]
+                records.append({**image.record, "offset": offset, "size": list(cut.shape[1:])})
+    images, content = _as_images(np.stack(patches), how, names)
+    dataset = Dataset(
+        images=images,
+        labels=np.array([class_names.index(record["class"]) for record in records]),
+        class_names=class_names,
+        sources=tuple(names),
+        parents=np.array([record["parent"] for record in records]),
+        content=content,
+        voxel_size_m=size,
+    )
+    pictures = tuple(_picture(name, *first, images, how) for name, first in firsts.items())
+    return Prepared(dataset, tuple(records), pictures)
+
+
+def _checked(
+    sources: list[Source], how: Preparation, given: VoxelSize | None, limits: Limits
+) -> VoxelSize | None:
+    """The voxel size of all; files that are too large or unlike are refused."""
+    first = sources[0]
+    if given is not None:
+        given = given * (len(first.shape) - 2) if len(given) == 1 else given
+        check_voxel_size(given, len(first.shape) - 2, str(first.path))
+    size = first.voxel_size_m if given is None else given
+    for source in sources:
+        limits.check(source.shape, str(source.path))
+        limits.check_ratio(source.decoded_bytes, source.path)
+        if source.dtype != first.dtype:
+            raise DataError(
+                f"{source.path}: expected {first.dtype} values as in {first.path.name}, got "
+                f"{source.dtype}; save all with one bit depth."
+            )
+        if len(source.shape) != len(first.shape) or _channels(source, how) != _channels(first, how):
+            raise DataError(
+                f"{source.path}: expected {_channels(first, how)} channels and "
+                f"{len(first.shape) - 2} axes as in {first.path.name}, got "
+                f"{_channels(source, how)} and {len(source.shape) - 2}; prepare them apart."
+            )
+        other = source.voxel_size_m if given is None else given
+        same = other is size or (other and size and np.allclose(other, size, rtol=1e-3, atol=0))
+        if not same:
+            raise DataError(
+                f"{source.path}: expected a voxel size of {size or 'unknown length'} as in "
+                f"{first.path.name}, got {other or 'none'}; prepare each size apart, or say it "
+                "for all (--voxel-size)."
+            )
+    return size
+
+
+def _channels(source: Source, how: Preparation) -> int:
+    return 1 if source.colour and not how.colour else source.shape[1]
+
+
+def _images(source: Source, names: tuple[str, ...], how: Preparation) -> Iterator[_Image]:
+    """Each image of a file, cropped, denoised and segmented."""
+    stored = decode(source, names)
+    if source.colour and not how.colour:
+        stored = luminance(stored)
+    low, high = float(stored.min()), float(stored.max())
+    for row, values in enumerate(stored):
+        steps: list[str] = []
+        before = flat_grey(values, low, high)
+        if source.colour and not how.colour:
+            steps.append("colours to grey (ITU-R BT.709)")
+        values = _cropped(values, how.info_bar, names[row], steps)
+        if how.denoised:
+            smooth, noise = denoise(values)
+            whole = source.dtype.kind in "iu"
+            values = (np.rint(smooth) if whole else smooth).astype(source.dtype)
+            steps.append(f"denoised by non-local means, noise {noise:.4g}")
+        if isinstance(how.segmentation, Segmentation):
+            phases, levels = segment(values, how.segmentation, name=names[row])
+            values = phases[None]
+            at = f" at {', '.join(f'{level:.6g}' for level in levels)}" if levels else ""
+            steps.append(f"{how.segmentation.phases} phases by {how.segmentation.method}{at}")
+        record = {"file": names[row].partition("[")[0], "row": row, "steps": steps}
+        yield _Image(values, before, names[row], record)
+
+
+def _cropped(values: np.ndarray, rows: int | str, name: str, steps: list[str]) -> np.ndarray:
+    if rows == "auto":
+        rows = info_bar_rows(values) if values.ndim == 3 else 0
+    if not rows:
+        return values
+    if not 0 < rows < values.shape[-2]:
+        raise DataError(
+            f"{name}: cannot lose {rows} of its {values.shape[-2]} rows; give a lower info bar."
+        )
+    steps.append(f"cut {rows} rows off the bottom")
+    return values[..., :-rows, :]
+
+
+def _as_images(
+    patches: np.ndarray, how: Preparation, names: list[str]
+) -> tuple[np.ndarray, Literal["phases", "grey", "colour"]]:
+    if not isinstance(how.segmentation, Segmentation):
+        channels = 3 if how.colour else None
+        return to_phases(patches, grey=how.segmentation, channels=channels, names=names)
+    if how.segmentation.phases == 2:
+        return patches.astype(np.float32), "phases"
+    return one_hot(patches[:, 0], how.segmentation.phases, names=names), "phases"
+
+
+def _picture(
+    name: str, image: _Image, row: int, images: np.ndarray, how: Preparation
+) -> tuple[str, np.ndarray, np.ndarray]:
+    """The first image of a class; where phases are told by the whole set, its first patch."""
+    if isinstance(how.segmentation, Segmentation):
+        return name, image.before, flat_grey(image.values, 0.0, how.segmentation.phases - 1.0)
+    return name, image.before, flat_grey(images[row], 0.0, 1.0)
