@@ -33,7 +33,8 @@ def candidates(
     format: Annotated[
         str,
         typer.Option(
-            help="hdf5, npz, tiff, png, nrrd, damask, dream3d7, dream3d8, spparks, abaqus or gmsh."
+            help="hdf5, npz, tiff, png, nrrd, damask, dream3d7, dream3d8, spparks, abaqus, gmsh or "
+            "stl."
         ),
     ] = "hdf5",
     out: Annotated[Path | None, typer.Option(help="Folder; RUN/exports if absent.")] = None,

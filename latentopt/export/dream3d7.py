@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Float32, Int32
 
 from latentopt import __version__
+from latentopt.errors import ExportError
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 
@@ -43,7 +44,7 @@ def encode(microstructure: Microstructure) -> bytes:
     """The file as bytes."""
     import h5py
 
-    cells, size = one_voxel_thick(microstructure)
+    cells, size = cells_and_size(microstructure)
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
         file.attrs["FileVersion"] = fixed_length("7.0")
@@ -57,7 +58,7 @@ def encode(microstructure: Microstructure) -> bytes:
         geometry.attrs["UnitDimensionality"] = np.uint32(3)
         geometry["DIMENSIONS"] = np.array(cells.shape[::-1], dtype=np.int64)
         geometry["ORIGIN"] = np.zeros(3, dtype=np.float32)
-        geometry["SPACING"] = np.array(size[::-1], dtype=np.float32)
+        geometry["SPACING"] = size[::-1]
 
         matrix = container.create_group("CellData")
         matrix.attrs["AttributeMatrixType"] = np.uint32(_CELL)
@@ -73,14 +74,27 @@ def encode(microstructure: Microstructure) -> bytes:
     return buffer.getvalue()
 
 
-def one_voxel_thick(
+def cells_and_size(
     microstructure: Microstructure,
-) -> tuple[Int32[np.ndarray, "d h w"], tuple[float, float, float]]:
-    """Labels and voxel size, z, y, x; an image is one voxel thick, as thick as a voxel is wide."""
+) -> tuple[Int32[np.ndarray, "d h w"], Float32[np.ndarray, "3"]]:
+    """Labels and voxel size, z, y, x; an image is one voxel thick, as thick as a voxel is wide.
+
+    Raises
+    ------
+    ExportError
+        If the voxel size is beyond the 32 bits that DREAM.3D has for it.
+    """
     phases, size = microstructure.phases, microstructure.voxel_size_m
     if microstructure.spatial_dims == 2:
         phases, size = phases[None], (size[-1], *size)
-    return phases.astype(np.int32), size
+    with np.errstate(over="ignore"):
+        size_32 = np.array(size, dtype=np.float32)
+    if not (np.isfinite(size_32) & (size_32 > 0)).all():
+        raise ExportError(
+            f"DREAM.3D takes lengths of 1e-38 to 3e38 m, got {microstructure.voxel_size_m}. "
+            "Check the voxel size, or choose another format."
+        )
+    return phases.astype(np.int32), size_32
 
 
 def fixed_length(text: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int32
 
-from latentopt.export.dream3d7 import compressed, fixed_length, one_voxel_thick
+from latentopt.export.dream3d7 import compressed, fixed_length, cells_and_size
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 
@@ -45,7 +45,7 @@ def encode(microstructure: Microstructure) -> bytes:
     """The file as bytes."""
     import h5py
 
-    cells, size = one_voxel_thick(microstructure)
+    cells, size = cells_and_size(microstructure)
     shape = np.array(cells.shape, dtype=np.uint64)
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
@@ -60,7 +60,7 @@ def encode(microstructure: Microstructure) -> bytes:
         geometry = _identify(structure.create_group("ImageGeom"), 1, "ImageGeom")
         geometry.attrs["_DIMENSIONS"] = shape[::-1]
         geometry.attrs["_ORIGIN"] = np.zeros(3, dtype=np.float32)
-        geometry.attrs["_SPACING"] = np.array(size[::-1], dtype=np.float32)
+        geometry.attrs["_SPACING"] = size[::-1]
         geometry.attrs["Units"] = np.uint32(_METRE)
         geometry.attrs["Cell Data ID"] = np.uint64(2)
 

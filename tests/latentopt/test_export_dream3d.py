@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
+from latentopt.errors import ExportError
 from latentopt.export import EXPORTERS
 from latentopt.microstructure import Microstructure
 
@@ -76,6 +77,15 @@ def test_version_7_has_every_attribute_that_simpl_reads(structure, tmp_path):
             is_text(array.attrs["ObjectType"], "DataArray<int32_t>")
             is_(array.attrs["TupleDimensions"], SHAPE[::-1], "u8")  # x first, unlike version 8
             is_(array.attrs["ComponentDimensions"], [1], "u8")
+
+
+@pytest.mark.parametrize("kind", ["dream3d7", "dream3d8"])
+@pytest.mark.parametrize("size", [1e-50, 1e50])
+def test_a_size_beyond_32_bits_is_refused(kind, size, structure, tmp_path):
+    other = Microstructure(structure.phases, (1e-6, 1e-6, size), ("a", "b", "c"), (True,) * 3)
+    with pytest.raises(ExportError, match="1e-38 to 3e38 m"):
+        EXPORTERS[kind].write(other, tmp_path / "any.dream3d")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("kind", ["dream3d7", "dream3d8"])
