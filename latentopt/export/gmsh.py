@@ -59,8 +59,8 @@ def encode(microstructure: Microstructure) -> bytes:
         *(nodes[corner] for corner in corners.T),
     ]
     names = [
-        f'{dims} {group} "{name}"\n'
-        for group, name in enumerate(phase_set_names(microstructure), 1)
+        f'{dims} {number} "{name}"\n'
+        for number, name in enumerate(phase_set_names(microstructure), 1)
     ]
     return b"".join(
         [

@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from scipy.sparse import csr_array
 
 from latentopt.export.voxel_grid import OUTSIDE, VoxelGrid
 
@@ -18,6 +17,8 @@ def smoothing_shifts(grid: VoxelGrid, most: float) -> Float64[np.ndarray, "nodes
     cube of half-width `most` around its place. Nodes on an outer face stay on it and heed only
     neighbours on it. All phases share the shifts, so interfaces fit each other.
     """
+    from scipy.sparse import csr_array
+
     start, end, axis = _interface_edges(grid)
     nodes, place = np.unique(np.concatenate([start, end]), return_inverse=True)
     shifts = np.zeros((grid.labels.size, 3))

@@ -31,7 +31,7 @@ class STLExporter:
 
     The sidecar is that of the first, vouches for all of them, and its path is the one to keep. A
     2-D structure is extruded by one voxel, as thick as wide. Phases without voxels have no file.
-    Voxels that touch at an edge or a corner only are parted by up to a fifth of a voxel.
+    Voxels that touch at an edge or a corner only are parted by a fraction of a voxel.
     """
 
     suffix = ".stl"

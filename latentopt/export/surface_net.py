@@ -21,8 +21,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from latentopt.export.interface_smoothing import smoothing_shifts
 from latentopt.export.voxel_grid import OUTSIDE, VoxelGrid
@@ -68,6 +66,12 @@ def surface_net(labels: Integer[np.ndarray, "d h w"]) -> dict[int, Surface]:
     ----------
     labels
         Phase of every voxel, axes z, y, x; 0 or more.
+
+    Examples
+    --------
+    >>> box = surface_net(np.zeros((1, 1, 1), dtype=int))[0]
+    >>> len(box.vertices), len(box.triangles)
+    (8, 12)
     """
     grid = VoxelGrid.around(labels)
     faces = _faces(grid)
@@ -145,6 +149,9 @@ def _partners(
 
 def _corners(partner: Int64[np.ndarray, "faces 4"]) -> Int64[np.ndarray, "faces 4"]:
     """Vertex at each corner of each face: faces around a node that are partners share one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     start, beyond = np.arange(partner.size), partner.ravel()
     pairs = [(start, _next_corner(beyond)), (_next_corner(start), beyond)]  # it runs the other way
     rows, columns = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
