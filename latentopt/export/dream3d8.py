@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int32
 
-from latentopt.export.dream3d7 import compressed, fixed_length, cells_and_size
+from latentopt.export.dream3d7 import cells_and_size, compressed, fixed_length
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 
