@@ -27,7 +27,8 @@ def export_candidates(run: "Run", trials: Iterable[int], format: str, folder: Pa
 
     Returns
     -------
-    The data files, ``trial_0012.vti`` and so on, each with its JSON sidecar beside it.
+    The data files, ``trial_0012.vti`` and so on, each with its JSON sidecar beside it; the first
+    where a format takes several.
 
     Raises
     ------

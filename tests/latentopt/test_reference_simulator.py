@@ -39,7 +39,7 @@ def screen(tmp_path, capsys, monkeypatch):
     def call(structure, *options, format="damask"):
         path = tmp_path / f"wall{EXPORTERS[format].suffix}"
         if structure is not None:
-            EXPORTERS[format].write(structure, path)
+            path = EXPORTERS[format].write(structure, path)
         result = tmp_path / "result.json"
         command = ["latentopt-screen", str(path), "--result", str(result), *options]
         monkeypatch.setattr(sys, "argv", command)
