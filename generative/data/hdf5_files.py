@@ -19,6 +19,7 @@ from generative.errors import DataError
 
 MOST_OBJECTS = 20_000
 FREE_CHUNK_BYTES = 2**26
+ANGSTROM_UM = 1e-4
 # Metres of DREAM3D-NX's length units (enumeration IGeometry::LengthUnit), by number.
 _DREAM3D_METRES = {
     4: 1e-12, 5: 1e-9, 6: 1e-6, 7: 1e-3, 8: 1e-2, 9: 1e-1, 10: 1.0, 21: 1e-10, 23: 0.0254,
@@ -89,8 +90,8 @@ def open_dream3d(path: Path, spatial_dims: int | None, dataset: str | None = Non
     """One array of cell data on an image geometry of a DREAM.3D file, version 7 or 8.
 
     ``dataset`` chooses it by its name or path; else it is the only one with one component, or the
-    one called ``Phases``. Spacing is in the unit that version 8 records, and in micrometres, as
-    DREAM.3D's own filters write it, where none is.
+    one called ``Phases``. Spacing is in the unit that version 8 records; where none is, in
+    micrometres, as DREAM.3D's own filters write it, or in metres if it would be below an atom.
 
     Raises
     ------
@@ -201,13 +202,13 @@ def _image_geometries(file: h5py.File, path: Path) -> dict[str, Grid]:
         if not isinstance(item, h5py.Group):
             return
         if "_DIMENSIONS" in item.attrs:  # version 8
-            unit = int(item.attrs.get("Units", item.attrs.get("_UNITS", 6)))
-            metres = _DREAM3D_METRES.get(unit)
-            found[name] = _grid(item.attrs["_DIMENSIONS"], item.attrs.get("_SPACING"), metres)
+            unit = item.attrs.get("Units")
+            cells, spacing = item.attrs["_DIMENSIONS"], item.attrs.get("_SPACING")
+            found[name] = _grid(cells, spacing, unit)
         elif name.endswith("_SIMPL_GEOMETRY") and "DIMENSIONS" in item:  # version 7
             spacing = item["SPACING"][()] if "SPACING" in item else None
             place = name.rpartition("/")[0]
-            found[place] = _grid(item["DIMENSIONS"][()], spacing, 1e-6)
+            found[place] = _grid(item["DIMENSIONS"][()], spacing, None)
 
     file.visititems(visit)
     if not found:
@@ -215,10 +216,14 @@ def _image_geometries(file: h5py.File, path: Path) -> dict[str, Grid]:
     return found
 
 
-def _grid(cells: object, spacing: object, metres: float | None) -> Grid:
+def _grid(cells: object, spacing: object, unit: object) -> Grid:
     shape = tuple(int(count) for count in np.ravel(cells)[::-1])
     edges = _floats(spacing)
-    if edges is None or metres is None:
+    if edges is None:
+        return shape, None
+    if unit is None:
+        metres = 1.0 if max(edges) < ANGSTROM_UM else 1e-6
+    elif (metres := _DREAM3D_METRES.get(int(unit))) is None:
         return shape, None
     return shape, tuple(float(f"{edge * metres:.7g}") for edge in edges[::-1])  # stored as float32
 

@@ -10,6 +10,7 @@ import tifffile
 
 from generative.data import load_images, read_dataset
 from generative.errors import DataError
+from latentopt.export import EXPORTERS
 from latentopt.export.damask import DamaskExporter
 from latentopt.microstructure import Microstructure
 
@@ -154,6 +155,25 @@ def save_dream3d(path, version, arrays, units=None, spacing=(1, 2, 3)):
 def test_dream3d_phases_are_read_with_spacing_in_micrometres(tmp_path, version):
     arrays = {"Phases": VOLUME.astype("i4") + 1, "FeatureIds": np.arange(240).reshape(5, 6, 8)}
     assert_read(save_dream3d(tmp_path / "a.dream3d", version, arrays))
+
+
+def test_dream3d_spacing_below_an_atom_is_in_metres(tmp_path):
+    spacing = EDGES[::-1]
+    assert_read(save_dream3d(tmp_path / "a.dream3d", "7.0", {"Phases": VOLUME}, spacing=spacing))
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "npz", "tiff", "damask", "dream3d7", "dream3d8"])
+@pytest.mark.parametrize("sidecar", [True, False])
+def test_what_we_export_is_read_again(tmp_path, kind, sidecar):
+    exporter = EXPORTERS[kind]() if isinstance(EXPORTERS[kind], type) else EXPORTERS[kind]
+    path = tmp_path / f"a{exporter.suffix}"
+    exporter.write(Microstructure(VOLUME, EDGES, ("a", "b"), (True,) * 3), path)
+    if not sidecar:
+        path.with_name(path.name + ".json").unlink()
+    data = read_dataset(path, spatial_dims=3)
+    np.testing.assert_array_equal(data.images[0, 0], VOLUME)
+    known = sidecar or kind != "npz"
+    assert data.voxel_size_m == (pytest.approx(EDGES, rel=1e-6) if known else None)
 
 
 @pytest.mark.parametrize(("unit", "factor"), [(5, 1e-3), (6, 1), (10, 1e6)])
