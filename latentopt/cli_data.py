@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from latentopt.cli_data_make import MakeCommand, make
+
 if TYPE_CHECKING:
     from generative.data.inspection import Inspection
     from generative.data.segmentation import Segmentation
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Look at images, prepare them, make synthetic ones.")
+app.command(cls=MakeCommand)(make)
 
 LISTED = 10  # lines of one kind; the rest are counted
 BAR = 40

@@ -10,9 +10,11 @@ from generative.data.synthetic.random_field import (
     gaussian_random_field_settings,
 )
 from generative.data.synthetic.spinodal import cahn_hilliard
+from generative.data.synthetic.zoo import ZOO
 
 __all__ = [
     "FAMILIES",
+    "ZOO",
     "Family",
     "FieldRanges",
     "Ranges",

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
+from scipy.spatial import cKDTree
 
 from generative.data.synthetic.family import Family, Ranges, Settings, span, unit_vectors
 from generative.data.synthetic.packing import ball_volume
 
-_TRIES_EACH = 300
-_STARTS = 5
+_TRIES_EACH = 200
+_STARTS = 3
+_BATCH = 64
 _LAMBDAS = np.linspace(0.1, 0.9, 9)
 
 
@@ -23,7 +25,7 @@ class EllipsoidRanges(Ranges):
     Parameters
     ----------
     length_px
-        Long axis, tip to tip, log-uniform; 1/6 to 1/3 of the shortest side if ``None``. It is then
+        Long axis, tip to tip, log-uniform; 1/4 to 1/2 of the shortest side if ``None``. It is then
         set so that a whole number of inclusions has the volume fraction exactly.
     aspect
         Long axis over the others, log-uniform: ellipses, and prolate ellipsoids of revolution.
@@ -38,12 +40,17 @@ class EllipsoidRanges(Ranges):
         Inclusions take the phases 1, 2, ... in turn.
     """
 
-    length_px: tuple[float, float] | None = span(1 / 6, 1 / 3, log=True, of_side=True)
+    length_px: tuple[float, float] | None = span(1 / 4, 1 / 2, log=True, of_side=True)
     aspect: tuple[float, float] = span(1.5, 3.0, least=1.0, log=True)
     gap_px: tuple[float, float] | None = span(1 / 128, 1 / 64, of_side=True, or_zero=True)
-    volume_fraction: tuple[float, float] = span(0.05, 0.25, most=1.0)
+    volume_fraction: tuple[float, float] = span(0.05, 0.2, most=1.0)
     aligned: bool = False
     phases: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.aligned, bool):
+            raise ValueError(f"aligned should be true or false, got {self.aligned!r}.")
 
 
 def ellipsoid_placements(
@@ -104,17 +111,24 @@ def _place(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Random sequential addition; starts again where it jams."""
     count, dim, most = int(row["count"]), len(shape), 0
+    # Nearer than this, the balls within two inclusions overlap.
+    least = row["length_px"] / row["aspect"] + row["gap_px"]
     for _ in range(_STARTS):
-        centres, axes = np.empty((count, dim)), np.empty((count, dim))
-        placed = 0
-        for _ in range(_TRIES_EACH * count):
-            centre = rng.random(dim) * shape
-            axis = row["direction"] if limits.aligned else unit_vectors(rng.random((1, 2)), dim)[0]
-            if _clear(centre, axis, centres[:placed], axes[:placed], row, shape):
-                centres[placed], axes[placed] = centre, axis
-                placed += 1
-                if placed == count:
-                    return centres, axes
+        centres, axes, placed = np.empty((count, dim)), np.empty((count, dim)), 0
+        for _ in range(-(-_TRIES_EACH * count // _BATCH)):
+            tried = rng.random((_BATCH, dim)) * shape
+            ways = unit_vectors(rng.random((_BATCH, 2)), dim)
+            if limits.aligned:
+                ways = np.broadcast_to(row["direction"], ways.shape)
+            if placed:
+                far, _ = cKDTree(centres[:placed], boxsize=shape).query(tried)
+                tried, ways = tried[far >= least], ways[far >= least]
+            for centre, axis in zip(tried, ways, strict=True):
+                if _clear(centre, axis, centres[:placed], axes[:placed], row, shape):
+                    centres[placed], axes[placed] = centre, axis
+                    placed += 1
+                    if placed == count:
+                        return centres, axes
         most = max(most, placed)
     reached = row["volume_fraction"] * most / count
     raise ValueError(

@@ -41,6 +41,7 @@ def span(
     or_zero
         The range may be 0 alone.
     """
+    low, high = float(low), float(high)
     about = {"default": (low, high), "least": least, "most": most}
     about |= {"log": log, "whole": whole, "or_zero": or_zero}
     return dataclasses.field(default=None if of_side else (low, high), metadata=about)

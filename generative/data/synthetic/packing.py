@@ -56,7 +56,7 @@ def pack(
             points = _add(count, distance, box, rng)
             if len(points) < count:
                 missing = rng.random((count - len(points), len(box))) * box
-                points = _relax(np.concatenate([points, missing]), distance * (1 + _MARGIN), box)
+                points = _relax(np.concatenate([points, missing]), distance, box)
             if nearest_distance(points, sides) >= distance:
                 return points
     raise ValueError(
@@ -66,7 +66,7 @@ def pack(
     )
 
 
-def packed_fraction(count: float, distance: float, sides: tuple[float, ...]) -> float:
+def packed_fraction(count: int, distance: float, sides: tuple[int | float, ...]) -> float:
     """Share of the box in ``count`` discs or spheres of diameter ``distance``.
 
     >>> round(packed_fraction(1, 1.0, (1, 1)), 4)
@@ -80,7 +80,9 @@ def ball_volume(dim: int) -> float:
     return math.pi if dim == 2 else 4 / 3 * math.pi
 
 
-def nearest_distance(points: Float[np.ndarray, "count dim"], sides: tuple[float, ...]) -> float:
+def nearest_distance(
+    points: Float[np.ndarray, "count dim"], sides: tuple[int | float, ...]
+) -> float:
     """Least distance of any two points or of their periodic images; of one point, its own image."""
     least = float(min(sides))
     if len(points) < 2:
@@ -117,8 +119,9 @@ def _add(count: int, distance: float, box: np.ndarray, rng: np.random.Generator)
     return points
 
 
-def _relax(points: np.ndarray, distance: float, box: np.ndarray) -> np.ndarray:
+def _relax(points: np.ndarray, least: float, box: np.ndarray) -> np.ndarray:
     """Points moved downhill in the energy sum (1 - r / distance)^2 over the pairs too near."""
+    distance, sides = least * (1 + _MARGIN), tuple(box)
 
     def energy(flat: np.ndarray) -> tuple[float, np.ndarray]:
         now = wrapped(flat.reshape(points.shape), box)
@@ -134,8 +137,16 @@ def _relax(points: np.ndarray, distance: float, box: np.ndarray) -> np.ndarray:
             slope[:, axis] += np.bincount(j, pull[:, axis], len(now))
         return float((overlap**2).sum()), slope.ravel()
 
-    options = {"maxiter": 3000, "maxfun": 4000, "ftol": 0.0, "gtol": 1e-10, "maxcor": 20}
+    def stop_when_apart(flat: np.ndarray) -> None:
+        if nearest_distance(wrapped(flat.reshape(points.shape), box), sides) >= least:
+            raise StopIteration
+
     found = scipy.optimize.minimize(
-        energy, points.ravel(), jac=True, method="L-BFGS-B", options=options
+        energy,
+        points.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        callback=stop_when_apart,
+        options={"maxiter": 1000, "maxfun": 1500, "ftol": 0.0, "gtol": 1e-10, "maxcor": 20},
     )
     return wrapped(found.x.reshape(points.shape), box)

@@ -38,9 +38,13 @@ class ParticleRanges(Ranges):
 
 @dataclass(frozen=True)
 class FibreRanges(ParticleRanges):
-    """`ParticleRanges` with the volume fractions of composites."""
+    """`ParticleRanges` with the volume fractions of composites, and sides across the fibres."""
 
     volume_fraction: tuple[float, float] = span(0.3, 0.6, most=1.0)
+
+    def limits(self, name: str, shape: tuple[int, ...]) -> tuple[float, float]:
+        """The range of one setting; the length of fibres has no part in it."""
+        return super().limits(name, shape[-2:])
 
 
 def particle_centres(
@@ -83,7 +87,7 @@ def _settle_spheres(
     count = np.maximum(np.round(volume / (drawn["diameter_px"] / 2) ** dim), 1).astype(np.int64)
     diameter = 2 * (volume / count) ** (1 / dim)
     for i, (d, gap) in enumerate(zip(diameter, drawn["gap_px"], strict=True)):
-        packed = packed_fraction(count[i], d + gap, shape)
+        packed = packed_fraction(int(count[i]), d + gap, shape)
         if packed > MOST_PACKED[dim] or d + gap > min(shape):
             raise ValueError(
                 f"structure {i} has volume fraction {drawn['volume_fraction'][i]:.3g} in particles "

@@ -42,7 +42,9 @@ class FieldRanges(Ranges):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.band_pass is not None and min(self.band_pass) <= 0:
+        if self.band_pass is not None and (
+            np.size(self.band_pass) != 2 or min(self.band_pass) <= 0
+        ):
             raise ValueError(f"band_pass should be two numbers above 0, got {self.band_pass}.")
 
 
