@@ -7,7 +7,7 @@ import pytest
 
 from generative.data.synthetic import FAMILIES, ellipsoid_placements
 
-SHAPES = [(24, 32), (12, 16, 20)]
+SHAPES = [(24, 32), (12, 13, 14)]
 # A weave of few voxels in height is coarse; PyMKS may be absent.
 OURS = [name for name in FAMILIES if name != "multiphase"]
 
