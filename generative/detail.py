@@ -31,6 +31,9 @@ class DetailConfig(BaseModel):
         35.0, ge=0, description="Of the relative error of each image's variogram at short shifts."
     )
     variogram_reach: int = Field(6, ge=1, description="Largest shift along each axis, in voxels.")
+    fraction_weight: float = Field(
+        2000.0, ge=0, description="Of the squared error of each image's phase fractions."
+    )
     adversarial_weight: float = Field(
         0.5, ge=0, description="Gradient of the adversarial term over reconstruction's; 0: none."
     )
@@ -60,7 +63,7 @@ class AutoencoderStage(Stage):
 
 
 class DetailStage(Stage):
-    """Reconstruction, KL, variograms and a discriminator, all in one step of one optimizer.
+    """Reconstruction, KL, statistics and a discriminator, all in one step of one optimizer.
 
     Parameters
     ----------
@@ -102,14 +105,16 @@ class DetailStage(Stage):
         kl_weight: float,
         **given: Float[Tensor, "n f"],
     ) -> Loss:
-        """The autoencoder's loss, the error of the variogram, and the game if there is one."""
+        """The autoencoder's loss, the errors of the statistics, and the game if there is one."""
         drawn = self.module.draw(rows, noise)
         plain = self.module.loss_of(rows, drawn, kl_weight=kl_weight)
         phases = bool(((rows == 0) | (rows == 1)).all())
         made = ((self.config.sharpness if phases else 1.0) * drawn.logits).sigmoid()
         wrong = variogram_error(made, rows, self.config.variogram_reach)
+        uneven = fraction_error(made, rows)
         total = plain.total + self.config.variogram_weight * wrong
-        terms = {**plain.terms, "variogram": wrong.item()}
+        total = total + self.config.fraction_weight * uneven
+        terms = {**plain.terms, "variogram": wrong.item(), "fraction": uneven.item()}
         if self.discriminator is not None:
             asked, game = self._play(rows, made, plain.total)
             total, terms = total + asked + game, terms | {"discriminator": game.item()}
@@ -170,6 +175,13 @@ def variogram_error(
     ours, real = (_variogram(x, reach) for x in (made, images))
     # A uniform image has no variogram: it asks for none, in units of a faint one.
     return ((ours - real) / real.clamp_min(FAINTEST)).pow(2).mean()
+
+
+def fraction_error(
+    made: Float[Tensor, "n c *space"], images: Float[Tensor, "n c *space"]
+) -> Float[Tensor, ""]:
+    """Mean squared error of the mean of each image, which no variogram sees."""
+    return (made.flatten(2).mean(2) - images.flatten(2).mean(2)).pow(2).mean()
 
 
 def _variogram(images: Tensor, reach: int) -> Tensor:

@@ -16,6 +16,7 @@ from generative.errors import DataError
 from generative.model_card import CardContent, write_model_card
 from generative.stage import stages_of
 from generative.train_config import TrainConfig
+from generative.training_lock import only_training
 
 __all__ = ["TrainConfig", "finetune", "train"]
 
@@ -72,7 +73,8 @@ def train(
     FloatingPointError
         If the loss stops being finite.
     ModelFileError
-        If the folder holds the state of another run, or a damaged one.
+        If another training is running in the folder, or it holds the state of another run or a
+        damaged one.
     OSError
         If the folder cannot be written: before the first step, or when the disk is full.
     """
@@ -88,14 +90,15 @@ def train(
     if begin is not None:
         begin(model)
     facts = {"Training images": len(images), "Training": _settings(config)}
-    for stage in stages_of(model):
-        state = descend(stage, images, config, folder, validation=probe, conditions=conditions)
-        if state.best_step:
-            title = "Weights" if stage.name == "training" else f"Weights of {stage.name}"
-            facts[title] = f"of step {state.best_step}, the best on the validation images"
-    if folder is not None:
-        files = {} if card is None else _write_card(model, images, card, facts)
-        save_model(model, folder, files=files)
+    with only_training(folder):
+        for stage in stages_of(model):
+            state = descend(stage, images, config, folder, validation=probe, conditions=conditions)
+            if state.best_step:
+                title = "Weights" if stage.name == "training" else f"Weights of {stage.name}"
+                facts[title] = f"of step {state.best_step}, the best on the validation images"
+        if folder is not None:
+            files = {} if card is None else _write_card(model, images, card, facts)
+            save_model(model, folder, files=files)
     return model
 
 
@@ -140,8 +143,9 @@ def finetune(
         )
     tuned = type(model)(**model.options())
     tuned.load_state_dict(model.state_dict())
-    for stage in stages_of(tuned):
-        descend(stage, check_images(images), config, folder, weights=weights)
+    with only_training(folder):
+        for stage in stages_of(tuned):
+            descend(stage, check_images(images), config, folder, weights=weights)
     return tuned
 
 

@@ -24,7 +24,9 @@ class VAEGANConfig(BaseModel):
     image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
     autoencoder: Literal["vae", "cvae"] = Field("vae", description="Spatial or vector code.")
     options: dict[str, Any] = Field(default_factory=dict, description="Of that autoencoder.")
-    detail: DetailConfig = Field(DetailConfig(variogram_weight=0.0), description="Discriminator.")
+    detail: DetailConfig = Field(
+        DetailConfig(variogram_weight=0.0, fraction_weight=0.0), description="Discriminator."
+    )
 
 
 class VAEGAN(nn.Module):

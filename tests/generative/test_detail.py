@@ -5,11 +5,13 @@ import torch
 
 from generative import VAEGAN, ConvVAE
 from generative.data.synthetic import gaussian_random_field
-from generative.detail import DetailConfig, DetailStage, variogram_error
+from generative.detail import DetailConfig, DetailStage, fraction_error, variogram_error
 from generative.train import TrainConfig, train
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
-SMALL = DetailConfig(adversarial_weight=0.5, variogram_weight=0.0, width=4, layers=1)
+SMALL = DetailConfig(
+    adversarial_weight=0.5, variogram_weight=0.0, fraction_weight=0.0, width=4, layers=1
+)
 TINY = TrainConfig(steps=4, batch_size=4, progress=False, precision="float32")
 
 
@@ -80,7 +82,7 @@ def test_a_variogram_that_is_asked_for_is_met_more_closely_than_by_reconstructio
         return float(variogram_error(made, x, 6))
 
     plain = {"autoencoder": "vae", "options": {"widths": (8, 16)}}
-    asked = {"variogram_weight": 50.0, "share": 1.0}
+    asked = {"variogram_weight": 50.0, "fraction_weight": 0.0, "share": 1.0}
     errors = [
         error(train(VAEGAN((1, 32, 32), **plain, detail=detail), images, config=config))
         for detail in (asked | {"variogram_weight": 0.0}, asked)
@@ -110,3 +112,29 @@ def test_at_the_shortest_shift_the_variogram_is_the_interface():
 def test_a_shifted_texture_has_the_same_variogram():
     x = torch.from_numpy(IMAGES)
     assert variogram_error(x.roll((3, 5), (2, 3)), x, 4) < 1e-6
+
+
+def test_the_error_of_fractions_sees_what_no_variogram_does():
+    black, white = torch.zeros(1, 1, 16, 16), torch.ones(1, 1, 16, 16)
+    assert variogram_error(black, white, 4) == 0
+    assert fraction_error(black, white) == 1
+    shifted = torch.from_numpy(IMAGES).roll((3, 5), (-1, -2))
+    assert fraction_error(shifted, torch.from_numpy(IMAGES)) < 1e-12
+
+
+def test_fractions_that_are_asked_for_are_met_more_closely():
+    images = gaussian_random_field(64, (32, 32), seed=1)
+    x = torch.from_numpy(images)
+    config = TINY.model_copy(update={"steps": 30, "batch_size": 16, "ema_decay": 0.9})
+
+    def error(model):
+        with torch.no_grad():
+            return float(fraction_error((model.decode(model.encode(x)) > 0.5).float(), x))
+
+    found = []
+    for weight in (0.0, 2000.0):
+        detail = {"fraction_weight": weight, "variogram_weight": 0.0, "adversarial_weight": 0.0}
+        model = VAEGAN((1, 32, 32), options={"widths": (8, 16)}, detail=detail | {"share": 1.0})
+        train(model, images, config=config)
+        found.append(error(model))
+    assert found[1] < 0.7 * found[0]

@@ -19,6 +19,7 @@ from generative.errors import DataError, ModelFileError
 from generative.model_card import CardContent
 from generative.reconstruction import reconstruct
 from generative.train import TrainConfig, train
+from generative.training_lock import only_training
 from generative.training_state import STATE, TrainingState, state_path
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
@@ -187,6 +188,15 @@ def test_a_killed_process_is_gone_on_with_to_the_weights_of_an_uninterrupted_one
     quietly = TINY.model_copy(update={"steps": 120})
     resumed = train(network(), IMAGES, config=quietly, folder=tmp_path)
     assert equal(resumed.state_dict(), weights(steps=120))
+
+
+def test_a_second_training_in_one_folder_is_refused_and_the_first_is_left_alone(tmp_path):
+    with only_training(tmp_path):
+        with pytest.raises(ModelFileError, match="another training is running here; wait for it"):
+            train(network(), IMAGES, config=TINY, folder=tmp_path)
+        assert not list(tmp_path.iterdir())
+    train(network(), IMAGES, config=TINY, folder=tmp_path)
+    assert load_model(tmp_path).kind == "vae"
 
 
 @pytest.mark.parametrize(
