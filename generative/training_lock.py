@@ -12,7 +12,8 @@ from generative.errors import ModelFileError
 def only_training(folder: Path | str | None) -> Iterator[None]:
     """Hold a folder while a training runs in it; the system lets go of it when a process dies.
 
-    Where folders cannot be held (Windows, some network file systems) nothing is checked.
+    Where folders cannot be held (Windows, some network file systems) nothing is checked; one that
+    cannot be made is left to who writes there first, to name it.
 
     Parameters
     ----------
@@ -23,15 +24,8 @@ def only_training(folder: Path | str | None) -> Iterator[None]:
     ------
     ModelFileError
         If another training is running there.
-    OSError
-        If the folder cannot be made.
     """
-    if folder is None:
-        yield
-        return
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = _held(folder)
+    descriptor = None if folder is None else _held(Path(folder))
     try:
         yield
     finally:
@@ -44,7 +38,11 @@ def _held(folder: Path) -> int | None:
         import fcntl
     except ImportError:  # Windows
         return None
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

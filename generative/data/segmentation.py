@@ -87,7 +87,7 @@ def segment(
 
     Examples
     --------
-    >>> segment(np.array([[[10, 12, 90, 200]]]), Segmentation("thresholds", 3, (50, 100)))[0]
+    >>> segment(np.array([[[10, 12, 90, 200]]]), Segmentation("thresholds", 3, (50.0, 100.0)))[0]
     array([[0, 0, 1, 2]], dtype=uint8)
     """
     if len(image) > 1 and how.method != "k_means":
