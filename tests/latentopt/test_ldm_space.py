@@ -25,6 +25,11 @@ def space():
 
 
 @pytest.fixture(scope="module")
+def in_code(space):
+    return space.in_coordinates("code")
+
+
+@pytest.fixture(scope="module")
 def images():
     return torch.from_numpy(gaussian_random_field(100, (64, 64), seed=UNSEEN))
 
@@ -67,8 +72,10 @@ def test_its_z_are_the_noise_of_its_model(space):
     assert torch.equal(space.whitening.axes, torch.eye(64, dtype=torch.float64))
 
 
-def test_in_the_code_it_reconstructs_as_in_the_noise_and_its_training_set_is_white(space, images):
-    code = space.in_coordinates("code")
+def test_in_the_code_it_reconstructs_as_in_the_noise_and_its_training_set_is_white(
+    space, in_code, images
+):
+    code = in_code
     again = code.decode(code.encode(images[:20]))
     difference = (again - space.decode(space.encode(images[:20]))).pow(2).mean().sqrt()
     assert difference <= 0.01  # the way to noise and back is exact to .005 of the code
@@ -83,8 +90,8 @@ def test_in_the_code_it_reconstructs_as_in_the_noise_and_its_training_set_is_whi
         LatentSpace.default().in_coordinates("code")
 
 
-def test_noise_of_code_coordinates_is_the_noise_it_came_from(space):
-    again = space.in_coordinates("code").in_coordinates("noise")
+def test_noise_of_code_coordinates_is_the_noise_it_came_from(space, in_code):
+    again = in_code.in_coordinates("noise")
     error = (again.reference_ - space.reference_).pow(2).mean().sqrt()
     assert 0 < error <= 0.05  # the way back from the code stretches what gains of .06 pressed
     assert torch.equal(again.whitening.axes, torch.eye(64, dtype=torch.float64))
