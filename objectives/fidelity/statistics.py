@@ -1,6 +1,7 @@
 """Two-point statistics of images against those of others: errors, bars and the six sigma share."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,13 +89,7 @@ def two_point_mae(
     >>> two_point_mae(torch.ones(1, 1, 4, 4), torch.zeros(1, 1, 4, 4))
     tensor([1.], dtype=torch.float64)
     """
-    a, b = checked_pair(images, reconstructed)
-    rows = _rows_per_chunk(a)
-    errors = [
-        (two_point_statistics(x) - two_point_statistics(y)).abs().flatten(1).mean(1).double()
-        for x, y in zip(a.split(rows), b.split(rows), strict=True)
-    ]
-    return in_kind(torch.cat(errors), images)
+    return _mean_absolute_error(images, reconstructed, two_point_statistics)
 
 
 def lineal_path_mae(
@@ -120,16 +115,27 @@ def lineal_path_mae(
     >>> lineal_path_mae(torch.ones(1, 1, 8, 8), torch.zeros(1, 1, 8, 8))
     tensor([1.], dtype=torch.float64)
     """
+    return _mean_absolute_error(images, reconstructed, _lineal_paths)
+
+
+def _lineal_paths(x: Tensor) -> Tensor:
+    cutoff = min(x.shape[2:]) // 4
+    phases = range(max(x.shape[1], 2))
+    return torch.stack([lineal_path(x, phase=k, periodic=False, cutoff=cutoff) for k in phases], 1)
+
+
+def _mean_absolute_error(
+    images: Tensor | np.ndarray,
+    reconstructed: Tensor | np.ndarray,
+    statistic: Callable[[Tensor], Tensor],
+) -> Tensor | np.ndarray:
+    """Of each reconstruction's statistic, a few images at a time."""
     a, b = checked_pair(images, reconstructed)
-    rows, cutoff = _rows_per_chunk(a), min(a.shape[2:]) // 4
-    errors = []
-    for x, y in zip(a.split(rows), b.split(rows), strict=True):
-        each = [
-            lineal_path(x, phase=k, periodic=False, cutoff=cutoff)
-            - lineal_path(y, phase=k, periodic=False, cutoff=cutoff)
-            for k in range(max(x.shape[1], 2))
-        ]
-        errors.append(torch.stack(each, 1).abs().flatten(1).mean(1).double())
+    rows = _rows_per_chunk(a)
+    errors = [
+        (statistic(x) - statistic(y)).abs().flatten(1).mean(1).double()
+        for x, y in zip(a.split(rows), b.split(rows), strict=True)
+    ]
     return in_kind(torch.cat(errors), images)
 
 
