@@ -4,12 +4,14 @@ Each imports what it needs when it runs, so that ``--help`` answers at once.
 """
 
 import json as encoder
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from latentopt.cli_data_make import MakeCommand, make
+from latentopt.cli_shown import shown
 
 if TYPE_CHECKING:
     from generative.data.inspection import Inspection
@@ -52,6 +54,7 @@ def inspect(
     found = inspect_images(
         path,
         held_out=held_out,
+        watch=partial(shown, title="reading"),
         spatial_dims=dims,
         dataset=dataset,
         shape=numbers(shape, "--shape", int),
@@ -93,7 +96,7 @@ def _lines(path: Path, found: "Inspection") -> list[str]:
     low, high = found.values[0], found.values[-1]
     values = ", ".join(f"{v:g}" for v in found.values)
     lines = [
-        f"{path}: {found.images} images in {found.files} files",
+        f"{path}: {_plural(found.images, 'image')} in {_plural(found.files, 'file')}",
         f"size: {_counts(found.sizes)}",
         f"channels: {_counts(found.channels)}",
         f"type: {_counts(found.types)}",
@@ -117,6 +120,10 @@ def _lines(path: Path, found: "Inspection") -> list[str]:
     lines += _listed("duplicates", groups)
     lines += _listed("near-empty", found.near_empty)
     return lines + _listed("problems", found.problems)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _counts(counts: dict) -> str:
@@ -186,6 +193,7 @@ def prepare(
     prepared = prepare_images(
         path,
         how,
+        watch=partial(shown, title="preparing"),
         voxel_size_m=numbers(voxel_size, "--voxel-size", float),
         spatial_dims=dims,
         dataset=dataset,
@@ -203,9 +211,10 @@ def prepare(
     ]
     _write_sheet(tuple(pictures), out.with_suffix(".png"), columns=2)
     size = "x".join(map(str, data.image_shape))
-    print(f"{out}: {len(data)} images of {size} from {len(set(data.parents))} parents")
+    parents = _plural(len(set(data.parents)), "parent")
+    print(f"{out}: {_plural(len(data), 'image')} of {size} from {parents}")
     for row, name in enumerate(data.class_names):
-        print(f"class {name}: {(data.labels == row).sum()} images")
+        print(f"class {name}: {_plural(int((data.labels == row).sum()), 'image')}")
     if data.voxel_size_m is None:
         print("voxel size: not known; say it with --voxel-size")
     else:

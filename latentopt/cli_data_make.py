@@ -1,17 +1,15 @@
 """The command ``latentopt data make``: synthetic structures, with their settings as labels."""
 
-import sys
-import time
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from latentopt.cli_shown import shown
+
 __all__ = ["MakeCommand", "make"]
 
-SECONDS_BETWEEN_LINES = 5.0
 ZOO_SHAPE, SHAPE = "256 256", "64 64"
 
 
@@ -68,10 +66,10 @@ def make(
         if family == "zoo":
             if ranges:
                 raise ConfigError("the zoo has settings of its own; leave out --set.")
-            paths = write_zoo(out or Path("zoo"), n, sides, seed, _shown)
+            paths = write_zoo(out or Path("zoo"), n, sides, seed, shown)
         else:
             place = out or Path(f"{family}.h5")
-            paths = write_family(place, FAMILIES[family], n, sides, seed, ranges, _shown)
+            paths = write_family(place, FAMILIES[family], n, sides, seed, ranges, shown)
     except (ConfigError, DataError):
         raise
     except (ImportError, ValueError) as error:
@@ -110,21 +108,3 @@ def _value(word: str) -> bool | int | float:
     if word in ("true", "false"):
         return word == "true"
     return int(word) if word.lstrip("+-").isdecimal() else float(word)
-
-
-def _shown(structures: Iterable[Any], n: int, title: str) -> Iterator[Any]:
-    """The structures, their number shown as they come: a bar, or a line now and then in a log."""
-    if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import track
-
-        yield from track(
-            structures, description=title, total=n, console=Console(stderr=True), transient=True
-        )
-        return
-    printed = time.monotonic()
-    for done, structure in enumerate(structures, 1):
-        yield structure
-        if time.monotonic() - printed > SECONDS_BETWEEN_LINES:
-            print(f"{title}: {done}/{n}", file=sys.stderr, flush=True)
-            printed = time.monotonic()

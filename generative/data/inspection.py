@@ -1,7 +1,7 @@
 """What is in a folder or file of images: sizes, values, phases, duplicates, damaged files."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from generative.data.phases import to_phases
 from generative.data.read import classes_of, decode, find_files, names_of
 from generative.data.readers import open_source
 from generative.data.segment import luminance
-from generative.data.source import Source
+from generative.data.stored_set import is_stored_set, read_set
 from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
 
@@ -22,6 +22,8 @@ EMPTY_SHARE = 0.99
 EMPTY_SPREAD = 0.02  # of the range of all values
 HELD_OUT = "held-out: "
 PICTURES_A_CLASS = 4
+
+Watch = Callable[[Iterable[Path], int], Iterable[Path]]
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def inspect_images(
     *,
     held_out: Path | None = None,
     limits: Limits | None = None,
+    watch: Watch = lambda files, n: files,
     **options: object,
 ) -> Inspection:
     """Everything `read_dataset` would ask of a set, and what it cannot know is wrong with it.
@@ -101,6 +104,8 @@ def inspect_images(
         Another one, for duplicates across the two.
     limits
         Largest sizes accepted.
+    watch
+        ``watch(files, n)`` passes the n files on as they are read, to show how many there are.
     options
         ``spatial_dims``, ``dataset``, ``shape`` and ``dtype`` of `read_dataset`.
 
@@ -110,9 +115,9 @@ def inspect_images(
         If there is no image that can be read.
     """
     found = _Found()
-    _read(found, path, "", limits or Limits(), options)
+    _read(found, path, "", limits or Limits(), watch, options)
     if held_out is not None:
-        _read(found, held_out, HELD_OUT, limits or Limits(), options)
+        _read(found, held_out, HELD_OUT, limits or Limits(), watch, options)
     if not found.images:
         raise DataError(found.problems[0])
     low, high = _range(found.images)
@@ -141,9 +146,14 @@ def inspect_images(
     )
 
 
-def _read(found: _Found, path: Path, prefix: str, limits: Limits, options: dict) -> None:
+def _read(
+    found: _Found, path: Path, prefix: str, limits: Limits, watch: Watch, options: dict
+) -> None:
     root = Path(path)
     files = find_files(root)
+    if options.get("dataset") is None and root.is_file() and is_stored_set(root):
+        _read_stored(found, root, prefix, limits)
+        return
     try:
         class_names, classes = classes_of(files, root)
     except DataError as error:
@@ -151,7 +161,7 @@ def _read(found: _Found, path: Path, prefix: str, limits: Limits, options: dict)
         class_names, classes = (root.resolve().name,), np.zeros(len(files), np.int64)
     base = root if root.is_dir() else root.parent
     total = 0
-    for file, number in zip(files, classes, strict=True):
+    for file, number in zip(watch(files, len(files)), classes, strict=True):
         try:
             source = open_source(file, **options)
             limits.check(source.shape, str(file))
@@ -168,16 +178,20 @@ def _read(found: _Found, path: Path, prefix: str, limits: Limits, options: dict)
             found.problems.append(str(error))
             continue
         found.files += 1
-        _add(found, source, images, [prefix + name for name in names], class_names[number])
+        found.images += list(images)
+        found.names += [prefix + name for name in names]
+        found.classes += [class_names[number]] * len(images)
+        found.voxel_sizes += [source.voxel_size_m] * len(images)
 
 
-def _add(
-    found: _Found, source: Source, images: np.ndarray, names: list[str], class_name: str
-) -> None:
-    found.images += list(images)
-    found.names += names
-    found.classes += [class_name] * len(images)
-    found.voxel_sizes += [source.voxel_size_m] * len(images)
+def _read_stored(found: _Found, path: Path, prefix: str, limits: Limits) -> None:
+    """A prepared set, which says the class and the first file of each image."""
+    data = read_set(path, limits)
+    found.files += 1
+    found.images += list(data.images)
+    found.names += [prefix + source for source in data.sources]
+    found.classes += [data.class_names[label] for label in data.labels]
+    found.voxel_sizes += [data.voxel_size_m] * len(data)
 
 
 def _count(values: object) -> dict:

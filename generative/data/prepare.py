@@ -1,6 +1,6 @@
 """From micrographs as they come to a data set of patches, each with its provenance."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,8 @@ from generative.data.segmentation import Segmentation, segment
 from generative.data.source import Source
 from generative.data.voxel_size import VoxelSize, check_voxel_size
 from generative.errors import DataError
+
+Watch = Callable[[Iterable["_Image"], int], Iterable["_Image"]]
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class _Image:
     values: np.ndarray  # (c, *space) as stored; phases (1, *space) once it is segmented
     before: np.ndarray
     name: str
+    number: int  # of its file
     record: dict[str, object]
 
 
@@ -86,6 +89,7 @@ def prepare_images(
     *,
     voxel_size_m: VoxelSize | None = None,
     limits: Limits | None = None,
+    watch: Watch = lambda images, n: images,
     **options: object,
 ) -> Prepared:
     """Crop, denoise, segment and cut the images of a folder or file; sizes may differ.
@@ -100,6 +104,8 @@ def prepare_images(
         Instead of what the files say, along (z,) y, x; one length is that of all axes.
     limits
         Largest sizes accepted, of each file and of all patches.
+    watch
+        ``watch(images, n)`` passes the n images on as they are made, to show how many there are.
     options
         ``spatial_dims``, ``dataset``, ``shape`` and ``dtype`` of `read_dataset`.
 
@@ -119,28 +125,26 @@ def prepare_images(
     names: list[str] = []
     records: list[dict[str, object]] = []
     firsts: dict[str, tuple[_Image, int]] = {}
-    parents = iter(parents_of(sources).tolist())
-    base = root if root.is_dir() else root.parent
-    for source, number in zip(sources, classes, strict=True):
-        for image in _images(source, names_of([source], base), how):
-            image.record |= {"class": class_names[number], "parent": next(parents)}
-            image.record["voxel_size_m"] = size and list(size)
-            firsts.setdefault(class_names[number], (image, len(patches)))
-            space = image.values.shape[1:]
-            regions = patch_regions(space, how.patch or space, how.stride, image.name)
-            first = (patches or [image.values[(slice(None), *regions[0])]])[0]
-            limits.check((len(patches) + len(regions), *first.shape), image.name)
-            for region in regions:
-                cut = image.values[(slice(None), *region)]
-                if cut.shape != first.shape:
-                    raise DataError(
-                        f"{image.name}: expected {by(first.shape[1:])} voxels as before, got "
-                        f"{by(cut.shape[1:])}; give a patch, which every image is cut into."
-                    )
-                patches.append(cut.copy())
-                names.append(region_name(image.name, region) if how.patch else image.name)
-                offset = [side.start for side in region]
-                records.append({**image.record, "offset": offset, "size": list(cut.shape[1:])})
+    made = _all_images(root, sources, how)
+    for image in watch(made, sum(source.shape[0] for source in sources)):
+        image.record["class"] = class_names[classes[image.number]]
+        image.record["voxel_size_m"] = size and list(size)
+        firsts.setdefault(image.record["class"], (image, len(patches)))
+        space = image.values.shape[1:]
+        regions = patch_regions(space, how.patch or space, how.stride, image.name)
+        first = (patches or [image.values[(slice(None), *regions[0])]])[0]
+        limits.check((len(patches) + len(regions), *first.shape), image.name)
+        for region in regions:
+            cut = image.values[(slice(None), *region)]
+            if cut.shape != first.shape:
+                raise DataError(
+                    f"{image.name}: expected {by(first.shape[1:])} voxels as before, got "
+                    f"{by(cut.shape[1:])}; give a patch, which every image is cut into."
+                )
+            patches.append(cut.copy())
+            names.append(region_name(image.name, region) if how.patch else image.name)
+            offset = [side.start for side in region]
+            records.append({**image.record, "offset": offset, "size": list(cut.shape[1:])})
     images, content = _as_images(np.stack(patches), how, names)
     dataset = Dataset(
         images=images,
@@ -193,7 +197,19 @@ def _channels(source: Source, how: Preparation) -> int:
     return 1 if source.colour and not how.colour else source.shape[1]
 
 
-def _images(source: Source, names: tuple[str, ...], how: Preparation) -> Iterator[_Image]:
+def _all_images(root: Path, sources: list[Source], how: Preparation) -> Iterator[_Image]:
+    """Each image of each file, with its parent."""
+    base = root if root.is_dir() else root.parent
+    parents = iter(parents_of(sources).tolist())
+    for number, source in enumerate(sources):
+        for image in _images(source, number, names_of([source], base), how):
+            image.record["parent"] = next(parents)
+            yield image
+
+
+def _images(
+    source: Source, number: int, names: tuple[str, ...], how: Preparation
+) -> Iterator[_Image]:
     """Each image of a file, cropped, denoised and segmented."""
     stored = decode(source, names)
     if source.colour and not how.colour:
@@ -216,7 +232,7 @@ def _images(source: Source, names: tuple[str, ...], how: Preparation) -> Iterato
             at = f" at {', '.join(f'{level:.6g}' for level in levels)}" if levels else ""
             steps.append(f"{how.segmentation.phases} phases by {how.segmentation.method}{at}")
         record = {"file": names[row].partition("[")[0], "row": row, "steps": steps}
-        yield _Image(values, before, names[row], record)
+        yield _Image(values, before, names[row], number, record)
 
 
 def _cropped(values: np.ndarray, rows: int | str, name: str, steps: list[str]) -> np.ndarray:

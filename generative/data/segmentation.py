@@ -120,12 +120,13 @@ def _thresholds(image: np.ndarray, how: Segmentation) -> np.ndarray:
     if how.method == "k_means":
         centres = _centres(image, how)[:, 0]
         return (centres[1:] + centres[:-1]) / 2
-    offset = int(image.min()) if image.dtype.kind in "iu" else 0
+    if how.method == "multi_otsu":
+        # It compares all choices of bins: those of 16-bit levels would take minutes, not 256 bins.
+        few = image.dtype.kind in "bu" and image.dtype.itemsize == 1
+        return threshold_multiotsu((image if few else image.astype(np.float64)).ravel(), how.phases)
     levels = countable_levels(image).ravel()
-    offset = offset if levels.dtype != image.dtype and levels.dtype.kind == "u" else 0
-    if how.method == "otsu":
-        return np.array([threshold_otsu(levels)]) + offset
-    return threshold_multiotsu(levels, how.phases) + offset
+    shifted = levels.dtype != image.dtype and levels.dtype.kind == "u"
+    return np.array([threshold_otsu(levels)]) + (int(image.min()) if shifted else 0)
 
 
 def _centres(image: np.ndarray, how: Segmentation) -> np.ndarray:

@@ -88,7 +88,8 @@ def surfaces_mm(microstructure: Microstructure) -> dict[int, Float32[np.ndarray,
     scale = _MM_PER_M * np.array(size_m[::-1])
     surfaces = {}
     for label, surface in surface_net(microstructure.phases.reshape(shape)).items():
-        vertices = (surface.vertices * scale).astype(np.float32)
+        with np.errstate(over="ignore"):  # refused below
+            vertices = (surface.vertices * scale).astype(np.float32)
         _check_manifold(surface, vertices, microstructure.phase_names[label])
         surfaces[label] = vertices[surface.triangles]
     return surfaces

@@ -6,8 +6,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from latentopt.errors import ExportError
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
+
+# The tags hold pixels per micrometre as a ratio of 32-bit numbers: to 8 digits in this range.
+_SHORTEST_M, _LONGEST_M = 1e-14, 1e3
 
 
 class TIFFExporter:
@@ -29,10 +33,16 @@ class TIFFExporter:
 
 
 def encode(microstructure: Microstructure) -> bytes:
-    """The file as bytes."""
+    """The file as bytes; `ExportError` for a voxel size that its tags cannot hold."""
     import tifffile
 
-    size_um = [1e6 * size for size in microstructure.voxel_size_m]
+    size_m = microstructure.voxel_size_m
+    if not all(_SHORTEST_M <= edge <= _LONGEST_M for edge in size_m):
+        raise ExportError(
+            f"TIFF takes lengths of {_SHORTEST_M:g} to {_LONGEST_M:g} m, got {size_m}. "
+            "Check the voxel size, or choose another format."
+        )
+    size_um = [1e6 * edge for edge in size_m]
     metadata = {
         "axes": "ZYX"[-microstructure.spatial_dims :],
         "unit": "um",

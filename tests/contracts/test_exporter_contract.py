@@ -251,6 +251,27 @@ def test_an_independent_reader_finds_every_voxel_and_the_voxel_size(kind, folder
     verify(path)
 
 
+@pytest.mark.parametrize("edge", [5e-324, 1e-30, 1e-14, 1e3, 1e30, 1e300])
+def test_any_voxel_size_is_written_whole_or_refused(kind, path, edge):
+    structure = small(voxel_size_m=(edge, edge, edge))
+    refusal = ""
+    try:
+        verify(EXPORTERS[kind].write(structure, path))
+    except ExportError as error:
+        refusal = str(error)
+    if refusal:
+        assert "Check the voxel size" in refusal
+        assert not list(path.parent.iterdir())
+        assert not 1e-14 <= edge <= 1e3
+
+
+@pytest.mark.parametrize("edge", [1e-14, 1e3])
+def test_a_tiff_holds_the_smallest_and_largest_voxels_it_takes(tmp_path, edge):
+    size = (edge, 0.37 * edge if edge > 1 else 1.37 * edge, edge)
+    written = EXPORTERS["tiff"].write(small(voxel_size_m=size), tmp_path / "best.tif")
+    np.testing.assert_allclose(read_tiff(written)[1], size, rtol=1e-7)
+
+
 def test_the_sidecar_says_what_and_from_where(kind, path):
     structure = small()
     written = EXPORTERS[kind].write(structure, path)

@@ -322,6 +322,30 @@ def test_resolution_tags_are_voxel_sizes_unless_they_are_for_print(
     assert read_dataset(path).voxel_size_m == (None if edges is None else pytest.approx(edges))
 
 
+FEI = """[User]\r\nDate=11/22/2026\r\n\r\n[Scan]\r\nPixelWidth=2.5e-08\r\nPixelHeight=5e-08\r\n"""
+ZEISS = """\r\nAP_PIXEL_SIZE\r\nPixel Size = {}\r\nDP_ZOOM\r\nZoom Factor = 2\r\n"""
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "edges"),
+    [
+        (34682, FEI, (5e-8, 2.5e-8)),
+        (34680, FEI, (5e-8, 2.5e-8)),
+        (34682, FEI.replace("PixelHeight", "Pixels"), None),
+        (34118, ZEISS.format("4.466 nm"), (4.466e-9, 4.466e-9)),
+        (34118, ZEISS.format("0.25 \u00b5m"), (2.5e-7, 2.5e-7)),
+        (34118, ZEISS.format("3 furlong"), None),
+    ],
+)
+def test_pixel_sizes_that_electron_microscopes_write(tmp_path, tag, text, edges):
+    path = tmp_path / "sem.tif"
+    data = text.encode("cp1252") + b"\0"
+    tifffile.imwrite(
+        path, VOLUME[0] * np.uint8(255), metadata=None, extratags=[(tag, 2, len(data), data, True)]
+    )
+    assert read_dataset(path).voxel_size_m == (None if edges is None else pytest.approx(edges))
+
+
 def test_a_zero_spacing_is_refused(tmp_path):
     about = {"spacing": 0, "unit": "um"}
     path = tmp_path / "a.tif"

@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.special import ellipe
 
 from generative.data.synthetic import FAMILIES, particle_centres
 from generative.data.synthetic.packing import _add, nearest_distance, pack
@@ -69,14 +70,34 @@ def test_addition_alone_jams_where_theory_says():
     )
 
 
-def test_fibres_have_the_perimeter_of_circles():
-    # Circles of diameter d and fraction f have perimeter 4 f / d a unit of area, of which an axis
-    # sees 2/pi.
-    ranges = {"volume_fraction": 0.5, "diameter_px": 20}
-    labels = FAMILIES["fibres"].make(3, (128, 128), seed=0, **ranges)
-    diameter = FAMILIES["fibres"].settings(3, (128, 128), seed=0, **ranges)["diameter_px"][0]
-    seen = np.mean([(labels != np.roll(labels, 1, axis)).mean() for axis in (1, 2)])
-    assert seen == pytest.approx(2 / math.pi * 4 * 0.5 / diameter, rel=0.02)
+def surface(count, length, aspect, dim):
+    """Of ellipses, and of prolate ellipsoids of revolution."""
+    long, short = length / 2, length / 2 / aspect
+    e = math.sqrt(1 - 1 / aspect**2)
+    if dim == 2:
+        return count * 4 * long * ellipe(e**2)
+    return count * 2 * math.pi * short**2 * (1 + aspect * (math.asin(e) / e if e else 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "ranges"),
+    [
+        ("fibres", (128, 128), {"volume_fraction": 0.5, "diameter_px": 20}),
+        ("spheres", (64, 64, 64), {"volume_fraction": 0.3, "diameter_px": 20}),
+        ("ellipsoids", (128, 128), {"volume_fraction": 0.2, "length_px": 32, "aspect": 2.0}),
+        ("ellipsoids", (64, 64, 64), {"volume_fraction": 0.15, "length_px": 32, "aspect": 2.0}),
+    ],
+)
+def test_particles_have_the_surface_of_their_shape(name, shape, ranges):
+    # Faces of voxels see 2/pi of the length of lines of all directions, and 1/2 of such surfaces.
+    labels = FAMILIES[name].make(3, shape, seed=0, **ranges)
+    settings = FAMILIES[name].settings(3, shape, seed=0, **ranges)
+    length = settings["diameter_px" if "diameter_px" in settings else "length_px"][0]
+    expected = surface(settings["count"][0], length, ranges.get("aspect", 1.0), len(shape))
+    axes = range(1, labels.ndim)
+    seen = np.mean([(labels != np.roll(labels, 1, axis)).mean() for axis in axes])
+    share = 2 / math.pi if len(shape) == 2 else 1 / 2
+    assert seen == pytest.approx(share * expected / math.prod(shape), rel=0.01)
 
 
 @pytest.mark.parametrize(

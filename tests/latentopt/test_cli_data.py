@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentopt import cli
+from latentopt import cli, cli_shown
 
 RNG = np.random.default_rng(5)
 GREY = RNG.integers(0, 256, (3, 32, 32), dtype=np.uint8)
@@ -86,7 +86,19 @@ def test_prepare_writes_a_set_that_is_read_again_and_a_picture(run, folder, tmp_
     assert "voxel size: 2e-06 x 2e-06 m" in printed
     assert Image.open(out.with_suffix(".png")).width > 64
     code, printed, _ = run("inspect", out, "--json")
-    assert json.loads(printed)["images"] == 12
+    found = json.loads(printed)
+    assert (found["images"], found["classes"]) == (12, {"foam": 8, "steel": 4})
+    assert found["voxel_sizes_m"] == {"2e-06 x 2e-06": 12}
+    code, printed, _ = run("inspect", folder, "--held-out", out, "--dims", "2")
+    assert f"{folder}: 15 images in 4 files" in printed
+
+
+def test_long_work_says_how_far_it_is(run, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli_shown, "SECONDS_BETWEEN_LINES", 0.0)
+    _, _, err = run("prepare", folder, "--out", tmp_path / "set.h5")
+    assert err.splitlines() == [f"preparing: {done}/3" for done in (1, 2, 3)]
+    _, _, err = run("inspect", folder)
+    assert err.splitlines()[-1] == "reading: 3/3"
 
 
 @pytest.mark.parametrize(
