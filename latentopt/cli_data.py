@@ -4,6 +4,7 @@ Each imports what it needs when it runs, so that ``--help`` answers at once.
 """
 
 import json as encoder
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -106,6 +107,8 @@ def _lines(path: Path, found: "Inspection") -> list[str]:
     ]
     voxels, largest = sum(found.histogram), max(found.histogram)
     for row, count in enumerate(found.histogram):
+        if found.distinct and not count:
+            continue
         start = low + row * (high - low) / len(found.histogram)
         bar = "#" * round(BAR * count / largest)
         lines.append(f"  {start:10.4g} {count / voxels:7.2%} {bar}".rstrip())
@@ -175,6 +178,7 @@ def prepare(
     dtype: DtypeOption = None,
 ) -> None:
     """Crop, denoise, segment and cut images into one HDF5 file, which train reads."""
+    from generative.data.phases import MAX_AUTO_PHASES
     from generative.data.prepare import Preparation, prepare_images
     from generative.data.stored_set import encode_set
     from latentopt.disk import replacing
@@ -219,6 +223,14 @@ def prepare(
         print("voxel size: not known; say it with --voxel-size")
     else:
         print(f"voxel size: {' x '.join(f'{edge:g}' for edge in data.voxel_size_m)} m")
+    for name, before, _ in prepared.pictures:
+        values = len(set(before.ravel().tolist()))
+        if segment not in ("labels", "keep") and 3 <= values <= MAX_AUTO_PHASES:
+            print(
+                f"note: {name}: the first image has {values} values only; if they are labels of "
+                "phases, take --segment labels",
+                file=sys.stderr,
+            )
 
 
 def _segmentation(

@@ -93,6 +93,20 @@ def test_prepare_writes_a_set_that_is_read_again_and_a_picture(run, folder, tmp_
     assert f"{folder}: 15 images in 4 files" in printed
 
 
+def test_labels_are_not_segmented_unseen(run, tmp_path):
+    np.save(tmp_path / "a.npy", GREY % 3)
+    code, out, err = run("prepare", tmp_path / "a.npy", "--out", tmp_path / "set.h5")
+    assert (code, err.count("\n")) == (0, 1)
+    assert "has 3 values only; if they are labels of phases, take --segment labels" in err
+    code, _, err = run(
+        "prepare", tmp_path / "a.npy", "--segment", "labels", "--out", tmp_path / "set.h5"
+    )
+    assert (code, err) == (0, "")
+    _, out, _ = run("inspect", tmp_path / "a.npy")
+    assert sum(line.endswith("#") for line in out.splitlines()) == 3
+    assert "0.00%" not in out
+
+
 def test_long_work_says_how_far_it_is(run, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(cli_shown, "SECONDS_BETWEEN_LINES", 0.0)
     _, _, err = run("prepare", folder, "--out", tmp_path / "set.h5")
