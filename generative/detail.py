@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from generative.reconstruction import reconstruct, reconstruction_errors
 from generative.stage import Stage
-from generative.vae import autocorrelation
 from generative.variational import Loss, VariationalAutoencoder
+from generative.variogram import variogram
 
 if TYPE_CHECKING:
     from generative.train_config import TrainConfig
@@ -159,11 +159,10 @@ def patch_discriminator(image_shape: tuple[int, ...], config: DetailConfig) -> n
 def variogram_error(
     made: Float[Tensor, "n c *space"], images: Float[Tensor, "n c *space"], reach: int
 ) -> Float[Tensor, ""]:
-    r"""Mean squared relative error of :math:`\gamma(r) = S_2(0) - S_2(r)` over short shifts.
+    """Mean squared relative error of `variogram` at short shifts.
 
-    Half the mean squared difference of voxels r apart; of two phases, at the shortest shifts, the
-    amount of interface. A texture of the right amount of interface but the wrong size or direction
-    is told by the other shifts.
+    Of two phases, the shortest shifts are the amount of interface. A texture of the right amount
+    of interface but the wrong size or direction is told by the other shifts.
 
     Parameters
     ----------
@@ -172,7 +171,7 @@ def variogram_error(
     reach
         Largest shift along each axis, in voxels.
     """
-    ours, real = (_variogram(x, reach) for x in (made, images))
+    ours, real = (variogram(x, reach) for x in (made, images))
     # A uniform image has no variogram: it asks for none, in units of a faint one.
     return ((ours - real) / real.clamp_min(FAINTEST)).pow(2).mean()
 
@@ -182,14 +181,3 @@ def fraction_error(
 ) -> Float[Tensor, ""]:
     """Mean squared error of the mean of each image, which no variogram sees."""
     return (made.flatten(2).mean(2) - images.flatten(2).mean(2)).pow(2).mean()
-
-
-def _variogram(images: Tensor, reach: int) -> Tensor:
-    s2 = autocorrelation(images)
-    zero = s2[(..., *[slice(0, 1)] * (images.ndim - 2))]
-    shifts = torch.arange(-reach, reach + 1, device=images.device)
-    for axis in range(2, images.ndim):
-        s2 = s2.index_select(axis, shifts % images.shape[axis])
-    middle = shifts.numel() ** (images.ndim - 2) // 2
-    flat = (zero - s2).flatten(2)
-    return torch.cat([flat[..., :middle], flat[..., middle + 1 :]], dim=-1)  # not shift zero

@@ -1,5 +1,7 @@
 """One step of one optimizer plays both sides of the game, each with its own gradient."""
 
+from itertools import product
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from generative import VAEGAN, ConvVAE
 from generative.data.synthetic import gaussian_random_field
 from generative.detail import DetailConfig, DetailStage, fraction_error, variogram_error
 from generative.train import TrainConfig, train
+from generative.variogram import variogram
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 SMALL = DetailConfig(
@@ -109,14 +112,34 @@ def test_at_the_shortest_shift_the_variogram_is_the_interface():
     assert float(error) == pytest.approx(6 / 8)
 
 
-def test_a_shifted_texture_has_the_same_variogram():
+def test_a_texture_turned_half_round_has_the_same_variogram():
     x = torch.from_numpy(IMAGES)
-    assert variogram_error(x.roll((3, 5), (2, 3)), x, 4) < 1e-6
+    assert variogram_error(x.flip(2, 3), x, 4) < 1e-6
+
+
+@pytest.mark.parametrize("shape", [(13, 9), (5, 7, 6)])
+def test_the_variogram_is_half_the_mean_squared_difference_of_pairs_inside(shape):
+    x = torch.rand(2, 3, *shape, generator=torch.Generator().manual_seed(0))
+    found = variogram(x, 2)
+    shifts = [r for r in product(range(-2, 3), repeat=len(shape)) if any(r)]
+    assert found.shape == (2, 3, len(shifts))
+    for i, shift in enumerate(shifts):
+        here = tuple(slice(max(-r, 0), n - max(r, 0)) for r, n in zip(shift, shape, strict=True))
+        there = tuple(slice(max(r, 0), n - max(-r, 0)) for r, n in zip(shift, shape, strict=True))
+        half = (x[..., *there] - x[..., *here]).square().flatten(2).mean(2) / 2
+        torch.testing.assert_close(found[..., i], half)
+
+
+def test_no_pair_reaches_across_the_edge_and_a_short_side_shortens_the_reach():
+    halves = (torch.arange(8) >= 4).float().expand(1, 1, 3, 8)
+    found = variogram(halves, 4)
+    assert found.shape == (1, 1, 5 * 9 - 1)
+    assert float(found[0, 0, 5 * 9 // 2]) == pytest.approx(1 / 14)  # one face of seven differs
 
 
 def test_the_error_of_fractions_sees_what_no_variogram_does():
     black, white = torch.zeros(1, 1, 16, 16), torch.ones(1, 1, 16, 16)
-    assert variogram_error(black, white, 4) == 0
+    assert variogram_error(black, white, 4) < 1e-9
     assert fraction_error(black, white) == 1
     shifted = torch.from_numpy(IMAGES).roll((3, 5), (-1, -2))
     assert fraction_error(shifted, torch.from_numpy(IMAGES)) < 1e-12
