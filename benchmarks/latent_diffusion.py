@@ -2,6 +2,7 @@
 
 python benchmarks/latent_diffusion.py                 # minutes: figures of the noise space
 python benchmarks/latent_diffusion.py --ensemble      # minutes: samples in the ensemble test
+python benchmarks/latent_diffusion.py --frechet 4000  # minutes: how near samples come to structures
 python benchmarks/latent_diffusion.py --conditional   # trains a conditional prior first
 """
 
@@ -18,11 +19,13 @@ import torch
 
 from generative.batching import map_rows
 from generative.data.synthetic import gaussian_random_field
+from generative.vae import autocorrelation
 from latentopt import LatentSpace
 from latentopt.noise_space import FIGURES, noise_space_figures
 from latentopt.sampling import obtained, sample_points
 from latentopt.training import TrainingSettings, train_space
-from objectives.fidelity import ensemble_test, shuffled_pixels
+from latentopt.two_point_scores import TwoPointScores
+from objectives.fidelity import ensemble_test, frechet_distance, recall, shuffled_pixels
 
 CONDUCTIVITY = {"kind": "effective_conductivity", "conductivity": [1.0, 10.0]}
 
@@ -62,6 +65,53 @@ def ensemble() -> None:
                 answer = ensemble_test(torch.from_numpy(real[i][:n]), made[:n], seed=i)
                 accepted[n] += answer.p_value >= 0.05
         print(f"{name:<32}" + "".join(f"{k / sets:>6.2f}" for k in accepted.values()), flush=True)
+
+
+def frechet(n: int, space: LatentSpace) -> None:
+    """Frechet distances to n structures of as many others, reconstructions and samples.
+
+    In the scores of the model card, and in two-point features of equal weight: volume fraction,
+    S_2 at 1 to 31 voxels around and along each axis, and interface along each axis, each over its
+    standard deviation.
+    """
+    held_out, others = (
+        torch.from_numpy(gaussian_random_field(n, (64, 64), seed=seed)) for seed in (51, 52)
+    )
+    scores, features = TwoPointScores(held_out), two_point_features(held_out)
+    mean, spread = features.mean(0), features.std(0)
+    code = space.in_coordinates("code")
+
+    def again(images: torch.Tensor) -> torch.Tensor:
+        return code.decode(code.encode(images)).round()
+
+    sets = {
+        "as many other structures": lambda: others,
+        "reconstructions of the structures": lambda: again(held_out),
+        "reconstructions of the others": lambda: again(others),
+        "decoded noise": lambda: space.decode(space.sample(n, seed=0)).round(),
+        "the code's Gaussian, decoded": lambda: _gaussian(space)(n, 0).round(),
+    }
+    print(f"{n} structures{'scores':>35}{'recall':>10}{'features':>10}")
+    for name, made in sets.items():
+        images = made()
+        ours, real = scores(images), scores(held_out)
+        whole = frechet_distance(ours, real)
+        equal = frechet_distance((two_point_features(images) - mean) / spread,
+                                 (features - mean) / spread)  # fmt: skip
+        print(f"{name:<35}{whole:>10.4f}{recall(ours, real):>10.3f}{equal:>10.4f}", flush=True)
+
+
+def two_point_features(images: torch.Tensor) -> torch.Tensor:
+    """Volume fraction, S_2 around and along the axes, and interface of images (n, 1, 64, 64)."""
+    s2 = autocorrelation(images)[:, 0]
+    side = torch.arange(64).minimum(64 - torch.arange(64))
+    radius = (side[:, None] ** 2 + side**2).sqrt().round().long().flatten()
+    around = torch.zeros(len(s2), int(radius.max()) + 1)
+    around = around.index_add(1, radius, s2.flatten(1)) / radius.bincount()
+    shifts = torch.arange(1, 32, 2)
+    interface = [images.diff(dim=axis).abs().mean((1, 2, 3)) for axis in (2, 3)]
+    parts = [s2[:, 0, :1], around[:, shifts], s2[:, 0, shifts], s2[:, shifts, 0]]
+    return torch.cat([*parts, torch.stack(interface, dim=1)], dim=1).double()
 
 
 def _gaussian(space: LatentSpace) -> Callable[[int, int], torch.Tensor]:
@@ -123,12 +173,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--conditional", action="store_true")
     parser.add_argument("--ensemble", action="store_true")
+    parser.add_argument("--frechet", type=int, metavar="N")
+    parser.add_argument("--space", help="folder of another space; with --frechet")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark/conditional"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.conditional:
         conditional(options.out, options.steps)
+    elif options.frechet:
+        space = LatentSpace.load(options.space) if options.space else LatentSpace.default("ldm")
+        frechet(options.frechet, space)
     elif options.ensemble:
         ensemble()
     else:
