@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from latentopt.export.moose_input import moose_input
-from latentopt.export.sidecar import as_text, checked_name, sidecar, sidecar_path
-from latentopt.export.whole_file import write_whole
+from latentopt.export.sidecar import as_text, checked_name, sidecar, sidecar_path, write_several
 from latentopt.microstructure import Microstructure
 
 
@@ -42,7 +41,7 @@ class PNGExporter:
         record["slices"] = {p.name: hashlib.sha256(pictures[p]).hexdigest() for p in others}
         moose = moose_input(microstructure, levels, [picture.name for picture in pictures])
         files = {sidecar_path(first): as_text(record), path.with_suffix(".i"): moose.encode()}
-        write_whole(pictures | files)
+        write_several(first, pictures | files)
         return first
 
     def read(self, path: Path) -> UInt8[np.ndarray, "*space"]:

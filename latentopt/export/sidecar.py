@@ -7,6 +7,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,44 @@ def exported_files(path: Path) -> list[Path]:
     """All files of an export: the one that `write` answered, its sidecar, and further parts."""
     record = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
     return [path, sidecar_path(path), *(path.with_name(name) for name in other_parts(record))]
+
+
+def write_several(first: Path, files: Mapping[Path, bytes]) -> None:
+    """Write all files of an export of several, or none, and remove parts of the one before it.
+
+    What an earlier export of this name left and the new one does not replace, such as the slices
+    of a longer stack, would be read along with it; it is removed unless somebody changed it.
+
+    Parameters
+    ----------
+    first
+        The file whose sidecar vouches for all.
+    files
+        Bytes of each, the sidecar among them.
+
+    Raises
+    ------
+    ExportError
+        If the files cannot be written; then nothing is removed.
+    """
+    stale = _unreplaced_parts(first, files)
+    write_whole(files)
+    for path in stale:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _unreplaced_parts(first: Path, files: Mapping[Path, bytes]) -> list[Path]:
+    try:
+        parts = other_parts(json.loads(sidecar_path(first).read_text(encoding="utf-8")))
+        left = {first.with_name(name): sha256 for name, sha256 in parts.items()}
+        return [
+            path
+            for path, sha256 in left.items()
+            if path not in files and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+        ]
+    except (OSError, ExportError, ValueError, KeyError, TypeError, AttributeError):
+        return []  # no export of ours was here, or not all of it is
 
 
 def write_with_sidecar(

@@ -15,10 +15,9 @@ from jaxtyping import Float32, Int16
 
 from latentopt.errors import ExportError
 from latentopt.export.phase_sets import phase_of_set, phase_set_names
-from latentopt.export.sidecar import as_text, checked_name, sidecar, sidecar_path
+from latentopt.export.sidecar import as_text, checked_name, sidecar, sidecar_path, write_several
 from latentopt.export.solid_voxels import solid_voxels
 from latentopt.export.surface_net import Surface, surface_net
-from latentopt.export.whole_file import write_whole
 from latentopt.microstructure import Microstructure
 
 _MM_PER_M = 1e3
@@ -57,7 +56,7 @@ class STLExporter:
         record = sidecar(microstructure, first.name, files[first], kind="stl")
         record["surface_unit"] = "mm"
         record["surfaces"] = {f.name: hashlib.sha256(files[f]).hexdigest() for f in others}
-        write_whole(files | {sidecar_path(first): as_text(record)})
+        write_several(first, files | {sidecar_path(first): as_text(record)})
         return first
 
     def read(self, path: Path) -> Int16[np.ndarray, "d h w"]:

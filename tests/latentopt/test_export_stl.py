@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import gaussian_filter
 
 from latentopt.errors import ExportError
+from latentopt.export import verify
 from latentopt.export.solid_voxels import solid_voxels
 from latentopt.export.stl import STLExporter
 from latentopt.export.surface_net import surface_net
@@ -152,3 +153,14 @@ def test_an_open_surface_is_not_taken_for_a_solid():
     upper = corners[..., 2].min(axis=1) > 1.5
     with pytest.raises(ValueError, match="not closed"):
         solid_voxels(corners[~upper], (2, 2, 2))
+
+
+def test_the_surface_of_a_phase_that_is_gone_goes_too(tmp_path):
+    phases = np.arange(27, dtype=np.uint8).reshape(3, 3, 3) % 3
+    for labels in (phases, phases % 2):
+        structure = Microstructure(labels, (1e-6,) * 3, ("a", "b", "c"), (True,) * 3)
+        verify(STLExporter().write(structure, tmp_path / "best.stl"))
+    assert sorted(path.name for path in tmp_path.glob("*.stl")) == [
+        "best_phase_0_a.stl",
+        "best_phase_1_b.stl",
+    ]

@@ -73,11 +73,22 @@ def test_a_slice_that_is_lost_or_changed_is_named(harm, tmp_path):
         verify(first)
 
 
-def test_slices_of_a_longer_stack_before_do_not_count(tmp_path):
+def test_slices_of_a_longer_stack_before_are_gone_unless_somebody_changed_them(tmp_path):
     EXPORTERS["png"].write(structure((5, 4, 5)), tmp_path / "best.png")
+    (tmp_path / "best_003.png").write_bytes(b"notes")
+    (tmp_path / "best_005.png").write_bytes(b"not of the stack")
     first = EXPORTERS["png"].write(structure((2, 4, 5)), tmp_path / "best.png")
     assert verify(first)["shape"] == [2, 4, 5]
     assert "file_range = '0 1'" in (tmp_path / "best.i").read_text()
+    left = sorted(path.name for path in tmp_path.glob("*.png"))
+    assert left == [f"best_00{k}.png" for k in (0, 1, 3, 5)]
+
+
+def test_a_damaged_sidecar_of_the_stack_before_removes_nothing(tmp_path):
+    first = EXPORTERS["png"].write(structure((3, 4, 5)), tmp_path / "best.png")
+    first.with_name(first.name + ".json").write_text("[]")
+    EXPORTERS["png"].write(structure((2, 4, 5)), tmp_path / "best.png")
+    assert (tmp_path / "best_002.png").exists()
 
 
 def test_a_sidecar_that_leads_out_of_the_folder_is_refused(tmp_path):
