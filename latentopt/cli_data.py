@@ -223,9 +223,11 @@ def prepare(
         print("voxel size: not known; say it with --voxel-size")
     else:
         print(f"voxel size: {' x '.join(f'{edge:g}' for edge in data.voxel_size_m)} m")
+    if segment in ("labels", "keep"):
+        return
     for name, before, _ in prepared.pictures:
         values = len(set(before.ravel().tolist()))
-        if segment not in ("labels", "keep") and 3 <= values <= MAX_AUTO_PHASES:
+        if 3 <= values <= MAX_AUTO_PHASES:
             print(
                 f"note: {name}: the first image has {values} values only; if they are labels of "
                 "phases, take --segment labels",

@@ -79,7 +79,6 @@ class _Image:
     values: np.ndarray  # (c, *space) as stored; phases (1, *space) once it is segmented
     before: np.ndarray
     name: str
-    number: int  # of its file
     record: dict[str, object]
 
 
@@ -125,9 +124,8 @@ def prepare_images(
     names: list[str] = []
     records: list[dict[str, object]] = []
     firsts: dict[str, tuple[_Image, int]] = {}
-    made = _all_images(root, sources, how)
+    made = _all_images(root, sources, [class_names[number] for number in classes], how)
     for image in watch(made, sum(source.shape[0] for source in sources)):
-        image.record["class"] = class_names[classes[image.number]]
         image.record["voxel_size_m"] = size and list(size)
         firsts.setdefault(image.record["class"], (image, len(patches)))
         space = image.values.shape[1:]
@@ -197,19 +195,19 @@ def _channels(source: Source, how: Preparation) -> int:
     return 1 if source.colour and not how.colour else source.shape[1]
 
 
-def _all_images(root: Path, sources: list[Source], how: Preparation) -> Iterator[_Image]:
-    """Each image of each file, with its parent."""
+def _all_images(
+    root: Path, sources: list[Source], class_of: list[str], how: Preparation
+) -> Iterator[_Image]:
+    """Each image of each file, with its class and parent."""
     base = root if root.is_dir() else root.parent
     parents = iter(parents_of(sources).tolist())
-    for number, source in enumerate(sources):
-        for image in _images(source, number, names_of([source], base), how):
-            image.record["parent"] = next(parents)
+    for source, name in zip(sources, class_of, strict=True):
+        for image in _images(source, names_of([source], base), how):
+            image.record |= {"class": name, "parent": next(parents)}
             yield image
 
 
-def _images(
-    source: Source, number: int, names: tuple[str, ...], how: Preparation
-) -> Iterator[_Image]:
+def _images(source: Source, names: tuple[str, ...], how: Preparation) -> Iterator[_Image]:
     """Each image of a file, cropped, denoised and segmented."""
     stored = decode(source, names)
     if source.colour and not how.colour:
@@ -232,7 +230,7 @@ def _images(
             at = f" at {', '.join(f'{level:.6g}' for level in levels)}" if levels else ""
             steps.append(f"{how.segmentation.phases} phases by {how.segmentation.method}{at}")
         record = {"file": names[row].partition("[")[0], "row": row, "steps": steps}
-        yield _Image(values, before, names[row], number, record)
+        yield _Image(values, before, names[row], record)
 
 
 def _cropped(values: np.ndarray, rows: int | str, name: str, steps: list[str]) -> np.ndarray:

@@ -121,7 +121,7 @@ def _thresholds(image: np.ndarray, how: Segmentation) -> np.ndarray:
         centres = _centres(image, how)[:, 0]
         return (centres[1:] + centres[:-1]) / 2
     if how.method == "multi_otsu":
-        # It compares all choices of bins: those of 16-bit levels would take minutes, not 256 bins.
+        # It compares all choices of bins: 256 for floats, but one a level for integers.
         few = image.dtype.kind in "bu" and image.dtype.itemsize == 1
         return threshold_multiotsu((image if few else image.astype(np.float64)).ravel(), how.phases)
     levels = countable_levels(image).ravel()
