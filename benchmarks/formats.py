@@ -139,9 +139,9 @@ PLAIN = {
 }
 
 
-def read_hdf5(path: Path, name: str) -> np.ndarray:
+def read_hdf5(path: Path) -> np.ndarray:
     with h5py.File(path) as file:
-        return file[name][()]
+        return file["phase"][()]
 
 
 def read_vti(path: Path) -> np.ndarray:
@@ -151,7 +151,7 @@ def read_vti(path: Path) -> np.ndarray:
 
 
 READ = {
-    "hdf5": lambda path: read_hdf5(path, "phase"),
+    "hdf5": read_hdf5,
     "npz": lambda path: np.load(path)["phases"],
     "tiff": tifffile.imread,
     "damask": read_vti,
@@ -173,10 +173,11 @@ def line(name: str, ours: float, plain: float, rest: str = "") -> None:
 
 
 def write_all(side: int) -> None:
-    """A line for each exporter; those that can be read back by a plain call are."""
+    """A line for each exporter."""
+    voxels, cells = two_phases(side), two_phases(side // 2)
     print(f"{'write':24} {'ours':>8} {'plain':>8}  ratio   verify       size")
     for kind, plain in PLAIN.items():
-        structure = two_phases(side // 2 if kind in MESHES else side)
+        structure = cells if kind in MESHES else voxels
         exporter = EXPORTERS[kind]
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

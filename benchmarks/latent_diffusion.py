@@ -78,7 +78,7 @@ def frechet(n: int, space: LatentSpace) -> None:
         torch.from_numpy(gaussian_random_field(n, (64, 64), seed=seed)) for seed in (51, 52)
     )
     scores, features = TwoPointScores(held_out), two_point_features(held_out)
-    mean, spread = features.mean(0), features.std(0)
+    spread, scored = features.std(0), scores(held_out)
     code = space.in_coordinates("code")
 
     def again(images: torch.Tensor) -> torch.Tensor:
@@ -94,11 +94,11 @@ def frechet(n: int, space: LatentSpace) -> None:
     print(f"{n} structures{'scores':>35}{'recall':>10}{'features':>10}")
     for name, made in sets.items():
         images = made()
-        ours, real = scores(images), scores(held_out)
-        whole = frechet_distance(ours, real)
-        equal = frechet_distance((two_point_features(images) - mean) / spread,
-                                 (features - mean) / spread)  # fmt: skip
-        print(f"{name:<35}{whole:>10.4f}{recall(ours, real):>10.3f}{equal:>10.4f}", flush=True)
+        ours = scores(images)
+        whole = frechet_distance(ours, scored)
+        equal = frechet_distance(two_point_features(images) / spread, features / spread)
+        found = recall(ours, scored)
+        print(f"{name:<35}{whole:>10.4f}{found:>10.3f}{equal:>10.4f}", flush=True)
 
 
 def two_point_features(images: torch.Tensor) -> torch.Tensor:
