@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two threads on two cores run many times slower than one as soon as anything else runs.
 export OMP_NUM_THREADS ?= 1
+# Processes of the tests; those of a file stay together, for what they share.
+PROCESSES ?= 2
 
 .PHONY: quickstart test lint default-space ldm-space benchmarks clean
 
@@ -11,7 +13,7 @@ quickstart: $(VENV)/.installed
 	$(BIN)/latentopt quickstart
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest --durations=15
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --durations=15
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

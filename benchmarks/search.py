@@ -96,10 +96,9 @@ class Task:
 
 def space_called(name: str) -> LatentSpace:
     """An embedded space; or the code of the one called ldm, whitened."""
-    if name != "ldm-code":
-        return LatentSpace.default(name)
-    images = gaussian_random_field(4000, (64, 64), seed=20_000)
-    return LatentSpace.fit(LatentSpace.default("ldm").model.in_coordinates("code"), images)
+    if name == "ldm-code":
+        return LatentSpace.default("ldm").in_coordinates("code")
+    return LatentSpace.default(name)
 
 
 def volumes(out: Path) -> LatentSpace:

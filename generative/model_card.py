@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from generative.batching import map_rows
+from generative.gaussian_codes import gaussian_codes
 from generative.pca import PCA
 from generative.reconstruction import ReconstructionErrors, reconstruct, reconstruction_errors
 
@@ -77,13 +78,8 @@ def draw_samples(
 ) -> Float[Tensor, "{n} c *space"]:
     """Decoded draws from the Gaussian with the mean and covariance of the training codes."""
     with torch.no_grad():
-        codes = map_rows(model.encode, images[:2048], images[0].numel()).double()
-        centered = codes - codes.mean(0)
-        # Any square root of the covariance will do: the centred codes themselves are one.
-        generator = torch.Generator().manual_seed(0)
-        weights = torch.randn(n, len(codes), generator=generator, dtype=torch.float64)
-        draws = codes.mean(0) + weights @ centered / len(codes) ** 0.5
-        return model.decode(draws.float())
+        codes = map_rows(model.encode, images[:2048], images[0].numel())
+        return model.decode(gaussian_codes(codes, n))
 
 
 def _card(

@@ -36,7 +36,10 @@ class ConvVAEConfig(BaseModel):
     )
     sigma: float = Field(0.25, gt=0, description="Spread of a voxel around its reconstruction.")
     beta: float = Field(
-        0.1, ge=0, description="Weight of KL: 1 is the evidence bound, .1 reconstructs better."
+        0.1,
+        ge=0,
+        description="Weight of KL: 1 is the evidence bound; less reconstructs better, more makes "
+        "codes that a prior learns better.",
     )
     # At .3 neutral and at 3 harmful in our trials, so it is off unless asked for.
     two_point_weight: float = Field(0.0, ge=0, description="Weight of the autocorrelation's error.")

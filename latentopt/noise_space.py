@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from generative.batching import map_rows
+from generative.gaussian_codes import gaussian_codes
 from latentopt.microstructure import to_images, to_phases
 from latentopt.two_point_scores import COMPONENTS, TwoPointScores
 from objectives import fidelity
@@ -90,15 +91,11 @@ def _distances(
     generator = torch.Generator().manual_seed(0)
     n = min(POINTS, len(held_out))
     draws = torch.randn(n, model.latent_dim, generator=generator)
-    centred = (known - known.mean(0)).double()
-    root = torch.linalg.cholesky(
-        centred.T @ centred / len(known) + 1e-6 * torch.eye(known.shape[1], dtype=torch.float64)
-    )
     sources = {
         "reconstructions": codes[:n],
         "training": known[torch.randperm(len(known), generator=generator)[:n]],
         "noise": map_rows(lambda w: model.to_code(w).detach(), draws, 1000),
-        "gaussian": (known.mean(0) + draws.double() @ root.T).float(),
+        "gaussian": gaussian_codes(known, n),
     }
     real = _cut(held_out)
     try:

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import torch
 
 from generative.checkpoint import read_folder
@@ -123,6 +124,21 @@ def test_its_samples_are_two_phase_structures_of_every_fraction(space):
     assert ((images < 0.2) | (images > 0.8)).double().mean() > 0.7
     assert fractions.min() < 0.35
     assert fractions.max() > 0.65
+
+
+def test_interface_is_not_faked_with_lone_voxels(space, images):
+    def lone(structures):
+        phases = np.asarray(structures.round()[:, 0], dtype=int)
+        sizes = [
+            np.bincount(scipy.ndimage.label(image == phase)[0].ravel())[1:]
+            for image in phases
+            for phase in (0, 1)
+        ]
+        return (np.concatenate(sizes) == 1).sum() / len(phases)
+
+    allowed = 2 * lone(images) + 0.1
+    assert lone(reconstruct(space.model, images)) <= allowed
+    assert lone(space.decode(space.sample(100, seed=2))) <= allowed
 
 
 def test_gradients_reach_the_noise_through_the_flow(space):
