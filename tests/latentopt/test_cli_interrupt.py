@@ -35,7 +35,11 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are a POSIX 
 
 
 def interrupted(folder, began, *arguments):
-    """Exit code and standard error of a command that gets SIGINT once `began` is there."""
+    """Exit status, as a shell shows it, and standard error of a command that gets SIGINT.
+
+    It gets it once `began` is there. Python under `-m` dies of a SIGINT that came while `exec` of a
+    text ran (most imports do that), whoever caught it: a shell shows 128 + 2 for either end.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "latentopt", *map(str, arguments)],
         cwd=folder,
@@ -50,7 +54,8 @@ def interrupted(folder, began, *arguments):
         assert time.monotonic() < end
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    return process.wait(timeout=30), process.communicate()[1]
+    code = process.wait(timeout=30)
+    return 128 - code if code < 0 else code, process.communicate()[1]
 
 
 @pytest.mark.slow
