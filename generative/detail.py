@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import torch
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
-from torch.func import functional_call
-from torch.nn import functional
 
+from generative.adversarial import patch_discriminator, play
 from generative.reconstruction import reconstruct, reconstruction_errors
 from generative.stage import Stage
 from generative.variational import Loss, VariationalAutoencoder
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from generative.train_config import TrainConfig
 
 FAINTEST = 1e-3  # variogram below which errors no longer count relative to it
-LARGEST_WEIGHT = 1e4  # of the adversarial term, where the reconstruction's gradient vanishes
 
 
 class DetailConfig(BaseModel):
@@ -43,6 +40,13 @@ class DetailConfig(BaseModel):
         16.0, gt=0, description="Factor of the logits of phases: what a cut at 1/2 would show."
     )
     share: float = Field(0.3, gt=0, le=1, description="Steps of this stage over all steps set.")
+
+    def nearly_cut(
+        self, logits: Float[Tensor, "m c *space"], images: Float[Tensor, "n c *space"]
+    ) -> Float[Tensor, "m c *space"]:
+        """What statistics are taken of: of phases, nearly what a cut at 1/2 shows."""
+        phases = bool(((images == 0) | (images == 1)).all())
+        return ((self.sharpness if phases else 1.0) * logits).sigmoid()
 
 
 class AutoencoderStage(Stage):
@@ -86,11 +90,7 @@ class DetailStage(Stage):
         super().__init__(autoencoder)
         self.config = config
         self.identity |= {"detail": config.model_dump()}
-        self.discriminator = None
-        if config.adversarial_weight:
-            with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(0)
-                self.discriminator = patch_discriminator(self.image_shape, config)
+        self.discriminator = discriminator_of(self.image_shape, config)
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
         """Fewer steps, and smaller ones."""
@@ -108,52 +108,58 @@ class DetailStage(Stage):
         """The autoencoder's loss, the errors of the statistics, and the game if there is one."""
         drawn = self.module.draw(rows, noise)
         plain = self.module.loss_of(rows, drawn, kl_weight=kl_weight)
-        phases = bool(((rows == 0) | (rows == 1)).all())
-        made = ((self.config.sharpness if phases else 1.0) * drawn.logits).sigmoid()
-        wrong = variogram_error(made, rows, self.config.variogram_reach)
-        uneven = fraction_error(made, rows)
-        total = plain.total + self.config.variogram_weight * wrong
-        total = total + self.config.fraction_weight * uneven
-        terms = {**plain.terms, "variogram": wrong.item(), "fraction": uneven.item()}
-        if self.discriminator is not None:
-            asked, game = self._play(rows, made, plain.total)
-            total, terms = total + asked + game, terms | {"discriminator": game.item()}
-        return Loss(total, terms)
+        last = self.module.decoder[-1].weight
+        made = self.config.nearly_cut(drawn.logits, rows)
+        return detail_loss(plain, rows, made, self.config, self.discriminator, last)
 
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
         """Two-point error plus a tenth of the interface gone or added, relative."""
         errors = reconstruction_errors(probe.cpu(), reconstruct(self.module, probe).cpu())
         return errors.two_point_mae + 0.1 * abs(1 - errors.interface_ratio)
 
-    def _play(self, rows: Tensor, made: Tensor, plain: Tensor) -> tuple[Tensor, Tensor]:
-        """What the autoencoder loses to the discriminator, and the discriminator's own loss."""
-        # The discriminator judges with its weights held: the first part of the game is not its own.
-        held = {name: value.detach() for name, value in self.discriminator.named_parameters()}
-        fooled = -functional_call(self.discriminator, held, (made,))[-1].float().mean()
-        weight = self.config.adversarial_weight * self._balance(plain, fooled)
-        real = self.discriminator(rows)[-1].float()
-        fake = self.discriminator(made.detach())[-1].float()
-        return weight * fooled, functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
 
-    def _balance(self, reconstruction: Tensor, adversarial: Tensor) -> Tensor:
-        """Ratio of the two gradients at the last layer (eq. 7 of Esser et al. 2021)."""
-        last = self.module.decoder[-1].weight
-        (one,) = torch.autograd.grad(reconstruction, last, retain_graph=True)
-        (other,) = torch.autograd.grad(adversarial, last, retain_graph=True)
-        return (one.norm() / (other.norm() + 1e-8)).clamp(max=LARGEST_WEIGHT).detach()
+def discriminator_of(image_shape: tuple[int, ...], config: DetailConfig) -> nn.Module | None:
+    """The discriminator that is asked for, if one is."""
+    if not config.adversarial_weight:
+        return None
+    return patch_discriminator(image_shape, config.width, config.layers)
 
 
-def patch_discriminator(image_shape: tuple[int, ...], config: DetailConfig) -> nn.Module:
-    """MONAI's discriminator of patches, in 2-D and 3-D; its last answer is the score."""
-    from monai.networks.nets.patchgan_discriminator import PatchDiscriminator  # takes 1.5 s
+def detail_loss(
+    plain: Loss,
+    rows: Float[Tensor, "n c *space"],
+    made: Float[Tensor, "m c *space"],
+    config: DetailConfig,
+    discriminator: nn.Module | None,
+    last: Float[Tensor, "..."],
+) -> Loss:
+    """A loss, and with it the errors of the statistics and the game if there is one.
 
-    channels, *space = image_shape
-    return PatchDiscriminator(
-        spatial_dims=len(space),
-        channels=config.width,
-        in_channels=channels,
-        num_layers_d=config.layers,
+    Parameters
+    ----------
+    plain
+        The autoencoder's own.
+    rows, made
+        Images, and what the decoder answered: reconstructions first, then any others, which only
+        the discriminator judges.
+    config
+        What is asked, and how much each counts.
+    discriminator, last
+        The other side of the game, and the last weights of the decoder.
+    """
+    again = made[: len(rows)]
+    wrong, uneven = (
+        variogram_error(again, rows, config.variogram_reach),
+        fraction_error(again, rows),
     )
+    total = plain.total + config.variogram_weight * wrong + config.fraction_weight * uneven
+    terms = {**plain.terms, "variogram": wrong.item(), "fraction": uneven.item()}
+    if discriminator is not None:
+        weight = config.adversarial_weight
+        game = play(discriminator, rows, made, reconstruction=plain.total, last=last, weight=weight)
+        total = total + game.decoder + game.discriminator
+        terms["discriminator"] = game.discriminator.item()
+    return Loss(total, terms)
 
 
 def variogram_error(

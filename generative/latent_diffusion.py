@@ -13,6 +13,7 @@ from generative.detail import AutoencoderStage, DetailConfig, DetailStage
 from generative.diffusion.denoiser import DenoiserConfig
 from generative.diffusion.flow import NEAR_NOISE, mix
 from generative.diffusion.prior import DiffusionPrior
+from generative.draws import DrawsConfig, DrawsStage
 from generative.prior_stage import PriorStage
 from generative.stage import Stage
 from generative.vae import ConvVAE
@@ -45,6 +46,9 @@ class LatentDiffusionConfig(PriorOverCodesConfig):
     )
     detail: DetailConfig | None = Field(
         DetailConfig(), description="What is asked of it when it reconstructs; null is nothing."
+    )
+    draws: DrawsConfig | None = Field(
+        None, description="What is asked of structures that the prior draws; null is nothing."
     )
     conditions: Conditions = Field(
         Conditions(), description="Classes and properties it can be asked for."
@@ -120,11 +124,12 @@ class LatentDiffusion(nn.Module):
 
     def stages(self) -> tuple[Stage, ...]:
         """The parts of its training, in their order."""
-        trained, detail = self.config.pretrained, self.config.detail
+        trained, detail, draws = self.config.pretrained, self.config.detail, self.config.draws
         return (
             *([] if trained else [AutoencoderStage(self.autoencoder)]),
             *([DetailStage(self.autoencoder, detail)] if detail else []),
             PriorStage(self),
+            *([DrawsStage(self, draws)] if draws else []),
         )
 
     # -- there and back --------------------------------------------------------------------------

@@ -19,8 +19,9 @@ OPTIONS = {
     "autoencoder": {"widths": (4, 8)},
     "prior": {"width": 8, "hidden": 8, "blocks": 1},
     "detail": {"adversarial_weight": 0.5, "width": 4, "layers": 1},
+    "draws": {"detail": {"width": 4, "layers": 1}, "share": 0.5},
 }
-STAGES = ("autoencoder", "detail", "prior")
+STAGES = ("autoencoder", "detail", "prior", "draws")
 
 
 def network(**changes):
@@ -78,8 +79,9 @@ def test_stages_leave_what_is_not_theirs_alone():
     shorter = TINY.model_copy(update={"stages": {"prior": StageConfig(steps=2)}})
     again = train(network(), IMAGES, config=shorter)
     a, b = model.state_dict(), again.state_dict()
-    assert all(torch.equal(a[n], b[n]) for n in a if n.startswith("autoencoder"))
-    assert any(not torch.equal(a[n], b[n]) for n in a if n.startswith("prior"))
+    assert all(torch.equal(a[n], b[n]) for n in a if n.startswith("autoencoder.encoder"))
+    for part in ("prior", "autoencoder.decoder"):  # which the prior's draws trained on
+        assert any(not torch.equal(a[n], b[n]) for n in a if n.startswith(part))
 
 
 @pytest.mark.parametrize("stage", STAGES)
