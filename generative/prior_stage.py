@@ -33,7 +33,6 @@ class PriorStage(Stage):
 
     def __init__(self, model: "LatentDiffusion") -> None:
         super().__init__(model, model.prior)
-        self.identity.pop("draws", None)  # comes after it: a training may be asked for it later
         # Read and not trained: what a function holds is no submodule.
         self.codes_of = partial(encoded, model.autoencoder)
         self.groups = model.conditions.groups

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from generative import LatentDiffusion, descent
+from generative import LatentDiffusion
 from generative.data.synthetic import gaussian_random_field
 from generative.draws import DrawsConfig, DrawsStage, Statistics, energy_distance
 from generative.train import TrainConfig, train
@@ -93,21 +93,6 @@ def test_it_changes_what_is_decoded_and_neither_codes_nor_prior():
     assert same != set(a)
     x = torch.from_numpy(IMAGES)
     assert torch.equal(plain.encode(x), mended.encode(x))
-
-
-def test_a_finished_training_may_be_asked_for_it_later(tmp_path, monkeypatch):
-    at_once = train(network(draws=DRAWS), IMAGES, config=TINY).state_dict()
-    train(network(), IMAGES, config=TINY, folder=tmp_path)
-    ran, step = set(), descent._step
-
-    def noted(stage, *rest):
-        ran.add(stage.name)
-        return step(stage, *rest)
-
-    monkeypatch.setattr(descent, "_step", noted)
-    later = train(network(draws=DRAWS), IMAGES, config=TINY, folder=tmp_path).state_dict()
-    assert ran == {"draws"}
-    assert all(torch.equal(later[name], at_once[name]) for name in later)
 
 
 @pytest.mark.slow
