@@ -114,8 +114,13 @@ class DetailStage(Stage):
 
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
         """Two-point error plus a tenth of the interface gone or added, relative."""
-        errors = reconstruction_errors(probe.cpu(), reconstruct(self.module, probe).cpu())
-        return errors.two_point_mae + 0.1 * abs(1 - errors.interface_ratio)
+        return detail_error(self.module, probe)
+
+
+def detail_error(model: nn.Module, probe: Float[Tensor, "v c *space"]) -> float:
+    """Two-point error plus a tenth of the interface gone or added, relative."""
+    errors = reconstruction_errors(probe.cpu(), reconstruct(model, probe).cpu())
+    return errors.two_point_mae + 0.1 * abs(1 - errors.interface_ratio)
 
 
 def discriminator_of(image_shape: tuple[int, ...], config: DetailConfig) -> nn.Module | None:

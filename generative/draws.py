@@ -10,9 +10,14 @@ from jaxtyping import Float, Integer
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from generative.batching import to_tensor
-from generative.detail import FAINTEST, DetailConfig, detail_loss, discriminator_of
-from generative.reconstruction import reconstruct, reconstruction_errors
+from generative.batching import map_rows, to_tensor
+from generative.detail import (
+    FAINTEST,
+    DetailConfig,
+    detail_error,
+    detail_loss,
+    discriminator_of,
+)
 from generative.stage import Stage
 from generative.variational import Drawn, Loss
 from generative.variogram import variogram
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
     from generative.latent_diffusion import LatentDiffusion
     from generative.train_config import TrainConfig
 
-FITTED = 4096  # images that fix components of their statistics
+FITTED = 4096  # images, at most, that fix components of their statistics
 ROWS = 256  # at once
 
 
@@ -40,12 +45,12 @@ class DrawsConfig(BaseModel):
 
 
 class DrawsStage(Stage):
-    """Reconstruction and detail as before, and structures of the prior's draws that are as images.
+    """The decoder alone, on codes of images and on codes that the prior draws.
 
-    A prior is not exact, and what it draws is not what the decoder was trained on. Here the decoder
-    alone is trained on, on codes of images and on drawn ones: the discriminator sees structures
-    of both (Larsen et al. 2016), and the statistics of drawn ones should be distributed as those
-    of images. Codes and prior stay as they are, so there and back stays too.
+    A prior is not exact, and a decoder that has seen only codes of images answers to the rest as it
+    may. Here the discriminator sees structures of both (Larsen et al. 2016), and statistics of
+    drawn ones should be distributed as those of images. Codes and prior stay as they are, and so
+    does the way between them.
 
     Parameters
     ----------
@@ -79,7 +84,7 @@ class DrawsStage(Stage):
         self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"
     ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
         """The images, whose statistics fix the components."""
-        self.statistics.fit(to_tensor(images[:FITTED]))
+        self.statistics.fit(to_tensor(images[:: -(-len(images) // FITTED)]))
         return super().prepare(images, config)
 
     def train(self, mode: bool = True) -> "DrawsStage":
@@ -109,10 +114,18 @@ class DrawsStage(Stage):
         far = energy_distance(self.statistics(made[len(rows) :]), self.statistics(rows))
         return Loss(loss.total + self.config.weight * far, {**loss.terms, "draws": far.item()})
 
+    @torch.no_grad()
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
-        """Two-point error plus a tenth of the interface gone or added, relative."""
-        errors = reconstruction_errors(probe.cpu(), reconstruct(self.module, probe).cpu())
-        return errors.two_point_mae + 0.1 * abs(1 - errors.interface_ratio)
+        """That of the stage of detail, and the distance of as many drawn structures."""
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(len(probe), self.latent_dim, generator=generator).to(probe)
+        logits = map_rows(self._drawn, noise, probe[0].numel())
+        made = self.config.detail.nearly_cut(logits, probe)
+        far = energy_distance(self.statistics(made), self.statistics(probe))
+        return detail_error(self.module, probe) + float(far)
+
+    def _drawn(self, noise: Tensor) -> Tensor:
+        return self.module.logits(self.prior.to_code(noise, steps=self.solver_steps)).float()
 
 
 class Statistics(nn.Module):

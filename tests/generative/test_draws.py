@@ -95,6 +95,21 @@ def test_it_changes_what_is_decoded_and_neither_codes_nor_prior():
     assert torch.equal(plain.encode(x), mended.encode(x))
 
 
+def test_the_error_on_unseen_images_sees_draws_that_are_all_alike():
+    stage = DrawsStage(network(), DrawsConfig(**DRAWS))
+    images = gaussian_random_field(60, (32, 32), seed=3)
+    stage.prepare(images, TINY)
+    stage.eval()
+    stage.prior.mean_.fill_(0.3)
+    with torch.no_grad():  # a decoder whose fractions follow its code
+        for value in stage.module.decoder.parameters():
+            value.abs_()
+    varied = stage.error(torch.from_numpy(images))
+    assert stage.error(torch.from_numpy(images)) == varied
+    stage.prior.spread_.fill_(0.0)
+    assert stage.error(torch.from_numpy(images)) > varied + 0.01
+
+
 @pytest.mark.slow
 def test_sets_of_drawn_structures_become_as_sets_of_images_are():
     images = gaussian_random_field(300, (32, 32), seed=1)
