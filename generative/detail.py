@@ -153,10 +153,8 @@ def detail_loss(
         The other side of the game, and the last weights of the decoder.
     """
     again = made[: len(rows)]
-    wrong, uneven = (
-        variogram_error(again, rows, config.variogram_reach),
-        fraction_error(again, rows),
-    )
+    wrong = variogram_error(again, rows, config.variogram_reach)
+    uneven = fraction_error(again, rows)
     total = plain.total + config.variogram_weight * wrong + config.fraction_weight * uneven
     terms = {**plain.terms, "variogram": wrong.item(), "fraction": uneven.item()}
     if discriminator is not None:
