@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from generative.adversarial import patch_discriminator, play
 from generative.reconstruction import reconstruct, reconstruction_errors
-from generative.stage import Stage
+from generative.stage import Stage, defaults_after_another
 from generative.variational import Loss, VariationalAutoencoder
 from generative.variogram import variogram
 
@@ -94,8 +94,7 @@ class DetailStage(Stage):
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
         """Fewer steps, and smaller ones."""
-        steps = max(1, round(self.config.share * config.steps))
-        return {"steps": steps, "learning_rate": config.learning_rate / 3, "kl_warmup": 0.0}
+        return defaults_after_another(config, self.config.share)
 
     def loss(
         self,

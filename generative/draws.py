@@ -18,7 +18,7 @@ from generative.detail import (
     detail_loss,
     discriminator_of,
 )
-from generative.stage import Stage
+from generative.stage import Stage, defaults_after_another
 from generative.variational import Drawn, Loss
 from generative.variogram import variogram
 
@@ -67,18 +67,15 @@ class DrawsStage(Stage):
     name = "draws"
 
     def __init__(self, model: "LatentDiffusion", config: DrawsConfig) -> None:
-        super().__init__(model.autoencoder)
+        super().__init__(model, model.autoencoder)
         self.config = config
-        self.identity = {"kind": model.kind, "stage": self.name, **model.options()}
         self.prior, self.solver_steps = model.prior, model.config.solver_steps
-        self.noise_size = self.latent_dim
         self.statistics = Statistics(config.reach, config.components)
         self.discriminator = discriminator_of(self.image_shape, config.detail)
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
         """Fewer steps, and smaller ones."""
-        steps = max(1, round(self.config.share * config.steps))
-        return {"steps": steps, "learning_rate": config.learning_rate / 3, "kl_warmup": 0.0}
+        return defaults_after_another(config, self.config.share)
 
     def prepare(
         self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"

@@ -16,7 +16,7 @@ from generative.diffusion.flow import mix
 from generative.diffusion.prior import random_angle
 from generative.latent_diffusion import LatentDiffusion, PriorOverCodesConfig
 from generative.prior_stage import encoded, uniform_of
-from generative.stage import Stage, reconstruction_mse
+from generative.stage import Stage, defaults_after_another, reconstruction_mse
 from generative.variational import Loss
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ class JointStage(Stage):
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
         """Fewer steps than the autoencoder's, and smaller."""
-        steps = max(1, round(self.share * config.steps))
-        return {"steps": steps, "learning_rate": config.learning_rate / 3, "kl_warmup": 0.0}
+        return defaults_after_another(config, self.share)
 
     def prepare(
         self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Stage(nn.Module):
     """The whole training of a model; a model of several stages has subclasses of this.
 
-    Its parameters are what is trained. What it reads and leaves alone it keeps out of them.
+    Its parameters are what is trained. What it reads and leaves alone it keeps out of them, or
+    its loss gives it no gradient.
 
     Parameters
     ----------
@@ -72,6 +73,12 @@ class Stage(nn.Module):
     def error(self, probe: Float[Tensor, "v ..."]) -> float:
         """Mean squared error of a voxel, of images the training has not seen."""
         return reconstruction_mse(self.module, probe)
+
+
+def defaults_after_another(config: "TrainConfig", share: float) -> dict[str, Any]:
+    """Of a stage that goes on from trained weights: a share of the steps, and smaller ones."""
+    steps = max(1, round(share * config.steps))
+    return {"steps": steps, "learning_rate": config.learning_rate / 3, "kl_warmup": 0.0}
 
 
 def reconstruction_mse(model: nn.Module, images: Float[Tensor, "v c *space"]) -> float:
