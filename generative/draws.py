@@ -1,6 +1,5 @@
 """Training of a decoder on what its prior draws: sets of them should be as sets of images are."""
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -8,26 +7,17 @@ import numpy as np
 import torch
 from jaxtyping import Float, Integer
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from generative.batching import map_rows, to_tensor
-from generative.detail import (
-    FAINTEST,
-    DetailConfig,
-    detail_error,
-    detail_loss,
-    discriminator_of,
-)
+from generative.detail import DetailConfig, detail_error, detail_loss, discriminator_of
+from generative.set_distance import SetStatistics, energy_distance, texture
 from generative.stage import Stage, defaults_after_another
 from generative.variational import Drawn, Loss
-from generative.variogram import variogram
 
 if TYPE_CHECKING:
     from generative.latent_diffusion import LatentDiffusion
     from generative.train_config import TrainConfig
-
-FITTED = 4096  # images, at most, that fix components of their statistics
-ROWS = 256  # at once
 
 
 class DrawsConfig(BaseModel):
@@ -70,7 +60,7 @@ class DrawsStage(Stage):
         super().__init__(model, model.autoencoder)
         self.config = config
         self.prior, self.solver_steps = model.prior, model.config.solver_steps
-        self.statistics = Statistics(config.reach, config.components)
+        self.statistics = SetStatistics(texture, config.reach, config.components, equal=True)
         self.discriminator = discriminator_of(self.image_shape, config.detail)
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
@@ -81,7 +71,7 @@ class DrawsStage(Stage):
         self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"
     ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
         """The images, whose statistics fix the components."""
-        self.statistics.fit(to_tensor(images[:: -(-len(images) // FITTED)]))
+        self.statistics.fit(to_tensor(images))
         return super().prepare(images, config)
 
     def train(self, mode: bool = True) -> "DrawsStage":
@@ -123,58 +113,3 @@ class DrawsStage(Stage):
 
     def _drawn(self, noise: Tensor) -> Tensor:
         return self.module.logits(self.prior.to_code(noise, steps=self.solver_steps)).float()
-
-
-class Statistics(nn.Module):
-    """Phase fractions and logarithms of variograms, in whitened principal components of images.
-
-    Parameters
-    ----------
-    reach
-        Largest shift of the variograms along each axis, in voxels.
-    components
-        How many; the last ones of many are noise of single images, which no decoder can meet.
-    """
-
-    def __init__(self, reach: int, components: int) -> None:
-        super().__init__()
-        self.reach, self.components = reach, components
-
-    @torch.no_grad()
-    def fit(self, images: Float[Tensor, "n c *space"]) -> "Statistics":
-        """Take mean, spread and components from images; constant statistics count for nothing."""
-        found = torch.cat([self._of(rows) for rows in images.split(ROWS)])
-        mean, spread = found.mean(0), found.std(0).clamp_min(1e-6)
-        _, lengths, axes = torch.linalg.svd((found - mean) / spread, full_matrices=False)
-        kept = min(self.components, int((lengths > 1e-3 * lengths[0]).sum()))
-        whitening = axes[:kept].T * math.sqrt(len(images)) / lengths[:kept]
-        self.register_buffer("mean_", mean, persistent=False)
-        self.register_buffer("axes_", whitening / spread[:, None], persistent=False)
-        return self
-
-    def forward(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n k"]:
-        """Components of images, of mean 0 and variance 1 over those that fixed them."""
-        return (self._of(images) - self.mean_) @ self.axes_
-
-    def _of(self, images: Tensor) -> Tensor:
-        found = variogram(images, self.reach)
-        half = found[..., : found.shape[-1] // 2]  # the other shifts are the same backwards
-        fractions = images.flatten(2).mean(2)
-        found = torch.cat([fractions, half.clamp_min(FAINTEST).log().flatten(1)], dim=1)
-        return found.double()  # which no automatic half precision touches
-
-
-def energy_distance(x: Float[Tensor, "n k"], y: Float[Tensor, "m k"]) -> Float[Tensor, ""]:
-    r"""How far two sets are apart, without bias: 0 on average for two sets of one distribution.
-
-    .. math:: 2\,E|X - Y| - E|X - X'| - E|Y - Y'|
-
-    Székely and Rizzo (2013), Energy statistics: A class of statistics based on distances, J. Stat.
-    Plan. Inference 143.
-    """
-    between = torch.cdist(x, y).mean()
-    return 2 * between - _mean_distance(x) - _mean_distance(y)
-
-
-def _mean_distance(x: Tensor) -> Tensor:
-    return torch.pdist(x).mean()

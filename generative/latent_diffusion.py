@@ -8,6 +8,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from generative.calibration import CalibrationConfig, CalibrationStage
 from generative.conditions import Conditions
 from generative.detail import AutoencoderStage, DetailConfig, DetailStage
 from generative.diffusion.denoiser import DenoiserConfig
@@ -49,6 +50,9 @@ class LatentDiffusionConfig(PriorOverCodesConfig):
     )
     draws: DrawsConfig | None = Field(
         None, description="What is asked of structures that the prior draws; null is nothing."
+    )
+    calibration: CalibrationConfig | None = Field(
+        None, description="What is asked of sets of draws, of the prior; null is nothing."
     )
     conditions: Conditions = Field(
         Conditions(), description="Classes and properties it can be asked for."
@@ -125,11 +129,13 @@ class LatentDiffusion(nn.Module):
     def stages(self) -> tuple[Stage, ...]:
         """The parts of its training, in their order."""
         trained, detail, draws = self.config.pretrained, self.config.detail, self.config.draws
+        calibration = self.config.calibration
         return (
             *([] if trained else [AutoencoderStage(self.autoencoder)]),
             *([DetailStage(self.autoencoder, detail)] if detail else []),
             PriorStage(self),
             *([DrawsStage(self, draws)] if draws else []),
+            *([CalibrationStage(self, calibration)] if calibration else []),
         )
 
     # -- there and back --------------------------------------------------------------------------

@@ -1,13 +1,12 @@
-"""The stage that looks at what the prior draws: what it measures, changes and mends."""
-
-import math
+"""The stage that looks at what the prior draws: what it changes and mends."""
 
 import pytest
 import torch
 
 from generative import LatentDiffusion
 from generative.data.synthetic import gaussian_random_field
-from generative.draws import DrawsConfig, DrawsStage, Statistics, energy_distance
+from generative.draws import DrawsConfig, DrawsStage
+from generative.set_distance import SetStatistics, energy_distance, texture
 from generative.train import TrainConfig, train
 from generative.train_config import StageConfig
 
@@ -23,50 +22,6 @@ DRAWS = {"detail": {"adversarial_weight": 0.5, "width": 4, "layers": 1}}
 
 def network(shape=(1, 32, 32), **changes):
     return LatentDiffusion(shape, **(OPTIONS | changes))
-
-
-def normal(n, seed, mean=0.0):
-    return torch.randn(n, 1, generator=torch.Generator().manual_seed(seed)).double() + mean
-
-
-@pytest.mark.parametrize("shift", [0.0, 0.5, 3.0])
-def test_the_energy_distance_of_two_normal_distributions_is_the_one_in_closed_form(shift):
-    """X - Y is normal with mean `shift` and variance 2, and so is X - X' with mean 0."""
-    between = 2 / math.sqrt(math.pi) * math.exp(-(shift**2) / 4) + shift * math.erf(shift / 2)
-    expected = 2 * between - 4 / math.sqrt(math.pi)
-    found = torch.stack(
-        [energy_distance(normal(30, 2 * i, shift), normal(30, 2 * i + 1)) for i in range(400)]
-    )
-    assert float(found.mean()) == pytest.approx(expected, abs=4 * float(found.std()) / 20)
-    assert float(found.std()) / 20 < 0.03  # or this would show nothing
-
-
-def test_two_points_are_twice_their_distance_apart():
-    x, y = torch.zeros(3, 2), torch.tensor([[3.0, 4.0]]).expand(5, 2)
-    assert float(energy_distance(x, y)) == pytest.approx(10)
-
-
-def test_statistics_of_the_images_that_fixed_them_are_white():
-    images = torch.from_numpy(gaussian_random_field(200, (32, 32), seed=1))
-    found = Statistics(4, 3).fit(images)(images)
-    torch.testing.assert_close(found.mean(0), torch.zeros(3).double(), atol=1e-5, rtol=0)
-    covariance = found.T.cov(correction=0)
-    torch.testing.assert_close(covariance, torch.eye(3).double(), atol=1e-4, rtol=0)
-
-
-def test_statistics_see_amount_size_and_direction_and_not_the_place():
-    images = torch.from_numpy(gaussian_random_field(200, (32, 32), seed=1))
-    statistics = Statistics(4, 4).fit(images)
-    x = statistics(images[:20])
-    torch.testing.assert_close(statistics(images[:20].flip(2, 3)), x, atol=1e-4, rtol=1e-4)
-    for other in (1 - images[:20], images[:20].mT, images[:20, :, :16, :16].repeat(1, 1, 2, 2)):
-        assert float((statistics(other) - x).norm(dim=1).mean()) > 0.3
-
-
-def test_images_that_are_all_alike_in_a_statistic_are_not_divided_by_nothing():
-    x = torch.from_numpy(IMAGES[:1]).repeat(6, 1, 1, 1)
-    x[3:] = x[3:].mT.clone()
-    assert torch.isfinite(Statistics(3, 8).fit(x)(x)).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 32), (1, 16, 16, 16)])
@@ -118,7 +73,7 @@ def test_sets_of_drawn_structures_become_as_sets_of_images_are():
     config = TINY.model_copy(
         update={"steps": 150, "batch_size": 32, "ema_decay": 0.9, "stages": own}
     )
-    statistics = Statistics(6, 4).fit(held_out)
+    statistics = SetStatistics(texture, 6, 4, equal=True).fit(held_out)
 
     def far(draws):
         model = train(network(draws=draws), images, config=config)

@@ -20,8 +20,9 @@ OPTIONS = {
     "prior": {"width": 8, "hidden": 8, "blocks": 1},
     "detail": {"adversarial_weight": 0.5, "width": 4, "layers": 1},
     "draws": {"detail": {"width": 4, "layers": 1}, "share": 0.5},
+    "calibration": {"share": 0.5},
 }
-STAGES = ("autoencoder", "detail", "prior", "draws")
+STAGES = ("autoencoder", "detail", "prior", "draws", "calibration")
 
 
 def network(**changes):
@@ -75,9 +76,9 @@ def test_asking_an_unconditional_model_for_something_is_refused(model):
 
 
 def test_stages_leave_what_is_not_theirs_alone():
-    model = train(network(draws=None), IMAGES, config=TINY)
+    model = train(network(draws=None, calibration=None), IMAGES, config=TINY)
     shorter = TINY.model_copy(update={"stages": {"prior": StageConfig(steps=2)}})
-    again = train(network(draws=None), IMAGES, config=shorter)
+    again = train(network(draws=None, calibration=None), IMAGES, config=shorter)
     a, b = model.state_dict(), again.state_dict()
     assert all(torch.equal(a[n], b[n]) for n in a if n.startswith("autoencoder"))
     assert any(not torch.equal(a[n], b[n]) for n in a if n.startswith("prior"))

@@ -1,0 +1,153 @@
+"""Training of a prior on its decoded draws: sets of them should be as sets of images are."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from generative.batching import map_rows, to_tensor
+from generative.detail import DetailConfig
+from generative.prior_stage import PriorStage
+from generative.set_distance import SetStatistics, energy_distance, interface, texture, two_point
+from generative.stage import Stage, defaults_after_another
+from generative.variational import Loss
+
+if TYPE_CHECKING:
+    from generative.latent_diffusion import LatentDiffusion
+    from generative.train_config import TrainConfig
+
+
+class CalibrationConfig(BaseModel):
+    """What asks a prior that sets of decoded draws be as sets of images are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: float = Field(
+        1.0, ge=0, description="Of the energy distances, over the error of the velocity."
+    )
+    interface_components: int = Field(
+        3, ge=1, description="Principal components of variograms at shifts of one voxel."
+    )
+    texture_reach: int = Field(
+        6, ge=1, description="Largest shift of the logarithms of variograms, in voxels."
+    )
+    texture_components: int = Field(4, ge=1, description="Principal components of these.")
+    two_point_reach: int = Field(
+        16,
+        ge=1,
+        description="Largest shift of two-point correlations; a quarter of a side, at most.",
+    )
+    two_point_components: int = Field(10, ge=1, description="Principal components of these.")
+    share: float = Field(0.1, gt=0, le=1, description="Steps of this stage over all steps set.")
+
+
+class CalibrationStage(PriorStage):
+    """The prior alone, on codes of images as before, and on statistics of what it draws, decoded.
+
+    A denoiser's error is the same for all that a code says, whether a decoded structure shows it or
+    not. Here draws are followed through the flow and the decoder, and the energy distances between
+    their statistics and those of images are a loss beside that error. Autoencoder and codes stay as
+    they are; points of the noise become others.
+
+    Parameters
+    ----------
+    model
+        Autoencoder and prior, both trained.
+    config
+        What is asked, and how much it counts.
+
+    References
+    ----------
+    .. [1] Székely and Rizzo (2013), Energy statistics: A class of statistics based on distances.
+    .. [2] Clark et al. (2024), Directly fine-tuning diffusion models on differentiable rewards (the
+       gradient of what is drawn, through the sampler).
+    """
+
+    name, augments, convolves = "calibration", True, True
+
+    def __init__(self, model: "LatentDiffusion", config: CalibrationConfig) -> None:
+        super().__init__(model)
+        self.config, self.autoencoder = config, model.autoencoder
+        self.solver_steps = model.config.solver_steps
+        self.noise_size += self.latent_dim
+        self.nearly_cut = (model.config.detail or DetailConfig()).nearly_cut
+        reach = max(1, min(config.two_point_reach, min(self.image_shape[1:]) // 4))
+        self.statistics = nn.ModuleList(
+            [
+                SetStatistics(interface, 1, config.interface_components, equal=True),
+                SetStatistics(texture, config.texture_reach, config.texture_components, equal=True),
+                SetStatistics(two_point, reach, config.two_point_components, equal=False),
+            ]
+        )
+
+    def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
+        """Fewer steps, smaller ones, and the larger sets that distances between them take."""
+        after = defaults_after_another(config, self.config.share)
+        small = config.learning_rate / 6
+        return after | {"batch_size": 2 * config.batch_size, "learning_rate": small}
+
+    def prepare(
+        self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"
+    ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
+        """The images, whose statistics fix the components."""
+        for statistics in self.statistics:
+            statistics.fit(to_tensor(images))
+        return Stage.prepare(self, images, config)
+
+    def probe(self, images: Float[Tensor, "v c *space"]) -> Float[Tensor, "v c *space"]:
+        """The images."""
+        return images
+
+    def train(self, mode: bool = True) -> "CalibrationStage":
+        """The autoencoder serves as it is."""
+        super().train(mode)
+        self.autoencoder.eval()
+        return self
+
+    def loss(
+        self,
+        rows: Float[Tensor, "n c *space"],
+        *,
+        noise: Float[Tensor, "n r"],
+        kl_weight: float,
+        condition: Float[Tensor, "n f"] | None = None,
+    ) -> Loss:
+        """Error of the velocity on codes of the images, and the distances of as many draws."""
+        d = self.latent_dim
+        with torch.no_grad():
+            codes = self.autoencoder.encode(rows).float()
+        with torch.autocast(rows.device.type, enabled=False):
+            velocity = super().loss(
+                codes, noise=noise[:, d:], kl_weight=kl_weight, condition=condition
+            )
+            drawn = self.module.to_code(noise[:, :d], steps=self.solver_steps)
+        far = self._far(drawn, rows)
+        # As far as the codes and no further: the decoder's weights are to have no gradient.
+        (pull,) = torch.autograd.grad(far, drawn)
+        far = far.detach() + ((drawn - drawn.detach()) * pull).sum()
+        total = velocity.total + self.config.weight * far
+        terms = {"velocity": velocity.total.item(), "draws": far.item()}
+        return Loss(total, {"loss": total.item(), **terms})
+
+    @torch.no_grad()
+    def error(self, probe: Float[Tensor, "v c *space"]) -> float:
+        """The same on images that the training has not seen, and as many draws."""
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(len(probe), self.latent_dim, generator=generator).to(probe)
+        codes = map_rows(self.autoencoder.encode, probe, probe[0].numel())
+        drawn = map_rows(
+            lambda rows: self.module.to_code(rows, steps=self.solver_steps),
+            noise,
+            probe[0].numel(),
+        )
+        far = float(self._far(drawn, probe))
+        return super().error(codes) + self.config.weight * far
+
+    def _far(self, codes: Tensor, images: Tensor) -> Tensor:
+        logits = map_rows(self.autoencoder.logits, codes, images[0].numel()).float()
+        made = self.nearly_cut(logits, images)
+        return sum(energy_distance(taken(made), taken(images)) for taken in self.statistics)

@@ -1,0 +1,138 @@
+"""The stage that calibrates a prior on its decoded draws: what it moves, and what it mends."""
+
+import pytest
+import torch
+
+from generative import LatentDiffusion
+from generative.calibration import CalibrationConfig, CalibrationStage
+from generative.conditions import Conditions
+from generative.data.synthetic import gaussian_random_field
+from generative.descent import descend
+from generative.set_distance import SetStatistics, energy_distance, interface, texture, two_point
+from generative.train import TrainConfig, train
+from generative.train_config import StageConfig
+
+IMAGES = gaussian_random_field(12, (32, 32), seed=0)
+TINY = TrainConfig(steps=6, batch_size=4, progress=False, precision="float32")
+OPTIONS = {
+    "autoencoder": {"widths": (4, 8)},
+    "prior": {"width": 8, "hidden": 8, "blocks": 1},
+    "detail": None,
+    "solver_steps": 3,
+}
+CALIBRATED = {"calibration": {"share": 1.0}}
+
+
+def network(shape=(1, 32, 32), **changes):
+    return LatentDiffusion(shape, **(OPTIONS | changes))
+
+
+def stage_of(model, images, **changes):
+    stage = CalibrationStage(model, CalibrationConfig(**changes))
+    stage.prepare(images, TINY)
+    return stage
+
+
+def noise_of(stage, n):
+    return torch.randn(n, stage.noise_size, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32), (2, 32, 32), (1, 16, 16, 16)])
+def test_only_the_prior_is_moved(shape):
+    images = gaussian_random_field(8, shape[1:], seed=0).repeat(shape[0], axis=1)
+    stage = stage_of(network(shape), images)
+    before = {name: value.clone() for name, value in stage.train().state_dict().items()}
+    loss = stage.loss(torch.from_numpy(images), noise=noise_of(stage, 8), kl_weight=1.0)
+    loss.total.backward()
+    for name, value in stage.named_parameters():
+        assert (value.grad is not None) == name.startswith("module."), name
+    for name, value in stage.state_dict().items():
+        assert torch.equal(value, before[name]), name  # the means and variances of norms too
+
+
+def test_its_gradient_is_that_of_the_two_losses_together():
+    """Second way: the energy distances from the noise to the end, by one backward."""
+    images = torch.from_numpy(IMAGES)
+    stage = stage_of(network(), IMAGES, weight=3.0)
+    with torch.no_grad():  # a denoiser that does something
+        for value in stage.module.parameters():
+            value.add_(0.1 * torch.randn_like(value))
+    noise = noise_of(stage, 12)
+    loss = stage.loss(images, noise=noise, kl_weight=1.0)
+    loss.total.backward()
+    found = {name: value.grad.clone() for name, value in stage.module.named_parameters()}
+
+    stage.zero_grad()
+    codes = stage.autoencoder.encode(images).detach()
+    velocity = super(CalibrationStage, stage).loss(codes, noise=noise[:, 64:], kl_weight=1.0)
+    logits = stage.autoencoder.logits(stage.module.to_code(noise[:, :64], steps=3))
+    made = (16.0 * logits).sigmoid()
+    measures = ((interface, 1, 3, True), (texture, 6, 4, True), (two_point, 8, 10, False))
+    total = velocity.total
+    for measure, reach, components, equal in measures:
+        statistics = SetStatistics(measure, reach, components, equal=equal).fit(images)
+        total = total + 3.0 * energy_distance(statistics(made), statistics(images))
+    total.backward()
+    assert total.item() == pytest.approx(loss.total.item(), rel=1e-5)
+    for name, value in stage.module.named_parameters():
+        torch.testing.assert_close(found[name], value.grad, rtol=1e-3, atol=1e-5)
+
+
+def test_codes_and_what_they_decode_to_stay_and_points_of_the_noise_become_others():
+    plain, calibrated = (train(network(**more), IMAGES, config=TINY) for more in ({}, CALIBRATED))
+    a, b = plain.state_dict(), calibrated.state_dict()
+    same = {name for name in a if torch.equal(a[name], b[name])}
+    assert same >= {name for name in a if name.startswith("autoencoder")}
+    assert same >= {"prior.mean_", "prior.spread_"}
+    x = torch.from_numpy(IMAGES)
+    assert not torch.equal(plain.encode(x), calibrated.encode(x))
+
+
+def test_it_holds_to_conditions():
+    names = Conditions(classes=("a", "b"))
+    model = network(conditions=names, **CALIBRATED)
+    conditions = torch.eye(2)[torch.arange(12) % 2].numpy()
+    train(model, IMAGES, config=TINY, conditions=conditions)
+    noise = model.sample(2, class_name="b", seed=1)
+    assert torch.isfinite(noise).all()
+
+
+def test_the_error_on_unseen_images_sees_draws_that_are_all_alike():
+    images = gaussian_random_field(60, (32, 32), seed=3)
+    stage = stage_of(network(), images).eval()
+    stage.module.mean_.fill_(0.3)
+    with torch.no_grad():  # a decoder whose fractions follow its code
+        for value in stage.autoencoder.decoder.parameters():
+            value.abs_()
+    x = torch.from_numpy(images)
+    varied = stage.error(x)
+    assert stage.error(x) == varied
+    codes = stage.autoencoder.encode(x)
+    velocity = super(CalibrationStage, stage).error(codes)
+    stage.module.spread_.fill_(1e-6)
+    drawn_alike = stage.error(x) - super(CalibrationStage, stage).error(codes)
+    assert drawn_alike > varied - velocity + 0.01
+
+
+@pytest.mark.slow
+def test_draws_that_went_astray_come_back():
+    images = gaussian_random_field(300, (32, 32), seed=1)
+    held_out = torch.from_numpy(gaussian_random_field(300, (32, 32), seed=2))
+    config = TINY.model_copy(update={"steps": 150, "batch_size": 32, "ema_decay": 0.9})
+    model = train(network(), images, config=config)
+    statistics = SetStatistics(two_point, 8, 10, equal=False).fit(held_out)
+
+    def far():
+        with torch.no_grad():
+            noise = torch.randn(300, 64, generator=torch.Generator().manual_seed(5))
+            made = model.decode(noise).round()
+        return float(energy_distance(statistics(made), statistics(held_out)))
+
+    trained = far()
+    model.prior.mean_.add_(0.5 * model.prior.spread_)
+    astray = far()
+    own = {"calibration": StageConfig(steps=60, learning_rate=4e-3)}
+    stage = CalibrationStage(model, CalibrationConfig(weight=10.0))
+    descend(stage, images, config.model_copy(update={"stages": own}), None)
+    assert astray > 2 * trained
+    assert far() < 0.6 * astray

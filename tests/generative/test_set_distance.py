@@ -1,0 +1,95 @@
+"""Statistics of sets of structures, and how far two sets are apart in them."""
+
+import math
+
+import pytest
+import torch
+
+from generative.data.synthetic import gaussian_random_field
+from generative.set_distance import SetStatistics, energy_distance, interface, texture, two_point
+
+FIELDS = torch.from_numpy(gaussian_random_field(200, (32, 32), seed=1))
+MEASURES = {
+    "interface": (interface, True),
+    "texture": (texture, True),
+    "two_point": (two_point, False),
+}
+
+
+def statistics_of(images, reach, components, name="texture"):
+    measure, equal = MEASURES[name]
+    return SetStatistics(measure, reach, components, equal=equal).fit(images)
+
+
+def normal(n, seed, mean=0.0):
+    return torch.randn(n, 1, generator=torch.Generator().manual_seed(seed)).double() + mean
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5, 3.0])
+def test_the_energy_distance_of_two_normal_distributions_is_the_one_in_closed_form(shift):
+    """X - Y is normal with mean `shift` and variance 2, and so is X - X' with mean 0."""
+    between = 2 / math.sqrt(math.pi) * math.exp(-(shift**2) / 4) + shift * math.erf(shift / 2)
+    expected = 2 * between - 4 / math.sqrt(math.pi)
+    found = torch.stack(
+        [energy_distance(normal(30, 2 * i, shift), normal(30, 2 * i + 1)) for i in range(400)]
+    )
+    assert float(found.mean()) == pytest.approx(expected, abs=4 * float(found.std()) / 20)
+    assert float(found.std()) / 20 < 0.03  # or this would show nothing
+
+
+def test_two_points_are_twice_their_distance_apart():
+    x, y = torch.zeros(3, 2), torch.tensor([[3.0, 4.0]]).expand(5, 2)
+    assert float(energy_distance(x, y)) == pytest.approx(10)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_statistics_of_the_images_that_fixed_them_are_white(name):
+    found = statistics_of(FIELDS, 4, 3, name)(FIELDS)
+    torch.testing.assert_close(found.mean(0), torch.zeros(3).double(), atol=1e-5, rtol=0)
+    covariance = found.T.cov(correction=0)
+    torch.testing.assert_close(covariance, torch.eye(3).double(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_statistics_see_amount_size_and_direction_and_not_the_place(name):
+    some, statistics = FIELDS[:20], statistics_of(FIELDS, 4, 4, name)
+    x = statistics(some)
+    torch.testing.assert_close(statistics(some.flip(2, 3)), x, atol=1e-4, rtol=1e-4)
+    # What is between phases does not tell one from the other.
+    amount = [] if name == "interface" else [1 - some]
+    for other in (*amount, some.mT, some[:, :, :16, :16].repeat(1, 1, 2, 2)):
+        assert float((statistics(other) - x).norm(dim=1).mean()) > 0.3
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_images_that_are_all_alike_in_a_statistic_are_not_divided_by_nothing(name):
+    x = FIELDS[:1].repeat(6, 1, 1, 1)
+    x[3:] = x[3:].mT.clone()
+    assert torch.isfinite(statistics_of(x, 3, 8, name)(x)).all()
+
+
+def test_the_interface_of_stripes_is_all_across_them():
+    stripes = torch.arange(8).remainder(2).float().expand(1, 1, 8, 8)
+    # Shifts (-1, -1), (-1, 0), (-1, 1), (0, -1): half of the pairs' squared differences.
+    assert interface(stripes, 1)[0].tolist() == pytest.approx([0.5, 0.0, 0.5, 0.5], abs=1e-6)
+
+
+def test_two_point_correlations_of_stripes_are_those_one_can_count():
+    stripes = torch.arange(8).remainder(2).float().expand(1, 1, 8, 8)
+    fraction, *correlations = two_point(stripes, 2)[0].tolist()
+    assert fraction == pytest.approx(0.5)
+    # Half of the shifts -2 to 2 along each axis, in C order, up to (0, -1).
+    across = [across for along in (-2, -1, 0) for across in range(-2, 3)][:12]
+    assert correlations == pytest.approx([0.0 if x % 2 else 0.5 for x in across], abs=1e-6)
+
+
+def test_the_largest_correlation_that_two_phases_allow_is_their_fraction():
+    found = two_point(FIELDS, 8)
+    assert (found[:, 1:] <= found[:, :1] + 1e-6).all()
+    assert (found[:, 1:] >= 2 * found[:, :1] - 1 - 0.2).all()  # 0.2: pairs are those inside
+
+
+def test_statistics_of_many_shifts_are_fixed_by_fewer_images(monkeypatch):
+    monkeypatch.setattr("generative.set_distance.NUMBERS", 41 * 50)
+    some = statistics_of(FIELDS, 4, 3)
+    assert torch.equal(some.mean_, texture(FIELDS[::4], 4).double().mean(0))
