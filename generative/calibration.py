@@ -12,7 +12,15 @@ from torch import Tensor, nn
 from generative.batching import map_rows, to_tensor
 from generative.detail import DetailConfig
 from generative.prior_stage import PriorStage
-from generative.set_distance import SetStatistics, energy_distance, interface, texture, two_point
+from generative.set_distance import (
+    Recent,
+    SetStatistics,
+    amount,
+    energy_distance,
+    interface,
+    texture,
+    two_point,
+)
 from generative.stage import Stage, defaults_after_another
 from generative.variational import Loss
 
@@ -42,6 +50,9 @@ class CalibrationConfig(BaseModel):
         description="Largest shift of two-point correlations; a quarter of a side, at most.",
     )
     two_point_components: int = Field(10, ge=1, description="Principal components of these.")
+    recent: int = Field(
+        16, ge=1, description="Steps whose images and draws the draws of a step are compared with."
+    )
     share: float = Field(0.1, gt=0, le=1, description="Steps of this stage over all steps set.")
 
 
@@ -78,6 +89,7 @@ class CalibrationStage(PriorStage):
         reach = max(1, min(config.two_point_reach, min(self.image_shape[1:]) // 4))
         self.statistics = nn.ModuleList(
             [
+                SetStatistics(amount, 0, self.image_shape[0], equal=True),
                 SetStatistics(interface, 1, config.interface_components, equal=True),
                 SetStatistics(texture, config.texture_reach, config.texture_components, equal=True),
                 SetStatistics(two_point, reach, config.two_point_components, equal=False),
@@ -94,8 +106,11 @@ class CalibrationStage(PriorStage):
         self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"
     ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
         """The images, whose statistics fix the components."""
-        for statistics in self.statistics:
-            statistics.fit(to_tensor(images))
+        some, size = to_tensor(images), self.config.recent * config.batch_size
+        widths = [taken.fit(some)(some[:1]).shape[1] for taken in self.statistics]
+        self.real, self.drawn = (
+            nn.ModuleList([Recent(size, width) for width in widths]) for _ in range(2)
+        )
         return Stage.prepare(self, images, config)
 
     def probe(self, images: Float[Tensor, "v c *space"]) -> Float[Tensor, "v c *space"]:
@@ -125,13 +140,12 @@ class CalibrationStage(PriorStage):
                 codes, noise=noise[:, d:], kl_weight=kl_weight, condition=condition
             )
             drawn = self.module.to_code(noise[:, :d], steps=self.solver_steps)
-        far = self._far(drawn, rows)
+        pull, far = self._compared(self._decoded(drawn, rows), rows)
         # As far as the codes and no further: the decoder's weights are to have no gradient.
-        (pull,) = torch.autograd.grad(far, drawn)
-        far = far.detach() + ((drawn - drawn.detach()) * pull).sum()
-        total = velocity.total + self.config.weight * far
-        terms = {"velocity": velocity.total.item(), "draws": far.item()}
-        return Loss(total, {"loss": total.item(), **terms})
+        (towards,) = torch.autograd.grad(pull, drawn)
+        total = velocity.total + self.config.weight * (drawn * towards).sum()
+        found = velocity.total.item() + self.config.weight * far
+        return Loss(total, {"loss": found, "velocity": velocity.total.item(), "draws": far})
 
     @torch.no_grad()
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
@@ -144,10 +158,24 @@ class CalibrationStage(PriorStage):
             noise,
             probe[0].numel(),
         )
-        far = float(self._far(drawn, probe))
+        made = self._decoded(drawn, probe)
+        far = sum(float(energy_distance(taken(made), taken(probe))) for taken in self.statistics)
         return super().error(codes) + self.config.weight * far
 
-    def _far(self, codes: Tensor, images: Tensor) -> Tensor:
+    def _compared(self, made: Tensor, images: Tensor) -> tuple[Tensor, float]:
+        """What has the gradient of the energy distances, and the distances of these two sets.
+
+        A step's own draws say little of how far all are from images; those of the last steps say
+        more, so the gradient is taken of distances to them.
+        """
+        pull, far = made.new_zeros((), dtype=torch.float64), 0.0
+        for taken, real, drawn in zip(self.statistics, self.real, self.drawn, strict=True):
+            x, y = taken(made), taken(images)
+            far += float(energy_distance(x.detach(), y))
+            nearer, apart = torch.cdist(x, real.put(y)), torch.cdist(x, drawn.put(x))
+            pull = pull + 2 * (nearer.mean() - apart.mean())
+        return pull, far
+
+    def _decoded(self, codes: Tensor, images: Tensor) -> Tensor:
         logits = map_rows(self.autoencoder.logits, codes, images[0].numel()).float()
-        made = self.nearly_cut(logits, images)
-        return sum(energy_distance(taken(made), taken(images)) for taken in self.statistics)
+        return self.nearly_cut(logits, images)

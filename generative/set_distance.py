@@ -13,8 +13,14 @@ from generative.variogram import variogram
 FITTED = 4096  # images, at most, that fix components of their statistics
 NUMBERS = 2**23  # statistics of all of them, at most
 ROWS = 256  # at once
+SMALLEST = 1e-3  # spread of a component, over the largest, that is more than rounding
 
 Measure = Callable[[Tensor, int], Tensor]  # (n, c, *space), reach -> (n, f)
+
+
+def amount(images: Float[Tensor, "n c *space"], reach: int = 0) -> Float[Tensor, "n c"]:
+    """Phase fractions."""
+    return images.float().flatten(2).mean(2)
 
 
 def interface(images: Float[Tensor, "n c *space"], reach: int) -> Float[Tensor, "n f"]:
@@ -25,7 +31,7 @@ def interface(images: Float[Tensor, "n c *space"], reach: int) -> Float[Tensor, 
 def texture(images: Float[Tensor, "n c *space"], reach: int) -> Float[Tensor, "n f"]:
     """Phase fractions, and logarithms of variograms: every shift in proportion to what it is."""
     found = _half(images, reach)
-    return torch.cat([_fractions(images), found.clamp_min(FAINTEST).log().flatten(1)], dim=1)
+    return torch.cat([amount(images), found.clamp_min(FAINTEST).log().flatten(1)], dim=1)
 
 
 def two_point(images: Float[Tensor, "n c *space"], reach: int) -> Float[Tensor, "n f"]:
@@ -40,7 +46,7 @@ class SetStatistics(nn.Module):
     Parameters
     ----------
     measure
-        What is taken of each structure: `interface`, `texture` or `two_point`.
+        What is taken of each structure: `amount`, `interface`, `texture` or `two_point`.
     reach
         Largest shift along each axis, in voxels.
     components
@@ -62,7 +68,9 @@ class SetStatistics(nn.Module):
         mean = found.mean(0)
         spread = found.std(0).clamp_min(1e-6) if self.equal else torch.ones_like(mean)
         _, lengths, axes = torch.linalg.svd((found - mean) / spread, full_matrices=False)
-        kept = min(self.components, int((lengths > 1e-3 * lengths[0]).sum()))
+        smallest = math.sqrt(len(images)) * (SMALLEST if self.equal else SMALLEST**2)
+        varied = lengths > SMALLEST * lengths[0].clamp_min(smallest / SMALLEST)
+        kept = min(self.components, int(varied.sum()))
         whitening = axes[:kept].T * math.sqrt(len(images)) / lengths[:kept]
         self.register_buffer("mean_", mean, persistent=False)
         self.register_buffer("axes_", whitening / spread[:, None], persistent=False)
@@ -74,6 +82,29 @@ class SetStatistics(nn.Module):
 
     def _of(self, images: Tensor) -> Tensor:
         return self.measure(images, self.reach).double()  # which no half precision touches
+
+
+class Recent(nn.Module):
+    """The rows that were put in last, so that a step can be compared with more than it shows.
+
+    Parameters
+    ----------
+    size, width
+        How many rows are kept, and the numbers of each.
+    """
+
+    def __init__(self, size: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("rows_", torch.zeros(size, width, dtype=torch.float64))
+        self.register_buffer("seen_", torch.zeros((), dtype=torch.long))
+
+    def put(self, rows: Float[Tensor, "n k"]) -> Float[Tensor, "m k"]:
+        """What is kept with these, which take the place of the oldest."""
+        rows, size = rows.detach()[-len(self.rows_) :], len(self.rows_)
+        places = (self.seen_ + torch.arange(len(rows), device=rows.device)) % size
+        self.rows_[places] = rows.double()
+        self.seen_ += len(rows)
+        return self.rows_[: min(int(self.seen_), size)].clone()
 
 
 def energy_distance(x: Float[Tensor, "n k"], y: Float[Tensor, "m k"]) -> Float[Tensor, ""]:
@@ -91,7 +122,3 @@ def _half(images: Tensor, reach: int) -> Tensor:
     """The variogram at half of the shifts: the others are the same backwards."""
     found = variogram(images, reach)
     return found[..., : found.shape[-1] // 2]
-
-
-def _fractions(images: Tensor) -> Tensor:
-    return images.flatten(2).mean(2)

@@ -6,14 +6,23 @@ import pytest
 import torch
 
 from generative.data.synthetic import gaussian_random_field
-from generative.set_distance import SetStatistics, energy_distance, interface, texture, two_point
+from generative.set_distance import (
+    Recent,
+    SetStatistics,
+    energy_distance,
+    interface,
+    texture,
+    two_point,
+)
 
 FIELDS = torch.from_numpy(gaussian_random_field(200, (32, 32), seed=1))
 MEASURES = {
+    "amount": (amount, True),
     "interface": (interface, True),
     "texture": (texture, True),
     "two_point": (two_point, False),
 }
+SHAPES = ("interface", "texture", "two_point")  # of several numbers
 
 
 def statistics_of(images, reach, components, name="texture"):
@@ -42,7 +51,7 @@ def test_two_points_are_twice_their_distance_apart():
     assert float(energy_distance(x, y)) == pytest.approx(10)
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", SHAPES)
 def test_statistics_of_the_images_that_fixed_them_are_white(name):
     found = statistics_of(FIELDS, 4, 3, name)(FIELDS)
     torch.testing.assert_close(found.mean(0), torch.zeros(3).double(), atol=1e-5, rtol=0)
@@ -50,7 +59,7 @@ def test_statistics_of_the_images_that_fixed_them_are_white(name):
     torch.testing.assert_close(covariance, torch.eye(3).double(), atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", SHAPES)
 def test_statistics_see_amount_size_and_direction_and_not_the_place(name):
     some, statistics = FIELDS[:20], statistics_of(FIELDS, 4, 4, name)
     x = statistics(some)
@@ -61,7 +70,7 @@ def test_statistics_see_amount_size_and_direction_and_not_the_place(name):
         assert float((statistics(other) - x).norm(dim=1).mean()) > 0.3
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", SHAPES)
 def test_images_that_are_all_alike_in_a_statistic_are_not_divided_by_nothing(name):
     x = FIELDS[:1].repeat(6, 1, 1, 1)
     x[3:] = x[3:].mT.clone()
@@ -93,3 +102,28 @@ def test_statistics_of_many_shifts_are_fixed_by_fewer_images(monkeypatch):
     monkeypatch.setattr("generative.set_distance.NUMBERS", 41 * 50)
     some = statistics_of(FIELDS, 4, 3)
     assert torch.equal(some.mean_, texture(FIELDS[::4], 4).double().mean(0))
+
+
+def test_what_is_recent_is_the_last_rows_put_in():
+    recent, rows = Recent(5, 1), torch.arange(12.0)[:, None]
+    assert sorted(recent.put(rows[:3]).flatten().tolist()) == [0, 1, 2]
+    assert sorted(recent.put(rows[3:7]).flatten().tolist()) == [2, 3, 4, 5, 6]
+    assert sorted(recent.put(rows[7:9]).flatten().tolist()) == [4, 5, 6, 7, 8]
+    assert sorted(recent.put(rows).flatten().tolist()) == [7, 8, 9, 10, 11]
+
+
+def test_what_is_recent_holds_no_gradient_and_is_kept_with_the_state():
+    recent = Recent(4, 1)
+    known = recent.put(torch.ones(2, 1, requires_grad=True))
+    assert not known.requires_grad
+    again = Recent(4, 1)
+    again.load_state_dict(recent.state_dict())
+    assert again.put(torch.zeros(1, 1)).flatten().tolist() == [1, 1, 0]
+
+
+def test_images_of_one_amount_are_not_told_apart_by_their_rounding():
+    rows = torch.arange(64.0).remainder(2).reshape(1, 1, 8, 8).repeat(6, 1, 1, 1)
+    statistics = statistics_of(rows, 1, 1, "amount")
+    assert statistics(1 - rows).numel() == 0
+    x = statistics(rows)
+    assert float(energy_distance(x, x)) == 0
