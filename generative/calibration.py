@@ -51,7 +51,7 @@ class CalibrationConfig(BaseModel):
     )
     two_point_components: int = Field(10, ge=1, description="Principal components of these.")
     recent: int = Field(
-        16, ge=1, description="Steps whose images and draws the draws of a step are compared with."
+        16, ge=1, description="Steps whose images the draws of a step are compared with."
     )
     share: float = Field(0.1, gt=0, le=1, description="Steps of this stage over all steps set.")
 
@@ -108,9 +108,7 @@ class CalibrationStage(PriorStage):
         """The images, whose statistics fix the components."""
         some, size = to_tensor(images), self.config.recent * config.batch_size
         widths = [taken.fit(some)(some[:1]).shape[1] for taken in self.statistics]
-        self.real, self.drawn = (
-            nn.ModuleList([Recent(size, width) for width in widths]) for _ in range(2)
-        )
+        self.recent = nn.ModuleList([Recent(size, width) for width in widths])
         return Stage.prepare(self, images, config)
 
     def probe(self, images: Float[Tensor, "v c *space"]) -> Float[Tensor, "v c *space"]:
@@ -140,12 +138,12 @@ class CalibrationStage(PriorStage):
                 codes, noise=noise[:, d:], kl_weight=kl_weight, condition=condition
             )
             drawn = self.module.to_code(noise[:, :d], steps=self.solver_steps)
-        pull, far = self._compared(self._decoded(drawn, rows), rows)
+        far = self._compared(self._decoded(drawn, rows), rows)
         # As far as the codes and no further: the decoder's weights are to have no gradient.
-        (towards,) = torch.autograd.grad(pull, drawn)
+        (towards,) = torch.autograd.grad(far, drawn)
         total = velocity.total + self.config.weight * (drawn * towards).sum()
-        found = velocity.total.item() + self.config.weight * far
-        return Loss(total, {"loss": found, "velocity": velocity.total.item(), "draws": far})
+        found = velocity.total.item() + self.config.weight * far.item()
+        return Loss(total, {"loss": found, "velocity": velocity.total.item(), "draws": far.item()})
 
     @torch.no_grad()
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
@@ -162,19 +160,18 @@ class CalibrationStage(PriorStage):
         far = sum(float(energy_distance(taken(made), taken(probe))) for taken in self.statistics)
         return super().error(codes) + self.config.weight * far
 
-    def _compared(self, made: Tensor, images: Tensor) -> tuple[Tensor, float]:
-        """What has the gradient of the energy distances, and the distances of these two sets.
+    def _compared(self, made: Tensor, images: Tensor) -> Tensor:
+        """The energy distances, draws of this step against images of the last ones too.
 
-        A step's own draws say little of how far all are from images; those of the last steps say
-        more, so the gradient is taken of distances to them.
+        Draws of the last steps are not those of the present prior: pushed apart from them, it runs
+        away from where it was.
         """
-        pull, far = made.new_zeros((), dtype=torch.float64), 0.0
-        for taken, real, drawn in zip(self.statistics, self.real, self.drawn, strict=True):
+        far = made.new_zeros((), dtype=torch.float64)
+        for taken, recent in zip(self.statistics, self.recent, strict=True):
             x, y = taken(made), taken(images)
-            far += float(energy_distance(x.detach(), y))
-            nearer, apart = torch.cdist(x, real.put(y)), torch.cdist(x, drawn.put(x))
-            pull = pull + 2 * (nearer.mean() - apart.mean())
-        return pull, far
+            between = torch.cdist(x, recent.put(y)).mean()
+            far = far + 2 * between - torch.pdist(x).mean() - torch.pdist(y).mean()
+        return far
 
     def _decoded(self, codes: Tensor, images: Tensor) -> Tensor:
         logits = map_rows(self.autoencoder.logits, codes, images[0].numel()).float()

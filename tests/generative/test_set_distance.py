@@ -9,6 +9,7 @@ from generative.data.synthetic import gaussian_random_field
 from generative.set_distance import (
     Recent,
     SetStatistics,
+    amount,
     energy_distance,
     interface,
     texture,
