@@ -85,7 +85,7 @@ class CalibrationStage(PriorStage):
         self.config, self.autoencoder = config, model.autoencoder
         self.solver_steps = model.config.solver_steps
         self.noise_size += self.latent_dim
-        self.nearly_cut = (model.config.detail or DetailConfig()).nearly_cut
+        self.cut = (model.config.detail or DetailConfig()).cut
         reach = max(1, min(config.two_point_reach, min(self.image_shape[1:]) // 4))
         self.statistics = nn.ModuleList(
             [
@@ -175,4 +175,4 @@ class CalibrationStage(PriorStage):
 
     def _decoded(self, codes: Tensor, images: Tensor) -> Tensor:
         logits = map_rows(self.autoencoder.logits, codes, images[0].numel()).float()
-        return self.nearly_cut(logits, images)
+        return self.cut(logits, images)

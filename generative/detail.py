@@ -45,8 +45,18 @@ class DetailConfig(BaseModel):
         self, logits: Float[Tensor, "m c *space"], images: Float[Tensor, "n c *space"]
     ) -> Float[Tensor, "m c *space"]:
         """What statistics are taken of: of phases, nearly what a cut at 1/2 shows."""
-        phases = bool(((images == 0) | (images == 1)).all())
-        return ((self.sharpness if phases else 1.0) * logits).sigmoid()
+        return ((self.sharpness if _are_phases(images) else 1.0) * logits).sigmoid()
+
+    def cut(
+        self, logits: Float[Tensor, "m c *space"], images: Float[Tensor, "n c *space"]
+    ) -> Float[Tensor, "m c *space"]:
+        """Of phases what a cut at 1/2 shows, with the gradient of what is nearly cut."""
+        nearly = self.nearly_cut(logits, images)
+        return nearly + (nearly.round() - nearly).detach() if _are_phases(images) else nearly
+
+
+def _are_phases(images: Tensor) -> bool:
+    return bool(((images == 0) | (images == 1)).all())
 
 
 class AutoencoderStage(Stage):
