@@ -35,7 +35,7 @@ class CalibrationConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     weight: float = Field(
-        1.0, ge=0, description="Of the energy distances, over the error of the velocity."
+        0.5, ge=0, description="Of the energy distances, over the error of the velocity."
     )
     interface_components: int = Field(
         3, ge=1, description="Principal components of variograms at shifts of one voxel."
