@@ -24,7 +24,8 @@ default-space: $(VENV)/.installed
 	rm -rf latentopt/assets/default_space
 	$(BIN)/latentopt train --config examples/configs/default_space.yaml --out latentopt/assets/default_space
 
-# The autoencoder of the default space trained on for detail, and a prior over its code.
+# The autoencoder of the default space trained on for detail, a prior over its code, and both again
+# on what the prior draws: about an hour and a half on one core.
 ldm-space: $(VENV)/.installed
 	rm -rf latentopt/assets/ldm_space
 	$(BIN)/latentopt train --config examples/configs/ldm_space.yaml --out latentopt/assets/ldm_space

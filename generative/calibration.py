@@ -37,6 +37,9 @@ class CalibrationConfig(BaseModel):
     weight: float = Field(
         0.5, ge=0, description="Of the energy distances, over the error of the velocity."
     )
+    round_trip_weight: float = Field(
+        1000.0, ge=0, description="Of the squared error of codes to noise and back, standardized."
+    )
     interface_components: int = Field(
         3, ge=1, description="Principal components of variograms at shifts of one voxel."
     )
@@ -61,8 +64,8 @@ class CalibrationStage(PriorStage):
 
     A denoiser's error is the same for all that a code says, whether a decoded structure shows it or
     not. Here draws are followed through the flow and the decoder, and the energy distances between
-    their statistics and those of images are a loss beside that error. Autoencoder and codes stay as
-    they are; points of the noise become others.
+    their statistics and those of images are a loss beside that error; so is what is lost on the way
+    to noise and back. Autoencoder and codes stay as they are; points of the noise become others.
 
     Parameters
     ----------
@@ -129,7 +132,7 @@ class CalibrationStage(PriorStage):
         kl_weight: float,
         condition: Float[Tensor, "n f"] | None = None,
     ) -> Loss:
-        """Error of the velocity on codes of the images, and the distances of as many draws."""
+        """Errors of the velocity and of the way there and back, and distances of as many draws."""
         d = self.latent_dim
         with torch.no_grad():
             codes = self.autoencoder.encode(rows).float()
@@ -138,12 +141,14 @@ class CalibrationStage(PriorStage):
                 codes, noise=noise[:, d:], kl_weight=kl_weight, condition=condition
             )
             drawn = self.module.to_code(noise[:, :d], steps=self.solver_steps)
+            off = self._round_trip(codes[: len(codes) // 2])
         far = self._compared(self._decoded(drawn, rows), rows)
         # As far as the codes and no further: the decoder's weights are to have no gradient.
         (towards,) = torch.autograd.grad(far, drawn)
-        total = velocity.total + self.config.weight * (drawn * towards).sum()
-        found = velocity.total.item() + self.config.weight * far.item()
-        return Loss(total, {"loss": found, "velocity": velocity.total.item(), "draws": far.item()})
+        plain = velocity.total + self.config.round_trip_weight * off
+        total = plain + self.config.weight * (drawn * towards).sum()
+        terms = {"velocity": velocity.total.item(), "draws": far.item(), "round trip": off.item()}
+        return Loss(total, {"loss": plain.item() + self.config.weight * far.item(), **terms})
 
     @torch.no_grad()
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
@@ -158,7 +163,14 @@ class CalibrationStage(PriorStage):
         )
         made = self._decoded(drawn, probe)
         far = sum(float(energy_distance(taken(made), taken(probe))) for taken in self.statistics)
-        return super().error(codes) + self.config.weight * far
+        off = self.config.round_trip_weight * float(self._round_trip(codes))
+        return super().error(codes) + self.config.weight * far + off
+
+    def _round_trip(self, codes: Tensor) -> Tensor:
+        """Squared error of codes taken to noise and back, in units of their spread."""
+        there = self.module.to_noise(codes, steps=self.solver_steps)
+        back = self.module.to_code(there, steps=self.solver_steps)
+        return ((back - codes) / self.module.spread_).square().mean()
 
     def _compared(self, made: Tensor, images: Tensor) -> Tensor:
         """The energy distances, draws of this step against images of the last ones too.
