@@ -69,16 +69,15 @@ def ensemble() -> None:
         print(f"{name:<32}" + "".join(f"{k / sets:>6.2f}" for k in accepted.values()), flush=True)
 
 
-def frechet(n: int, space: LatentSpace) -> None:
+def frechet(n: int, space: LatentSpace, draws: int) -> None:
     """Frechet distances to n structures of as many others, reconstructions and samples.
 
     In the scores of the model card, and in two-point features of equal weight: volume fraction,
     S_2 at 1 to 31 voxels around and along each axis, and interface along each axis, each over its
-    standard deviation. Beside them the lone voxels, by which a decoder can fake interface.
+    standard deviation. Beside them the lone voxels, by which a decoder can fake interface. Sets of
+    other structures differ too, mostly in their mean volume fraction: hence several of each.
     """
-    held_out, others = (
-        torch.from_numpy(gaussian_random_field(n, (64, 64), seed=seed)) for seed in (51, 52)
-    )
+    held_out = torch.from_numpy(gaussian_random_field(n, (64, 64), seed=51))
     scores, features = TwoPointScores(held_out), two_point_features(held_out)
     spread, scored = features.std(0), scores(held_out)
     code = space.in_coordinates("code")
@@ -86,14 +85,17 @@ def frechet(n: int, space: LatentSpace) -> None:
     def again(images: torch.Tensor) -> torch.Tensor:
         return code.decode(code.encode(images)).round()
 
+    def others(seed: int) -> torch.Tensor:
+        return torch.from_numpy(gaussian_random_field(n, (64, 64), seed=52 + seed))
+
     def drawn(seed: int) -> torch.Tensor:
         return space.decode(space.sample(n, seed=seed)).round()
 
     sets = {
-        "as many other structures": lambda: others,
+        **{f"other structures, draw {i}": partial(others, i) for i in range(draws)},
         "reconstructions of the structures": lambda: again(held_out),
-        "reconstructions of the others": lambda: again(others),
-        **{f"decoded noise, draw {seed}": partial(drawn, seed) for seed in range(3)},
+        **{f"reconstructions of others {i}": lambda i=i: again(others(i)) for i in range(draws)},
+        **{f"decoded noise, draw {i}": partial(drawn, i) for i in range(draws)},
         "the code's Gaussian, decoded": lambda: _gaussian(space)(n, 0).round(),
     }
     print(f"{n} structures{'scores':>35}{'recall':>10}{'features':>10}{'lone voxels':>15}")
@@ -191,6 +193,7 @@ def main() -> None:
     parser.add_argument("--conditional", action="store_true")
     parser.add_argument("--ensemble", action="store_true")
     parser.add_argument("--frechet", type=int, metavar="N")
+    parser.add_argument("--draws", type=int, default=3, help="sets of each kind, with --frechet")
     parser.add_argument("--space", help="folder of another space; with --frechet")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark/conditional"))
@@ -200,7 +203,7 @@ def main() -> None:
         conditional(options.out, options.steps)
     elif options.frechet:
         space = LatentSpace.load(options.space) if options.space else LatentSpace.default("ldm")
-        frechet(options.frechet, space)
+        frechet(options.frechet, space, options.draws)
     elif options.ensemble:
         ensemble()
     else:

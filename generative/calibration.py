@@ -16,8 +16,10 @@ from generative.set_distance import (
     Recent,
     SetStatistics,
     amount,
-    energy_distance,
+    amount_and_interface,
     interface,
+    of_moments,
+    set_distance,
     texture,
     two_point,
 )
@@ -35,10 +37,13 @@ class CalibrationConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     weight: float = Field(
-        0.5, ge=0, description="Of the energy distances, over the error of the velocity."
+        2.0, ge=0, description="Of the energy distances, over the error of the velocity."
+    )
+    moments_weight: float = Field(
+        0.5, ge=0, description="Of the differences of means and second moments, over the same."
     )
     round_trip_weight: float = Field(
-        1000.0, ge=0, description="Of the squared error of codes to noise and back, standardized."
+        300.0, ge=0, description="Of the squared error of codes to noise and back, standardized."
     )
     interface_components: int = Field(
         3, ge=1, description="Principal components of variograms at shifts of one voxel."
@@ -96,8 +101,12 @@ class CalibrationStage(PriorStage):
                 SetStatistics(interface, 1, config.interface_components, equal=True),
                 SetStatistics(texture, config.texture_reach, config.texture_components, equal=True),
                 SetStatistics(two_point, reach, config.two_point_components, equal=False),
+                SetStatistics(amount_and_interface, 1, config.interface_components + 1, equal=True),
             ]
         )
+        # Distances see what single structures are, moments how wide and how far along sets are.
+        energy, moments = (config.weight, torch.cdist), (config.moments_weight, of_moments)
+        self.asked = ((energy,), (energy,), (energy,), (energy, moments), (moments,))
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
         """Fewer steps, smaller ones, and the larger sets that distances between them take."""
@@ -140,31 +149,30 @@ class CalibrationStage(PriorStage):
             velocity = super().loss(
                 codes, noise=noise[:, d:], kl_weight=kl_weight, condition=condition
             )
-            drawn = self.module.to_code(noise[:, :d], steps=self.solver_steps)
+            drawn = self.module.to_code(opposites(noise[:, :d]), steps=self.solver_steps)
             off = self._round_trip(codes[: len(codes) // 2])
-        far = self._compared(self._decoded(drawn, rows), rows)
+        far = self._far(self._decoded(drawn, rows), rows, recent=True)
         # As far as the codes and no further: the decoder's weights are to have no gradient.
         (towards,) = torch.autograd.grad(far, drawn)
         plain = velocity.total + self.config.round_trip_weight * off
-        total = plain + self.config.weight * (drawn * towards).sum()
+        total = plain + (drawn * towards).sum()
         terms = {"velocity": velocity.total.item(), "draws": far.item(), "round trip": off.item()}
-        return Loss(total, {"loss": plain.item() + self.config.weight * far.item(), **terms})
+        return Loss(total, {"loss": plain.item() + far.item(), **terms})
 
     @torch.no_grad()
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
         """The same on images that the training has not seen, and as many draws."""
         generator = torch.Generator().manual_seed(0)
-        noise = torch.randn(len(probe), self.latent_dim, generator=generator).to(probe)
+        noise = opposites(torch.randn(len(probe), self.latent_dim, generator=generator))
         codes = map_rows(self.autoencoder.encode, probe, probe[0].numel())
         drawn = map_rows(
             lambda rows: self.module.to_code(rows, steps=self.solver_steps),
-            noise,
+            noise.to(probe),
             probe[0].numel(),
         )
-        made = self._decoded(drawn, probe)
-        far = sum(float(energy_distance(taken(made), taken(probe))) for taken in self.statistics)
-        off = self.config.round_trip_weight * float(self._round_trip(codes))
-        return super().error(codes) + self.config.weight * far + off
+        far = float(self._far(self._decoded(drawn, probe), probe))
+        off = float(self._round_trip(codes))
+        return super().error(codes) + far + self.config.round_trip_weight * off
 
     def _round_trip(self, codes: Tensor) -> Tensor:
         """Squared error of codes taken to noise and back, in units of their spread."""
@@ -172,19 +180,31 @@ class CalibrationStage(PriorStage):
         back = self.module.to_code(there, steps=self.solver_steps)
         return ((back - codes) / self.module.spread_).square().mean()
 
-    def _compared(self, made: Tensor, images: Tensor) -> Tensor:
-        """The energy distances, draws of this step against images of the last ones too.
+    def _far(self, made: Tensor, images: Tensor, *, recent: bool = False) -> Tensor:
+        """The distances of the statistics, draws of this step against images of the last ones too.
 
         Draws of the last steps are not those of the present prior: pushed apart from them, it runs
         away from where it was.
         """
         far = made.new_zeros((), dtype=torch.float64)
-        for taken, recent in zip(self.statistics, self.recent, strict=True):
+        for taken, seen, asked in zip(self.statistics, self.recent, self.asked, strict=True):
             x, y = taken(made), taken(images)
-            between = torch.cdist(x, recent.put(y)).mean()
-            far = far + 2 * between - torch.pdist(x).mean() - torch.pdist(y).mean()
+            among = seen.put(y) if recent else y
+            for weight, between in asked:
+                distance = set_distance(x, y, between, among=among, opposite=True)
+                far = far + weight * distance
         return far
 
     def _decoded(self, codes: Tensor, images: Tensor) -> Tensor:
         logits = map_rows(self.autoencoder.logits, codes, images[0].numel()).float()
         return self.cut(logits, images)
+
+
+def opposites(noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    """The first half of some noise, and its opposite: what is odd in it is 0 on average.
+
+    Phase fractions are, nearly; so the draws of a step say more of their mean (Hammersley and
+    Morton 1956, A new Monte Carlo technique: antithetic variates).
+    """
+    half = noise[: -(-len(noise) // 2)]
+    return torch.cat([half, -half])[: len(noise)]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from generative.batching import map_rows, to_tensor
 from generative.detail import DetailConfig, detail_error, detail_loss, discriminator_of
-from generative.set_distance import SetStatistics, energy_distance, texture
+from generative.set_distance import SetStatistics, set_distance, texture
 from generative.stage import Stage, defaults_after_another
 from generative.variational import Drawn, Loss
 
@@ -98,7 +98,7 @@ class DrawsStage(Stage):
         plain = self.module.loss_of(rows, again, kl_weight=kl_weight)
         made, last = self.config.detail.nearly_cut(logits, rows), self.module.decoder[-1].weight
         loss = detail_loss(plain, rows, made, self.config.detail, self.discriminator, last)
-        far = energy_distance(self.statistics(made[len(rows) :]), self.statistics(rows))
+        far = set_distance(self.statistics(made[len(rows) :]), self.statistics(rows))
         return Loss(loss.total + self.config.weight * far, {**loss.terms, "draws": far.item()})
 
     @torch.no_grad()
@@ -108,7 +108,7 @@ class DrawsStage(Stage):
         noise = torch.randn(len(probe), self.latent_dim, generator=generator).to(probe)
         logits = map_rows(self._drawn, noise, probe[0].numel())
         made = self.config.detail.nearly_cut(logits, probe)
-        far = energy_distance(self.statistics(made), self.statistics(probe))
+        far = set_distance(self.statistics(made), self.statistics(probe))
         return detail_error(self.module, probe) + float(far)
 
     def _drawn(self, noise: Tensor) -> Tensor:

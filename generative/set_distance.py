@@ -1,4 +1,4 @@
-"""How far two sets of structures are apart: in their statistics, by the energy distance."""
+"""How far two sets of structures are apart: in distances and moments of statistics."""
 
 import math
 from collections.abc import Callable
@@ -16,6 +16,7 @@ ROWS = 256  # at once
 SMALLEST = 1e-3  # spread of a component, over the largest, that is more than rounding
 
 Measure = Callable[[Tensor, int], Tensor]  # (n, c, *space), reach -> (n, f)
+Pairwise = Callable[[Tensor, Tensor], Tensor]  # (n, k), (m, k) -> (n, m)
 
 
 def amount(images: Float[Tensor, "n c *space"], reach: int = 0) -> Float[Tensor, "n c"]:
@@ -26,6 +27,11 @@ def amount(images: Float[Tensor, "n c *space"], reach: int = 0) -> Float[Tensor,
 def interface(images: Float[Tensor, "n c *space"], reach: int) -> Float[Tensor, "n f"]:
     """Variograms as they are: at the shortest shifts, the interface that each direction crosses."""
     return _half(images, reach).flatten(1)
+
+
+def amount_and_interface(images: Float[Tensor, "n c *space"], reach: int) -> Float[Tensor, "n f"]:
+    """Phase fractions, and variograms as they are."""
+    return torch.cat([amount(images), interface(images, reach)], dim=1)
 
 
 def texture(images: Float[Tensor, "n c *space"], reach: int) -> Float[Tensor, "n f"]:
@@ -107,15 +113,55 @@ class Recent(nn.Module):
         return self.rows_[: min(int(self.seen_), size)].clone()
 
 
-def energy_distance(x: Float[Tensor, "n k"], y: Float[Tensor, "m k"]) -> Float[Tensor, ""]:
+def set_distance(
+    x: Float[Tensor, "n k"],
+    y: Float[Tensor, "m k"],
+    between: Pairwise = torch.cdist,
+    *,
+    among: Float[Tensor, "l k"] | None = None,
+    opposite: bool = False,
+) -> Float[Tensor, ""]:
     r"""How far two sets are apart, without bias: 0 on average for two sets of one distribution.
 
-    .. math:: 2\,E|X - Y| - E|X - X'| - E|Y - Y'|
+    .. math:: 2\,E\,d(X, Y) - E\,d(X, X') - E\,d(Y, Y')
 
-    Székely and Rizzo (2013), Energy statistics: A class of statistics based on distances, J. Stat.
-    Plan. Inference 143.
+    With Euclidean distances of rows, the energy distance of Székely and Rizzo (2013); with
+    `of_moments`, twice the squared difference of means plus that of second moments.
+
+    Parameters
+    ----------
+    x, y
+        Two sets.
+    between
+        What is compared of each row with each.
+    among
+        Rows that stand for all ``Y`` where rows of ``x`` are compared with them; ``y`` by itself.
+    opposite
+        Whether each row of the second half of ``x`` was drawn from the opposite of what a row of
+        the first was drawn from (antithetic variates). These two are no independent pair.
+
+    References
+    ----------
+    .. [1] Székely and Rizzo (2013), Energy statistics: A class of statistics based on distances,
+       J. Stat. Plan. Inference 143.
+    .. [2] Gretton et al. (2012), A kernel two-sample test, J. Mach. Learn. Res. 13, lemma 6.
     """
-    return 2 * torch.cdist(x, y).mean() - torch.pdist(x).mean() - torch.pdist(y).mean()
+    across = between(x, y if among is None else among).mean()
+    n, far = len(x), -(-len(x) // 2)
+    within_x = _mean_of_pairs(between(x, x), far if opposite and n > 2 else 0)
+    return 2 * across - within_x - _mean_of_pairs(between(y, y))
+
+
+def of_moments(x: Float[Tensor, "n k"], y: Float[Tensor, "m k"]) -> Float[Tensor, "n m"]:
+    """Less the square of 1 plus the product of two rows: what tells means and second moments."""
+    return -(1 + x @ y.T).square()
+
+
+def _mean_of_pairs(values: Float[Tensor, "n n"], opposite: int = 0) -> Float[Tensor, ""]:
+    """Mean over pairs of two different rows, those so far apart in number left out."""
+    rows = torch.arange(len(values), device=values.device)
+    apart = (rows[:, None] - rows).abs()
+    return values[(apart != 0) & (apart != opposite)].mean()
 
 
 def _half(images: Tensor, reach: int) -> Tensor:

@@ -11,8 +11,10 @@ from generative.descent import descend
 from generative.set_distance import (
     SetStatistics,
     amount,
-    energy_distance,
+    amount_and_interface,
     interface,
+    of_moments,
+    set_distance,
     texture,
     two_point,
 )
@@ -61,7 +63,7 @@ def test_only_the_prior_is_moved(shape):
 def test_its_gradient_is_that_of_its_losses_together():
     """Second way: the energy distances from the noise to the end, by one backward."""
     images = torch.from_numpy(IMAGES)
-    stage = stage_of(network(), IMAGES, weight=3.0)
+    stage = stage_of(network(), IMAGES, weight=3.0, moments_weight=0.7)
     with torch.no_grad():  # a denoiser that does something
         for value in stage.module.parameters():
             value.add_(0.1 * torch.randn_like(value))
@@ -73,22 +75,26 @@ def test_its_gradient_is_that_of_its_losses_together():
     stage.zero_grad()
     codes = stage.autoencoder.encode(images).detach()
     velocity = super(CalibrationStage, stage).loss(codes, noise=noise[:, 64:], kl_weight=1.0)
-    logits = stage.autoencoder.logits(stage.module.to_code(noise[:, :64], steps=3))
+    logits = stage.autoencoder.logits(
+        stage.module.to_code(torch.cat([noise[:6, :64], -noise[:6, :64]]), steps=3)
+    )
     soft = (16.0 * logits).sigmoid()
     made = soft + (logits > 0).float() - soft.detach()
     measures = (
-        (amount, 0, 1, True),
-        (interface, 1, 3, True),
-        (texture, 6, 4, True),
-        (two_point, 8, 10, False),
+        (amount, 0, 1, True, 3.0, 0.0),
+        (interface, 1, 3, True, 3.0, 0.0),
+        (texture, 6, 4, True, 3.0, 0.0),
+        (two_point, 8, 10, False, 3.0, 0.7),
+        (amount_and_interface, 1, 4, True, 0.0, 0.7),
     )
     there_and_back = stage.module.to_code(stage.module.to_noise(codes[:6], steps=3), steps=3)
     off = (there_and_back - codes[:6]).square().mean() / stage.module.spread_**2
-    total = velocity.total + 1000.0 * off
-    for measure, reach, components, equal in measures:
+    total = velocity.total + 300.0 * off
+    for measure, reach, components, equal, energy, moments in measures:
         statistics = SetStatistics(measure, reach, components, equal=equal).fit(images)
         x, y = statistics(made), statistics(images)
-        total = total + 3.0 * energy_distance(x, y)
+        total = total + energy * set_distance(x, y, opposite=True)
+        total = total + moments * set_distance(x, y, of_moments, opposite=True)
     total.backward()
     for name, value in stage.module.named_parameters():
         torch.testing.assert_close(found[name], value.grad, rtol=1e-3, atol=1e-5)
@@ -148,7 +154,12 @@ def test_codes_come_back_nearer():
     before = off()
     own = {"calibration": StageConfig(steps=60, learning_rate=2e-3)}
     config = TINY.model_copy(update={"ema_decay": 0.9, "stages": own})
-    descend(CalibrationStage(model, CalibrationConfig(weight=0.0)), IMAGES, config, None)
+    descend(
+        CalibrationStage(model, CalibrationConfig(weight=0.0, moments_weight=0.0)),
+        IMAGES,
+        config,
+        None,
+    )
     assert before > 1e-6  # or there is nothing to gain
     assert off() < 0.5 * before
 
@@ -165,7 +176,7 @@ def test_draws_that_went_astray_come_back():
         with torch.no_grad():
             noise = torch.randn(300, 64, generator=torch.Generator().manual_seed(5))
             made = model.decode(noise).round()
-        return float(energy_distance(statistics(made), statistics(held_out)))
+        return float(set_distance(statistics(made), statistics(held_out)))
 
     trained = far()
     model.prior.mean_.add_(0.5 * model.prior.spread_)

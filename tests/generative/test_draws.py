@@ -6,7 +6,7 @@ import torch
 from generative import LatentDiffusion
 from generative.data.synthetic import gaussian_random_field
 from generative.draws import DrawsConfig, DrawsStage
-from generative.set_distance import SetStatistics, energy_distance, texture
+from generative.set_distance import SetStatistics, set_distance, texture
 from generative.train import TrainConfig, train
 from generative.train_config import StageConfig
 
@@ -79,7 +79,7 @@ def test_sets_of_drawn_structures_become_as_sets_of_images_are():
         model = train(network(draws=draws), images, config=config)
         with torch.no_grad():
             made = model.decode(model.sample(300, seed=5)).round()
-        return float(energy_distance(statistics(made), statistics(held_out)))
+        return float(set_distance(statistics(made), statistics(held_out)))
 
     alone = {"adversarial_weight": 0.0, "variogram_weight": 0.0, "fraction_weight": 0.0}
     assert far({"detail": alone}) < 0.5 * far(None)

@@ -5,13 +5,16 @@ import math
 import pytest
 import torch
 
+from generative.calibration import opposites
 from generative.data.synthetic import gaussian_random_field
 from generative.set_distance import (
     Recent,
     SetStatistics,
     amount,
-    energy_distance,
+    amount_and_interface,
     interface,
+    of_moments,
+    set_distance,
     texture,
     two_point,
 )
@@ -20,10 +23,11 @@ FIELDS = torch.from_numpy(gaussian_random_field(200, (32, 32), seed=1))
 MEASURES = {
     "amount": (amount, True),
     "interface": (interface, True),
+    "amount_and_interface": (amount_and_interface, True),
     "texture": (texture, True),
     "two_point": (two_point, False),
 }
-SHAPES = ("interface", "texture", "two_point")  # of several numbers
+SHAPES = ("interface", "amount_and_interface", "texture", "two_point")  # of several numbers
 
 
 def statistics_of(images, reach, components, name="texture"):
@@ -31,8 +35,12 @@ def statistics_of(images, reach, components, name="texture"):
     return SetStatistics(measure, reach, components, equal=equal).fit(images)
 
 
-def normal(n, seed, mean=0.0):
-    return torch.randn(n, 1, generator=torch.Generator().manual_seed(seed)).double() + mean
+def seed(number):
+    return torch.Generator().manual_seed(number)
+
+
+def normal(n, number, mean=0.0):
+    return torch.randn(n, 1, generator=seed(number)).double() + mean
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.5, 3.0])
@@ -41,15 +49,64 @@ def test_the_energy_distance_of_two_normal_distributions_is_the_one_in_closed_fo
     between = 2 / math.sqrt(math.pi) * math.exp(-(shift**2) / 4) + shift * math.erf(shift / 2)
     expected = 2 * between - 4 / math.sqrt(math.pi)
     found = torch.stack(
-        [energy_distance(normal(30, 2 * i, shift), normal(30, 2 * i + 1)) for i in range(400)]
+        [set_distance(normal(30, 2 * i, shift), normal(30, 2 * i + 1)) for i in range(400)]
     )
     assert float(found.mean()) == pytest.approx(expected, abs=4 * float(found.std()) / 20)
     assert float(found.std()) / 20 < 0.03  # or this would show nothing
 
 
+@pytest.mark.parametrize("n", [3, 4, 7])
+def test_draws_of_opposite_noise_are_no_further_than_others(n):
+    """Of one distribution: 0 on average, which it is not if opposites count as a pair."""
+    images = torch.linspace(0.0005, 0.9995, 1000).double().logit()[:, None]  # logistic, all of it
+    made = [opposites(torch.rand(n, 1, generator=seed(i)).double().logit()) for i in range(2000)]
+    found, naive = (
+        torch.stack([set_distance(x, images, opposite=known) for x in made])
+        for known in (True, False)
+    )
+    off = float(found.std()) / math.sqrt(2000)
+    assert float(found.mean()) == pytest.approx(0, abs=4 * off + 0.005)
+    assert float(naive.mean()) < -0.05 - 4 * off
+
+
+@pytest.mark.parametrize("n", [2, 3, 8])
+def test_opposites_are_on_average_nothing_and_normal(n):
+    noise = torch.randn(n, 2, generator=seed(0))
+    found = opposites(noise)
+    half = -(-n // 2)
+    assert torch.equal(found[:half], noise[:half])
+    assert torch.equal(found[half:], -noise[: n - half])
+
+
+def test_rows_can_be_compared_with_more_than_the_second_set():
+    x, y, among = torch.zeros(3, 1), torch.zeros(2, 1), torch.tensor([[1.0], [2.0]])
+    assert float(set_distance(x, y, among=among)) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(("shift", "spread"), [(0.0, 1.0), (0.5, 1.0), (0.0, 2.0), (1.0, 0.5)])
+def test_of_moments_it_is_the_difference_of_means_and_of_second_moments(shift, spread):
+    expected = 2 * shift**2 + (spread**2 + shift**2 - 1) ** 2
+    found = torch.stack(
+        [
+            set_distance(spread * normal(30, 2 * i) + shift, normal(30, 2 * i + 1), of_moments)
+            for i in range(1000)
+        ]
+    )
+    off = float(found.std()) / math.sqrt(1000)
+    assert float(found.mean()) == pytest.approx(expected, abs=4 * off)
+    assert off < 0.1 * max(1.0, expected)  # or this would show nothing
+
+
+def test_moments_tell_a_correlation_that_no_spread_shows():
+    x = torch.randn(4000, 2, generator=seed(0)).double()
+    together = torch.stack([x[:, 0], 0.6 * x[:, 0] + 0.8 * x[:, 1]], dim=1)
+    apart = torch.randn(4000, 2, generator=seed(1)).double()
+    assert float(set_distance(together, apart, of_moments)) == pytest.approx(2 * 0.6**2, rel=0.15)
+
+
 def test_two_points_are_twice_their_distance_apart():
     x, y = torch.zeros(3, 2), torch.tensor([[3.0, 4.0]]).expand(5, 2)
-    assert float(energy_distance(x, y)) == pytest.approx(10)
+    assert float(set_distance(x, y)) == pytest.approx(10)
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -62,12 +119,13 @@ def test_statistics_of_the_images_that_fixed_them_are_white(name):
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_statistics_see_amount_size_and_direction_and_not_the_place(name):
-    some, statistics = FIELDS[:20], statistics_of(FIELDS, 4, 4, name)
+    reach = 1 if "interface" in name else 4
+    some, statistics = FIELDS[:20], statistics_of(FIELDS, reach, 4, name)
     x = statistics(some)
     torch.testing.assert_close(statistics(some.flip(2, 3)), x, atol=1e-4, rtol=1e-4)
     # What is between phases does not tell one from the other.
-    amount = [] if name == "interface" else [1 - some]
-    for other in (*amount, some.mT, some[:, :, :16, :16].repeat(1, 1, 2, 2)):
+    inverse = [] if name == "interface" else [1 - some]
+    for other in (*inverse, some.mT, some[:, :, :16, :16].repeat(1, 1, 2, 2)):
         assert float((statistics(other) - x).norm(dim=1).mean()) > 0.3
 
 
@@ -80,8 +138,11 @@ def test_images_that_are_all_alike_in_a_statistic_are_not_divided_by_nothing(nam
 
 def test_the_interface_of_stripes_is_all_across_them():
     stripes = torch.arange(8).remainder(2).float().expand(1, 1, 8, 8)
+    fraction, *found = amount_and_interface(stripes, 1)[0].tolist()
+    assert interface(stripes, 1)[0].tolist() == found
+    assert fraction == pytest.approx(0.5)
     # Shifts (-1, -1), (-1, 0), (-1, 1), (0, -1): half of the pairs' squared differences.
-    assert interface(stripes, 1)[0].tolist() == pytest.approx([0.5, 0.0, 0.5, 0.5], abs=1e-6)
+    assert found == pytest.approx([0.5, 0.0, 0.5, 0.5], abs=1e-6)
 
 
 def test_two_point_correlations_of_stripes_are_those_one_can_count():
@@ -127,4 +188,4 @@ def test_images_of_one_amount_are_not_told_apart_by_their_rounding():
     statistics = statistics_of(rows, 1, 1, "amount")
     assert statistics(1 - rows).numel() == 0
     x = statistics(rows)
-    assert float(energy_distance(x, x)) == 0
+    assert float(set_distance(x, x)) == 0
