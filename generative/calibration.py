@@ -68,9 +68,10 @@ class CalibrationStage(PriorStage):
     """The prior alone, on codes of images as before, and on statistics of what it draws, decoded.
 
     A denoiser's error is the same for all that a code says, whether a decoded structure shows it or
-    not. Here draws are followed through the flow and the decoder, and the energy distances between
-    their statistics and those of images are a loss beside that error; so is what is lost on the way
-    to noise and back. Autoencoder and codes stay as they are; points of the noise become others.
+    not. Here draws are followed through the flow and the decoder, and how far their statistics are
+    from those of images, in energy distances and in moments, is a loss beside that error; so is
+    what is lost on the way to noise and back. Autoencoder and codes stay as they are; points of the
+    noise become others.
 
     Parameters
     ----------
@@ -84,6 +85,7 @@ class CalibrationStage(PriorStage):
     .. [1] Székely and Rizzo (2013), Energy statistics: A class of statistics based on distances.
     .. [2] Clark et al. (2024), Directly fine-tuning diffusion models on differentiable rewards (the
        gradient of what is drawn, through the sampler).
+    .. [3] Li et al. (2015), Generative moment matching networks (moments of sets as a loss).
     """
 
     name, augments, convolves = "calibration", True, True
