@@ -25,7 +25,7 @@ default-space: $(VENV)/.installed
 	$(BIN)/latentopt train --config examples/configs/default_space.yaml --out latentopt/assets/default_space
 
 # The autoencoder of the default space trained on for detail, a prior over its code, and both again
-# on what the prior draws: about an hour and a half on one core.
+# on what the prior draws: about two hours on one core, the sum of its stages.
 ldm-space: $(VENV)/.installed
 	rm -rf latentopt/assets/ldm_space
 	$(BIN)/latentopt train --config examples/configs/ldm_space.yaml --out latentopt/assets/ldm_space
