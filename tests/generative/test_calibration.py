@@ -63,9 +63,11 @@ def test_only_the_prior_is_moved(shape):
 def test_its_gradient_is_that_of_its_losses_together():
     """Second way: the energy distances from the noise to the end, by one backward."""
     images = torch.from_numpy(IMAGES)
-    stage = stage_of(network(), IMAGES, weight=3.0, moments_weight=0.7)
-    with torch.no_grad():  # a denoiser that does something
-        for value in stage.module.parameters():
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        weights = {"weight": 3.0, "moments_weight": 1e-3, "round_trip_weight": 3e4}
+        stage = stage_of(network(), IMAGES, **weights)  # of which none drowns the others
+        for value in stage.module.parameters():  # a denoiser that does something
             value.add_(0.1 * torch.randn_like(value))
     noise = noise_of(stage, 12)
     loss = stage.loss(images, noise=noise, kl_weight=1.0)
@@ -84,20 +86,22 @@ def test_its_gradient_is_that_of_its_losses_together():
         (amount, 0, 1, True, 3.0, 0.0),
         (interface, 1, 3, True, 3.0, 0.0),
         (texture, 6, 4, True, 3.0, 0.0),
-        (two_point, 8, 10, False, 3.0, 0.7),
-        (amount_and_interface, 1, 4, True, 0.0, 0.7),
+        (two_point, 8, 10, False, 3.0, 1e-3),
+        (amount_and_interface, 1, 4, True, 0.0, 1e-3),
     )
     there_and_back = stage.module.to_code(stage.module.to_noise(codes[:6], steps=3), steps=3)
     off = (there_and_back - codes[:6]).square().mean() / stage.module.spread_**2
-    total = velocity.total + 300.0 * off
+    total = velocity.total + 3e4 * off
     for measure, reach, components, equal, energy, moments in measures:
         statistics = SetStatistics(measure, reach, components, equal=equal).fit(images)
         x, y = statistics(made), statistics(images)
         total = total + energy * set_distance(x, y, opposite=True)
         total = total + moments * set_distance(x, y, of_moments, opposite=True)
     total.backward()
-    for name, value in stage.module.named_parameters():
-        torch.testing.assert_close(found[name], value.grad, rtol=1e-3, atol=1e-5)
+    # As a whole: single numbers are off by rounding, which processors do differently.
+    off = sum((found[name] - x.grad).square().sum() for name, x in stage.module.named_parameters())
+    size = sum(x.grad.square().sum() for x in stage.module.parameters())
+    assert off < 1e-6 * size
 
 
 def test_codes_and_what_they_decode_to_stay_and_points_of_the_noise_become_others():
