@@ -42,6 +42,11 @@ class CalibrationConfig(BaseModel):
     moments_weight: float = Field(
         0.5, ge=0, description="Of the differences of means and second moments, over the same."
     )
+    fraction_weight: float = Field(
+        60.0,
+        ge=0,
+        description="Of those of phase fractions alone, over the same: most statistics follow them.",
+    )
     round_trip_weight: float = Field(
         300.0, ge=0, description="Of the squared error of codes to noise and back, standardized."
     )
@@ -108,7 +113,8 @@ class CalibrationStage(PriorStage):
         )
         # Distances see what single structures are, moments how wide and how far along sets are.
         energy, moments = (config.weight, torch.cdist), (config.moments_weight, of_moments)
-        self.asked = ((energy,), (energy,), (energy,), (energy, moments), (moments,))
+        fractions = (config.fraction_weight, of_moments)
+        self.asked = ((energy, fractions), (energy,), (energy,), (energy, moments), (moments,))
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
         """Fewer steps, smaller ones, and the larger sets that distances between them take."""
