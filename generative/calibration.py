@@ -43,9 +43,7 @@ class CalibrationConfig(BaseModel):
         0.5, ge=0, description="Of the differences of means and second moments, over the same."
     )
     fraction_weight: float = Field(
-        60.0,
-        ge=0,
-        description="Of those of phase fractions alone, over the same: most statistics follow them.",
+        60.0, ge=0, description="Of those of phase fractions alone, which most statistics follow."
     )
     round_trip_weight: float = Field(
         300.0, ge=0, description="Of the squared error of codes to noise and back, standardized."
