@@ -52,7 +52,7 @@ class SetStatistics(nn.Module):
     Parameters
     ----------
     measure
-        What is taken of each structure: `amount`, `interface`, `texture` or `two_point`.
+        What is taken of each structure: `amount`, `interface`, both, `texture` or `two_point`.
     reach
         Largest shift along each axis, in voxels.
     components
