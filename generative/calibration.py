@@ -92,6 +92,7 @@ class CalibrationStage(PriorStage):
     """
 
     name, augments, convolves = "calibration", True, True
+    no_concern = ("coordinates",)
 
     def __init__(self, model: "LatentDiffusion", config: CalibrationConfig) -> None:
         super().__init__(model)

@@ -55,6 +55,7 @@ class DrawsStage(Stage):
     """
 
     name = "draws"
+    no_concern = ("coordinates", "calibration")
 
     def __init__(self, model: "LatentDiffusion", config: DrawsConfig) -> None:
         super().__init__(model, model.autoencoder)

@@ -30,6 +30,7 @@ class PriorStage(Stage):
 
     name, augments = "prior", False
     convolves = False  # small dense layers, whose answers the flow adds up twenty times
+    no_concern = ("coordinates", "solver_steps", "draws", "calibration")
 
     def __init__(self, model: "LatentDiffusion") -> None:
         super().__init__(model, model.prior)

@@ -32,13 +32,15 @@ class Stage(nn.Module):
     name = "training"
     augments = True  # whether rows are images that may be turned and mirrored
     convolves = True  # whether half precision is worth it
+    no_concern: tuple[str, ...] = ()  # options of the model that its result does not depend on
 
     def __init__(self, model: nn.Module, part: nn.Module | None = None) -> None:
         super().__init__()
         self.module = model if part is None else part
         self.image_shape, self.latent_dim = model.image_shape, model.latent_dim
         self.noise_size = getattr(model, "noise_size", model.latent_dim)  # random numbers a row
-        self.identity = {"kind": model.kind, "stage": self.name, **model.options()}
+        options = {k: v for k, v in model.options().items() if k not in self.no_concern}
+        self.identity = {"kind": model.kind, "stage": self.name, **options}
 
     def settings(self, config: "TrainConfig") -> "TrainConfig":
         """How this stage is trained: the configuration, with what is its own."""

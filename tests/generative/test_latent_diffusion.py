@@ -11,6 +11,7 @@ from generative.data.synthetic import gaussian_random_field
 from generative.errors import ModelFileError
 from generative.train import TrainConfig, finetune, train
 from generative.train_config import StageConfig
+from generative.training_state import state_path
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 X = torch.from_numpy(IMAGES)
@@ -115,6 +116,31 @@ def test_other_settings_of_an_earlier_stage_are_refused_in_its_folder(tmp_path):
     other = network(autoencoder={"widths": (4, 8), "beta": 0.5})
     with pytest.raises(ModelFileError, match=r"training-autoencoder.*other images or settings"):
         train(other, IMAGES, config=TINY, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "again"),
+    [
+        ({"calibration": {"share": 0.5, "weight": 1.0}}, "calibration"),
+        ({"draws": {"detail": {"width": 4, "layers": 1}, "share": 0.5, "weight": 1.0}}, "draws"),
+    ],
+)
+def test_a_stage_asked_for_otherwise_leaves_those_before_it_as_they_are(
+    change, again, tmp_path, monkeypatch
+):
+    train(network(), IMAGES, config=TINY, folder=tmp_path)
+    with pytest.raises(ModelFileError, match=rf"training-{again}.*delete the file"):
+        train(network(**change), IMAGES, config=TINY, folder=tmp_path)
+    ran, step = [], descent._step
+    monkeypatch.setattr(
+        descent, "_step", lambda stage, *rest: ran.append(stage.name) or step(stage, *rest)
+    )
+    for stage in STAGES[STAGES.index(again) :]:
+        state_path(tmp_path, stage).unlink()
+    model = train(network(**change), IMAGES, config=TINY, folder=tmp_path)
+    assert tuple(dict.fromkeys(ran)) == STAGES[STAGES.index(again) :]
+    fresh = train(network(**change), IMAGES, config=TINY).state_dict()
+    assert all(torch.equal(value, fresh[name]) for name, value in model.state_dict().items())
 
 
 def test_conditions_and_augmented_copies_stay_with_their_image(monkeypatch):
