@@ -40,7 +40,12 @@ class CalibrationConfig(BaseModel):
         2.0, ge=0, description="Of the energy distances, over the error of the velocity."
     )
     moments_weight: float = Field(
-        0.5, ge=0, description="Of the differences of means and second moments, over the same."
+        0.5,
+        ge=0,
+        description="Of differences of means and second moments of correlations, over the same.",
+    )
+    interface_weight: float = Field(
+        0.5, ge=0, description="Of those of interface by direction and phase fractions."
     )
     fraction_weight: float = Field(
         60.0, ge=0, description="Of those of phase fractions alone, which most statistics follow."
@@ -111,9 +116,10 @@ class CalibrationStage(PriorStage):
             ]
         )
         # Distances see what single structures are, moments how wide and how far along sets are.
-        energy, moments = (config.weight, torch.cdist), (config.moments_weight, of_moments)
-        fractions = (config.fraction_weight, of_moments)
-        self.asked = ((energy, fractions), (energy,), (energy,), (energy, moments), (moments,))
+        weights = config.fraction_weight, config.moments_weight, config.interface_weight
+        fractions, moments, crossed = ((weight, of_moments) for weight in weights)
+        energy = (config.weight, torch.cdist)
+        self.asked = ((energy, fractions), (energy,), (energy,), (energy, moments), (crossed,))
 
     def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
         """Fewer steps, smaller ones, and the larger sets that distances between them take."""
