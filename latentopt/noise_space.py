@@ -17,6 +17,7 @@ from objectives import fidelity
 
 NEIGHBOURS = 5
 POINTS = 1000  # drawn from each distribution
+KNOWN = 8192  # training images, at most, that the Gaussian is fitted to
 JACOBIANS = 8
 FIGURES = {
     "round_trip_rms": "code to noise and back, rms over the spread of codes",
@@ -47,11 +48,12 @@ def noise_space_figures(
     model
         A trained `generative.LatentDiffusion`.
     training
-        Images that the Gaussian in code space is fitted to.
+        Images that the Gaussian in code space is fitted to; of many, 8,192 or fewer.
     held_out
         Images of other parents; for the distances more than 20, and not too much alike.
     """
     code_model = model.in_coordinates("code")
+    training = training[:: max(1, -(-len(training) // KNOWN))]
     with torch.no_grad():
         codes, known = (map_rows(code_model.encode, x, x[0].numel()) for x in (held_out, training))
         spread = float(known.std())
