@@ -5,6 +5,8 @@ import torch
 
 from generative import LatentDiffusion
 from generative.data.synthetic import gaussian_random_field
+from latentopt import LatentSpace, noise_space
+from latentopt import space as space_module
 from latentopt.noise_space import noise_space_figures, noise_space_section
 
 IMAGES = torch.from_numpy(gaussian_random_field(40, (32, 32), seed=0))
@@ -39,6 +41,18 @@ def test_the_floor_is_that_of_the_training_images(figures):
     for name in ("frechet", "recall"):
         floor, own = figures[f"{name}_training"], figures[f"{name}_reconstructions"]
         assert floor == pytest.approx(own, rel=1e-6)
+
+
+def test_of_many_images_some_from_all_over_are_encoded(straight, monkeypatch):
+    monkeypatch.setattr(space_module, "RADIUS_ROWS", 20)
+    monkeypatch.setattr(noise_space, "KNOWN", 20)
+    space, some = LatentSpace.fit(straight, IMAGES), LatentSpace.fit(straight, IMAGES[::2])
+    assert space.radius == some.radius
+    assert torch.equal(space.reference_, some.reference_)
+    found = noise_space_figures(straight, IMAGES, IMAGES)
+    expected = noise_space_figures(straight, IMAGES[::2], IMAGES)
+    assert found["frechet_gaussian"] == expected["frechet_gaussian"]
+    assert found["gain_5"] == expected["gain_5"]
 
 
 def test_the_section_has_a_row_for_each_figure(figures):
