@@ -1,14 +1,15 @@
 """Effective conductivity as an objective: the components of the tensor, by name."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from jaxtyping import Float, Float64
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from objectives.homogenize import effective_conductivity
-from objectives.homogenize.phases import contrast_of
-from objectives.homogenize.schemes import default_scheme
+from objectives.grid import Grid
+from objectives.homogenize import homogenize_conductivity
+from objectives.homogenize.phases import require_phases
+from objectives.homogenize.schemes import conduction_scheme
 from objectives.images import checked_images, require_dim
 
 # Component: row and column of the tensor, whose axes are z, y, x.
@@ -26,10 +27,11 @@ COMPONENTS = {
 
 
 class EffectiveConductivity(BaseModel):
-    """Components of the effective conductivity tensor of the periodic image; differentiable.
+    """Components of the effective conductivity tensor; differentiable.
 
-    ``k_xx`` is along the last axis of the images. Method and errors are those of
-    `objectives.homogenize.effective_conductivity`.
+    ``k_xx`` is along the last axis of the images. Method, boundary condition and errors are those
+    of `objectives.homogenize.effective_conductivity`. ``conductivity_error`` is the largest part by
+    which the solver may have any of them wrong.
 
     >>> import torch
     >>> layers = torch.tensor([[[[0.0, 0.0], [1.0, 1.0]]]])
@@ -44,41 +46,56 @@ class EffectiveConductivity(BaseModel):
     conductivity: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(
         default=(1.0, 50.0), min_length=2, description="Conductivity of each phase; 0 is a pore."
     )
-    dim: Literal[2, 3] = Field(
-        default=2, description="Axes of the images: names the components (3 adds those with z)."
+    dim: Literal[2, 3] | None = Field(
+        default=None,
+        description="Axes of the images, which name the components; those of the space unless "
+        "given.",
     )
     scheme: Literal["q1", "rot", "fv"] | None = Field(
-        default=None,
-        validate_default=True,
-        description="Discretization; by default chosen by dimension and contrast.",
+        default=None, description="Discretization; rot in 2-D and q1 in 3-D unless given."
     )
     tol: float = Field(
         default=1e-4,
         gt=0,
         lt=1,
-        description="Relative residual of the solver, which errs its square.",
+        description="Relative error of the fields, in energy, at which the solver stops; the "
+        "components err by about its square, which conductivity_error bounds.",
     )
     unit: str = Field(
         default="W/(m K)", description="Unit of `conductivity`, and so of the components."
     )
 
-    @field_validator("scheme")
-    @classmethod
-    def _is_chosen(cls, scheme: str | None, info: Any) -> str | None:
-        """The scheme by name, so that a campaign's journal says which one its values come from."""
-        known = info.data
-        if scheme is None and {"conductivity", "dim"} <= known.keys():
-            return default_scheme(known["dim"], contrast_of(known["conductivity"]))
-        return scheme
+    def for_images(self, shape: tuple[int, ...]) -> "EffectiveConductivity":
+        """This objective for images of shape (c, *space), with every setting that depends on it.
+
+        A campaign's journal keeps it, and so says which scheme its values come from.
+
+        Raises
+        ------
+        ValueError
+            It does not fit such images.
+        """
+        dim = len(shape) - 1
+        require_dim(dim, self.dim)
+        require_phases("conductivity", self.conductivity, shape[0])
+        scheme = self.scheme or conduction_scheme(dim)
+        return self.model_copy(update={"dim": dim, "scheme": scheme})
 
     @property
     def units(self) -> dict[str, str]:
-        """Every component in `unit`."""
-        return dict.fromkeys(COMPONENTS[self.dim], self.unit)
+        """Every component in `unit`; without `dim` those of 3-D, which 2-D has some of."""
+        components = COMPONENTS[self.dim or 3]
+        return dict.fromkeys(components, self.unit) | {"conductivity_error": "1"}
 
-    def __call__(self, images: Float[Tensor, "n c *space"]) -> dict[str, Float64[Tensor, "n"]]:
+    def __call__(
+        self, images: Float[Tensor, "n c *space"], grid: Grid | None = None
+    ) -> dict[str, Float64[Tensor, "n"]]:
         """The components of every image."""
         x = checked_images(images)
-        require_dim(x, self.dim)
-        tensor = effective_conductivity(x, self.conductivity, scheme=self.scheme, tol=self.tol)
-        return {name: tensor[:, i, j] for name, (i, j) in COMPONENTS[self.dim].items()}
+        require_dim(x.ndim - 2, self.dim)
+        answer = homogenize_conductivity(
+            x, self.conductivity, grid=grid, scheme=self.scheme, tol=self.tol
+        )
+        components = COMPONENTS[x.ndim - 2].items()
+        values = {name: answer.tensor[:, i, j] for name, (i, j) in components}
+        return values | {"conductivity_error": answer.error}

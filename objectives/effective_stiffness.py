@@ -1,20 +1,19 @@
 """Effective elasticity as an objective: engineering constants, by name."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from jaxtyping import Float, Float64
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    field_validator,
     model_validator,
 )
 from torch import Tensor
 
-from objectives.homogenize import effective_stiffness, engineering_constants
-from objectives.homogenize.phases import contrast_of
-from objectives.homogenize.schemes import default_scheme
+from objectives.grid import Grid
+from objectives.homogenize import engineering_constants, homogenize_stiffness
+from objectives.homogenize.phases import require_phases
 from objectives.images import checked_images, require_dim
 
 # Axes of space, and planes in the order of Voigt's notation.
@@ -26,11 +25,13 @@ Ratio = Annotated[float, Field(gt=-1, lt=0.5)]
 
 
 class EffectiveStiffness(BaseModel):
-    """Young's moduli, shear moduli and Poisson's ratios of the periodic image; differentiable.
+    """Young's moduli, shear moduli and Poisson's ratios; differentiable.
 
     ``E_x`` is along the last axis of the images; ``nu_xy`` is the contraction along y under tension
-    along x. Of 2-D images in plane strain they are the constants of the plane. Method and errors
-    are those of `objectives.homogenize.effective_stiffness`; without a solid path a modulus is 0.
+    along x. Of 2-D images in plane strain they are the constants of the plane. Method, boundary
+    condition and errors are those of `objectives.homogenize.effective_stiffness`; without a solid
+    path a modulus is 0. ``stiffness_error`` is the largest part by which the solver may have any
+    modulus wrong.
 
     >>> import torch
     >>> layers = torch.tensor([[[[0.0, 0.0], [1.0, 1.0]]]])
@@ -50,33 +51,25 @@ class EffectiveStiffness(BaseModel):
     poisson: tuple[Ratio, ...] = Field(
         default=(0.35, 0.22), min_length=2, description="Poisson's ratio of each phase."
     )
-    dim: Literal[2, 3] = Field(
-        default=2, description="Axes of the images: names the constants (3 adds those with z)."
+    dim: Literal[2, 3] | None = Field(
+        default=None,
+        description="Axes of the images, which name the constants; those of the space unless "
+        "given.",
     )
     plane: Literal["strain", "stress"] | None = Field(
         default=None, description="Of 2-D images: strain (also by default) or stress."
     )
-    scheme: Literal["q1", "rot"] | None = Field(
-        default=None,
-        validate_default=True,
-        description="Discretization; by default chosen by dimension and contrast.",
+    scheme: Literal["q1", "rot"] = Field(
+        default="q1", description="Discretization; rot is floppy where features are a voxel thin."
     )
     tol: float = Field(
         default=1e-4,
         gt=0,
         lt=1,
-        description="Relative residual of the solver, which errs its square.",
+        description="Relative error of the fields, in energy, at which the solver stops; the "
+        "constants err by about its square, which stiffness_error bounds.",
     )
     unit: str = Field(default="GPa", description="Unit of `young`, and so of the moduli.")
-
-    @field_validator("scheme")
-    @classmethod
-    def _is_chosen(cls, scheme: str | None, info: Any) -> str | None:
-        """The scheme by name, so that a campaign's journal says which one its values come from."""
-        known = info.data
-        if scheme is None and {"young", "dim"} <= known.keys():
-            return default_scheme(known["dim"], contrast_of(known["young"]))
-        return scheme
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "EffectiveStiffness":
@@ -89,29 +82,59 @@ class EffectiveStiffness(BaseModel):
             raise ValueError(f"plane is for dim: 2, got {self.plane!r} with dim: 3; leave it out")
         return self
 
+    def for_images(self, shape: tuple[int, ...]) -> "EffectiveStiffness":
+        """This objective for images of shape (c, *space), with every setting that depends on it.
+
+        Raises
+        ------
+        ValueError
+            It does not fit such images.
+        """
+        dim = len(shape) - 1
+        require_dim(dim, self.dim)
+        require_phases("young", self.young, shape[0])
+        if dim == 3 and self.plane is not None:
+            raise ValueError(f"plane is for 2-D images, got {self.plane!r} with 3-D; leave it out.")
+        return self.model_copy(update={"dim": dim})
+
     @property
     def units(self) -> dict[str, str]:
-        """Moduli in `unit`, ratios in 1."""
-        axes, planes = AXES[self.dim], PLANES[self.dim]
-        return (
-            {f"E_{axis}": self.unit for axis in reversed(axes)}
-            | {f"G_{plane}": self.unit for plane in planes}
-            | {f"nu_{plane}": "1" for plane in planes}
-        )
+        """Moduli in `unit`, ratios in 1; without `dim` those of 3-D, which 2-D has some of."""
+        return _units(self.dim or 3, self.unit)
 
-    def __call__(self, images: Float[Tensor, "n c *space"]) -> dict[str, Float64[Tensor, "n"]]:
+    def __call__(
+        self, images: Float[Tensor, "n c *space"], grid: Grid | None = None
+    ) -> dict[str, Float64[Tensor, "n"]]:
         """The constants of every image."""
         x = checked_images(images)
-        require_dim(x, self.dim)
-        stiffness = effective_stiffness(
-            x, self.young, self.poisson, plane=self.plane, scheme=self.scheme, tol=self.tol
+        dim = x.ndim - 2
+        require_dim(dim, self.dim)
+        answer = homogenize_stiffness(
+            x,
+            self.young,
+            self.poisson,
+            plane=self.plane,
+            grid=grid,
+            scheme=self.scheme,
+            tol=self.tol,
         )
-        constants = engineering_constants(stiffness)
-        axes, planes = AXES[self.dim], PLANES[self.dim]
+        constants = engineering_constants(answer.tensor)
+        axes, planes = AXES[dim], PLANES[dim]
         values = {f"E_{axis}": constants.young[:, i] for i, axis in enumerate(axes)}
         values |= {f"G_{plane}": constants.shear[:, i] for plane, i in planes.items()}
         values |= {
             f"nu_{first}{second}": constants.poisson[:, axes.index(first), axes.index(second)]
             for first, second in planes
         }
-        return {name: values[name] for name in self.units}
+        values["stiffness_error"] = answer.error
+        return {name: values[name] for name in _units(dim, self.unit)}
+
+
+def _units(dim: int, unit: str) -> dict[str, str]:
+    axes, planes = AXES[dim], PLANES[dim]
+    return (
+        {f"E_{axis}": unit for axis in reversed(axes)}
+        | {f"G_{plane}": unit for plane in planes}
+        | {f"nu_{plane}": "1" for plane in planes}
+        | {"stiffness_error": "1"}
+    )

@@ -61,12 +61,12 @@ def _what_is_wrong(x: Float[Tensor, "n c *space"]) -> str:
     )
 
 
-def require_dim(x: Float[Tensor, "n c *space"], dim: int) -> None:
-    """Refuse images whose axes are not those an objective names its values by."""
-    if x.ndim - 2 != dim:
+def require_dim(found: int, dim: int | None) -> None:
+    """Refuse images whose axes are not those an objective names its values by, if it says so."""
+    if dim is not None and found != dim:
         raise EvaluationError(
-            f"images should have {dim} axes of space (dim: {dim}), got {x.ndim - 2}. "
-            f"Set dim: {x.ndim - 2} in the objective."
+            f"images should have {dim} axes of space (dim: {dim}), got {found}. "
+            f"Set dim: {found} in the objective, or leave it out."
         )
 
 

@@ -3,7 +3,8 @@ r"""Small-strain elasticity on the modes of `objectives.homogenize.schemes`, vox
 With :math:`m_A` the mode of the displacement for the axes A, its gradient in a voxel is a sum of
 Legendre polynomials of degree 1 along the axes in L and 0 along the others; the coefficient of the
 polynomial L is :math:`H_{aj} = (m_{L \cup j})_a` for j outside L, else 0. The polynomials are
-orthogonal, so the energy of the voxel is the sum over L of
+orthogonal, so the energy of the voxel is the sum over L of (:math:`H_{aj}` over the edge
+:math:`h_j`, where voxels are no cubes)
 
 .. math:: w\,\bigl(\lambda\,(\mathrm{tr} H)^2 + \mu\,H : H + \mu\,H : H^T\bigr),
 
@@ -36,7 +37,9 @@ class Elasticity(Operator):
 
     def __init__(self, grid: CornerScheme, ratio: float):
         self.grid = grid
-        self.dim = grid.dim
+        self.name, self.dim, self.edges = grid.name, grid.dim, grid.edges
+        self.loads = tuple(range(len(VOIGT[grid.dim])))
+        self.slopes = [1 / edge for edge in grid.edges]
         self.unit = grid.unit
         self.ratio = ratio
         place = {mode: i for i, mode in enumerate(grid.modes)}
@@ -66,14 +69,15 @@ class Elasticity(Operator):
         stresses = []
         for mode, field in zip(self.grid.modes, fields, strict=True):
             mu = weighted[:, 2 * len(mode) - 1, None, None]
-            stresses.append(field * (len(mode) * mu))
+            stresses.append(field * (sum(self.slopes[j] ** 2 for j in mode) * mu))
         for size, places in self.polynomials:
             lame, mu = weighted[:, 2 * size, None], weighted[:, 2 * size + 1, None]
-            pressure = lame * sum(fields[i][:, :, j] for j, i in places.items())
+            pressure = lame * sum(self.slopes[j] * fields[i][:, :, j] for j, i in places.items())
             for j, i in places.items():
-                stresses[i][:, :, j] += pressure
+                stresses[i][:, :, j].add_(pressure, alpha=self.slopes[j])
                 for a, other in places.items():
-                    stresses[i][:, :, a].addcmul_(mu, fields[other][:, :, j])
+                    product = self.slopes[a] * self.slopes[j]
+                    stresses[i][:, :, a].addcmul_(mu, fields[other][:, :, j], value=product)
         return stresses
 
     def sensitivity(
@@ -97,8 +101,20 @@ class Elasticity(Operator):
     def add_mean(self, fields: list[Tensor]) -> None:
         """Add, in place, strain 1 for each place of Voigt's notation (shear: the angle)."""
         for load, (i, j) in enumerate(VOIGT[self.dim]):
-            fields[i][:, load, j] += self.unit / 2
-            fields[j][:, load, i] += self.unit / 2
+            fields[i][:, load, j] += self.unit * self.edges[i] / 2
+            fields[j][:, load, i] += self.unit * self.edges[j] / 2
+
+    def voigt(self, coefficients: Float[Tensor, "n 2 *space"]) -> Float[Tensor, "n l"]:
+        """Means of P-wave modulus and of shear modulus."""
+        first, second = coefficients.flatten(2).mean(2).unbind(1)
+        rows = [first + 2 * second if i == j else second for i, j in VOIGT[self.dim]]
+        return torch.stack(rows, 1)
+
+    def softness(self, coefficients: Float[Tensor, "n 2 *space"]) -> Float[Tensor, "n 2 *space"]:
+        """Of dilation and of shear: a strain is the sum of both, whose energies add."""
+        first, second = coefficients.unbind(1)
+        dilation = (self.dim * first + 2 * second) / (self.dim * self.ratio + 2)
+        return torch.stack([dilation, second], 1)
 
     def symbol(self, space: tuple[int, ...]) -> Float[Tensor, "d d *frequencies"]:
         """Modes are products of sines and cosines, but for a phase that the energy does not see."""
@@ -118,7 +134,8 @@ class Elasticity(Operator):
         for size, places in self.polynomials:
             for j, i in places.items():
                 for a, other in places.items():
-                    product = self.weights[size] * waves[i] * waves[other]
+                    slopes = self.slopes[a] * self.slopes[j]
+                    product = self.weights[size] * slopes * waves[i] * waves[other]
                     symbol[a, j] += (self.ratio + 1) * product
                     if a == j:
                         symbol.diagonal().add_(product[..., None])

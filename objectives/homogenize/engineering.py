@@ -9,8 +9,10 @@ from torch import Tensor
 
 from objectives.homogenize.elasticity import VOIGT
 
-# Below this part of the largest stiffness a direction has none: no solid path holds it together.
-NO_PATH = 1e-9
+# Below this part of the largest stiffness a direction has none: rounding, and no solid path.
+NO_PATH = 1e-14
+# Unless a stress keeps at least so much of itself in the range of the stiffness, nothing bears it.
+BORNE = 1 - 1e-6
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,9 @@ def engineering_constants(
             "effective_stiffness returns such."
         )
     dim = dims[c.shape[1]]
-    moduli, ratios = zip(*[_uniaxial(c, place) for place in range(c.shape[1])], strict=True)
-    young, shear = torch.stack(moduli[:dim], 1), torch.stack(moduli[dim:], 1)
-    poisson = -torch.stack(ratios[:dim], 1)[:, :, :dim]
-    poisson = poisson * (1 - torch.eye(dim, dtype=c.dtype, device=c.device))
+    moduli, strains = _tests(c)
+    young, shear = moduli[:, :dim], moduli[:, dim:]
+    poisson = -strains[:, :dim, :dim] * (1 - torch.eye(dim, dtype=c.dtype, device=c.device))
     zener = [
         4 * c[:, place, place] / (c[:, i, i] + c[:, j, j] - 2 * c[:, i, j])
         for place, (i, j) in enumerate(VOIGT[dim])
@@ -78,22 +79,25 @@ def engineering_constants(
     )
 
 
-def _uniaxial(
-    c: Float64[Tensor, "n v v"], place: int
-) -> tuple[Float64[Tensor, "n"], Float64[Tensor, "n v"]]:
-    """Stress at `place` under strain 1 there and no stress elsewhere; the strains it takes."""
-    others = [i for i in range(c.shape[1]) if i != place]
-    rest, coupling = c[:, others][:, :, others], c[:, others, place]
-    threshold = NO_PATH * c.detach().diagonal(dim1=1, dim2=2).amax(1)
-    inverse = torch.linalg.pinv(
-        rest, atol=threshold, rtol=torch.zeros_like(threshold), hermitian=True
-    )
-    relaxed = -torch.einsum("nij,nj->ni", inverse, coupling)
-    modulus = c[:, place, place] + (coupling * relaxed).sum(1)
-    held = modulus > threshold
-    strains = c.new_zeros(len(c), c.shape[1])
-    strains[:, others] = relaxed
-    return torch.where(held, modulus, 0), torch.where(held[:, None], strains, 0)
+def _tests(
+    c: Float64[Tensor, "n v v"],
+) -> tuple[Float64[Tensor, "n v"], Float64[Tensor, "n v v"]]:
+    """Stress of a test under strain 1 at each place and no other stress; row i: its strains.
+
+    By the inverse, not by relaxing one strain after the other: where a structure is stiff along
+    both axes and soft between them, that would be the difference of equal numbers.
+    """
+    # To a diagonal of ones: a stiff axis should not make rounding of a soft one.
+    diagonal = c.diagonal(dim1=1, dim2=2)
+    size = torch.where(diagonal > 0, diagonal, 1.0).sqrt()
+    scaled = c / (size[:, :, None] * size[:, None, :])
+    inverse = torch.linalg.pinv(scaled, rtol=NO_PATH, hermitian=True)
+    borne = (scaled @ inverse).detach().diagonal(dim1=1, dim2=2) > BORNE
+    borne &= diagonal.detach() > NO_PATH * diagonal.detach().amax(1, keepdim=True)
+    own = torch.where(borne, inverse.diagonal(dim1=1, dim2=2), 1.0)
+    moduli = torch.where(borne, size**2 / own, 0.0)
+    strains = inverse * size[:, :, None] / (own[:, :, None] * size[:, None, :])
+    return moduli, torch.where(borne[:, :, None], strains, 0.0)
 
 
 def _universal_anisotropy(c: Float64[Tensor, "n v v"], dim: int) -> Float64[Tensor, "n"]:

@@ -7,20 +7,24 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from objectives.homogenize import conductivity as conduction
-from objectives.homogenize import stiffness as elasticity
+from objectives.grid import Grid
+from objectives.homogenize.boundary import boundary_of, mirrored
+from objectives.homogenize.conductivity import conduction_problem
 from objectives.homogenize.elasticity import VOIGT
+from objectives.homogenize.schemes import conduction_scheme, make_scheme, unit_edges
 from objectives.homogenize.solver import Problem, local_gradients
+from objectives.homogenize.stiffness import corner_scheme, elastic_problem
 from objectives.images import checked_images
 
 
 @dataclass(frozen=True)
 class ConductionFields:
-    """Means over each voxel; components along the axes of the images. Boundary: periodic."""
+    """Means over each voxel; components along the axes of the images."""
 
     gradient: Float64[Tensor, "n d *space"]
     flux: Float64[Tensor, "n d *space"]  # -k times the gradient, zero in pores
     scheme: str
+    boundary: str  # periodic or mirrored
     tol: float
 
     def largest_flux(self) -> Float64[Tensor, "n"]:
@@ -30,12 +34,13 @@ class ConductionFields:
 
 @dataclass(frozen=True)
 class ElasticFields:
-    """Means over each voxel; components in Voigt's order of `effective_stiffness`, periodic."""
+    """Means over each voxel; components in Voigt's order of `effective_stiffness`."""
 
     strain: Float64[Tensor, "n v *space"]  # engineering shear
     stress: Float64[Tensor, "n v *space"]
     stress_across: Float64[Tensor, "n *space"] | None  # of 2-D: normal to the plane
     scheme: str
+    boundary: str  # periodic or mirrored
     tol: float
 
     def von_mises(self) -> Float64[Tensor, "n *space"]:
@@ -60,9 +65,10 @@ def conduction_fields(
     conductivity: Sequence[float | int],
     *,
     mean_gradient: Sequence[float | int],
+    grid: Grid | None = None,
     scheme: str | None = None,
     tol: float = 1e-5,
-    max_iterations: int = 1000,
+    max_iterations: int = 5000,
 ) -> ConductionFields:
     """Gradient and flux in every voxel of `effective_conductivity`'s problem.
 
@@ -87,17 +93,23 @@ def conduction_fields(
     >>> fields.gradient[0, 0, :, 0].round(decimals=6), fields.largest_flux().round(decimals=6)
     (tensor([1.5000, 0.5000], dtype=torch.float64), tensor([1.5000], dtype=torch.float64))
     """
-    x = checked_images(images)
-    problem = conduction.conduction_problem(x, conductivity, scheme, tol, max_iterations)
-    if problem.scheme == "fv":
+    if scheme == "fv":
         raise ValueError(
             "scheme should be q1 or rot for local fields, got 'fv', whose fluxes live on faces."
         )
-    _require_mean("mean_gradient", mean_gradient, x.ndim - 2)
+    grid = grid or Grid()
+    x = checked_images(images)
+    edges = unit_edges(grid.edges_um(x.ndim - 2))
+    _require_mean("mean_gradient", mean_gradient, len(edges))
+    body = x if grid.periodic else mirrored(x, range(len(edges)))
+    corners = make_scheme(scheme or conduction_scheme(len(edges)), edges)
+    boundary = boundary_of(grid)
+    problem = conduction_problem(body, conductivity, corners, boundary, tol, max_iterations)
     gradient = local_gradients(problem, mean_gradient) + _spread(mean_gradient, problem)
     # Corner schemes have one coefficient, the conductivity.
-    flux = -problem.scale * problem.coefficients * gradient
-    return ConductionFields(gradient, flux, problem.scheme, problem.tol)
+    flux = -_in_units(problem) * gradient
+    gradient, flux = (_of_image(field, x) for field in (gradient, flux))
+    return ConductionFields(gradient, flux, corners.name, boundary, tol)
 
 
 def elastic_fields(
@@ -107,9 +119,10 @@ def elastic_fields(
     *,
     mean_strain: Sequence[float | int],
     plane: str | None = None,
+    grid: Grid | None = None,
     scheme: str | None = None,
     tol: float = 1e-5,
-    max_iterations: int = 1000,
+    max_iterations: int = 5000,
 ) -> ElasticFields:
     """Strain and stress in every voxel of `effective_stiffness`'s problem.
 
@@ -125,16 +138,21 @@ def elastic_fields(
     ValueError
         As `effective_stiffness`, or `mean_strain` has another length.
     """
+    grid = grid or Grid()
     x = checked_images(images)
     dim = x.ndim - 2
-    problem = elasticity.elastic_problem(x, (young, poisson), plane, scheme, tol, max_iterations)
+    edges = unit_edges(grid.edges_um(dim))
     _require_mean("mean_strain", mean_strain, len(VOIGT[dim]))
+    body = x if grid.periodic else mirrored(x, range(dim))
+    corners, boundary = corner_scheme(scheme, edges), boundary_of(grid)
+    properties = (young, poisson, plane)
+    problem = elastic_problem(body, properties, corners, boundary, tol, max_iterations)
     slopes = local_gradients(problem, mean_strain)  # [:, j, i]: of displacement i along axis j
     strain = torch.stack(
         [slopes[:, i, j] if i == j else slopes[:, i, j] + slopes[:, j, i] for i, j in VOIGT[dim]], 1
     )
     strain = strain + _spread(mean_strain, problem)
-    first, second = (problem.scale * problem.coefficients).unbind(1)
+    first, second = _in_units(problem).unbind(1)
     pressure = first * strain[:, :dim].sum(1)
     stress = torch.cat(
         [
@@ -146,7 +164,9 @@ def elastic_fields(
     across = None
     if dim == 2:
         across = torch.zeros_like(pressure) if plane == "stress" else pressure
-    return ElasticFields(strain, stress, across, problem.scheme, problem.tol)
+        across = _of_image(across, x)
+    strain, stress = (_of_image(field, x) for field in (strain, stress))
+    return ElasticFields(strain, stress, across, corners.name, boundary, tol)
 
 
 def _require_mean(name: str, mean: Sequence[float | int], length: int) -> None:
@@ -155,5 +175,14 @@ def _require_mean(name: str, mean: Sequence[float | int], length: int) -> None:
 
 
 def _spread(mean: Sequence[float | int], problem: Problem) -> Tensor:
-    values = problem.modulus.new_tensor(mean)
+    values = problem.scale.new_tensor(mean)
     return values.reshape(1, -1, *[1] * problem.operator.dim)
+
+
+def _in_units(problem: Problem) -> Tensor:
+    return problem.scale.reshape(-1, *[1] * (problem.operator.dim + 1)) * problem.coefficients
+
+
+def _of_image(field: Tensor, x: Float[Tensor, "n c *space"]) -> Tensor:
+    """The part of a field that lies in the image, of which the mirror images are solved too."""
+    return field[(..., *(slice(size) for size in x.shape[2:]))]

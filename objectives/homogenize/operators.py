@@ -13,14 +13,17 @@ from torch import Tensor
 
 
 class Operator(ABC):
-    r"""Gradient, response and transpose on a periodic grid of unit voxels.
+    r"""Gradient, response and transpose on a periodic grid of voxels, all of one size.
 
     Unknowns have shape (n, l, \*u): l loads, and for u the space or (components, \*space). Fields
     are a list of tensors of that shape. Coefficients have shape (n, g, \*space).
     """
 
+    name: str  # of the discretization
     dim: int
-    unit: float  # value of field j where an unknown is the coordinate along axis j
+    edges: tuple[float, ...]  # of a voxel, by axis; only their ratios matter
+    unit: float  # value of field j where an unknown is the number of the voxel along axis j
+    loads: tuple[int, ...]  # the mean gradients (strains) that are solved for, by their place
 
     @abstractmethod
     def weighted(self, coefficients: Float[Tensor, "n g *space"]) -> Float[Tensor, "n w *space"]:
@@ -56,6 +59,14 @@ class Operator(ABC):
         """Add, in place, the mean gradient (strain) 1 of each load."""
 
     @abstractmethod
+    def voigt(self, coefficients: Float[Tensor, "n g *space"]) -> Float[Tensor, "n l"]:
+        """Energy of each load by voxel, where nothing fluctuates: the diagonal of Voigt's bound."""
+
+    @abstractmethod
+    def softness(self, coefficients: Float[Tensor, "n g *space"]) -> Float[Tensor, "n g *space"]:
+        """The least that voxels respond with, over what the medium of `symbol` does."""
+
+    @abstractmethod
     def symbol(self, space: tuple[int, ...]) -> Float[Tensor, "..."]:
         r"""A of a homogeneous medium in Fourier space, float64, in the layout of `rfftn`.
 
@@ -72,10 +83,14 @@ class Operator(ABC):
             [self.transpose(self.response(weighted, self.gradient(part))) for part in parts], 1
         )
 
-    def load(self, weighted: Float[Tensor, "n w *space"]) -> Float[Tensor, "n l *unknowns"]:
-        """Right-hand side b of A u = b, one for each mean gradient."""
-        zeros = self.zeros(weighted.shape[0], tuple(weighted.shape[2:]), weighted.device)
-        return self.transpose(self.response(weighted, self.total(zeros))).neg_()
+    def remainder(
+        self, weighted: Float[Tensor, "n w *space"], u: Float[Tensor, "n l *unknowns"]
+    ) -> Float[Tensor, "n l *unknowns"]:
+        """What u leaves of each mean gradient's load: b - A u, where A u = b is to be solved.
+
+        Without the difference of large numbers: in a stiff phase the total gradient is small.
+        """
+        return self.transpose(self.response(weighted, self.total(u))).neg_()
 
     def total(self, u: Float[Tensor, "n l *unknowns"]) -> list[Tensor]:
         """Gradient of the fluctuation u, and the mean of its load."""

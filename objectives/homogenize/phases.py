@@ -23,14 +23,21 @@ def checked_properties(
     return phases
 
 
-def require_one_a_phase(name: str, phases: list[float], x: Float[Tensor, "n c *space"]) -> None:
-    """Refuse images that have other phases than these, or fractions that don't add to 1."""
-    channels = x.shape[1]
+def require_phases(name: str, phases: Sequence[float | int], channels: int) -> None:
+    """Refuse properties of more or fewer phases than images of so many channels have."""
     if len(phases) != max(channels, 2):
         raise EvaluationError(
             f"images with {channels} channel(s) have {max(channels, 2)} phases, got "
             f"{len(phases)} values of {name}. Give one a phase."
         )
+
+
+def require_one_a_phase(
+    name: str, phases: Sequence[float | int], x: Float[Tensor, "n c *space"]
+) -> None:
+    """Refuse images that have other phases than these, or fractions that don't add to 1."""
+    channels = x.shape[1]
+    require_phases(name, phases, channels)
     if channels > 1 and len(x):
         low, high = torch.aminmax(x.detach().sum(1))
         if low < 0.99 or high > 1.01:
@@ -47,8 +54,3 @@ def phase_mean(
     if x.shape[1] == 1:
         return phases[0] + (phases[1] - phases[0]) * x[:, 0]
     return torch.einsum("nc...,c->n...", x, x.new_tensor(phases))
-
-
-def contrast_of(phases: Sequence[float]) -> float:
-    """Largest over smallest; infinite with pores."""
-    return max(phases) / min(phases) if min(phases) > 0 else math.inf

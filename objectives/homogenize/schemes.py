@@ -1,13 +1,14 @@
-r"""Three discretizations of :math:`-\nabla\cdot(k\,\nabla u)` on a periodic grid of unit voxels.
+r"""Three discretizations of :math:`-\nabla\cdot(k\,\nabla u)` on a periodic grid of voxels.
 
-With the potential on the voxel corners, difference and sum of neighbours along axis j are
+Voxels are boxes with edges :math:`h_j`. With the potential on their corners, difference and sum of
+neighbours along axis j are
 
 .. math:: D_j u = u(x + e_j) - u(x), \qquad S_j u = u(x + e_j) + u(x).
 
 The (tri)linear interpolation in a voxel has one mode for every set of axes A: D along the axes in
-A, S/2 along the others. Its share in the voxel's :math:`\int |\nabla u|^2` is its square times
-:math:`|A|\,12^{1-|A|}`: :math:`\partial_j u` is a sum of Legendre polynomials of degree 0 and 1
-along each other axis, orthogonal, with mean squares 1 and 1/12.
+A, S/2 along the others. Its share in the voxel's mean of :math:`|\nabla u|^2` is its square times
+:math:`12^{1-|A|} \sum_{j \in A} h_j^{-2}`: :math:`\partial_j u` is a sum of Legendre polynomials of
+degree 0 and 1 along each other axis, orthogonal, with mean squares 1 and 1/12.
 
 - ``q1`` keeps every mode: it *is* the finite element method with (tri)linear elements.
 - ``rot`` keeps the modes of one axis, the gradient in the voxel's centre: elements with a single
@@ -39,6 +40,7 @@ class Scheme(Operator):
     sum over voxels and fields of ``weight * coefficient * field**2``.
     """
 
+    name: str  # q1, rot or fv
     weights: tuple[float, ...]  # one a field
 
     @abstractmethod
@@ -61,27 +63,41 @@ class Scheme(Operator):
         return [weight * (field * other).sum(1) for weight, field, other in triples]
 
     def zeros(self, n: int, space: tuple[int, ...], device: torch.device) -> Tensor:
-        """Potentials of zero, one for each axis."""
-        return torch.zeros(n, self.dim, *space, dtype=torch.float64, device=device)
+        """Potentials of zero, one for each load."""
+        return torch.zeros(n, len(self.loads), *space, dtype=torch.float64, device=device)
 
     def add_mean(self, fields: list[Tensor]) -> None:
-        """Add, in place, the mean gradient 1 along each axis."""
-        for axis in range(self.dim):
-            fields[axis][:, axis] += self.unit
+        """Add, in place, the mean gradient 1 along the axis of each load."""
+        for row, axis in enumerate(self.loads):
+            fields[axis][:, row] += self.unit * self.edges[axis]
+
+    def voigt(self, coefficients: Float[Tensor, "n g *space"]) -> Float[Tensor, "n l"]:
+        """Mean of the coefficient of each load's axis."""
+        means = coefficients.flatten(2).mean(2)
+        return (
+            means[:, list(self.loads)] if means.shape[1] > 1 else means.expand(-1, len(self.loads))
+        )
+
+    def softness(self, coefficients: Float[Tensor, "n g *space"]) -> Float[Tensor, "n g *space"]:
+        """The coefficients themselves: the medium of `symbol` has 1."""
+        return coefficients
 
 
 class CornerScheme(Scheme):
     """Potential on voxel corners: modes of up to `order` axes (1 is ``rot``, `dim` is ``q1``)."""
 
-    def __init__(self, dim: int, order: int):
-        self.dim = dim
+    def __init__(self, edges: tuple[float, ...], order: int):
+        dim = len(edges)
+        self.dim, self.edges, self.loads = dim, edges, tuple(range(dim))
+        self.name = "q1" if order == dim else "rot"
         self.order = order
         self.modes = [
             mode for size in range(1, order + 1) for mode in combinations(range(dim), size)
         ]
         # S is twice the mean, so each axis outside the mode puts a factor 4 into the square.
         self.weights = tuple(
-            len(mode) * 12.0 ** (1 - len(mode)) / 4.0 ** (dim - len(mode)) for mode in self.modes
+            sum(edges[j] ** -2.0 for j in mode) * 12.0 ** (1 - len(mode)) / 4.0 ** (dim - len(mode))
+            for mode in self.modes
         )
         self.unit = 2.0 ** (dim - 1)
 
@@ -136,9 +152,11 @@ class CornerScheme(Scheme):
 class FaceScheme(Scheme):
     """Potential in voxel centres, differences across faces with the harmonic mean of k: ``fv``."""
 
-    def __init__(self, dim: int):
-        self.dim = dim
-        self.weights = (1.0,) * dim
+    def __init__(self, edges: tuple[float, ...], loads: tuple[int, ...] | None = None):
+        self.dim, self.edges = len(edges), edges
+        self.loads = tuple(range(self.dim)) if loads is None else loads
+        self.name = "fv"
+        self.weights = tuple(edge**-2.0 for edge in edges)
         self.unit = 1.0
 
     def coefficients(self, k: Float[Tensor, "n *space"]) -> Float[Tensor, "n g *space"]:
@@ -169,7 +187,8 @@ class FaceScheme(Scheme):
 
     def symbol(self, space: tuple[int, ...]) -> Float[Tensor, "*frequencies"]:
         """That of the five or seven point Laplacian."""
-        return sum(4 * half.sin() ** 2 for half in half_angles(space))
+        angles = half_angles(space)
+        return sum(w * 4 * half.sin() ** 2 for w, half in zip(self.weights, angles, strict=True))
 
 
 def _transposed_split(total: Tensor | None, difference: Tensor | None, axis: int) -> Tensor:
@@ -193,21 +212,31 @@ def half_angles(space: tuple[int, ...]) -> list[Float[Tensor, "..."]]:
     return angles
 
 
-def make_scheme(name: str, dim: int) -> Scheme:
-    """The scheme called ``q1``, ``rot`` or ``fv``, on `dim` axes."""
+def make_scheme(name: str, edges: tuple[float, ...]) -> Scheme:
+    """The scheme called ``q1``, ``rot`` or ``fv``, for voxels of these edges."""
     schemes = {
-        "q1": lambda: CornerScheme(dim, order=dim),
-        "rot": lambda: CornerScheme(dim, order=1),
-        "fv": lambda: FaceScheme(dim),
+        "q1": lambda: CornerScheme(edges, order=len(edges)),
+        "rot": lambda: CornerScheme(edges, order=1),
+        "fv": lambda: FaceScheme(edges),
     }
     if name not in schemes:
         raise ValueError(f"scheme should be one of {', '.join(schemes)} or None, got {name!r}.")
     return schemes[name]()
 
 
-def default_scheme(dim: int, contrast: float) -> str:
-    """``rot``, but ``q1`` for pores (infinite contrast) and, in 3-D, from contrast 100 on.
+def conduction_scheme(dim: int) -> str:
+    """``rot`` in 2-D, ``q1`` in 3-D, whatever the phases are.
 
-    There ``rot`` converges slowly (its hourglass modes carry no energy) and gains no accuracy.
+    One rule for every contrast, pores included, so that the answer is continuous in the properties.
+    In 3-D ``rot`` converges slowly at high contrast: its hourglass modes carry no energy.
     """
-    return "q1" if math.isinf(contrast) or (dim == 3 and contrast >= 100) else "rot"
+    return "rot" if dim == 2 else "q1"
+
+
+def unit_edges(edges: tuple[float, ...]) -> tuple[float, ...]:
+    """The edges over the longest: exactly 1 each for cubes of any size.
+
+    >>> unit_edges((0.1, 0.1, 0.05))
+    (1.0, 1.0, 0.5)
+    """
+    return tuple(edge / max(edges) for edge in edges)

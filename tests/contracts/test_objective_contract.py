@@ -14,8 +14,14 @@ from objectives.surrogates import SURROGATES
 # Settings in two and three dimensions, as a config file would give them; a new row needs its own.
 SETTINGS = {
     "volume_fraction": ({}, {"phase": 0}),
-    "effective_conductivity": ({"conductivity": [1, 10]}, {"conductivity": [1, 10], "dim": 3}),
-    "effective_stiffness": ({"young": [1, 10], "plane": "stress"}, {"young": [0, 10], "dim": 3}),
+    "effective_conductivity": (
+        {"conductivity": [1, 10], "dim": 2},
+        {"conductivity": [1, 10], "dim": 3},
+    ),
+    "effective_stiffness": (
+        {"young": [1, 10], "plane": "stress", "dim": 2},
+        {"young": [0, 10], "dim": 3},
+    ),
     "manufacturability": (
         {
             "rules": [

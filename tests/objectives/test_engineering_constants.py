@@ -98,7 +98,8 @@ def test_the_objective_names_directions_by_the_axes_of_the_image():
     images = torch.zeros(1, 1, 4, 5, 6)
     images[:, :, :2] = 1  # layers normal to z
     values = EffectiveStiffness(young=(1, 10), poisson=(0.3, 0.3), dim=3)(images)
-    assert list(values) == ["E_x", "E_y", "E_z", "G_xy", "G_xz", "G_yz", "nu_xy", "nu_xz", "nu_yz"]
+    constants = ["E_x", "E_y", "E_z", "G_xy", "G_xz", "G_yz", "nu_xy", "nu_xz", "nu_yz"]
+    assert list(values) == [*constants, "stiffness_error"]
     assert values["E_x"].item() == pytest.approx(5.5, rel=1e-3)
     assert values["E_y"].item() == pytest.approx(5.5, rel=1e-3)
     assert 1.8 < values["E_z"].item() < 2.5
@@ -108,7 +109,11 @@ def test_the_objective_names_directions_by_the_axes_of_the_image():
 
 def test_the_objective_refuses_images_of_another_dimension_and_odd_settings():
     with pytest.raises(EvaluationError, match="Set dim: 3"):
-        EffectiveStiffness()(torch.rand(1, 1, 4, 4, 4))
+        EffectiveStiffness(dim=2)(torch.rand(1, 1, 4, 4, 4))
+    with pytest.raises(ValueError, match="3 values of young"):
+        EffectiveStiffness(young=(1, 2, 3), poisson=(0.3, 0.3, 0.3)).for_images((1, 4, 4))
+    with pytest.raises(ValueError, match="plane is for 2-D"):
+        EffectiveStiffness(plane="stress").for_images((1, 4, 4, 4))
     with pytest.raises(ValidationError, match="one number a phase each, got 3 and 2"):
         EffectiveStiffness(young=(1, 2, 3))
     with pytest.raises(ValidationError, match="plane is for dim: 2"):
