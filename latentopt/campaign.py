@@ -14,7 +14,7 @@ from latentopt.evaluation import Evaluation, as_numbers, problem_of
 from latentopt.history import History
 from latentopt.ledger import Ledger, not_saved
 from latentopt.loop import run_loop
-from latentopt.parts import fit_structure, load_space
+from latentopt.parts import load_space
 from latentopt.proposal import next_event
 from latentopt.retraining import check_retraining, is_due, present_space, retrain
 from latentopt.run import IMPORTED, FailedState, Run, Trial
@@ -108,16 +108,16 @@ class Campaign:
             "folder": folder,
         }
         parts = CampaignParts.of(config, settings, given)
+        self.space = space if isinstance(space, LatentSpace) else load_space(parts.config.space)
+        parts = parts.fitted(self.space)
         self.config, self.strategy, self.engine = parts.config, parts.strategy, parts.engine
         self.objectives, self.simulators = parts.objectives, parts.simulators
         self.screen = parts.screen
         self._folder = self.config.path.absolute()  # an objective may change the working folder
         self._stop_rule = StopRule(self.config.stop_gain, self.strategy)
-        self.space = space if isinstance(space, LatentSpace) else load_space(self.config.space)
-        self.config = fit_structure(self.config, self.space)
         check_retraining(self.config, self.space)
         self._start = start_points(self.config, self.space)
-        self._ledger = Ledger(self._folder, self.config, self.space.id, parts.units)
+        self._ledger = Ledger(self._folder, self.config, self.space.id, parts.units, parts.boundary)
         self._use_space(self.space)
         self._open()
 
@@ -368,7 +368,9 @@ class Campaign:
     def _use_space(self, space: LatentSpace) -> None:
         self.space, self._experiment = space, None
         simulations = self._simulations()
-        self.evaluation = Evaluation(space, self.objectives, self.config.score, simulations)
+        self.evaluation = Evaluation(
+            space, self.objectives, self.config.score, simulations, self.config.grid
+        )
 
     def _record(self, event: dict[str, Any]) -> list[Trial]:
         try:

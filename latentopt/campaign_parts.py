@@ -1,11 +1,11 @@
 """The parts of a campaign, from its config, its settings and what was given in Python."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from latentopt.config import DEFAULT_STRATEGY, CampaignConfig
+from latentopt.config import DEFAULT_STRATEGY, ROOT, CampaignConfig
 from latentopt.embedded import EMBEDDED
 from latentopt.parts import (
     BUILT_IN_UNITS,
@@ -13,12 +13,15 @@ from latentopt.parts import (
     build_engine,
     build_strategy,
     check_goal,
+    fit_objectives,
+    fit_structure,
     resolve_objectives,
     resolve_simulators,
     spec_of,
 )
-from latentopt.protocols import Objective, Simulator, Strategy
+from latentopt.protocols import Objective, SaysBoundary, Simulator, Strategy
 from latentopt.screening import Screen, resolve_screen
+from latentopt.space import LatentSpace
 
 __all__ = ["CampaignParts"]
 
@@ -33,8 +36,6 @@ class CampaignParts:
         Checked as a whole.
     strategy, engine, objectives, simulators, screen
         Ready to be used; `screen` is None where nothing is screened.
-    units
-        Unit of each metric, where it is known.
     """
 
     config: CampaignConfig
@@ -43,7 +44,6 @@ class CampaignParts:
     objectives: tuple[Objective, ...]
     simulators: tuple[Simulator, ...]
     screen: Screen | None
-    units: Mapping[str, str]
 
     @classmethod
     def of(
@@ -80,9 +80,52 @@ class CampaignParts:
         cheap, fields["screen"] = resolve_screen(fields.get("screen"))
         config = CampaignConfig.checked(fields)
         screen = Screen.of(cheap, config.screen)
-        measuring = (*objectives, *simulators, *cheap)
-        check_goal(config.goal, measuring, strategy)
-        units = dict(BUILT_IN_UNITS)
-        for part in measuring:
-            units |= part.units
-        return cls(config, strategy, engine, objectives, simulators, screen, units)
+        return cls(config, strategy, engine, objectives, simulators, screen).checked()
+
+    def fitted(self, space: LatentSpace) -> "CampaignParts":
+        """These parts for the structures of a space, with every setting that depends on them.
+
+        Raises
+        ------
+        ConfigError
+            Settings that no structure of the space can ever serve: one line a problem.
+        """
+        config = fit_structure(self.config, space)
+        shape = tuple(space.image_shape)
+        objectives, specs = fit_objectives(self.objectives, config.evaluate, shape)
+        screen, changes = self.screen, {"evaluate": specs}
+        if screen is not None:
+            setting = f"{ROOT}.screen.evaluate"
+            cheap, specs = fit_objectives(screen.objectives, config.screen.evaluate, shape, setting)
+            screen = replace(screen, objectives=cheap)
+            changes["screen"] = config.screen.model_copy(update={"evaluate": specs})
+        config = config.model_copy(update=changes)
+        return replace(self, config=config, objectives=objectives, screen=screen).checked()
+
+    def checked(self) -> "CampaignParts":
+        """These parts, whose goal they can serve; else a `ConfigError`."""
+        check_goal(self.config.goal, self._measuring, self.strategy)
+        return self
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of each metric, where it is known."""
+        return {
+            **BUILT_IN_UNITS,
+            **{k: v for part in self._measuring for k, v in part.units.items()},
+        }
+
+    @property
+    def boundary(self) -> dict[str, str]:
+        """Boundary condition of each metric that says one."""
+        return {
+            name: part.boundary(self.config.grid)
+            for part in self._measuring
+            if isinstance(part, SaysBoundary)
+            for name in part.units
+        }
+
+    @property
+    def _measuring(self) -> tuple[Any, ...]:
+        cheap = self.screen.objectives if self.screen is not None else ()
+        return (*self.objectives, *self.simulators, *cheap)

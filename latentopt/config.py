@@ -20,6 +20,7 @@ from latentopt.embedded import EMBEDDED
 from latentopt.errors import ConfigError
 from latentopt.explain import explain, members, short
 from latentopt.expressions import Goal, parse_constraint, parse_objectives
+from objectives.grid import Grid
 
 __all__ = ["CampaignConfig", "explain", "load_config", "read_yaml"]
 
@@ -129,10 +130,16 @@ class CampaignConfig(BaseModel):
         description="Evaluate the segmented structure that is exported, or the grey image.",
     )
     voxel_size_um: PositiveFloat | tuple[PositiveFloat, ...] = Field(
-        1.0, description="Edge of a voxel, or one number for each axis z, y, x."
+        1.0,
+        description="Edge of a voxel, or one number for each axis z, y, x; objectives, rules and "
+        "simulators all measure by it.",
     )
     phase_names: tuple[str, ...] | None = Field(None, description="Names of phase 0, 1, ...")
-    periodic: bool = Field(True, description="Whether structures repeat beyond their faces.")
+    periodic: bool = Field(
+        True,
+        description="Whether structures repeat beyond their faces; if not, effective properties "
+        "are those of a body closed at its sides, and rules see open faces.",
+    )
     folder: str | None = Field(None, description="Where results go; runs/NAME unless given.")
 
     @field_validator("objective")
@@ -158,6 +165,11 @@ class CampaignConfig(BaseModel):
     def goal(self) -> Goal:
         """Objective and constraints, parsed."""
         return Goal.parse(self.objective, self.constraints)
+
+    @property
+    def grid(self) -> Grid:
+        """What a voxel measures and whether structures repeat, as objectives take it."""
+        return Grid(self.voxel_size_um, self.periodic)
 
     @property
     def path(self) -> Path:

@@ -1,7 +1,7 @@
 """One trial: from latent point to structure to metrics."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from latentopt.microstructure import to_images, to_phases
 from latentopt.protocols import Objective
 from latentopt.simulators.trial_simulations import CampaignSimulations, TrialSimulation
 from latentopt.space import LatentSpace
+from objectives.grid import Grid, takes_grid
 
 _MOST_METRICS = 1000  # each trial's are in the journal for ever
 
@@ -33,12 +34,15 @@ class Evaluation:
         image it came from.
     simulations
         Simulators, which come after the objectives; None if there are none.
+    grid
+        What a voxel measures and whether structures repeat, for objectives that depend on it.
     """
 
     space: LatentSpace
     objectives: tuple[Objective, ...]
     score: Literal["phases", "decoded"] = "phases"
     simulations: CampaignSimulations | None = None
+    grid: Grid = field(default_factory=Grid)
 
     def image(self, z: np.ndarray) -> Float[Tensor, "1 c *space"]:
         """Decoded image of one point.
@@ -73,7 +77,10 @@ class Evaluation:
             for each name; its ``state`` says which kind of failure it is.
         """
         known = self.latent_metrics(z)
-        return known | evaluate_images(self.objectives_of(z, trial), self.scored(z), taken=known)
+        found = evaluate_images(
+            self.objectives_of(z, trial), self.scored(z), taken=known, grid=self.grid
+        )
+        return known | found
 
     def objectives_of(self, z: np.ndarray, trial: int | None = None) -> tuple[Objective, ...]:
         """What evaluates the image of a trial, cheap ones first: objectives, then simulators."""
@@ -99,15 +106,18 @@ def evaluate_images(
     objectives: Iterable[Objective],
     images: Float[Tensor, "1 c *space"],
     taken: Iterable[str] = (),
+    grid: Grid | None = None,
 ) -> dict[str, float]:
-    """Metrics of one image by all objectives, none of them named as one that is `taken`.
+    """Metrics of one image on a grid by all objectives, none of them named as one that is `taken`.
 
     It needs no latent space: this is what runs in worker processes. An `EvaluationError` says which
     objective failed and how; those after it, which may be costly, are not called.
     """
     metrics: dict[str, float] = {}
     for objective in objectives:
-        found = _call(objective, images.clone())  # one that changes them harms no other
+        found = _call(
+            objective, images.clone(), grid or Grid()
+        )  # one that changes them harms no other
         if twice := sorted(set(found) & {*taken, *metrics}):
             raise _invalid(f"{_name(objective)} returned {twice[0]}, which another has")
         if problem := problem_of(found, ()):
@@ -127,9 +137,9 @@ def problem_of(metrics: Mapping[str, float], needed: Iterable[str]) -> str | Non
     return None
 
 
-def _call(objective: Objective, images: Tensor) -> dict[str, float]:
+def _call(objective: Objective, images: Tensor, grid: Grid) -> dict[str, float]:
     try:
-        found = objective(images)
+        found = objective(images, grid=grid) if takes_grid(objective) else objective(images)
     except Exception as error:  # whatever a user's solver raises ends this trial only
         known = isinstance(error, EvaluationError)
         if known and isinstance(objective, TrialSimulation):

@@ -15,12 +15,16 @@ from latentopt.journal import FORMAT_VERSION
 from latentopt.parts import resolve_objectives
 from latentopt.simulators import SIMULATORS
 
-# With another of these, the values in the journal would mean something else.
-_FIXED = ("objective", "constraints", "evaluate", "score", "seed")
+# With another of these, what the journal holds would mean something else.
+_FIXED = ("objective", "constraints", "score", "seed")
+# And with another of these, its values would: they may change as long as there are none.
+MEASURING = frozenset({"evaluate", "voxel_size_um", "periodic"})
 _PACKAGES = ("torch", "botorch", "ax-platform", "numpy")
 
 
-def new_header(config: CampaignConfig, space_id: str, units: Mapping[str, str]) -> dict[str, Any]:
+def new_header(
+    config: CampaignConfig, space_id: str, units: Mapping[str, str], boundary: Mapping[str, str]
+) -> dict[str, Any]:
     """First event of a new campaign."""
     return {
         "kind": "campaign",
@@ -28,6 +32,7 @@ def new_header(config: CampaignConfig, space_id: str, units: Mapping[str, str]) 
         "config": config.model_dump(mode="json"),
         "space_id": space_id,
         "units": dict(units),
+        "boundary": dict(boundary),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"latentopt": __version__} | {name: _version(name) for name in _PACKAGES},
     }
@@ -51,15 +56,39 @@ def changed_settings(
     if header["space_id"] != space_id:
         raise _differs(folder, "space", header["space_id"], space_id)
     for name in _FIXED:
-        was, now = old[name], new[name]
-        if name == "evaluate":
-            was = [_complete(spec) for spec in was]
-        if was != now:
-            raise _differs(folder, name, was, now)
+        if old[name] != new[name]:
+            raise _differs(folder, name, old[name], new[name])
+    if any(_has_values(event) for event in others):
+        _require_same_measure(header, old, config, folder)
     was, now = old.get("simulate", []), new["simulate"]
     if [_meaning(spec) for spec in was] != [_meaning(spec) for spec in now]:
         raise _differs(folder, "simulate", was, now)
     return {name: new[name] for name in new if name not in _FIXED and old.get(name) != new[name]}
+
+
+def _has_values(event: Mapping[str, Any]) -> bool:
+    """Whether an event brought values of a structure."""
+    return event["kind"] == "tell" or any("metrics" in p for p in event.get("trials", ()))
+
+
+def _require_same_measure(
+    header: Mapping[str, Any], old: Mapping[str, Any], config: CampaignConfig, folder: Path
+) -> None:
+    new = config.model_dump(mode="json")
+    for name in sorted(MEASURING):
+        was, now = old[name], new[name]
+        if name == "evaluate":
+            was = [_complete(spec) for spec in was]
+        elif "boundary" not in header and config.grid.is_cubic and config.periodic:
+            continue  # before there was a grid all values were those of cubes that repeat
+        if was != now:
+            raise _differs(folder, name, was, now)
+    if "boundary" not in header and not (config.grid.is_cubic and config.periodic):
+        raise CampaignError(
+            f"{folder}: holds values that an earlier version computed as if voxels were cubes of "
+            "structures that repeat; with these voxel_size_um and periodic they would mean "
+            "something else. Give this campaign another folder."
+        )
 
 
 def _complete(spec: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from latentopt.config import CampaignConfig
 from latentopt.errors import CampaignError
 from latentopt.journal import Journal
-from latentopt.journal_header import changed_settings, new_header
+from latentopt.journal_header import MEASURING, changed_settings, new_header
 from latentopt.run import Run, Trial, apply_event
 
 _log = logging.getLogger(__name__)
@@ -26,8 +26,8 @@ class Ledger:
         Of the campaign that writes; a folder of another one is refused by `open`.
     space_id
         The space of its points.
-    units
-        Unit of each metric, where it is known.
+    units, boundary
+        Unit and boundary condition of each metric, where they are known.
 
     Attributes
     ----------
@@ -36,9 +36,15 @@ class Ledger:
     """
 
     def __init__(
-        self, folder: Path, config: CampaignConfig, space_id: str, units: Mapping[str, str]
+        self,
+        folder: Path,
+        config: CampaignConfig,
+        space_id: str,
+        units: Mapping[str, str],
+        boundary: Mapping[str, str],
     ) -> None:
-        self.folder, self.config, self.space_id, self.units = folder, config, space_id, units
+        self.folder, self.config, self.space_id = folder, config, space_id
+        self._values = {"units": dict(units), "boundary": dict(boundary)}
         self.trials: dict[int, Trial] = {}
         self._events: list[dict[str, Any]] = []
         self._journal: Journal | None = None
@@ -79,9 +85,10 @@ class Ledger:
                 journal.repaired_bytes,
             )
         if not journal.events:
-            journal.append(new_header(self.config, self.space_id, self.units))
+            journal.append(new_header(self.config, self.space_id, **self._values))
         elif changed := changed_settings(journal.events, self.config, self.space_id, self.folder):
-            journal.append({"kind": "settings", "config": changed})
+            values = self._values if MEASURING & changed.keys() else {}
+            journal.append({"kind": "settings", "config": changed, **values})
 
     def close(self) -> None:
         """Release the folder."""

@@ -147,6 +147,7 @@ class Loop:
             parts=self.parts,
             simulations=evaluation.objectives_of(trial.z, trial.index)[len(self.parts.items) :],
             image=image,
+            grid=evaluation.grid,
             taken=(*evaluation.latent_metrics(trial.z), *trial.metrics),
             timeout_s=self.engine.timeout_s,
             driver=here(),

@@ -19,8 +19,9 @@ from latentopt.embedded import EMBEDDED
 from latentopt.engines.engine import Engine
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.expressions import Goal, nearest
-from latentopt.protocols import Objective, Simulator, Strategy
+from latentopt.protocols import FitsImages, Objective, Simulator, Strategy
 from latentopt.space import LatentSpace
+from objectives.grid import Grid, takes_grid
 
 __all__ = [
     "BUILT_IN_UNITS",
@@ -30,6 +31,7 @@ __all__ = [
     "build_simulators",
     "build_strategy",
     "check_goal",
+    "fit_objectives",
     "fit_structure",
     "import_target",
     "load_space",
@@ -97,9 +99,11 @@ class FunctionObjective:
     function: Callable[..., Mapping[str, Any]]
     units: Mapping[str, str] = field(default_factory=dict)
 
-    def __call__(self, images: Any) -> Mapping[str, Any]:
-        """What the function returns."""
-        return self.function(images)
+    def __call__(self, images: Any, grid: Grid | None = None) -> Mapping[str, Any]:
+        """What the function returns; it is given the grid where it has such a parameter."""
+        return (
+            self.function(images, grid=grid) if takes_grid(self.function) else self.function(images)
+        )
 
 
 def as_objective(found: Any, where: str) -> Objective:
@@ -145,6 +149,34 @@ def resolve_objectives(
     if problems:
         raise ConfigError("\n".join(problems))
     return tuple(objectives), tuple(specs)
+
+
+def fit_objectives(
+    objectives: Iterable[Objective],
+    specs: Iterable[Mapping[str, Any]],
+    shape: tuple[int, ...],
+    setting: str = f"{ROOT}.evaluate",
+) -> tuple[tuple[Objective, ...], tuple[dict, ...]]:
+    """Objectives for images of shape (c, *space), and their specs, which then tell all settings.
+
+    Raises
+    ------
+    ConfigError
+        Lists those that can never evaluate such images, one a line.
+    """
+    fitted, complete, problems = [], [], []
+    for i, (objective, spec) in enumerate(zip(objectives, specs, strict=True)):
+        if isinstance(objective, FitsImages):
+            try:
+                objective = objective.for_images(shape)
+                spec = spec if spec["kind"] == "python" else spec_of(objective)
+            except ValueError as error:
+                problems.append(f"{setting}[{i}]: {error}")
+        fitted.append(objective)
+        complete.append(dict(spec))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return tuple(fitted), tuple(complete)
 
 
 def build_objectives(items: Iterable[Any]) -> tuple[Objective, ...]:

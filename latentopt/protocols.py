@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from latentopt.history import History
     from latentopt.microstructure import Microstructure
     from latentopt.simulators.result import SimulationResult
+    from objectives.grid import Grid
 
 
 @runtime_checkable
@@ -49,7 +50,29 @@ class Objective(Protocol):
         ...
 
     def __call__(self, images: 'Float[Tensor, "n c *space"]') -> 'Mapping[str, Float[Tensor, "n"]]':
-        """One float64 value a row for every name in `units`."""
+        """One float64 value a row for every name in `units`.
+
+        One that has a parameter ``grid`` besides is given the campaign's `objectives.grid.Grid`:
+        what a voxel measures, and whether images repeat.
+        """
+        ...
+
+
+@runtime_checkable
+class FitsImages(Protocol):
+    """An objective with settings that depend on the images it is for."""
+
+    def for_images(self, shape: tuple[int, ...]) -> Objective:
+        """The objective for images of shape (c, *space); a ``ValueError`` if it fits none such."""
+        ...
+
+
+@runtime_checkable
+class SaysBoundary(Protocol):
+    """An objective whose values hold under a boundary condition."""
+
+    def boundary(self, grid: "Grid") -> str:
+        """Name of the condition on a grid: ``periodic``, ``mirrored``, ``open``."""
         ...
 
 

@@ -1,7 +1,7 @@
 """A campaign's folder, read: every trial and candidate, without lock, torch or Ax."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -143,6 +143,8 @@ class Run:
         What was expected of further points when the campaign ended early; None if it did not.
     retrained
         Id and folder of each space that its model was retrained to, oldest first.
+    boundary
+        Boundary condition of each metric, where it is known.
     """
 
     folder: Path
@@ -153,6 +155,7 @@ class Run:
     provenance: Mapping[str, object]
     final_gain: float | None = None
     retrained: tuple[tuple[str, Path], ...] = ()
+    boundary: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path | str) -> "Run":
@@ -172,11 +175,13 @@ class Run:
         """Run that the events of a journal tell."""
         events = list(events)
         header, trials, settings, retrained = None, {}, {}, []
+        values: dict[str, Any] = {}
         for event in events:
             if event["kind"] == "campaign":
-                header, settings = event, dict(event["config"])
+                header, settings, values = event, dict(event["config"]), event
             elif event["kind"] == "settings":
                 settings |= event["config"]
+                values = event if "units" in event else values
             elif event["kind"] == "space":
                 retrained.append((event["space_id"], folder / event["folder"]))
             apply_event(trials, event)
@@ -190,10 +195,11 @@ class Run:
             config=config,
             space_id=header["space_id"],
             trials=tuple(trials[index] for index in sorted(trials)),
-            units=header["units"],
+            units=values["units"],
             provenance={key: header[key] for key in ("created", "versions")},
             final_gain=ended_early(events, config.stop_gain),
             retrained=tuple(retrained),
+            boundary=values.get("boundary", {}),
         )
 
     def best(self, k: int = 1) -> list[Trial]:

@@ -81,7 +81,10 @@ class Screen:
         """
         start = time.perf_counter()
         known = evaluation.latent_metrics(z)
-        metrics = known | evaluate_images(self.objectives, evaluation.scored(z), taken=known)
+        scored = evaluation.scored(z)
+        metrics = known | evaluate_images(
+            self.objectives, scored, taken=known, grid=evaluation.grid
+        )
         for constraint in self.require:
             if missing := sorted(constraint.margin.weights.keys() - metrics.keys()):
                 raise EvaluationError(f"{missing[0]} is missing among {', '.join(metrics)}")

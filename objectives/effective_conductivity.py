@@ -8,6 +8,7 @@ from torch import Tensor
 
 from objectives.grid import Grid
 from objectives.homogenize import homogenize_conductivity
+from objectives.homogenize.boundary import boundary_of
 from objectives.homogenize.phases import require_phases
 from objectives.homogenize.schemes import conduction_scheme
 from objectives.images import checked_images, require_dim
@@ -86,6 +87,10 @@ class EffectiveConductivity(BaseModel):
         """Every component in `unit`; without `dim` those of 3-D, which 2-D has some of."""
         components = COMPONENTS[self.dim or 3]
         return dict.fromkeys(components, self.unit) | {"conductivity_error": "1"}
+
+    def boundary(self, grid: Grid) -> str:
+        """Boundary condition of the values: ``periodic`` or ``mirrored``."""
+        return boundary_of(grid)
 
     def __call__(
         self, images: Float[Tensor, "n c *space"], grid: Grid | None = None

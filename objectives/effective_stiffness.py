@@ -13,6 +13,7 @@ from torch import Tensor
 
 from objectives.grid import Grid
 from objectives.homogenize import engineering_constants, homogenize_stiffness
+from objectives.homogenize.boundary import boundary_of
 from objectives.homogenize.phases import require_phases
 from objectives.images import checked_images, require_dim
 
@@ -101,6 +102,10 @@ class EffectiveStiffness(BaseModel):
     def units(self) -> dict[str, str]:
         """Moduli in `unit`, ratios in 1; without `dim` those of 3-D, which 2-D has some of."""
         return _units(self.dim or 3, self.unit)
+
+    def boundary(self, grid: Grid) -> str:
+        """Boundary condition of the values: ``periodic`` or ``mirrored``."""
+        return boundary_of(grid)
 
     def __call__(
         self, images: Float[Tensor, "n c *space"], grid: Grid | None = None

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from jaxtyping import Float
 from latentopt.errors import EvaluationError
 from latentopt.evaluation import evaluate_images
 from latentopt.parts import build_objectives
+from objectives.grid import Grid
 
 _LONGEST_REASON = 500  # characters
 _FREED_AFTER = 1.0  # seconds, for the answer to be sent
@@ -91,6 +92,8 @@ class Work:
         is stopped; another thread is left behind, and its process ends unless it is the driver.
     driver
         `here` of the process that asks.
+    grid
+        What the image stands on.
     """
 
     parts: Parts
@@ -99,6 +102,7 @@ class Work:
     taken: tuple[str, ...]
     timeout_s: float | None
     driver: str
+    grid: Grid = field(default_factory=Grid)
 
 
 def evaluate(work: Work) -> dict[str, Any]:
@@ -129,7 +133,8 @@ def evaluate(work: Work) -> dict[str, Any]:
 
 def _metrics(work: Work) -> dict[str, float]:
     objectives = (*work.parts.objectives, *work.simulations)
-    return evaluate_images(objectives, torch.from_numpy(work.image)[None], taken=work.taken)
+    image = torch.from_numpy(work.image)[None]
+    return evaluate_images(objectives, image, taken=work.taken, grid=work.grid)
 
 
 class OutOfTime(BaseException):

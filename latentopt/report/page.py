@@ -127,12 +127,24 @@ def _page(run: Run, body: str) -> str:
 """
 
 
+def _how_values_hold(run: Run) -> dict[str, str]:
+    """Voxel size, and the boundary condition of each value that has one."""
+    sizes = run.config.voxel_size_um
+    edges = " x ".join(f"{size:g}" for size in (sizes if isinstance(sizes, tuple) else (sizes,)))
+    metrics: dict[str, list[str]] = {}
+    for name, boundary in run.boundary.items():
+        metrics.setdefault(boundary, []).append(name)
+    said = "; ".join(f"{boundary}: {', '.join(names)}" for boundary, names in metrics.items())
+    return {"voxel (um; z, y, x)": edges} | ({"boundary condition": said} if said else {})
+
+
 def _provenance(run: Run) -> str:
     seconds = [trial.seconds for trial in run.trials if trial.seconds is not None]
     facts: dict[str, Any] = {
         "folder": str(run.folder.resolve()),
         "space": run.space_id,
         "seed": run.config.seed,
+        **_how_values_hold(run),
         "evaluation time": f"{sum(seconds):.1f} s in {len(seconds)} trials",
         **run.provenance,
         "report": f"latentopt {__version__}, {datetime.now(UTC).isoformat(timespec='seconds')}",

@@ -1,4 +1,4 @@
-"""Effective values against a direct solver, at any contrast and on boxes; what they say they err."""
+"""Effective values against a direct solver, at any contrast and on boxes, and their errors."""
 
 import itertools
 import math
