@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from latentopt.expressions import Goal
 from latentopt.space import LatentSpace
+from objectives.arrays import as_tensor
 
 __all__ = ["History"]
 
@@ -30,7 +32,7 @@ class History:
     seed
         With `next_index`, fixes every random choice of a strategy.
     z
-        Evaluated points, float64.
+        Evaluated points (n, d), torch, NumPy or lists, such as `space.encode` answers; float64.
     metrics
         Value of each metric at each row of `z`, float64, by name; finite.
     pending
@@ -55,19 +57,20 @@ class History:
     space: LatentSpace
     goal: Goal
     seed: int = 0
-    z: Float[Tensor, "n d"] | None = None
-    metrics: Mapping[str, Float[Tensor, " n"]] = field(default_factory=dict)
-    pending: Float[Tensor, "p d"] | None = None
-    failed: Float[Tensor, "f d"] | None = None
-    screened: Float[Tensor, "s d"] | None = None
-    screened_metrics: Mapping[str, Float[Tensor, " s"]] = field(default_factory=dict)
+    # Torch, NumPy or lists come in; float64 tensors of shape (n, d), and (n,) by name, are kept.
+    z: Any = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    pending: Any = None
+    failed: Any = None
+    screened: Any = None
+    screened_metrics: Mapping[str, Any] = field(default_factory=dict)
     next_index: int | None = None
 
     def __post_init__(self) -> None:
         d = self.space.latent_dim
         for name in ("z", "pending", "failed", "screened"):
             points = getattr(self, name)
-            points = torch.zeros(0, d, dtype=torch.float64) if points is None else points
+            points = torch.zeros(0, d) if points is None else as_tensor(points, name)
             if points.ndim != 2 or points.shape[1] != d or not torch.isfinite(points).all():
                 raise ValueError(
                     f"{name} should be finite points of shape (n, {d}), got {tuple(points.shape)}."
@@ -76,18 +79,23 @@ class History:
         if self.next_index is None:
             points = sum(len(p) for p in (self.z, self.pending, self.failed, self.screened))
             object.__setattr__(self, "next_index", points)
-        _check_metrics(self.metrics, self.z, "z")
-        _check_metrics(self.screened_metrics, self.screened, "screened")
+        for name, of in (("metrics", "z"), ("screened_metrics", "screened")):
+            checked = _checked_metrics(getattr(self, name), getattr(self, of), of)
+            object.__setattr__(self, name, checked)
 
     def seed_of(self, index: int) -> int:
         """Seed for the random choices of trial `index`."""
         return int(np.random.SeedSequence((self.seed, index)).generate_state(1)[0])
 
 
-def _check_metrics(metrics: Mapping[str, Tensor], points: Tensor, of: str) -> None:
-    for name, values in metrics.items():
+def _checked_metrics(
+    metrics: Mapping[str, Any], points: Float[Tensor, "n d"], of: str
+) -> dict[str, Float[Tensor, " n"]]:
+    columns = {name: as_tensor(values, f"metric {name}") for name, values in metrics.items()}
+    for name, values in columns.items():
         if values.shape != (len(points),) or not torch.isfinite(values).all():
             raise ValueError(
                 f"metric {name} should be {len(points)} finite values, one for each row of {of}; "
                 "put points without a value into failed."
             )
+    return {name: values.detach().double() for name, values in columns.items()}

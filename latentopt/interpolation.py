@@ -12,9 +12,10 @@ from generative.errors import DataError
 from latentopt.microstructure import to_images, to_phases
 from latentopt.paths import PATHS
 from latentopt.space import LatentSpace
-from latentopt.space_arguments import Array, as_tensor, checked_images
+from latentopt.space_arguments import Array, checked_images
 from latentopt.two_point_scores import TwoPointScores
 from objectives import fidelity
+from objectives.arrays import as_tensor
 from objectives.specific_surface import specific_surface
 
 __all__ = ["BLEND", "FIGURES", "InterpolationFigures", "draw_pairs", "interpolation_figures"]
@@ -139,7 +140,9 @@ def interpolation_figures(
         For no space, way or pair, fewer than two positions, or images that leave [0, 1].
     """
     _check_request(spaces, n, hows)
-    ends, reference = _checked_data(spaces, as_tensor(pairs).cpu(), as_tensor(reference).cpu())
+    ends, reference = _checked_data(
+        spaces, as_tensor(pairs, "pairs").cpu(), as_tensor(reference, "reference").cpu()
+    )
     compare = _Comparison(reference, ends, phases)
     answers = []
     for name, space in spaces.items():

@@ -14,7 +14,8 @@ from latentopt import __version__
 from latentopt.export.whole_file import make_folder, write_whole
 from latentopt.interpolation import FIGURES, InterpolationFigures
 from latentopt.plotting import grey_picture, plain_text, png_of
-from latentopt.space_arguments import Array, as_tensor
+from latentopt.space_arguments import Array
+from objectives.arrays import as_tensor
 
 __all__ = ["write_interpolation"]
 

@@ -17,7 +17,8 @@ from generative.vae import autocorrelation
 from latentopt.microstructure import to_images, to_phases
 from latentopt.protocols import Encoder
 from latentopt.space import LatentSpace
-from latentopt.space_arguments import Array, as_tensor, checked_images
+from latentopt.space_arguments import Array, checked_images
+from objectives.arrays import as_tensor
 
 __all__ = ["Inversion", "InversionConfig", "describe_misfits", "invert"]
 

@@ -16,9 +16,10 @@ from latentopt.ax_parameters import parameters_to_points, points_to_parameters, 
 from latentopt.embedded import EMBEDDED, embedded_folder
 from latentopt.paths import PATHS, grid
 from latentopt.protocols import Decoder, Encoder
-from latentopt.space_arguments import Array, as_tensor, checked_images, checked_points, like
+from latentopt.space_arguments import Array, checked_images, checked_points, like
 from latentopt.space_files import read_space, write_space
 from latentopt.whitening import Whitening
+from objectives.arrays import as_tensor
 
 REFERENCE_ROWS = 2048  # latent points of training structures kept with the space
 RADIUS_ROWS = 8192  # images, at most, that tell the radius where there is nothing else to fit
@@ -103,7 +104,7 @@ class LatentSpace:
             radius=1.0,
         )
         with torch.no_grad():
-            codes = unwhitened.encode(as_tensor(images)).cpu()
+            codes = unwhitened.encode(as_tensor(images, integers=torch.float32)).cpu()
         z, whitening = _whitened(model, codes)
         radius = float(z.norm(dim=1).quantile(TYPICAL))
         # float32, as on disk: a space is the same before and after it is saved.

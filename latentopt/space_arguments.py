@@ -7,13 +7,10 @@ import torch
 from torch import Tensor
 
 from generative.batching import map_rows
+from objectives.arrays import as_tensor
+from objectives.images import RANGE_TOLERANCE
 
 Array = Tensor | np.ndarray
-
-
-def as_tensor(array: Array) -> Tensor:
-    """Tensor that shares the memory of torch or numpy data where it can."""
-    return array if isinstance(array, Tensor) else torch.from_numpy(np.ascontiguousarray(array))
 
 
 def like(question: Array, answer: Tensor) -> Array:
@@ -31,7 +28,7 @@ def checked_points(z: Array, latent_dim: int) -> Tensor:
     ValueError
         For another width, or naming the first row that is not finite.
     """
-    points = as_tensor(z).double()
+    points = as_tensor(z, "z").double()
     if points.ndim == 0 or points.shape[-1] != latent_dim:
         raise ValueError(f"z should have shape (n, {latent_dim}), got {tuple(points.shape)}.")
     finite = points.isfinite().reshape(-1, latent_dim).all(1)
@@ -42,14 +39,15 @@ def checked_points(z: Array, latent_dim: int) -> Tensor:
 
 
 def checked_images(images: Array, image_shape: tuple[int, ...]) -> Tensor:
-    """Images of one shape, in the type they came in.
+    """Images of one shape, in float32 or float64.
 
     Raises
     ------
     ValueError
-        For another shape, or naming the first row that is not finite or leaves [0, 1].
+        For another shape, or naming the first row that is not finite or leaves [0, 1] by more than
+        rounding.
     """
-    x = as_tensor(images)
+    x = as_tensor(images, integers=torch.float32)
     if tuple(x.shape[1:]) != image_shape:
         raise ValueError(
             f"images should have shape (n, {', '.join(map(str, image_shape))}), got "
@@ -58,7 +56,9 @@ def checked_images(images: Array, image_shape: tuple[int, ...]) -> Tensor:
     if len(x) == 0:
         return x
     inside = map_rows(
-        lambda rows: ((rows >= 0) & (rows <= 1)).flatten(1).all(1), x, math.prod(image_shape)
+        lambda rows: ((rows >= -RANGE_TOLERANCE) & (rows <= 1 + RANGE_TOLERANCE)).flatten(1).all(1),
+        x,
+        math.prod(image_shape),
     )
     if not bool(inside.all()):
         raise ValueError(

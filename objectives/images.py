@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from objectives.arrays import as_tensor
 from objectives.errors import EvaluationError
 
 # Values may leave [0, 1] by rounding, or by the step of a finite difference.
@@ -14,20 +15,17 @@ RANGE_TOLERANCE = 1e-3
 def checked_images(
     images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
 ) -> Float[Tensor, "n c *space"]:
-    """The images as a tensor, on their own device, type and graph.
+    """The images as a tensor, on their own device and graph, in float32 or float64.
 
     Raises
     ------
+    TypeError
+        They are no array of numbers, or a masked one (`objectives.arrays`).
     EvaluationError
         (A ``ValueError``.) They are not ``(n, c, h, w)`` or ``(n, c, d, h, w)``, an axis is empty,
         or a value is not finite or outside [0, 1]; the message names the row.
     """
-    x = torch.as_tensor(images)
-    if not x.is_floating_point():
-        raise EvaluationError(
-            f"images should be floating point in [0, 1], got {x.dtype}. "
-            "Convert with images.float(), scaled so that phase 1 is 1."
-        )
+    x = as_tensor(images)
     if x.ndim not in (4, 5):
         raise EvaluationError(
             "images should have shape (n, c, height, width) or (n, c, depth, height, width), "
@@ -57,7 +55,7 @@ def _what_is_wrong(x: Float[Tensor, "n c *space"]) -> str:
     low, high = torch.aminmax(rows[row])
     return (
         f"images should be in [0, 1], got values from {float(low):.4g} to {float(high):.4g} in row "
-        f"{row}. Divide grey levels by their maximum, or segment first."
+        f"{row}. Divide grey levels by their maximum; give labels a channel each, or segment first."
     )
 
 
@@ -89,5 +87,5 @@ def phase_indicator(images: Float[Tensor, "n c *space"], phase: int) -> Float[Te
 
 
 def in_kind(answer: Tensor, images: Tensor | np.ndarray) -> Tensor | np.ndarray:
-    """The answer as numpy where the question was numpy."""
-    return answer.numpy() if isinstance(images, np.ndarray) else answer
+    """The answer as torch where the question was torch, else as numpy."""
+    return answer if isinstance(images, Tensor) else answer.detach().cpu().numpy()

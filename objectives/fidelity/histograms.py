@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from objectives.arrays import as_tensor
 from objectives.errors import EvaluationError
 
 PSEUDO_COUNT = 0.5  # in every bin, so that an empty one has a finite logarithm
@@ -43,7 +44,7 @@ def kl_divergence(
     """
     if bins < 1:
         raise ValueError(f"bins should be 1 or more, got {bins}.")
-    p, q = (_shares(torch.as_tensor(x), bins) for x in (values, others))
+    p, q = (_shares(as_tensor(x, "values"), bins) for x in (values, others))
     return float((p * (p / q).log()).sum())
 
 

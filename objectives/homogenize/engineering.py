@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from objectives.arrays import as_tensor
 from objectives.homogenize.elasticity import VOIGT
 
 # Below this part of the largest stiffness a direction has none: rounding, and no solid path.
@@ -58,7 +59,7 @@ def engineering_constants(
     >>> round(constants.young[0, 0].item(), 6), round(constants.poisson[0, 0, 1].item(), 6)
     (2.5, 0.25)
     """
-    c = torch.as_tensor(stiffness)
+    c = as_tensor(stiffness, "stiffness")
     dims = {3: 2, 6: 3}
     if c.ndim != 3 or c.shape[1] != c.shape[2] or c.shape[1] not in dims:
         raise ValueError(

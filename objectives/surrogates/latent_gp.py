@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from jaxtyping import Float, Float64
 from pydantic import Field
 from torch import Tensor
 
+from objectives.arrays import as_tensor
 from objectives.surrogates.gaussian_process import ask_gp, build_gp, fit_gp
 from objectives.surrogates.surrogate import Surrogate
 
@@ -61,7 +61,7 @@ class LatentGP(Surrogate):
     def _points(self, images: Float[Tensor, "n c *space"]) -> Float64[Tensor, "n d"]:
         with torch.no_grad():
             z = self.encode(images)
-        z = torch.from_numpy(z) if isinstance(z, np.ndarray) else z.detach()
+        z = as_tensor(z, "what encode answers").detach()
         if z.ndim != 2 or len(z) != len(images):
             raise ValueError(
                 f"encode should answer ({len(images)}, d) for {len(images)} images, got "

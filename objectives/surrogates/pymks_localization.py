@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from objectives.arrays import as_tensor
 from objectives.images import checked_images, in_kind
 from objectives.pymks_import import import_pymks
 from objectives.surrogates.folder import read_surrogate, write_surrogate
@@ -60,7 +61,7 @@ class PymksLocalization:
 
         pymks = import_pymks()
         states = _local_states(images)
-        values = torch.as_tensor(fields).detach().cpu().double().numpy()
+        values = as_tensor(fields, "fields").detach().cpu().double().numpy()
         if values.shape != states.shape[:-1]:
             raise ValueError(
                 f"fields should have shape {states.shape[:-1]}, one scalar a voxel, got "

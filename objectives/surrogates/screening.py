@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
+from objectives.arrays import as_tensor
 from objectives.surrogates.surrogate import Prediction, Surrogate
 
 Score = Callable[[Prediction], Tensor | np.ndarray]
@@ -63,7 +64,7 @@ def screen_then_solve(
     if not 1 <= keep <= len(images):
         raise ValueError(f"keep should be from 1 to the {len(images)} images, got {keep}.")
     prediction = surrogate.predict(images)
-    scores = torch.as_tensor(prediction.mean if score is None else score(prediction)).double()
+    scores = as_tensor(prediction.mean if score is None else score(prediction), "score").double()
     if scores.ndim == 2 and scores.shape[1] == 1:
         scores = scores[:, 0]
     if scores.shape != (len(images),) or not torch.isfinite(scores).all():

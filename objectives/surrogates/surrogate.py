@@ -12,6 +12,7 @@ from jaxtyping import Float, Float64
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from torch import Tensor
 
+from objectives.arrays import as_tensor
 from objectives.images import checked_images, in_kind
 
 Targets = np.ndarray | Tensor | Mapping[str, np.ndarray | Tensor]
@@ -205,13 +206,13 @@ def as_columns(y: Targets, n: int) -> tuple[Float64[Tensor, "n m"], tuple[str, .
     """Targets as finite columns on the CPU, and the name of each."""
     if isinstance(y, Mapping):
         names = tuple(y)
-        columns = [torch.as_tensor(y[name]).detach().cpu().double() for name in names]
+        columns = [as_tensor(y[name], name).detach().cpu().double() for name in names]
         if not names or any(column.shape != (n,) for column in columns):
             shapes = {name: tuple(c.shape) for name, c in zip(names, columns, strict=True)}
             raise ValueError(f"y should map names to values of shape ({n},), got {shapes}.")
         targets = torch.stack(columns, 1)
     else:
-        targets = torch.as_tensor(y).detach().cpu().double()
+        targets = as_tensor(y, "y").detach().cpu().double()
         if targets.ndim not in (1, 2) or len(targets) != n or 0 in targets.shape[1:]:
             raise ValueError(
                 f"y should have shape ({n},) or ({n}, m), a row an image, got "

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from objectives.arrays import as_tensor
 from objectives.surrogates.surrogate import Prediction, Surrogate, Targets, as_columns
 
 
@@ -40,7 +41,7 @@ def accuracy(prediction: Prediction, y: Targets) -> dict[str, Accuracy]:
     >>> accuracy(Prediction(known.double() + 0.5, torch.full((3,), 0.4).double()), known)["y"]
     Accuracy(r2=0.625, mae=0.5, within_one_sigma=0.0, within_two_sigma=1.0)
     """
-    mean, std = (torch.as_tensor(a).detach().cpu().reshape(len(a), -1) for a in prediction)
+    mean, std = (as_tensor(a, "prediction").detach().cpu().reshape(len(a), -1) for a in prediction)
     targets, names = as_columns(y, len(mean))
     if targets.shape != mean.shape:
         raise ValueError(

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from objectives.arrays import as_tensor
 from objectives.images import checked_images, in_kind
 from objectives.two_point.correlation import Pairs, radial_average, two_point_statistics
 
@@ -167,7 +168,7 @@ class TwoPointPCA:
     ) -> Float[Tensor, "n p *shifts"] | Float[np.ndarray, "n p *shifts"]:
         """The statistics that have these scores and nothing of any other component."""
         self._check_fitted()
-        a = torch.as_tensor(scores)
+        a = as_tensor(scores, "scores")
         if a.ndim != 2 or a.shape[1] != self.components:
             raise ValueError(
                 f"scores should have shape (n, {self.components}), got {tuple(a.shape)}."
