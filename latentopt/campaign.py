@@ -66,11 +66,8 @@ class Campaign:
     ConfigError
         Settings that are wrong or do not fit together: one line a problem.
     CampaignError
-        The folder holds a campaign with another space or goal, or cannot be written.
-    CampaignLockedError
-        Another process runs the campaign of this folder.
-    JournalError
-        The folder's journal is damaged.
+        The folder holds a campaign with another space or goal, or cannot be written; another
+        process runs it (`CampaignLockedError`); or its journal is damaged (`JournalError`).
 
     Examples
     --------
@@ -226,6 +223,16 @@ class Campaign:
         event = {"kind": "fail", "reason": reason, "state": state, "seconds": seconds}
         return self._end(trial, event)
 
+    def retry_failed(self) -> list[Trial]:
+        """Make every trial that failed pending again, at no charge; those that it changed.
+
+        What their structures are stays as it was: for after an objective or a machine was mended.
+        """
+        self._open()
+        failed = [trial.index for trial in self._ledger.of_status("failed")]
+        self._experiment = None  # Ax cannot take back the end of a trial
+        return self._record({"kind": "retry", "trials": failed}) if failed else []
+
     def import_data(self, images: Any, metrics: Mapping[str, Any], **options: Any) -> "Imported":
         """Add structures measured before as completed trials, which do not count as `trials`.
 
@@ -351,14 +358,6 @@ class Campaign:
 
     # -- within -----------------------------------------------------------------------------------
 
-    def _simulations(self) -> CampaignSimulations | None:
-        if not self.simulators:
-            return None
-        dims, space_id = len(self.space.image_shape) - 1, self.space.id
-        return CampaignSimulations.of(
-            self.simulators, self.config, self._folder, dims=dims, space_id=space_id
-        )
-
     def _open(self) -> None:
         if self._ledger.open():
             # Left by an import that was killed before it wrote down its trials.
@@ -367,7 +366,8 @@ class Campaign:
 
     def _use_space(self, space: LatentSpace) -> None:
         self.space, self._experiment = space, None
-        simulations = self._simulations()
+        dims, parts = len(space.image_shape) - 1, (self.simulators, self.config, self._folder)
+        simulations = CampaignSimulations.of(*parts, dims=dims, space_id=space.id)
         self.evaluation = Evaluation(
             space, self.objectives, self.config.score, simulations, self.config.grid
         )

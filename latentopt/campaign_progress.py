@@ -15,16 +15,21 @@ from latentopt.run import Run
 
 
 @contextmanager
-def progress_bar(enabled: bool, read: Callable[[], Run]) -> Iterator[Callable[[], None]]:
-    """A progress bar, given as the function that brings it up to date with the run it reads."""
+def progress_bar(enabled: bool, read: Callable[[], Run]) -> Iterator[Callable[..., None]]:
+    """A progress bar, given as the function that brings it up to date with the run it reads.
+
+    What that is given as a text is printed above the bar.
+    """
     text = TextColumn("{task.description}", markup=False)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), text)
     with Progress(*columns, disable=not enabled) as bar:
         task = bar.add_task("", total=None)
 
-        def show() -> None:
+        def show(text: str | None = None) -> None:
             if not enabled:
                 return
+            if text is not None:
+                bar.console.print(text, markup=False, highlight=False)
             run = read()
             ended = sum(trial.counts and trial.status != "pending" for trial in run.trials)
             total = max(run.config.trials, ended)

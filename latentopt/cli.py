@@ -207,15 +207,27 @@ def optimize(
     out: Annotated[Path | None, typer.Option(help="Folder of the campaign.")] = None,
     trials: Annotated[int | None, typer.Option(help="Evaluations in all.")] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
+    retry_failed: Annotated[
+        bool, typer.Option(help="Evaluate the trials that failed again, at no charge.")
+    ] = False,
 ) -> None:
     """Run a campaign; the same command goes on with one that was stopped or killed."""
     from latentopt.campaign import Campaign
     from latentopt.config import load_config
+    from latentopt.errors import CampaignError
 
     changes = _given(folder=None if out is None else str(out), trials=trials, seed=seed)
     campaign = Campaign(load_config(config, changes))
-    campaign.run()
+    if retry_failed:
+        print(f"{len(campaign.retry_failed())} failed trials are evaluated again.")
+    run = campaign.run()
     print_status(campaign.config.path)
+    ended = [trial for trial in run.trials if trial.status in ("completed", "failed")]
+    if ended and all(trial.status == "failed" for trial in ended):
+        raise CampaignError(
+            f"no evaluation succeeded; the last one failed: {ended[-1].reason}. Mend it, and go on "
+            "with --retry-failed."
+        )
 
 
 app.command()(_of_a_campaign(status))

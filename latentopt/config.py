@@ -121,6 +121,16 @@ class CampaignConfig(BaseModel):
     stop_gain: PositiveFloat | None = Field(
         None, description="End early when the model expects less than this of further points."
     )
+    dry_run: bool = Field(
+        True,
+        description="Evaluate one training structure before the first trial, so that a mistake in "
+        "the objectives costs no trial; what it took is said, and nothing of it is recorded.",
+    )
+    stop_failures: Annotated[int, Field(ge=1)] | None = Field(
+        5,
+        description="Stop when so many evaluations in a row failed in the same way; null goes on "
+        "whatever fails.",
+    )
     start: str | None = Field(
         None, description="NPY or CSV file of latent points that are evaluated first."
     )

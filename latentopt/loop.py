@@ -6,6 +6,7 @@ again by itself, at no charge, and only if that fails as well it is to blame.
 """
 
 import logging
+import re
 from collections.abc import Callable
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentopt.campaign_progress import progress_bar
 from latentopt.draining import Drain, DrainEnded, draining
+from latentopt.dry_run import dry_work, judge_dry_run, wants_dry_run
 from latentopt.engines.engine import Engine, WorkerDied, WorkerFailed, WorkerOverran
 from latentopt.engines.worker import Parts, Work, evaluate, here
 from latentopt.errors import CampaignError, ConfigError, EvaluationError
@@ -83,6 +85,8 @@ class Loop:
         self._alone: Trial | None = None
         self._executor: Executor | None = None
         self._openings = 0
+        self._failure: tuple[str, str] | None = None
+        self._alike = 0  # failures of this kind in a row
 
     def run(self, n: int) -> None:
         """Evaluate up to `n` trials, those that are pending first."""
@@ -93,6 +97,8 @@ class Loop:
         self.engine.check((*self.parts.items, *campaign.simulators))
         try:
             self._open()  # workers start while the first points are chosen
+            if wants_dry_run(campaign):
+                self._dry_run()
             while self._submit_all() or self.running:
                 done, _ = wait(self.running, timeout=_MOMENT, return_when=FIRST_COMPLETED)
                 for future in sorted(done, key=lambda future: self.running[future].index):
@@ -101,6 +107,26 @@ class Loop:
             for future in self.running:
                 _cancel(future)
             self._close()
+
+    def _dry_run(self) -> None:
+        """Evaluate a training structure, as any trial would be."""
+        self.show("A training structure is evaluated first, for a test (dry_run: false skips it).")
+        work = dry_work(self.campaign, self.parts)
+        future = self._executor.submit(evaluate, work)
+        while not wait([future], timeout=_MOMENT).done:
+            if self.drain.signal is not None:
+                _cancel(future)
+                raise DrainEnded
+        try:
+            answer = future.result()
+        except WorkerOverran:
+            answer = {"error": f"it took longer than {self.engine.timeout_s:g} s"}
+        except WorkerDied as error:
+            answer = {"error": str(error)}
+        except (Exception, CancelledError) as error:
+            raise CampaignError(self._cannot(error)) from None
+        self._openings = 0
+        self.show(judge_dry_run(self.campaign, work, answer))
 
     # -- submitting -------------------------------------------------------------------------------
 
@@ -190,12 +216,23 @@ class Loop:
         if problem:
             self._fail(trial, problem, "invalid", seconds)
         else:
+            self._failure, self._alike = None, 0
             self._ends(campaign.tell(trial.index, metrics, seconds=seconds))
 
     def _fail(
         self, trial: "Trial", reason: str, state: "FailedState", seconds: float | None = None
     ) -> None:
         self._ends(self.campaign.fail(trial.index, reason, state=state, seconds=seconds))
+        # Numbers differ from trial to trial, and say nothing of what failed.
+        kind = (state, re.sub(r"\d+", "#", reason))
+        self._alike = self._alike + 1 if kind == self._failure else 1
+        self._failure, limit = kind, self.campaign.config.stop_failures
+        if state in ("crashed", "invalid") and limit is not None and self._alike >= limit:
+            raise CampaignError(
+                f"{limit} evaluations in a row failed alike: {reason}. What was recorded is kept. "
+                "Mend it, and go on with --retry-failed (in Python: campaign.retry_failed()); or "
+                "set stop_failures."
+            )
 
     def _ends(self, trial: "Trial") -> None:
         if self._alone is not None and self._alone.index == trial.index:

@@ -89,6 +89,11 @@ def apply_event(trials: dict[int, Trial], event: Mapping[str, Any]) -> list[int]
         case "fail":
             state = event.get("state", "crashed")  # journals of 0.1 do not tell
             changes = {"status": "failed", "reason": event["reason"], "state": state}
+        case "retry":
+            for index in event["trials"]:
+                again = {"status": "pending", "reason": None, "state": None, "seconds": None}
+                trials[index] = replace(trials[index], **again)
+            return list(event["trials"])
         case "space":
             for index, z in event["z"].items():
                 trials[int(index)] = replace(trials[int(index)], moved_to=np.array(z))

@@ -58,8 +58,10 @@ class CampaignSimulations:
         *,
         dims: int,
         space_id: str,
-    ) -> "CampaignSimulations":
-        """Simulations of the campaign in a folder, whose structures have `dims` axes."""
+    ) -> "CampaignSimulations | None":
+        """Simulations of the campaign in a folder, whose structures have `dims` axes, if any."""
+        if not simulators:
+            return None
         sizes = config.voxel_size_um
         sizes = sizes if isinstance(sizes, tuple) else (sizes,) * dims
         return cls(

@@ -35,6 +35,7 @@ def make(tiny_space, tmp_path):
             "objectives": [mean],
             "strategy": "prior",
             "engine": "serial",
+            "dry_run": False,
             "score": "decoded",
             "trials": 6,
             "batch": 2,
@@ -341,8 +342,8 @@ def test_an_objective_that_changes_its_images_harms_no_other(make):
         assert one.metrics == {**other.metrics, "spoilt": 1.0}
 
 
-def test_a_campaign_where_everything_fails_reaches_its_end(make):
-    run = make(objectives=[lambda images: explode()]).run()
+def test_a_campaign_where_everything_fails_reaches_its_end_where_that_is_wanted(make):
+    run = make(objectives=[lambda images: explode()], stop_failures=None).run()
     assert statuses(run) == ["failed"] * 6
     assert run.best(3) == []
 
@@ -578,7 +579,7 @@ def test_a_yaml_file_makes_a_campaign_and_keywords_replace_its_fields(tiny_space
     path = tmp_path / "campaign.yaml"
     path.write_text(
         f"space: {tiny_space_folder}\nobjective: volume_fraction\nevaluate: [volume_fraction]\n"
-        f"strategy: prior\nengine: serial\ntrials: 50\nfolder: {tmp_path / 'run'}\n"
+        f"strategy: prior\nengine: serial\ndry_run: false\ntrials: 50\nfolder: {tmp_path / 'run'}\n"
     )
     with Campaign.from_yaml(path, trials=3) as campaign:
         assert len(campaign.run().trials) == 3

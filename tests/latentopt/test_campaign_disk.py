@@ -29,6 +29,7 @@ def make(tiny_space, tmp_path):
             objectives=[objective],
             strategy="prior",
             engine="serial",
+            dry_run=False,
             score="decoded",
             trials=TRIALS,
             batch=3,
@@ -64,7 +65,8 @@ for size in range(200, 20_000, 130):
     limit(size)
     try:
         campaign = Campaign(space=space, objective="mean", objectives=[mean], strategy="prior",
-                            engine="serial", score="decoded", trials=8, batch=3, folder=folder)
+                            engine="serial", dry_run=False, score="decoded",
+                            trials=8, batch=3, folder=folder)
         campaign.run(progress=False)
         break
     except CampaignError as error:
@@ -166,7 +168,7 @@ from latentopt.errors import CampaignError
 
 space, folder = sys.argv[1:]
 campaign = Campaign(space=space, objective="mean", objectives=[lambda images: {"mean": 0.0}],
-                    strategy="prior", engine="serial", folder=folder)
+                    strategy="prior", engine="serial", dry_run=False, folder=folder)
 campaign.ask(2)
 size = campaign.config.path.joinpath("journal.jsonl").stat().st_size
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, resource.RLIM_INFINITY))

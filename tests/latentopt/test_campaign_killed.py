@@ -34,7 +34,7 @@ def slow(images):
 def campaign(space, folder):
     from latentopt.campaign import Campaign
     return Campaign(space=space, objective="mean", objectives=[slow], strategy="prior", batch=4,
-                    engine="serial", score="decoded", trials={TRIALS}, folder=folder)
+                    engine="serial", dry_run=False, score="decoded", trials={TRIALS}, folder=folder)
 """
 RUN = """
 import sys
@@ -46,6 +46,7 @@ space: {space}
 objective: mean
 evaluate: [{{kind: import, target: "slow_objective:slow"}}]
 strategy: prior
+dry_run: false
 engine: {{kind: serial, drain_s: 0.5}}
 score: decoded
 trials: 3
@@ -159,6 +160,7 @@ def test_a_kill_between_proposing_and_decoding_is_made_good(tiny_space, tmp_path
             objectives=[mean],
             strategy="prior",
             engine="serial",
+            dry_run=False,
             trials=4,
             folder=tmp_path,
         )

@@ -39,6 +39,7 @@ def open_campaign(tiny_space, tmp_path):
             objectives=[solver or Solver()],
             screen={"evaluate": [cheap or Cheap()], "require": [require], "limit": limit},
             engine="serial",
+            dry_run=False,
             **{"folder": tmp_path / "run", **fields, **settings},
         )
 

@@ -228,6 +228,7 @@ def test_a_campaign_is_read_while_it_is_running(tiny_space, tmp_path):
         objectives=[look],
         strategy="prior",
         engine="serial",
+        dry_run=False,
         trials=3,
         batch=1,
         folder=tmp_path / "run",

@@ -47,7 +47,14 @@ def make(tiny_space, tmp_path, monkeypatch):
     sys.modules.pop("factories", None)
 
     def call(engine="serial", folder="run", **changes):
-        settings = {"objective": "mean", "objectives": [mean], "trials": 4, "batch": 2, **changes}
+        settings = {
+            "objective": "mean",
+            "objectives": [mean],
+            "trials": 4,
+            "batch": 2,
+            "dry_run": False,
+        }
+        settings |= changes
         return Campaign(
             space=tiny_space,
             strategy="prior",

@@ -1,0 +1,86 @@
+"""One evaluation before the first: of a training structure, so that a mistake costs no trial."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latentopt.engines.worker import Parts, Work, here
+from latentopt.errors import CampaignError, EvaluationError
+from latentopt.expressions import nearest
+
+if TYPE_CHECKING:
+    from latentopt.campaign import Campaign
+
+__all__ = ["dry_work", "judge_dry_run", "wants_dry_run"]
+
+_REMEDY = (
+    "no trial was spent. Mend it and run the same command again, or set dry_run: false if this "
+    "structure alone cannot be evaluated."
+)
+
+
+def wants_dry_run(campaign: "Campaign") -> bool:
+    """Whether nothing has been evaluated yet, and something is to be."""
+    if not (campaign.config.dry_run and campaign.objectives):
+        return False
+    return all(trial.status in ("pending", "screened") for trial in campaign.result.trials)
+
+
+def dry_work(campaign: "Campaign", parts: Parts) -> Work:
+    """The evaluation of a structure that the space was trained on, or of a draw from its prior.
+
+    Simulators have no part in it: they may cost hours.
+    """
+    evaluation, z = campaign.evaluation, _point(campaign)
+    return Work(
+        parts=parts,
+        simulations=(),
+        image=evaluation.scored(z)[0].cpu().numpy(),
+        taken=tuple(evaluation.latent_metrics(z)),
+        timeout_s=campaign.engine.timeout_s,
+        driver=here(),
+        grid=evaluation.grid,
+    )
+
+
+def judge_dry_run(campaign: "Campaign", work: Work, answer: dict[str, Any]) -> str:
+    """What is said of a dry evaluation that went well.
+
+    Raises
+    ------
+    CampaignError
+        It did not, or its metrics are not those that the goal and the screen need.
+    """
+    if answer["error"]:
+        raise CampaignError(
+            f"a training structure was evaluated for a test, and failed: "
+            f"{answer['error']}; {_REMEDY}"
+        )
+    promised = {name for part in campaign.simulators for name in part.units}
+    screened = campaign.screen is not None
+    if screened:
+        try:
+            promised |= campaign.screen.look(campaign.evaluation, _point(campaign))[
+                "metrics"
+            ].keys()
+        except EvaluationError as error:
+            raise CampaignError(
+                f"a training structure was screened for a test, and failed: {error}; {_REMEDY}"
+            ) from None
+    known = {*work.taken, *answer["metrics"], *promised}
+    missing = [name for name in campaign.config.goal.metrics if name not in known]
+    if missing and all(part.units for part in campaign.simulators):
+        raise CampaignError(
+            f"a training structure was evaluated for a test, and gave no {missing[0]}, which the "
+            f"goal needs; {nearest(missing[0], sorted(known))} "
+            f"{_REMEDY[0].upper()}{_REMEDY[1:]}"
+        )
+    return f"The test took {answer['seconds']:.2g} s."
+
+
+def _point(campaign: "Campaign") -> np.ndarray:
+    space = campaign.space
+    known = (
+        space.reference_ if len(space.reference_) else space.sample(1, seed=campaign.config.seed)
+    )
+    return np.asarray(known[0], dtype=np.float64)
