@@ -241,6 +241,9 @@ def _found_beside(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
         changes["screen"] = screen | {"evaluate": [_spec_beside(folder, spec) for spec in cheap]}
     if isinstance(retrain := settings.get("retrain"), dict):
         changes["retrain"] = _data_beside(folder, retrain)
+    engine = as_engine(settings.get("engine"))
+    if isinstance(engine, dict) and engine.get("kind") == "import":
+        changes["engine"] = _module_beside(folder, engine)
     if isinstance(simulate, list):
         changes["simulate"] = [_command_beside(folder, spec) for spec in simulate]
     return settings | changes
@@ -255,11 +258,15 @@ def _spec_beside(folder: Path, spec: Any) -> Any:
     """The spec of an objective with the whole path of each file that it names."""
     if not isinstance(spec, dict):
         return spec
+    if spec.get("kind") == "import":
+        return _module_beside(folder, spec)
     return spec | {key: str((folder / spec[key]).resolve()) for key in _paths_in(spec)}
 
 
 def _command_beside(folder: Path, spec: Any) -> Any:
     """The spec of a simulator with the whole path of each argument that begins with ``./``."""
+    if isinstance(spec, dict) and spec.get("kind") == "python":
+        return _module_beside(folder, spec)
     command = spec.get("command") if isinstance(spec, dict) else None
     if not isinstance(command, list):
         return spec
@@ -270,6 +277,16 @@ def _command_beside(folder: Path, spec: Any) -> Any:
         for part in command
     ]
     return {**spec, "command": whole}
+
+
+def _module_beside(folder: Path, spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec of a Python target with the folder of its module, where that is the file's own."""
+    target, folder = spec.get("target"), folder.resolve()
+    if not isinstance(target, str) or "path" in spec or folder == Path.cwd():
+        return spec
+    name = target.partition(":")[0].partition(".")[0]
+    found = (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists()
+    return spec | {"path": str(folder)} if name.isidentifier() and found else spec
 
 
 def _paths_in(spec: Mapping[str, Any]) -> list[str]:

@@ -53,10 +53,15 @@ class ImportedObjective(BaseModel):
     kind: str = "import"
     target: str = Field(pattern=r"^[\w.]+:[\w.]+$", description="Where it is: package.module:name.")
     options: dict[str, Any] = Field({}, description="Keyword arguments of the class or function.")
+    path: str | None = Field(
+        None,
+        description="Folder of the module; the settings file's own where it is there, and else "
+        "the working folder or what is installed.",
+    )
 
     def build(self, where: str) -> Objective:
         """The object itself, a class made with the options, or a function given them."""
-        found = import_target(self.target, where)
+        found = import_target(self.target, where, self.path)
         if isinstance(found, type):
             try:
                 found = found(**self.options)
@@ -70,8 +75,8 @@ class ImportedObjective(BaseModel):
         return as_objective(found, where)
 
 
-def import_target(target: str, where: str) -> Any:
-    """What ``package.module:name`` names, installed or in the working folder.
+def import_target(target: str, where: str, path: str | None = None) -> Any:
+    """What ``package.module:name`` names: in the folder `path` or the working one, or installed.
 
     Raises
     ------
@@ -80,14 +85,15 @@ def import_target(target: str, where: str) -> Any:
     """
     module, _, name = target.partition(":")
     try:
-        with _importing_from_here():
+        with _importing_from(path or os.getcwd()):
             found: Any = import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
-            f"{where}: {target} cannot be imported ({error}); run from the folder that holds "
-            f"{module.partition('.')[0]}, or install it."
+            f"{where}: {target} cannot be imported ({error}); put "
+            f"{module.partition('.')[0]}.py beside the settings file or into the working folder, "
+            "or install it."
         ) from None
     return found
 
@@ -348,11 +354,10 @@ def _build(spec: Mapping[str, Any], table: Mapping[str, type[BaseModel]], root: 
 
 
 @contextmanager
-def _importing_from_here():
-    """The working folder is searched too, as `python -m` does, while this context lasts."""
-    here = os.getcwd()
-    sys.path.insert(0, here)
+def _importing_from(folder: str):
+    """A folder is searched first, as `python -m` does its own, while this context lasts."""
+    sys.path.insert(0, folder)
     try:
         yield
     finally:
-        sys.path.remove(here)
+        sys.path.remove(folder)

@@ -19,12 +19,17 @@ class ImportedEngine(Engine):
     kind: Literal["import"] = "import"
     target: str = Field(pattern=r"^[\w.]+:[\w.]+$", description="Where it is: package.module:name.")
     options: dict[str, Any] = Field({}, description="Keyword arguments of the factory.")
+    path: str | None = Field(
+        None,
+        description="Folder of the module; the settings file's own where it is there, and else "
+        "the working folder or what is installed.",
+    )
 
     def open(self) -> Executor:
         """What the factory makes."""
         from latentopt.parts import import_target
 
-        executor = import_target(self.target, "campaign.engine")(**self.options)
+        executor = import_target(self.target, "campaign.engine", self.path)(**self.options)
         if not isinstance(executor, Executor):
             raise ConfigError(
                 f"campaign.engine: {self.target} should return a concurrent.futures.Executor, "

@@ -31,6 +31,11 @@ class PythonSimulator(SimulatorSpec):
     target: Callable[..., Any] | str = Field(
         description="The function, or where it is: package.module:name."
     )
+    path: str | None = Field(
+        None,
+        description="Folder of the module; the settings file's own where it is there, and else "
+        "the working folder or what is installed.",
+    )
     units: dict[str, str] = Field(
         {}, description="Each metric it returns, and its unit; all that it returns if none."
     )
@@ -73,7 +78,7 @@ class PythonSimulator(SimulatorSpec):
 
         function = self.target
         if isinstance(function, str):
-            function = import_target(function, where)
+            function = import_target(function, where, self.path)
         if not callable(function):
             raise ConfigError(
                 f"{where}: {self.target} should be a function of a Microstructure, got "
