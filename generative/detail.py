@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from generative.reconstruction import reconstruct, reconstruction_errors
 from generative.stage import Stage, defaults_after_another
 from generative.variational import Loss, VariationalAutoencoder
 from generative.variogram import variogram
+from objectives.phases import cut_phases
 
 if TYPE_CHECKING:
     from generative.train_config import TrainConfig
@@ -37,26 +39,30 @@ class DetailConfig(BaseModel):
     width: int = Field(32, ge=2, description="Channels of the discriminator's first layer.")
     layers: int = Field(2, ge=1, description="Of the discriminator; more see larger patches.")
     sharpness: float = Field(
-        16.0, gt=0, description="Factor of the logits of phases: what a cut at 1/2 would show."
+        16.0, gt=0, description="Factor of the logits of phases: nearly what a cut would show."
     )
     share: float = Field(0.3, gt=0, le=1, description="Steps of this stage over all steps set.")
 
     def nearly_cut(
         self, logits: Float[Tensor, "m c *space"], images: Float[Tensor, "n c *space"]
     ) -> Float[Tensor, "m c *space"]:
-        """What statistics are taken of: of phases, nearly what a cut at 1/2 shows."""
-        return ((self.sharpness if _are_phases(images) else 1.0) * logits).sigmoid()
+        """What statistics are taken of: of cut images, nearly what a cut of the logits shows."""
+        if not _are_cut(images):
+            return logits.sigmoid()
+        sharp = self.sharpness * logits
+        return sharp.sigmoid() if logits.shape[1] == 1 else sharp.softmax(1)
 
     def cut(
         self, logits: Float[Tensor, "m c *space"], images: Float[Tensor, "n c *space"]
     ) -> Float[Tensor, "m c *space"]:
-        """Of phases what a cut at 1/2 shows, with the gradient of what is nearly cut."""
+        """Of cut images what a cut shows, with the gradient of what is nearly cut."""
         nearly = self.nearly_cut(logits, images)
-        return nearly + (nearly.round() - nearly).detach() if _are_phases(images) else nearly
+        return nearly + (cut_phases(nearly) - nearly).detach() if _are_cut(images) else nearly
 
 
-def _are_phases(images: Tensor) -> bool:
-    return bool(((images == 0) | (images == 1)).all())
+def _are_cut(images: Float[Tensor, "n c *space"]) -> bool:
+    """Whether each voxel is wholly one phase: not of grey levels, nor of blurred phases."""
+    return torch.equal(images.float(), cut_phases(images))
 
 
 class AutoencoderStage(Stage):
@@ -127,9 +133,8 @@ class DetailStage(Stage):
 
 
 def detail_error(model: nn.Module, probe: Float[Tensor, "v c *space"]) -> float:
-    """Two-point error plus a tenth of the interface gone or added, relative."""
-    errors = reconstruction_errors(probe.cpu(), reconstruct(model, probe).cpu())
-    return errors.two_point_mae + 0.1 * abs(1 - errors.interface_ratio)
+    """`ReconstructionErrors.loss_of_detail` of images the training has not seen."""
+    return reconstruction_errors(probe.cpu(), reconstruct(model, probe).cpu()).loss_of_detail
 
 
 def discriminator_of(image_shape: tuple[int, ...], config: DetailConfig) -> nn.Module | None:

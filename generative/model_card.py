@@ -1,6 +1,7 @@
 """The page and picture that say what a model was trained on and how well it does."""
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,10 +14,19 @@ from generative.batching import map_rows
 from generative.gaussian_codes import gaussian_codes
 from generative.pca import PCA
 from generative.reconstruction import ReconstructionErrors, reconstruct, reconstruction_errors
+from objectives.phases import are_phases
 
 BASELINE_VALUES = 2**27  # numbers in the images that principal components are fitted to: 0.5 GB
 CARD, PICTURE = "README.md", "samples.png"
 COLUMNS = 8
+PHASES_MEASURED = """\
+MSE and SSIM are of the soft reconstruction. The two-point error is the mean absolute error of the
+periodic two-point statistics over all shifts, and the interface ratio the interface kept, both of
+the most likely phase of every voxel. They are the figures of `latentopt evaluate`."""
+LEVELS_MEASURED = """\
+The images are grey levels, and nothing is cut. The two-point error is the mean absolute error of
+the periodic two-point statistics of the levels over all shifts, and the interface ratio the mean
+jump between neighbouring voxels of the reconstruction over that of the images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +99,13 @@ def _card(
     held_out: Tensor,
 ) -> str:
     table = "\n".join(
-        f"| {name} | {e.mse:.4f} | {e.ssim:.3f} | {e.two_point_mae:.5f} | {e.interface_ratio:.2f} |"
+        f"| {name} | {e.mse:.4f} | {e.ssim:.3f} | {e.two_point_mae:.5f} | {_ratio(e)} |"
         for name, e in errors.items()
     )
     lines = "\n".join(f"- **{title}**: {value}" for title, value in facts.items())
     size = "x".join(map(str, model.image_shape[1:]))
+    phases = are_phases(held_out)
+    lost = "and a cut loses interface" if phases else "and contrast between neighbours is lost"
     return f"""# {model.kind}: {size} images in {model.latent_dim} numbers
 
 {lines}
@@ -104,9 +116,7 @@ def _card(
 |---|---|---|---|---|
 {table}
 
-MSE and SSIM are of the soft reconstruction. The two-point error is the mean absolute error of the
-periodic autocorrelation over all shifts, and the interface ratio the interface kept, both after
-cutting phases at 1/2. PCA is fitted to the same training images.
+{PHASES_MEASURED if phases else LEVELS_MEASURED} PCA is fitted to the same training images.
 
 ![held-out images, their reconstructions, and samples]({PICTURE})
 
@@ -115,9 +125,14 @@ Samples are draws from a Gaussian with the mean and covariance of the training c
 ## Limits
 
 A random texture with features much finer than 1/8 of the image has more degrees of freedom than
-{model.latent_dim} numbers: the decoder then answers with their mean, and a cut loses interface.
+{model.latent_dim} numbers: the decoder then answers with their mean, {lost}.
 The model knows one image size and the kinds of structure it was trained on.
 """
+
+
+def _ratio(errors: ReconstructionErrors) -> str:
+    """Of images without any interface there is none."""
+    return "-" if math.isnan(errors.interface_ratio) else f"{errors.interface_ratio:.2f}"
 
 
 def _picture(rows: Mapping[str, np.ndarray]) -> bytes:

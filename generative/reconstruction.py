@@ -1,19 +1,20 @@
 """How far images and their reconstructions are apart."""
 
+import math
 from dataclasses import asdict, dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from generative.batching import map_rows
-from generative.vae import autocorrelation
+from objectives import fidelity
+from objectives.phases import are_phases, cut_phases
 
 
 @dataclass(frozen=True)
 class ReconstructionErrors:
-    """Averages over a set of held-out images.
+    """Averages over a set of held-out images, by the metrics of `objectives.fidelity`.
 
     Parameters
     ----------
@@ -22,11 +23,13 @@ class ReconstructionErrors:
     ssim
         Structural similarity (Wang et al. 2004), of the soft reconstruction; 1 is equal.
     two_point_mae
-        Mean absolute error of the periodic autocorrelation over all shifts. Of the reconstruction
-        cut at 1/2 where the images are phases, of the soft one where they are grey.
+        Mean absolute error of the periodic two-point statistics over all shifts. Of the most likely
+        phase of each voxel where the images are phases; of the levels as they are where they are
+        grey.
     interface_ratio
-        Interface of the reconstruction over that of the image, cut in the same way; 1 keeps it
-        all. A mean decoder smooths texture finer than its code can carry and stays below.
+        Interface of the reconstructions over that of the images, cut in the same way; 1 keeps it
+        all. Of grey levels, the jumps between neighbours. A mean decoder smooths texture finer than
+        its code can carry and stays below. NaN for images without any.
     """
 
     mse: float
@@ -37,6 +40,15 @@ class ReconstructionErrors:
     def asdict(self) -> dict[str, float]:
         """The four figures by name."""
         return asdict(self)
+
+    @property
+    def loss_of_detail(self) -> float:
+        """Two-point error plus a tenth of the interface gone or added, relative.
+
+        Images without an interface ask for none: the two-point error sees what is added.
+        """
+        kept = self.interface_ratio
+        return self.two_point_mae + (0.0 if math.isnan(kept) else 0.1 * abs(1 - kept))
 
 
 def reconstruct(model: object, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
@@ -49,34 +61,12 @@ def reconstruction_errors(
     images: Float[Tensor, "n c *space"], reconstructed: Float[Tensor, "n c *space"]
 ) -> ReconstructionErrors:
     """Mean errors of reconstructed images against the images."""
-    from skimage.metrics import structural_similarity
-
-    similarities = [
-        structural_similarity(a, b, data_range=1.0, channel_axis=0, win_size=_window(a.shape[1:]))
-        for a, b in zip(np.asarray(images), np.asarray(reconstructed), strict=True)
-    ]
-    phases = bool(((images == 0) | (images == 1)).all())
-    cut = (reconstructed > 0.5).float() if phases else reconstructed
-    rows = torch.stack([images, cut], dim=1)
-    two_point = map_rows(_two_point_mae, rows, 2 * images[0].numel())
+    real, ours = images, reconstructed
+    if are_phases(images):
+        real, ours = cut_phases(images), cut_phases(reconstructed)
     return ReconstructionErrors(
-        mse=float(((images - reconstructed) ** 2).mean()),
-        ssim=float(np.mean(similarities)),
-        two_point_mae=float(two_point.mean()),
-        interface_ratio=_interface(cut) / max(_interface(images), 1e-12),
+        mse=float(fidelity.mse(images, reconstructed).mean()),
+        ssim=float(fidelity.ssim(images, reconstructed).mean()),
+        two_point_mae=float(fidelity.two_point_mae(real, ours).mean()),
+        interface_ratio=fidelity.interface_ratio(real, ours),
     )
-
-
-def _window(space: tuple[int, ...]) -> int:
-    """Odd SSIM window of 7 voxels, less where the image is smaller."""
-    return min(7, (min(space) - 1) // 2 * 2 + 1)
-
-
-def _two_point_mae(pairs: Tensor) -> Tensor:
-    difference = autocorrelation(pairs[:, 0]) - autocorrelation(pairs[:, 1])
-    return difference.abs().flatten(1).mean(1)
-
-
-def _interface(images: Tensor) -> float:
-    """Mean jump between neighbours, over all axes."""
-    return sum(float(images.diff(dim=axis).abs().mean()) for axis in range(2, images.ndim))

@@ -6,14 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
-if TYPE_CHECKING:
-    import torch
+from objectives.phases import to_images, to_phases
 
+__all__ = ["Candidate", "Microstructure", "to_images", "to_phases", "voxel_sha256"]
 
 _MOST_PHASES = 255
 
@@ -147,72 +146,6 @@ def voxel_sha256(phases: UInt8[np.ndarray, "*space"]) -> str:
     digest = hashlib.sha256(f"{phases.dtype} {','.join(map(str, phases.shape))}\n".encode())
     digest.update(np.ascontiguousarray(phases))
     return digest.hexdigest()
-
-
-def to_phases(images: Float[Any, "n c *space"]) -> UInt8[Any, "n *space"]:
-    """Most likely phase of every voxel.
-
-    Parameters
-    ----------
-    images
-        Torch tensor or numpy array. One channel: the share of phase 1, which wins above one half.
-        More channels: one for each phase, of which the largest wins (the first of equals).
-
-    Returns
-    -------
-    Phase labels, uint8, torch for torch and numpy for numpy.
-    """
-    _check_batch("images", images, "(n, c, h, w) or (n, c, d, h, w)", dims=(4, 5))
-    channels = images.shape[1]
-    if not 1 <= channels <= 256:
-        raise ValueError(f"images should have 1 to 256 channels, got {channels}.")
-    if isinstance(images, np.ndarray):
-        winner = images[:, 0] > 0.5 if channels == 1 else images.argmax(axis=1)
-        return winner.astype(np.uint8)
-    import torch
-
-    winner = images[:, 0] > 0.5 if channels == 1 else images.argmax(dim=1)
-    return winner.to(torch.uint8)
-
-
-def to_images(phases: UInt8[Any, "n *space"], channels: int) -> Float[Any, "n c *space"]:
-    """Images of 0 and 1 that `to_phases` reads back exactly.
-
-    Parameters
-    ----------
-    phases
-        Torch tensor or numpy array of phase labels.
-    channels
-        1 for two phases in one channel; otherwise one channel for each phase.
-
-    Returns
-    -------
-    Float32 images, torch for torch and numpy for numpy.
-    """
-    _check_batch("phases", phases, "(n, h, w) or (n, d, h, w)", dims=(3, 4))
-    if not 1 <= channels <= 256:
-        raise ValueError(f"channels should be 1 to 256, got {channels}.")
-    count = max(channels, 2)
-    if 0 not in phases.shape and int(phases.max()) >= count:
-        raise ValueError(
-            f"phases should be labels 0 to {count - 1} for {channels} channel(s), "
-            f"got label {int(phases.max())}. Give one channel for each phase."
-        )
-    labels = np.arange(count, dtype=np.uint8)[1 if channels == 1 else 0 :]
-    labels = labels.reshape(-1, *(1,) * (phases.ndim - 1))
-    if isinstance(phases, np.ndarray):
-        return (phases[:, None] == labels).astype(np.float32)
-    import torch
-
-    return (phases[:, None] == torch.as_tensor(labels, device=phases.device)).float()
-
-
-def _check_batch(name: str, array: "np.ndarray | torch.Tensor", shapes: str, dims: tuple) -> None:
-    if array.ndim not in dims:
-        raise ValueError(
-            f"{name} should have shape {shapes}, got {tuple(array.shape)}. "
-            "Add missing axes with [None]."
-        )
 
 
 def _checked_phases(phases: object) -> np.ndarray:

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from generative.batching import map_rows
 from generative.gaussian_codes import gaussian_codes
-from latentopt.microstructure import to_images, to_phases
 from latentopt.two_point_scores import COMPONENTS, TwoPointScores
 from objectives import fidelity
+from objectives.phases import are_phases, cut_phases
 
 NEIGHBOURS = 5
 POINTS = 1000  # drawn from each distribution
@@ -99,7 +99,8 @@ def _distances(
         "noise": map_rows(lambda w: model.to_code(w).detach(), draws, 1000),
         "gaussian": gaussian_codes(known, n),
     }
-    real = _cut(held_out)
+    cut = cut_phases if are_phases(held_out) else _as_they_are
+    real = cut(held_out)
     try:
         features = TwoPointScores(real)
     except ValueError:  # they differ in too few directions
@@ -107,15 +108,15 @@ def _distances(
     target, figures = features(real[:n]), {}
     for name, code in sources.items():
         with torch.no_grad():
-            images = map_rows(lambda c: _cut(code_model.decode(c)), code, held_out[0].numel())
+            images = map_rows(lambda c: cut(code_model.decode(c)), code, held_out[0].numel())
         found = features(images)
         figures[f"frechet_{name}"] = fidelity.frechet_distance(found, target)
         figures[f"recall_{name}"] = fidelity.recall(found, target, k=NEIGHBOURS)
     return figures
 
 
-def _cut(images: Tensor) -> Tensor:
-    return to_images(to_phases(images), images.shape[1])
+def _as_they_are(images: Tensor) -> Tensor:
+    return images
 
 
 def noise_space_section(figures: Mapping[str, float]) -> str:

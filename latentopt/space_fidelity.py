@@ -12,11 +12,11 @@ from torch import Tensor
 from generative.data.dataset import Dataset
 from generative.errors import DataError
 from latentopt.errors import ConfigError
-from latentopt.microstructure import to_images, to_phases
 from latentopt.space import LatentSpace
 from latentopt.two_point_scores import TwoPointScores, components_of
 from objectives import fidelity
 from objectives.fidelity.ensemble import fewest_units
+from objectives.phases import cut_phases
 
 __all__ = ["ALL", "FIGURES", "GroupFidelity", "SpaceFidelity", "evaluate_spaces"]
 
@@ -202,7 +202,7 @@ class _Cut:
         self.phases = phases
 
     def __call__(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
-        return to_images(to_phases(images), images.shape[1]) if self.phases else images
+        return cut_phases(images) if self.phases else images
 
 
 class _TwoPointScores:

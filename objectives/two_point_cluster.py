@@ -8,7 +8,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from objectives.images import checked_images, in_kind, phase_indicator
+from objectives.images import check_phase, checked_images, in_kind
+from objectives.phases import to_phases
 
 Space = tuple[int, ...]
 
@@ -22,11 +23,11 @@ def two_point_cluster(
 ) -> Float[Tensor, "n 1 *shifts"] | Float[np.ndarray, "n 1 *shifts"]:
     r"""Probability :math:`C_2(r)` that a point and the one r further are in one cluster.
 
-    A cluster is a connected piece of the phase; a voxel is of the phase if that is more than half
-    of it. Shift zero is at the centre, as in `two_point_statistics`, so `radial_average` takes the
-    answer. C2 is the two-point statistic less the pairs in different clusters: at shift zero the
-    volume fraction, nowhere larger than the two-point statistic, and equal to it where all is one
-    cluster. Computed on the CPU, without a gradient.
+    A cluster is a connected piece of the phase; a voxel is of its most likely phase
+    (`objectives.phases.to_phases`). Shift zero is at the centre, as in `two_point_statistics`, so
+    `radial_average` takes the answer. C2 is the two-point statistic less the pairs in different
+    clusters: at shift zero the volume fraction, nowhere larger than the two-point statistic, and
+    equal to it where all is one cluster. Computed on the CPU, without a gradient.
 
     Parameters
     ----------
@@ -66,7 +67,8 @@ def two_point_cluster(
     tensor([0.0000, 0.0000, 0.0000, 0.3333, 0.0000, 0.0000])
     """
     x = checked_images(images)
-    members = (phase_indicator(x.detach(), phase)[:, 0] > 0.5).cpu().numpy()
+    check_phase(x, phase)
+    members = (to_phases(x.detach()) == phase).cpu().numpy()
     if not 1 <= connectivity <= members.ndim - 1:
         raise ValueError(f"connectivity should be 1 to {members.ndim - 1}, got {connectivity}.")
     fields = [

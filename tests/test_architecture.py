@@ -13,7 +13,7 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in MODULES]
 
 MAY_IMPORT = {
     "latentopt": {"latentopt", "generative", "objectives"},
-    "generative": {"generative"},
+    "generative": {"generative", "objectives"},  # metrics of images, and their cut into phases
     "objectives": {"objectives"},
 }
 MOST_LINES = 400
@@ -94,7 +94,7 @@ def test_there_are_modules_to_look_at():
 
 
 @every_module
-def test_generative_and_objectives_import_neither_each_other_nor_latentopt(path):
+def test_generative_may_import_objectives_and_neither_of_them_latentopt(path):
     ours = {name.split(".")[0] for name in imported(path)} & set(PACKAGES)
     assert ours <= MAY_IMPORT[path.relative_to(ROOT).parts[0]]
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from objectives.errors import EvaluationError
 from objectives.images import checked_images, in_kind
+from objectives.phases import to_phases
 
 SSIM_WINDOW = 7  # voxels a side, of Wang et al. 2004 with uniform weights
 
@@ -95,12 +96,12 @@ def pixel_error(
 ) -> Float[Tensor, "n"] | Float[np.ndarray, "n"]:
     """Share of voxels whose phase is another one in the reconstruction, in [0, 1].
 
-    The phase is the channel of the largest value; of one channel, 1 above a half.
+    The phase is the most likely one, as `objectives.phases.to_phases` cuts it.
 
     >>> pixel_error(torch.ones(1, 1, 2, 2), torch.tensor([[[[0.9, 0.6], [0.7, 0.1]]]]))
     tensor([0.2500], dtype=torch.float64)
     """
-    a, b = (_phases(x) for x in checked_pair(images, reconstructed))
+    a, b = (to_phases(x) for x in checked_pair(images, reconstructed))
     return in_kind((a != b).flatten(1).double().mean(1), images)
 
 
@@ -115,7 +116,3 @@ def checked_pair(
             f"{tuple(b.shape)}. Give the reconstruction of each image, in the same order."
         )
     return a, b
-
-
-def _phases(x: Float[Tensor, "n c *space"]) -> Tensor:
-    return x[:, 0] > 0.5 if x.shape[1] == 1 else x.argmax(1)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from objectives.errors import EvaluationError
 from objectives.images import checked_images
+from objectives.phases import cut_phases
 
 
 @dataclass(frozen=True)
@@ -72,22 +73,16 @@ def process_drop(
         raise EvaluationError(f"resolution_um should be at least 0, got {resolution_um}.")
     if not (isfinite(voxel_size_um) and voxel_size_um > 0):
         raise EvaluationError(f"voxel_size_um should be positive, got {voxel_size_um}.")
-    x = _cut(checked_images(images).detach())
+    x = checked_images(images).detach()
+    x = cut_phases(x).to(x.dtype)
     sigma = resolution_um / voxel_size_um / sqrt(8 * log(2))
     blurred = ndimage.gaussian_filter(
         x.cpu().numpy().astype(np.float64),
         (0, 0, *[sigma] * (x.ndim - 2)),
         mode="wrap" if periodic else "nearest",
     )
-    made_images = _cut(torch.from_numpy(blurred)).to(x)
+    made_images = cut_phases(torch.from_numpy(blurred)).to(x)
     designed, made = dict(objective(x)), dict(objective(made_images))
     changed = (x != made_images).any(1).double().flatten(1).mean(1)
     drop = {name: designed[name] - made[name] for name in designed}
     return ProcessDrop(designed, made, drop, changed, made_images)
-
-
-def _cut(x: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
-    """One phase in each voxel: above one half of one channel, else the largest, as exports do."""
-    if x.shape[1] == 1:
-        return (x > 0.5).to(x.dtype)
-    return torch.zeros_like(x).scatter_(1, x.argmax(1, keepdim=True), 1.0)

@@ -4,12 +4,20 @@ from itertools import product
 
 import pytest
 import torch
+from torch import nn
 
 from generative import VAEGAN, ConvVAE
 from generative.data.synthetic import gaussian_random_field
-from generative.detail import DetailConfig, DetailStage, fraction_error, variogram_error
+from generative.detail import (
+    DetailConfig,
+    DetailStage,
+    detail_error,
+    fraction_error,
+    variogram_error,
+)
 from generative.train import TrainConfig, train
 from generative.variogram import variogram
+from objectives.phases import to_images
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 SMALL = DetailConfig(
@@ -117,6 +125,64 @@ def test_at_the_shortest_shift_the_variogram_is_the_interface():
     blank = torch.zeros(1, 1, 16, 16)
     error = variogram_error(blank, stripes(8), 1)  # all relative errors are 1, along y none is
     assert float(error) == pytest.approx(6 / 8)
+
+
+def three_phases(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, 3, (4, 16, 16), generator=generator).to(torch.uint8)
+    return to_images(labels, 3)
+
+
+def faint_logits(images):
+    """Of probabilities .45 and .275: the right phase is the most likely, and below one half."""
+    return (0.275 + 0.175 * images).logit()
+
+
+def test_statistics_of_three_phases_are_of_nearly_the_most_likely_one():
+    images = three_phases()
+    made = DetailConfig().nearly_cut(faint_logits(images), images)
+    torch.testing.assert_close(made, images, atol=1e-4, rtol=0)
+    torch.testing.assert_close(made.sum(1), torch.ones(4, 16, 16))
+    assert fraction_error(made, images) < 1e-8
+
+
+def test_a_cut_of_three_phases_is_what_is_exported_and_passes_a_gradient():
+    images = three_phases()
+    logits = faint_logits(images).requires_grad_()
+    made = DetailConfig().cut(logits, images)
+    torch.testing.assert_close(made, images)
+    made.square().sum().backward()
+    assert logits.grad.abs().max() > 0
+
+
+def test_one_channel_is_sharpened_as_before_and_grey_levels_are_left_alone():
+    logits = torch.linspace(-3, 3, 16).reshape(1, 1, 4, 4)
+    config = DetailConfig(sharpness=5.0)
+    phases, grey = torch.ones(1, 1, 4, 4), torch.full((1, 1, 4, 4), 0.4)
+    torch.testing.assert_close(config.nearly_cut(logits, phases), (5 * logits).sigmoid())
+    torch.testing.assert_close(config.nearly_cut(logits, grey), logits.sigmoid())
+    assert torch.equal(config.cut(logits, phases), (logits > 0).float())
+
+
+class Faint(nn.Module):
+    """Remembers images whole, and answers with probabilities of which none need be large."""
+
+    def __init__(self, largest):
+        super().__init__()
+        self.largest = largest
+
+    def encode(self, images):
+        return images.flatten(1)
+
+    def decode(self, code):
+        images, rest = code.reshape(-1, 3, 16, 16), (1 - self.largest) / 2
+        return rest + (self.largest - rest) * images
+
+
+def test_the_error_that_chooses_weights_is_none_where_every_phase_is_right():
+    images = three_phases()
+    assert detail_error(Faint(0.45), images) == detail_error(Faint(0.9), images) == 0
+    assert detail_error(Faint(0.1), images) > 0.01
 
 
 def test_a_texture_turned_half_round_has_the_same_variogram():

@@ -12,6 +12,7 @@ from generative import PCA, ConvVAE
 from generative.data.synthetic import gaussian_random_field
 from generative.model_card import CARD, PICTURE, draw_samples, fit_baseline, write_model_card
 from generative.reconstruction import reconstruct, reconstruction_errors
+from objectives.phases import to_images
 
 IMAGES = torch.from_numpy(gaussian_random_field(30, (32, 32), seed=0))
 TRAINING, HELD_OUT = IMAGES[:20], IMAGES[20:]
@@ -60,6 +61,39 @@ def test_the_picture_opens_for_images_and_volumes_of_any_channels(shape):
     picture = Image.open(io.BytesIO(files[PICTURE]))
     picture.verify()
     assert picture.format == "PNG"
+
+
+class Faint(PCA):
+    """Keeps every phase the most likely one, and below one half."""
+
+    def decode(self, code):
+        return 0.275 + 0.175 * super().decode(code).round()
+
+
+def test_a_card_of_three_phases_sees_the_most_likely_one():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 3, (6, 12, 12), generator=generator).to(torch.uint8)
+    images = to_images(labels, 3)
+    model = Faint((3, 12, 12), components=5).fit(images)
+    text = write_model_card(model, images, images, facts={})[CARD].decode()
+    assert figures(text, "pca")[2:] == [0, 1]
+    assert "the most likely phase of every voxel" in text
+    assert "1/2." not in text
+
+
+def test_a_card_of_grey_levels_says_that_nothing_is_cut():
+    grey = torch.rand(6, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+    model = PCA((1, 12, 12), components=5).fit(grey)
+    text = write_model_card(model, grey, grey, facts={})[CARD].decode()
+    assert "The images are grey levels, and nothing is cut." in text
+    assert "most likely phase" not in text
+    assert figures(text, "pca")[3] == 1
+
+
+def test_a_card_of_images_without_interface_has_none_to_compare():
+    model = PCA((1, 32, 32), components=2).fit(TRAINING)
+    text = write_model_card(model, TRAINING, torch.zeros_like(HELD_OUT), facts={})[CARD].decode()
+    assert re.search(r"^\| pca \|.*\| - \|$", text, re.MULTILINE)
 
 
 def test_the_baseline_has_64_components_or_as_many_as_there_are_images():

@@ -7,7 +7,9 @@ import torch
 from generative import PCA
 from generative.data.synthetic import gaussian_random_field
 from generative.reconstruction import reconstruct, reconstruction_errors
-from generative.vae import autocorrelation
+from objectives import fidelity
+from objectives.phases import cut_phases, to_images
+from objectives.two_point import two_point_statistics
 
 PHASES = torch.from_numpy(gaussian_random_field(4, (16, 16), seed=0))
 VOLUMES = torch.from_numpy(gaussian_random_field(2, (8, 9, 10), seed=0))
@@ -56,8 +58,56 @@ def test_phases_are_cut_before_statistics_and_grey_is_not():
     assert cut.interface_ratio == 1
     half = reconstruction_errors(GREY, 0.5 * GREY)
     assert half.interface_ratio == pytest.approx(0.5, rel=1e-5)
-    expected = 0.75 * autocorrelation(GREY).mean()
+    expected = 0.75 * two_point_statistics(GREY).mean()
     assert half.two_point_mae == pytest.approx(float(expected), rel=1e-4)
+
+
+def soft_images(channels, space, seed=0):
+    """Phases, and probabilities of which the right one is the largest, often below one half."""
+    generator = torch.Generator().manual_seed(seed)
+    count = max(channels, 2)
+    phases = torch.randint(0, count, (4, *space), generator=generator).to(torch.uint8)
+    images = to_images(phases, channels)
+    largest = 0.55 if count == 2 else 0.45
+    rest = (1 - largest) / (count - 1)
+    return images, rest + (largest - rest) * images
+
+
+@pytest.mark.parametrize("space", [(16, 16), (8, 9, 10)], ids=["2d", "3d"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_where_the_right_phase_is_the_most_likely_everywhere_statistics_are_right(channels, space):
+    images, soft = soft_images(channels, space)
+    assert channels < 3 or soft.max() < 0.5
+    errors = reconstruction_errors(images, soft)
+    assert errors.two_point_mae == 0
+    assert errors.interface_ratio == 1
+    assert errors.loss_of_detail == 0
+    assert errors.mse > 0.01
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_the_errors_are_those_of_the_metrics_that_evaluate_uses(channels):
+    images, _ = soft_images(channels, (16, 16))
+    soft = torch.rand(images.shape, generator=torch.Generator().manual_seed(3))
+    errors, cut = reconstruction_errors(images, soft), cut_phases(soft)
+    assert errors.mse == float(fidelity.mse(images, soft).mean())
+    assert errors.ssim == float(fidelity.ssim(images, soft).mean())
+    assert errors.two_point_mae == float(fidelity.two_point_mae(images, cut).mean())
+    assert errors.interface_ratio == fidelity.interface_ratio(images, cut)
+
+
+def test_fractions_of_phases_that_sum_to_one_are_cut_on_both_sides():
+    images, soft = soft_images(3, (16, 16))
+    soft = soft / soft.sum(1, keepdim=True)
+    assert reconstruction_errors(soft, images).two_point_mae == 0
+
+
+def test_of_images_without_interface_no_interface_is_asked_for():
+    uniform = torch.zeros(2, 1, 8, 8)
+    assert reconstruction_errors(uniform, uniform).loss_of_detail == 0
+    half = uniform.clone()
+    half[..., :4] = 1
+    assert reconstruction_errors(uniform, half).loss_of_detail > 0.1
 
 
 def test_double_stripes_have_twice_the_interface():

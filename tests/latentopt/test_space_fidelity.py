@@ -1,5 +1,7 @@
 """Fidelity of spaces whose answer is known: one is exact, one is coarse, one copies."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from generative import PCA
 from generative.data.dataset import Dataset
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError
+from generative.reconstruction import reconstruct, reconstruction_errors
 from latentopt.errors import ConfigError
 from latentopt.microstructure import to_images, to_phases
 from latentopt.space import LatentSpace
@@ -209,3 +212,18 @@ def test_images_of_another_size_are_refused_by_name(exact):
 def test_a_single_image_is_refused(exact):
     with pytest.raises(DataError, match=r"0\.png: one held-out image"):
         evaluate_spaces({"exact": exact}, dataset(1, seed=1))
+
+
+@pytest.mark.parametrize("phases", [2, 3, 4])
+def test_a_model_card_and_evaluate_give_the_same_figures(phases):
+    channels = 1 if phases == 2 else phases
+    labels = np.random.default_rng(0).integers(0, phases, (40, *SHAPE)).astype(np.uint8)
+    images = to_images(labels, channels)
+    model = PCA((channels, *SHAPE), components=20).fit(torch.from_numpy(images))
+    data = replace(dataset(40, seed=0), images=images)
+    found = evaluate_spaces({"pca": LatentSpace.fit(model, images)}, data, samples=4)
+    figures = found[0].groups[0].figures
+    x = torch.from_numpy(images)
+    errors = reconstruction_errors(x, reconstruct(model, x)).asdict()
+    assert errors == pytest.approx({name: figures[name] for name in errors}, rel=1e-5)
+    assert errors["two_point_mae"] > 1e-4

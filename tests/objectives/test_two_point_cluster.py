@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from objectives.phases import to_images
 from objectives.two_point import two_point_statistics
 from objectives.two_point_cluster import label_clusters, two_point_cluster
 
@@ -126,9 +127,21 @@ def test_a_shift_by_a_period_and_a_mirror_change_nothing():
     torch.testing.assert_close(mirrored, ours.flip(2))  # odd: zero shift stays at the centre
 
 
-def test_phases_of_many_channels_are_as_their_indicators():
-    images = binary_images((6, 7), channels=3)
-    torch.testing.assert_close(two_point_cluster(images, phase=2), two_point_cluster(images[:, 2:]))
+@pytest.mark.parametrize("phase", [0, 1, 2])
+def test_of_three_phases_each_is_as_its_indicator_also_where_none_is_above_one_half(phase):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 3, (4, 6, 7), generator=generator).to(torch.uint8)
+    images = to_images(labels, 3).double()
+    soft = 0.275 + 0.175 * images
+    indicator = two_point_cluster(images[:, phase : phase + 1])
+    torch.testing.assert_close(two_point_cluster(images, phase=phase), indicator)
+    torch.testing.assert_close(two_point_cluster(soft, phase=phase), indicator)
+
+
+def test_a_voxel_of_one_half_is_of_phase_0_as_in_an_export():
+    half = torch.full((1, 1, 4, 4), 0.5)
+    assert two_point_cluster(half, phase=0).min() == 1
+    assert two_point_cluster(half, phase=1).max() == 0
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
