@@ -16,6 +16,7 @@ from generative.blocks import BATCH_NORM
 from generative.errors import ModelFileError
 from generative.layout import plan_layout
 from generative.variational import VariationalAutoencoder
+from objectives.convolutions import sound
 
 HIDDEN = 1024  # of the dense layers on either side of the code
 CHANNELS = (64, 32, 8)  # before each transposed convolution; the last makes the image's
@@ -142,8 +143,8 @@ class CVAE(VariationalAutoencoder):
         per_channel = (-1, *[1] * (images.ndim - 2))
         mean, std = self.pixel_mean.reshape(per_channel), self.pixel_std.reshape(per_channel)
         x = (images - mean) / std  # makes three channels of a grey one
-        # Gradients of bfloat16 convolutions of volumes two voxels deep are garbage in torch 2.13
-        # (oneDNN, processors with avx512_bf16), and volumes become that small here.
+        # Of a deep ResNet's gradients on volumes a few voxels small, bfloat16's rounding leaves a
+        # half: `sound` keeps garbage away, and not that.
         with nullcontext() if images.ndim == 4 else torch.autocast("cpu", enabled=False):
             for stage in STAGES:
                 x = getattr(self.backbone, stage)(x)
@@ -159,7 +160,7 @@ def _resnet(name: str, spatial_dims: int, inputs: int, width: int) -> nn.Module:
     from monai.networks.nets.resnet import resnet18, resnet50, resnet152  # takes 1.5 s
 
     make = {"resnet18": resnet18, "resnet50": resnet50, "resnet152": resnet152}[name]
-    return make(
+    network = make(
         spatial_dims=spatial_dims,
         n_input_channels=inputs,
         conv1_t_size=7,
@@ -169,6 +170,7 @@ def _resnet(name: str, spatial_dims: int, inputs: int, width: int) -> nn.Module:
         widen_factor=width / 64,
         feed_forward=False,
     )
+    return sound(network)  # its shortcuts are strided convolutions of one voxel
 
 
 def _decoder(latent_dim: int, image_shape: tuple[int, ...]) -> nn.Module:

@@ -14,6 +14,7 @@ from generative.progress import TrainingProgress
 from generative.stage import Stage
 from generative.train_config import TrainConfig
 from generative.training_state import TrainingState
+from objectives.convolutions import sound
 
 # Settings that a result does not depend on, or that have been taken into account already.
 NOT_IN_THE_RESULT = {"checkpoint_seconds", "device", "progress", "stages"}
@@ -53,7 +54,7 @@ def descend(
     batches = _Batches(stage, rows, source, config, conditions=conditions, weights=weights)
     probe = None if validation is None else stage.probe(validation)
     device = config.torch_device
-    stage.to(device, memory_format=_memory_format(stage)).train()
+    sound(stage).to(device, memory_format=_memory_format(stage)).train()
     optimizer = torch.optim.AdamW(
         stage.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )

@@ -9,6 +9,7 @@ from jaxtyping import Float, Float64
 from pydantic import Field
 from torch import Tensor, nn
 
+from objectives.convolutions import sound
 from objectives.surrogates.surrogate import LEAST_VARIANCE, Surrogate, root
 
 _log = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ class CNN(Surrogate):
             before = width
         pool = nn.AdaptiveAvgPool2d(1) if dim == 2 else nn.AdaptiveAvgPool3d(1)
         head = [nn.Linear(before, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, outputs)]
-        return nn.Sequential(*layers, pool, nn.Flatten(), *head)
+        return sound(nn.Sequential(*layers, pool, nn.Flatten(), *head))
 
     def _train(
         self,

@@ -7,7 +7,9 @@ import torch
 
 from generative import MODELS
 from generative.checkpoint import load_model, save_model
+from generative.stage import stages_of
 from latentopt.protocols import Decoder, Encoder
+from objectives.convolutions import unsound
 
 # Image shape and options in two and three dimensions; a new row needs its own.
 LDM = {
@@ -123,6 +125,11 @@ def test_decode_passes_gradients_to_its_own_row_alone(model, code):
     (gradient,) = torch.autograd.grad(model.decode(z)[2].sum(), z)
     assert gradient[2].abs().max() > 0
     assert gradient[[0, 1, 3, 4]].abs().max() == 0
+
+
+def test_no_layer_breaks_the_heap_where_there_is_no_avx512(model):
+    parts = [model] if hasattr(model, "fit") else [model, *stages_of(model)]
+    assert [unsound(part) for part in parts] == [{}] * len(parts)
 
 
 def test_options_build_the_same_network_again(model, images):

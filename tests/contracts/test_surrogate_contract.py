@@ -5,6 +5,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from objectives.convolutions import unsound
 from objectives.errors import EvaluationError, SurrogateFileError
 from objectives.pymks_import import pymks_installed
 from objectives.surrogates import SURROGATES, load_surrogate
@@ -103,6 +104,14 @@ def test_rows_do_not_depend_on_each_other(case):
         surrogate.predict(images), surrogate.predict(images[order]), strict=True
     ):
         torch.testing.assert_close(whole[order], part, rtol=1e-5, atol=1e-7)
+
+
+def test_no_layer_breaks_the_heap_where_there_is_no_avx512(case):
+    ready = case[0]._ready
+    parts = ready[0] if isinstance(ready, tuple) else ready
+    for part in parts if isinstance(parts, list) else [parts]:
+        if isinstance(part, torch.nn.Module):
+            assert unsound(part) == {}
 
 
 def test_numpy_is_answered_in_numpy_with_the_same_numbers(case):

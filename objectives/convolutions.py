@@ -1,0 +1,121 @@
+"""Convolutions that stay away from kernels of torch's CPU build that give garbage in silence.
+
+Two were found in torch 2.13, both in oneDNN, by comparing small layers with float64:
+
+- A kernel of one voxel with a stride: the gradient of its weights writes outside its buffer where
+  channels are last in memory and few: below 8 with AVX2, where the heap breaks. Input or weights
+  alone in that layout are enough. https://github.com/uxlfoundation/oneDNN/issues/6035
+- bfloat16, and an image smaller along an axis than the kernel: gradients, and of volumes one voxel
+  deep answers as well, are what memory held before.
+
+Not met by ours, and so not guarded: with AVX-512 a kernel of 7 voxels breaks on volumes 5 to 7
+voxels deep in float32 too. Ours sees 16 or more.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.modules.conv import _ConvNd
+
+__all__ = ["sound", "unsound"]
+
+
+class _Sound:
+    """A convolution by other means, where its own are not to be trusted."""
+
+    def forward(self, x: Tensor, *output_size: list[int] | None) -> Tensor:
+        """What the layer answers."""
+        if _is_strided_pointwise(self):  # a plain convolution of every second or third voxel
+            x = x[(..., *(slice(None, None, step) for step in self.stride))]
+            return CONVOLVE[x.ndim - 2](x, self.weight, self.bias, groups=self.groups)
+        small = any(n < k for n, k in zip(x.shape[2:], self.kernel_size, strict=True))
+        if small and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(x.float(), *output_size)
+        return super().forward(x, *output_size)
+
+
+class _SoundConv1d(_Sound, nn.Conv1d):
+    pass
+
+
+class _SoundConv2d(_Sound, nn.Conv2d):
+    pass
+
+
+class _SoundConv3d(_Sound, nn.Conv3d):
+    pass
+
+
+class _SoundConvTranspose1d(_Sound, nn.ConvTranspose1d):
+    pass
+
+
+class _SoundConvTranspose2d(_Sound, nn.ConvTranspose2d):
+    pass
+
+
+class _SoundConvTranspose3d(_Sound, nn.ConvTranspose3d):
+    pass
+
+
+CONVOLVE = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
+SOUND = {
+    kind.__mro__[2]: kind
+    for kind in (
+        _SoundConv1d,
+        _SoundConv2d,
+        _SoundConv3d,
+        _SoundConvTranspose1d,
+        _SoundConvTranspose2d,
+        _SoundConvTranspose3d,
+    )
+}
+
+
+def unsound(network: nn.Module) -> dict[str, nn.Module]:
+    """Layers of a network, by name, whose gradient may break the heap."""
+    return {
+        name: layer
+        for name, layer in network.named_modules()
+        if _is_strided_pointwise(layer) and not isinstance(layer, _Sound)
+    }
+
+
+def sound(network: nn.Module) -> nn.Module:
+    """The network, changed in place: its convolutions meet no kernel that is known to be wrong.
+
+    It answers what it did, and its parameters keep their names. Whatever is trained passes through
+    here, and a network that has strided layers of one voxel when it is made, since a gradient may
+    be asked of it without any training.
+
+    Raises
+    ------
+    ValueError
+        For a transposed or padded convolution of one voxel with a stride.
+
+    Examples
+    --------
+    >>> layer = nn.Conv2d(2, 3, kernel_size=1, stride=2)
+    >>> images = torch.rand(4, 2, 8, 8)
+    >>> torch.allclose(layer(images), sound(layer)(images), atol=1e-6)
+    True
+    >>> unsound(layer)
+    {}
+    """
+    for name, layer in unsound(network).items():
+        padded = layer.padding != "valid" and any(layer.padding)
+        if layer.transposed or padded or type(layer) not in SOUND:
+            raise ValueError(
+                f"{name or 'network'}: a {type(layer).__name__} with a kernel of one voxel, stride "
+                f"{layer.stride} and padding {layer.padding} corrupts memory on some processors. "
+                "Use a plain convolution, and pad or upsample before it."
+            )
+    for layer in network.modules():
+        if type(layer) in SOUND:
+            layer.__class__ = SOUND[type(layer)]  # as torch.nn.utils.parametrize does
+    return network
+
+
+def _is_strided_pointwise(layer: nn.Module) -> bool:
+    return isinstance(layer, _ConvNd) and max(layer.kernel_size) == 1 < max(layer.stride)
