@@ -96,7 +96,7 @@ class CalibrationStage(PriorStage):
     .. [3] Li et al. (2015), Generative moment matching networks (moments of sets as a loss).
     """
 
-    name, augments, convolves = "calibration", True, True
+    name, augments, convolves, refines = "calibration", True, True, True
     no_concern = ("coordinates",)
 
     def __init__(self, model: "LatentDiffusion", config: CalibrationConfig) -> None:

@@ -81,6 +81,7 @@ def descend(
                 saved = time.monotonic()
     state.save(config.steps)
     state.use_result()
+    _check_finite(stage, config)
     stage.to("cpu", memory_format=torch.contiguous_format).eval()
     return state
 
@@ -147,16 +148,26 @@ def _step(
         warmup = min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.steps))
         loss = stage.loss(rows.to(device), noise=noise.to(device), kl_weight=warmup, **given)
     if not math.isfinite(loss.terms["loss"]):
-        raise FloatingPointError(
-            f"the loss became {loss.terms['loss']} at step {step}. Lower learning_rate (now "
-            f"{config.learning_rate:g}) or set precision: float32, and train in another folder; "
-            "the last state is kept."
-        )
+        raise _diverged(f"the loss became {loss.terms['loss']} at step {step}", config)
     optimizer.zero_grad(set_to_none=True)
     loss.total.backward()
     nn.utils.clip_grad_norm_(stage.parameters(), 1.0)
     optimizer.step()
     return loss.terms
+
+
+def _check_finite(stage: Stage, config: TrainConfig) -> None:
+    """The last step has no loss after it that would show what it did."""
+    for name, value in stage.state_dict().items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise _diverged(f"the weights {name} are not finite after the last step", config)
+
+
+def _diverged(what: str, config: TrainConfig) -> FloatingPointError:
+    return FloatingPointError(
+        f"{what}. Lower learning_rate (now {config.learning_rate:g}) or set precision: float32, "
+        "and train in another folder; the last state is kept."
+    )
 
 
 def _schedule(step: int, steps: int) -> float:

@@ -100,7 +100,7 @@ class DetailStage(Stage):
     .. [3] Esser et al. (2021), Taming transformers, eq. 7 (the weight of the adversarial term).
     """
 
-    name = "detail"
+    name, covers = "detail", ("autoencoder",)
 
     def __init__(self, autoencoder: VariationalAutoencoder, config: DetailConfig) -> None:
         super().__init__(autoencoder)

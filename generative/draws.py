@@ -54,7 +54,7 @@ class DrawsStage(Stage):
     .. [1] Larsen et al. (2016), Autoencoding beyond pixels using a learned similarity metric.
     """
 
-    name = "draws"
+    name, refines = "draws", True
     no_concern = ("coordinates", "calibration")
 
     def __init__(self, model: "LatentDiffusion", config: DrawsConfig) -> None:

@@ -76,7 +76,7 @@ class LSGM(LatentDiffusion):
 class JointStage(Stage):
     """Evidence bound with the diffusion prior in it, and the prior's own loss, in one step."""
 
-    name = "joint"
+    name, covers = "joint", ("autoencoder",)
 
     def __init__(self, model: LSGM) -> None:
         super().__init__(model)

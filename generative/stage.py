@@ -33,6 +33,8 @@ class Stage(nn.Module):
     augments = True  # whether rows are images that may be turned and mirrored
     convolves = True  # whether half precision is worth it
     no_concern: tuple[str, ...] = ()  # options of the model that its result does not depend on
+    covers: tuple[str, ...] = ()  # earlier stages whose whole loss is in this one's
+    refines = False  # whether it ends a training by a share of the steps, smaller ones
 
     def __init__(self, model: nn.Module, part: nn.Module | None = None) -> None:
         super().__init__()
@@ -88,7 +90,22 @@ def reconstruction_mse(model: nn.Module, images: Float[Tensor, "v c *space"]) ->
     return float(((reconstruct(model, images) - images) ** 2).mean())
 
 
+def is_fitted(model: object) -> bool:
+    """Whether a model learns by its ``fit``, at once and anew each time, and not in stages."""
+    return hasattr(model, "fit")
+
+
 def stages_of(model: nn.Module) -> tuple[Stage, ...]:
     """The stages of a model in their order: its own, or one for the whole."""
     stages = getattr(model, "stages", None)
     return (Stage(model),) if stages is None else stages()
+
+
+def stages_again(model: nn.Module) -> tuple[Stage, ...]:
+    """The stages that a trained model is trained on by: those that no later one covers.
+
+    An autoencoder by itself, once more, would forget the detail or the prior it has learned since.
+    """
+    stages = stages_of(model)
+    covered = {name for stage in stages for name in stage.covers}
+    return tuple(stage for stage in stages if stage.name not in covered)

@@ -14,8 +14,8 @@ from generative.data.check import check_images
 from generative.descent import descend
 from generative.errors import DataError
 from generative.model_card import CardContent, write_model_card
-from generative.stage import stages_of
-from generative.train_config import TrainConfig
+from generative.stage import stages_again, stages_of
+from generative.train_config import StageConfig, TrainConfig
 from generative.training_lock import only_training
 
 __all__ = ["TrainConfig", "finetune", "train"]
@@ -112,16 +112,20 @@ def finetune(
 ) -> nn.Module:
     """A copy of a trained network, trained on from where it is, on images drawn by their weights.
 
+    Of a model with stages, those that no later stage covers are gone through again, in their order:
+    of a latent diffusion the autoencoder with its detail, then the prior on the new codes.
+
     Parameters
     ----------
     model
-        Is left as it is.
+        Is left as it is. The copy is told no conditions: it is the model of all images.
     images
         Of the shape of the model, in [0, 1].
     weights
         How often each image is drawn; they sum to 1.
     config
-        How to train; a small learning rate keeps what the network knows.
+        How to train: steps and learning rate of each stage, where one that refines takes its share
+        of them. A small learning rate keeps what the network knows.
     folder
         Where the state of the run is kept: the same call after a kill goes on from it.
 
@@ -141,12 +145,26 @@ def finetune(
         raise DataError(
             f"weights should be {len(images)} numbers of sum 1, one for each image, none below 0."
         )
-    tuned = type(model)(**model.options())
-    tuned.load_state_dict(model.state_dict())
+    tuned = _without_conditions(model)
+    stages = stages_again(tuned)
+    whole = StageConfig(steps=config.steps, learning_rate=config.learning_rate)
+    own = {stage.name: whole for stage in stages if not stage.refines}
+    config = config.model_copy(update={"stages": own | config.stages})
     with only_training(folder):
-        for stage in stages_of(tuned):
+        for stage in stages:
             descend(stage, check_images(images), config, folder, weights=weights)
     return tuned
+
+
+def _without_conditions(model: nn.Module) -> nn.Module:
+    """A copy; of a conditional model, what it is when it is asked for nothing."""
+    options = model.options()
+    if "conditions" in options:
+        options["conditions"] = {}
+    copy = type(model)(**options)
+    known = copy.state_dict().keys()
+    copy.load_state_dict({name: v for name, v in model.state_dict().items() if name in known})
+    return copy
 
 
 def _write_card(

@@ -7,9 +7,10 @@ trials get the point that decodes to their structure there; what was evaluated s
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,17 +21,19 @@ from generative.checkpoint import json_bytes, write_durably
 from generative.data.augment import Augmentation
 from generative.errors import DataError
 from generative.registry import MODELS
+from generative.stage import is_fitted
 from generative.train import TrainConfig, finetune
 from generative.training_state import remove_states
 from latentopt.candidate_files import read_phases
 from latentopt.config import CampaignConfig, RetrainConfig
 from latentopt.errors import CampaignError, ConfigError, EvaluationError
 from latentopt.inversion import InversionConfig, invert
-from latentopt.microstructure import to_images, to_phases
+from latentopt.microstructure import to_images
 from latentopt.rank_weights import rank_weights
 from latentopt.run import Run, Trial
 from latentopt.space import REFERENCE_ROWS, LatentSpace
 from latentopt.space_files import SETTINGS, is_space
+from objectives.phases import cut_phases
 
 if TYPE_CHECKING:
     from latentopt.campaign import Campaign
@@ -39,13 +42,22 @@ __all__ = ["check_retraining", "is_due", "present_space", "retrain", "retrain_sp
 
 _log = logging.getLogger(__name__)
 
+Rows = TypeVar("Rows", np.ndarray, torch.Tensor)
+LOOKED_AT = 8  # decoded training points, before a campaign begins
 RECORD = "retraining.json"  # what a space was retrained from; also beside a state that waits
 _FIT = InversionConfig(steps=50)
 _AS_IT_IS = Augmentation(flips=False, rotations=False)  # a turned structure has other properties
 
 
 def check_retraining(config: CampaignConfig, space: LatentSpace) -> None:
-    """Refuse a `retrain` that this space and goal do not allow, by a `ConfigError`."""
+    """Refuse a `retrain` that could never end well, before a trial is paid for.
+
+    Raises
+    ------
+    ConfigError
+        For a model or goal that retraining does not go with, ``data`` that cannot be read, or fewer
+        images than the model learns from.
+    """
     if config.retrain is None:
         return
     if type(space.model) not in MODELS.values():
@@ -57,6 +69,28 @@ def check_retraining(config: CampaignConfig, space: LatentSpace) -> None:
         raise ConfigError(
             "campaign.retrain: distance_from_data means something else in each space; leave it out "
             "of objective and constraints, or leave out retrain."
+        )
+    _check_images(config.retrain, space)
+
+
+def _check_images(config: RetrainConfig, space: LatentSpace) -> None:
+    """Refuse images that the model cannot learn from; those of a network are only looked at."""
+    least = space.latent_dim if is_fitted(space.model) else 2
+    if is_fitted(space.model) or config.data is not None:
+        images, source = training_images(space, config)
+    else:
+        images, source = _decoded_images(space, LOOKED_AT), "decoded training points"
+        least = min(least, len(images))  # these are not all there are
+    if len(images) < least:
+        raise ConfigError(
+            f"campaign.retrain: a {space.model.kind} of {space.latent_dim} numbers learns from "
+            f"{least} images or more, got {len(images)} ({source}). Set images to {least} or more, "
+            "give more data, or leave retrain out."
+        )
+    if (images == images[:1]).all():
+        raise ConfigError(
+            f"campaign.retrain: all images are the same ({source}), so there is nothing to learn. "
+            "Give data with others, or leave retrain out."
         )
 
 
@@ -104,7 +138,32 @@ def retrain(campaign: "Campaign", folder: Path) -> tuple[LatentSpace, dict[str, 
 
     Until that event is written the campaign has its old space. A retraining that was killed goes on
     from its last state, and gives the same space.
+
+    Raises
+    ------
+    CampaignError
+        It failed: the loss is not finite, the disk is full, images are gone. Nothing is lost, and
+        the next call tries again, by other settings if they were changed.
     """
+    with _resumable(folder, campaign):
+        return _retrain(campaign, folder)
+
+
+@contextmanager
+def _resumable(folder: Path, campaign: "Campaign") -> Iterator[None]:
+    """Say of any failure that the campaign has lost nothing, and how it goes on."""
+    try:
+        yield
+    except Exception as error:  # whatever the training or its files raise
+        text = " ".join(str(error).split()) or "no reason given"
+        raise CampaignError(
+            f"{folder}: the model could not be retrained ({type(error).__name__}: {text}). All "
+            f"{len(campaign.result.trials)} trials are kept. Mend that, or change retrain "
+            "(learning_rate, steps, images, data) or leave it out, and run the same command again."
+        ) from error
+
+
+def _retrain(campaign: "Campaign", folder: Path) -> tuple[LatentSpace, dict[str, Any]]:
     run, config = campaign.result, campaign.config.retrain
     best = run.best(len(run.trials))
     one = len(campaign.config.goal.objectives) == 1
@@ -152,7 +211,8 @@ def retrain_space(
 ) -> LatentSpace:
     """A space whose model has learned images by their weights, and which is white over them.
 
-    A network is trained on from its weights; principal components are fitted anew.
+    A network is trained on from its weights, by each of its stages that `finetune` goes through;
+    principal components are fitted anew.
 
     Parameters
     ----------
@@ -166,7 +226,12 @@ def retrain_space(
         Keeps the state of the training: the same call after a kill goes on from it.
     """
     rows = np.random.default_rng(seed).choice(len(images), size=len(images), p=weights)
-    if hasattr(space.model, "loss"):
+    if len(np.unique(rows)) <= space.latent_dim:  # too few to be white over: all of them once, too
+        rows = np.concatenate([np.arange(len(images)), rows])
+    if is_fitted(space.model):
+        fresh = type(space.model)(**space.model.options())
+        model = fresh.fit(to_tensor(images[rows]), seed=seed)
+    else:
         settings = TrainConfig(
             steps=config.steps,
             batch_size=min(64, len(images)),
@@ -177,9 +242,6 @@ def retrain_space(
             progress=False,
         )
         model = finetune(space.model, images, weights, config=settings, folder=folder)
-    else:
-        fresh = type(space.model)(**space.model.options())
-        model = fresh.fit(to_tensor(images[rows]), seed=seed)
     model = model.requires_grad_(False)
     white = LatentSpace.fit(model, images[rows])
     # Each image once: distances to neighbours mean nothing among copies.
@@ -224,7 +286,7 @@ def training_images(space: LatentSpace, config: RetrainConfig) -> tuple[np.ndarr
             )
     else:
         images, source = _own_images(space, config.images)
-    return images[:: max(1, -(-len(images) // config.images))], source
+    return _evenly(images, config.images), source
 
 
 def _own_images(space: LatentSpace, most: int) -> tuple[np.ndarray, str]:
@@ -241,9 +303,18 @@ def _own_images(space: LatentSpace, most: int) -> tuple[np.ndarray, str]:
             return images, "training images of the space"
     except (KeyError, ValueError, OSError):  # made in Python, or its images have moved
         pass
-    decoded = space.decode(space.reference_)
-    images = to_images(to_phases(decoded), channels=decoded.shape[1]).cpu().numpy()
-    return images, "decoded training points, in place of training images"
+    return _decoded_images(space, most), "decoded training points, in place of training images"
+
+
+def _decoded_images(space: LatentSpace, most: int) -> np.ndarray:
+    """What some of the kept training points decode to."""
+    return cut_phases(space.decode(_evenly(space.reference_, most))).cpu().numpy()
+
+
+def _evenly(rows: Rows, most: int) -> Rows:
+    """Rows from all over, `most` of them where there are more."""
+    n = len(rows)
+    return rows if n <= most else rows[np.arange(most) * n // most]
 
 
 def _structures(campaign: "Campaign", run: Run, trials: Iterable[Trial]) -> np.ndarray:

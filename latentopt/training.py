@@ -19,7 +19,7 @@ from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError
 from generative.model_card import CARD, PICTURE, CardContent, write_model_card
 from generative.registry import MODELS
-from generative.stage import stages_of
+from generative.stage import is_fitted, stages_of
 from generative.train import train
 from generative.training_state import remove_states
 from latentopt.config import explain
@@ -82,7 +82,7 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
         "Data": _describe_data(settings.data, training),
         "Split": _describe_split(settings.data, training, held_out),
     }
-    if hasattr(model, "fit"):
+    if is_fitted(model):
         images = to_tensor(training.images)
         with _naming(settings.data):
             model.fit(images, seed=settings.training.seed)
@@ -173,7 +173,7 @@ def _build(
 
 
 def _check_stages(settings: TrainingSettings, model: Any) -> None:
-    known = [] if hasattr(model, "fit") else [stage.name for stage in stages_of(model)]
+    known = [] if is_fitted(model) else [stage.name for stage in stages_of(model)]
     for name in settings.training.stages:
         if name not in known:
             raise ConfigError(

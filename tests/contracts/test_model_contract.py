@@ -7,7 +7,7 @@ import torch
 
 from generative import MODELS
 from generative.checkpoint import load_model, save_model
-from generative.stage import stages_of
+from generative.stage import is_fitted, stages_of
 from latentopt.protocols import Decoder, Encoder
 from objectives.convolutions import unsound
 
@@ -128,7 +128,7 @@ def test_decode_passes_gradients_to_its_own_row_alone(model, code):
 
 
 def test_no_layer_breaks_the_heap_where_there_is_no_avx512(model):
-    parts = [model] if hasattr(model, "fit") else [model, *stages_of(model)]
+    parts = [model] if is_fitted(model) else [model, *stages_of(model)]
     assert [unsound(part) for part in parts] == [{}] * len(parts)
 
 

@@ -239,7 +239,7 @@ def test_all_this_holds_on_a_processor_without_avx512():
         env={**os.environ, **WITHOUT_AVX512, "MALLOC_PERTURB_": "165"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=240,
         cwd=here.parents[2],
     )
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]

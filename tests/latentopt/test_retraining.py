@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from generative import PCA, ConvVAE
+from generative import MODELS, PCA, ConvVAE
 from generative.data.synthetic import gaussian_random_field
 from latentopt import retraining
 from latentopt.campaign import Campaign
 from latentopt.candidate_files import candidate_path
 from latentopt.config import RetrainConfig
 from latentopt.errors import CampaignError, ConfigError
-from latentopt.microstructure import to_phases
+from latentopt.microstructure import to_images, to_phases
 from latentopt.rank_weights import rank_weights
 from latentopt.retraining import retrain_space, training_images
 from latentopt.run import Run
@@ -221,3 +221,247 @@ def test_what_cannot_be_retrained_is_refused_at_once(open_campaign, tiny_space, 
         open_campaign(constraints=["distance_from_data <= 2"])
     with pytest.raises(ConfigError, match=r"retrain\.every"):
         open_campaign(retrain={"every": 0})
+
+
+# -- every kind of model ---------------------------------------------------------------------------
+
+SMALL = {"width": 4, "layers": 1}
+PRIOR = {
+    "autoencoder": {"widths": (4, 8)},
+    "prior": {"width": 4, "hidden": 4, "blocks": 1},
+    "solver_steps": 2,
+}
+# Options of a tiny model; a new row of MODELS needs its own.
+TINY = {
+    "pca": {"components": 4},
+    "vae": {"widths": (4, 8)},
+    "cvae": {"width": 4, "latent_dim": 6},
+    "ldm": PRIOR | {"detail": SMALL, "draws": {"detail": SMALL}, "calibration": {}},
+    "vae_gan": {"options": {"widths": (4, 8)}, "detail": SMALL},
+    "lsgm": PRIOR,
+}
+
+
+def space_of(kind, shape=(1, 32, 32), **options):
+    labels = gaussian_random_field(24, shape[1:], seed=0)[:, 0].astype(np.uint8)
+    images = to_images(labels, shape[0])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = MODELS[kind](shape, **TINY[kind] | options)
+    if kind == "pca":
+        model.fit(torch.from_numpy(images))
+    return LatentSpace.fit(model.requires_grad_(False), images)
+
+
+def share(images):
+    return {"share": images[:, -1].double().flatten(1).mean(1)}
+
+
+@pytest.fixture(autouse=True)
+def images_of_all_shapes(tmp_path):
+    """Networks here are not trained, and decode all points alike: images come from a file."""
+    for shape in ((1, 32, 32), (3, 32, 32), (2, 16, 16, 16)):
+        labels = gaussian_random_field(12, shape[1:], seed=4)[:, 0].astype(np.uint8)
+        np.save(tmp_path / f"{'x'.join(map(str, shape))}.npy", to_images(labels, shape[0]))
+
+
+def campaign_of(space, folder, retrain=(), **settings):
+    shape = "x".join(map(str, space.image_shape))
+    (data,) = (path for path in (folder, *folder.parents) if (path / f"{shape}.npy").exists())
+    few = {"every": 2, "steps": 2, "images": 12, "data": str(data / f"{shape}.npy")}
+    fields = {
+        "objective": "share",
+        "strategy": "prior",
+        "engine": "serial",
+        "trials": 5,
+        "batch": 2,
+        "retrain": None if retrain is None else few | dict(retrain),
+    }
+    return Campaign(space=space, objectives=[share], folder=folder, **fields | settings)
+
+
+def test_every_kind_of_model_is_tried_here():
+    assert TINY.keys() == MODELS.keys()
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_every_kind_of_model_is_retrained_in_a_campaign(kind, tmp_path):
+    space = space_of(kind)
+    run = campaign_of(space, tmp_path).run(progress=False)
+    assert [t.status for t in run.trials] == ["completed"] * 5
+    assert len(run.retrained) == 2
+    for space_id, folder in run.retrained:
+        found = LatentSpace.load(folder)
+        assert found.id == space_id != space.id
+        assert type(found.model) is type(space.model)
+        assert torch.isfinite(found.decode(found.sample(2))).all()
+        assert not list(folder.glob("training*.safetensors"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ldm", "vae_gan", "lsgm"])
+@pytest.mark.parametrize("shape", [(3, 32, 32), (2, 16, 16, 16)], ids=["3 phases", "3d"])
+def test_a_model_of_stages_of_other_shapes_is_retrained_too(kind, shape, tmp_path):
+    run = campaign_of(space_of(kind, shape), tmp_path, trials=3).run(progress=False)
+    assert len(run.retrained) == 1
+    assert {t.status for t in run.trials} == {"completed"}
+
+
+def test_a_space_of_conditions_is_retrained_without_them(tmp_path):
+    conditions = {"classes": ("fine", "coarse")}
+    space = space_of("ldm", detail=None, draws=None, calibration=None, conditions=conditions)
+    run = campaign_of(space, tmp_path, trials=3).run(progress=False)
+    (_, folder) = run.retrained[0]
+    assert LatentSpace.load(folder).model.conditions.size == 0
+
+
+# -- failures --------------------------------------------------------------------------------------
+
+
+def no_traceback(error):
+    return "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["vae", "ldm"])
+def test_a_loss_that_is_not_finite_loses_nothing_and_other_settings_go_on(kind, tmp_path):
+    space = space_of(kind)
+    wild = {"steps": 3, "learning_rate": 1e30}
+    for _ in "ab":  # and at the next start again, with nothing evaluated in between
+        with pytest.raises(CampaignError, match=r"All 2 trials are kept.*learning_rate") as error:
+            campaign_of(space, tmp_path, retrain=wild).run(progress=False)
+        assert no_traceback(error)
+        assert len(Run.read(tmp_path).trials) == 2
+    run = campaign_of(space, tmp_path).run(progress=False)
+    assert len(run.retrained) == 2
+    assert [t.status for t in run.trials] == ["completed"] * 5
+
+
+def test_a_campaign_goes_on_without_the_retraining_that_fails(tmp_path):
+    wild = {"steps": 3, "learning_rate": 1e30}
+    with pytest.raises(CampaignError, match="leave it out"):
+        campaign_of(space_of("vae"), tmp_path, retrain=wild).run(progress=False)
+    run = campaign_of(space_of("vae"), tmp_path, retrain=None).run(progress=False)
+    assert run.retrained == ()
+    assert [t.status for t in run.trials] == ["completed"] * 5
+
+
+@pytest.mark.parametrize("kind", ["vae", "ldm"])
+def test_a_full_disk_in_a_retraining_loses_nothing(kind, tmp_path, files_of_at_most):
+    space = space_of(kind)
+    whole = campaign_of(space, tmp_path / "whole").run(progress=False)
+    with campaign_of(space, tmp_path / "parts") as campaign:
+        campaign.run(2, progress=False)
+        with files_of_at_most(10_000), pytest.raises(CampaignError, match="free space there"):
+            campaign.ask(1)
+        assert len(campaign.result.trials) == 2
+    rest = campaign_of(space, tmp_path / "parts").run(progress=False)
+    assert [t.z.tolist() for t in rest.trials] == [t.z.tolist() for t in whole.trials]
+    assert [i for i, _ in rest.retrained] == [i for i, _ in whole.retrained]
+
+
+def test_images_that_are_gone_when_they_are_needed_lose_nothing(tmp_path):
+    data = tmp_path / "1x32x32.npy"
+    with campaign_of(space_of("vae"), tmp_path / "run") as campaign:
+        campaign.run(2, progress=False)
+        moved = data.rename(tmp_path / "elsewhere.npy")
+        with pytest.raises(CampaignError, match=r"1x32x32\.npy.*All 2 trials are kept"):
+            campaign.ask(1)
+        moved.rename(data)
+        assert len(campaign.ask(1)) == 1
+        assert len(campaign.result.retrained) == 1
+
+
+def test_a_state_that_is_damaged_is_named_with_what_to_do(tmp_path, monkeypatch):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    space = space_of("ldm")
+    with monkeypatch.context() as patch:
+        patch.setattr(retraining, "_save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            campaign_of(space, tmp_path).run(progress=False)
+    state = tmp_path / "spaces" / "1" / "training-detail.safetensors"
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(CampaignError, match=r"training-detail.*Delete the file.*trials are kept"):
+        campaign_of(space, tmp_path).run(progress=False)
+    state.unlink()
+    assert len(campaign_of(space, tmp_path).run(progress=False).retrained) == 2
+
+
+# -- refused before anything is paid for -----------------------------------------------------------
+
+
+def test_fewer_images_than_components_are_refused_before_a_trial(tmp_path):
+    space = space_of("pca", components=12)
+    with pytest.raises(ConfigError, match=r"12 images or more, got 8.*Set images to 12"):
+        campaign_of(space, tmp_path, retrain={"images": 8})
+    assert not (tmp_path / "journal.jsonl").exists()
+    assert len(campaign_of(space, tmp_path).run(progress=False).retrained) == 2
+
+
+@pytest.mark.parametrize("data", [None, "same.npy"])
+def test_images_that_are_all_the_same_are_refused_before_a_trial(data, tmp_path):
+    np.save(tmp_path / "same.npy", np.ones((3, 1, 32, 32), np.float32))
+    given = None if data is None else str(tmp_path / data)
+    space = space_of("vae")
+    space.model.decoder[-1].bias.fill_(20.0)  # whatever the point, it decodes to phase 1
+    with pytest.raises(ConfigError, match="all images are the same"):
+        campaign_of(space, tmp_path, retrain={"data": given})
+
+
+@pytest.mark.parametrize("kind", ["pca", "vae"])
+def test_weights_that_leave_one_image_alone_still_make_a_space(kind, tmp_path):
+    alone = {"weight_k": 1e-12}
+    run = campaign_of(space_of(kind), tmp_path, retrain=alone, trials=3).run(progress=False)
+    assert len(run.retrained) == 1
+
+
+def test_as_many_images_are_taken_as_are_asked_for(tiny_space, tmp_path):
+    np.save(tmp_path / "mine.npy", gaussian_random_field(40, (8, 8), seed=3))
+    for n in (3, 10, 27, 40, 50):
+        config = RetrainConfig(every=1, images=n, data=str(tmp_path / "mine.npy"))
+        assert len(training_images(tiny_space, config)[0]) == min(n, 40)
+        points = RetrainConfig(every=1, images=n)
+        assert len(training_images(tiny_space, points)[0]) == min(n, len(tiny_space.reference_))
+
+
+@pytest.mark.parametrize("kind", ["pca", "ldm"])
+def test_data_that_cannot_be_used_are_refused_before_a_trial(kind, tmp_path):
+    missing = {"data": str(tmp_path / "nothing.npy")}
+    with pytest.raises(ConfigError, match=r"retrain\.data"):
+        campaign_of(space_of(kind), tmp_path / "run", retrain=missing)
+    np.save(tmp_path / "small.npy", gaussian_random_field(30, (8, 8), seed=3))
+    small = {"data": str(tmp_path / "small.npy")}
+    with pytest.raises(ConfigError, match=r"retrain\.data: has images of shape"):
+        campaign_of(space_of(kind), tmp_path / "run", retrain=small)
+
+
+def test_the_command_line_says_it_in_one_line_and_goes_on_with_other_settings(run, tmp_path):
+    space_of("vae").save(tmp_path / "space")
+
+    def optimize(rate):
+        (tmp_path / "campaign.yaml").write_text(
+            f"""\
+space: {tmp_path / "space"}
+objective: volume_fraction
+evaluate: [volume_fraction]
+strategy: prior
+engine: serial
+trials: 4
+batch: 2
+folder: {tmp_path / "run"}
+retrain: {{every: 2, steps: 3, images: 12, data: 1x32x32.npy, learning_rate: {rate}}}
+"""
+        )
+        return run("optimize", tmp_path / "campaign.yaml")
+
+    code, _, err = optimize(1e30)
+    assert code == 4
+    assert "Traceback" not in err
+    (line,) = [line for line in err.splitlines() if line.startswith("latentopt:")]
+    assert "All 2 trials are kept" in line
+    code, _, _ = optimize(1e-4)
+    assert code == 0
+    found = Run.read(tmp_path / "run")
+    assert [t.status for t in found.trials] == ["completed"] * 4
+    assert len(found.retrained) == 1
