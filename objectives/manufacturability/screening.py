@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
@@ -16,6 +17,7 @@ from objectives.manufacturability.presets import PRESETS
 from objectives.manufacturability.rule import Rule
 from objectives.manufacturability.rules import RULES, AnyRule
 from objectives.manufacturability.structure import Structure
+from objectives.phases import to_phases
 
 # How far the shares of the phases of a voxel may be from one: as far as rounding to 8 bits.
 SUM_TOLERANCE = 0.01
@@ -96,7 +98,7 @@ def screen(
         )
     x = checked_images(images).detach().cpu()
     _check_sums(x)
-    shares = {rule.phase: phase_indicator(x, rule.phase)[:, 0].numpy() for rule in rules}
+    shares = {rule.phase: _shares(x, rule.phase).numpy() for rule in rules}
     results = []
     for i, image in enumerate(x.numpy()):
         structures = {
@@ -105,6 +107,16 @@ def screen(
         }
         results.append({rule.name: _result(rule, structures[rule.phase]) for rule in rules})
     return results
+
+
+def _shares(x: Float[Tensor, "n c *space"], phase: int) -> Float[Tensor, "n *space"]:
+    """Share of a phase in every voxel, above one half just where a cut or export has the phase.
+
+    Of three phases the most likely one may have less: its share is then raised to a half.
+    """
+    share = phase_indicator(x, phase)[:, 0]
+    above = torch.nextafter(share.new_tensor(0.5), share.new_tensor(1.0))
+    return torch.where(to_phases(x) == phase, share.clamp_min(above), share.clamp_max(0.5))
 
 
 def checked_rules(rules: str | Sequence[Rule | Mapping[str, Any]]) -> tuple[Rule, ...]:

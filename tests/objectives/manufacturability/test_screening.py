@@ -11,6 +11,7 @@ from latentopt.campaign import Campaign
 from latentopt.space import LatentSpace
 from objectives.manufacturability import PRESETS, RULES, Manufacturability, screen
 from objectives.manufacturability.min_solid import MinSolid
+from objectives.phases import to_images
 
 # Voxels such that the smallest limits of a preset are some voxels.
 VOXELS = {
@@ -60,6 +61,26 @@ def test_a_channel_for_each_phase_is_screened_by_its_own():
     for phase, width in ((1, 3), (2, 6)):
         rules = [MinSolid(limit_um=1, phase=phase)]
         assert screen(images, rules)[0]["min_solid"].value == pytest.approx(width)
+
+
+@pytest.mark.parametrize("largest", [1.0, 0.6, 0.45])
+def test_of_three_phases_the_most_likely_one_is_there_also_below_one_half(largest):
+    labels = np.zeros((1, 6, 9), np.uint8)
+    labels[..., 3:6], labels[..., 6:] = 1, 2
+    rest = (1 - largest) / 2
+    images = rest + (largest - rest) * to_images(labels, 3)
+    for phase in range(3):
+        rules = [{"kind": "percolation", "axis": 0, "limit_um": 1, "phase": phase}]
+        (result,) = screen(images, rules, periodic=False)[0].values()
+        assert result.value > 1
+
+
+def test_a_voxel_of_one_half_is_of_phase_0_as_in_an_export():
+    half = np.full((1, 1, 6, 6), 0.5)
+    for phase, there in ((0, True), (1, False)):
+        rules = [{"kind": "percolation", "axis": 0, "limit_um": 1, "phase": phase}]
+        (result,) = screen(half, rules, periodic=False)[0].values()
+        assert (result.value > 0) == there
 
 
 def test_rules_of_one_kind_need_labels():
