@@ -61,15 +61,12 @@ class _SoundConvTranspose3d(_Sound, nn.ConvTranspose3d):
 
 CONVOLVE = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 SOUND = {
-    kind.__mro__[2]: kind
-    for kind in (
-        _SoundConv1d,
-        _SoundConv2d,
-        _SoundConv3d,
-        _SoundConvTranspose1d,
-        _SoundConvTranspose2d,
-        _SoundConvTranspose3d,
-    )
+    nn.Conv1d: _SoundConv1d,
+    nn.Conv2d: _SoundConv2d,
+    nn.Conv3d: _SoundConv3d,
+    nn.ConvTranspose1d: _SoundConvTranspose1d,
+    nn.ConvTranspose2d: _SoundConvTranspose2d,
+    nn.ConvTranspose3d: _SoundConvTranspose3d,
 }
 
 

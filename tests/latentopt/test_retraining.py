@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from generative import MODELS, PCA, ConvVAE
+from generative import train as training
 from generative.data.synthetic import gaussian_random_field
+from generative.descent import descend
 from latentopt import retraining
 from latentopt.campaign import Campaign
 from latentopt.candidate_files import candidate_path
@@ -284,6 +286,7 @@ def test_every_kind_of_model_is_tried_here():
     assert TINY.keys() == MODELS.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MODELS)
 def test_every_kind_of_model_is_retrained_in_a_campaign(kind, tmp_path):
     space = space_of(kind)
@@ -336,6 +339,32 @@ def test_a_loss_that_is_not_finite_loses_nothing_and_other_settings_go_on(kind, 
     assert [t.status for t in run.trials] == ["completed"] * 5
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["second stage", "save"])
+def test_a_kill_between_stages_costs_only_time(moment, tmp_path, monkeypatch):
+    space = space_of("ldm")
+    whole = campaign_of(space, tmp_path / "whole", trials=3).run(progress=False)
+    calls = 0
+
+    def killed(stage, *given, **named):
+        nonlocal calls
+        calls += 1
+        if moment == "save" or calls == 2:
+            raise KeyboardInterrupt
+        return descend(stage, *given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            *((retraining, "_save") if moment == "save" else (training, "descend")), killed
+        )
+        with pytest.raises(KeyboardInterrupt):
+            campaign_of(space, tmp_path / "parts", trials=3).run(progress=False)
+    assert list((tmp_path / "parts" / "spaces" / "1").glob("training-detail.safetensors"))
+    rest = campaign_of(space, tmp_path / "parts", trials=3).run(progress=False)
+    assert [t.z.tolist() for t in rest.trials] == [t.z.tolist() for t in whole.trials]
+    assert [i for i, _ in rest.retrained] == [i for i, _ in whole.retrained]
+
+
 def test_a_campaign_goes_on_without_the_retraining_that_fails(tmp_path):
     wild = {"steps": 3, "learning_rate": 1e30}
     with pytest.raises(CampaignError, match="leave it out"):
@@ -345,6 +374,7 @@ def test_a_campaign_goes_on_without_the_retraining_that_fails(tmp_path):
     assert [t.status for t in run.trials] == ["completed"] * 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["vae", "ldm"])
 def test_a_full_disk_in_a_retraining_loses_nothing(kind, tmp_path, files_of_at_most):
     space = space_of(kind)
