@@ -12,7 +12,7 @@ with w depending on the size of L alone. ``q1`` keeps every L and is the finite 
 full integration; ``rot`` keeps the empty one, the strain in the voxel's centre.
 """
 
-from itertools import combinations
+from itertools import combinations, permutations
 
 import torch
 from jaxtyping import Float
@@ -53,8 +53,22 @@ class Elasticity(Operator):
         self.weights = [12.0**-size / 4.0 ** (self.dim - size - 1) for size in range(grid.order)]
 
     def weighted(self, coefficients: Float[Tensor, "n 2 *space"]) -> Float[Tensor, "n w *space"]:
-        """Both coefficients times the weight of each size of L."""
-        return torch.cat([weight * coefficients for weight in self.weights], 1)
+        """What multiplies a mode's own components, one after the other, then both coefficients.
+
+        The last ones, times the weight of each size of L, are what components cause in others.
+        """
+        both = [weight * coefficients for weight in self.weights]
+        own = []
+        for mode in self.grid.modes:
+            first, second = both[len(mode) - 1].unbind(1)
+            shear = sum(self.slopes[j] ** 2 for j in mode)
+            own += [
+                (shear + self.slopes[a] ** 2) * second + self.slopes[a] ** 2 * first
+                if a in mode
+                else shear * second
+                for a in range(self.dim)
+            ]
+        return torch.cat([torch.stack(own, 1), *both], 1)
 
     def gradient(self, u: Float[Tensor, "n l *unknowns"]) -> list[Tensor]:
         """The modes of every component."""
@@ -66,18 +80,15 @@ class Elasticity(Operator):
 
     def response(self, weighted: Float[Tensor, "n w *space"], fields: list[Tensor]) -> list[Tensor]:
         """The stresses, in the places of the gradients."""
-        stresses = []
-        for mode, field in zip(self.grid.modes, fields, strict=True):
-            mu = weighted[:, 2 * len(mode) - 1, None, None]
-            stresses.append(field * (sum(self.slopes[j] ** 2 for j in mode) * mu))
+        count = len(self.grid.modes) * self.dim
+        own = weighted[:, :count].unflatten(1, (-1, 1, self.dim))
+        stresses = [field * own[:, mode] for mode, field in enumerate(fields)]
         for size, places in self.polynomials:
-            lame, mu = weighted[:, 2 * size, None], weighted[:, 2 * size + 1, None]
-            pressure = lame * sum(self.slopes[j] * fields[i][:, :, j] for j, i in places.items())
-            for j, i in places.items():
-                stresses[i][:, :, j].add_(pressure, alpha=self.slopes[j])
-                for a, other in places.items():
-                    product = self.slopes[a] * self.slopes[j]
-                    stresses[i][:, :, a].addcmul_(mu, fields[other][:, :, j], value=product)
+            first, second = weighted[:, count + 2 * size : count + 2 * size + 2, None].unbind(1)
+            for (j, i), (a, other) in permutations(places.items(), 2):
+                slopes = self.slopes[a] * self.slopes[j]
+                stresses[i][:, :, j].addcmul_(first, fields[other][:, :, a], value=slopes)
+                stresses[i][:, :, a].addcmul_(second, fields[other][:, :, j], value=slopes)
         return stresses
 
     def sensitivity(
