@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from objectives.masks import refuse_masked
+
 VOXELS_PER_CHUNK = 2**18  # 64 images of 64x64: small enough to stay near the cache
 
 
@@ -39,4 +41,5 @@ def map_rows(
 
 def to_tensor(images: Float[np.ndarray, "n c *space"]) -> Float[Tensor, "n c *space"]:
     """Images as a float32 tensor, without a copy where they are float32 already."""
+    refuse_masked(images, "images")
     return torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))

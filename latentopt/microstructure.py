@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
+from objectives.masks import refuse_masked
 from objectives.phases import to_images, to_phases
 
 __all__ = ["Candidate", "Microstructure", "to_images", "to_phases", "voxel_sha256"]
@@ -149,6 +150,7 @@ def voxel_sha256(phases: UInt8[np.ndarray, "*space"]) -> str:
 
 
 def _checked_phases(phases: object) -> np.ndarray:
+    refuse_masked(phases, "phases")
     if not isinstance(phases, np.ndarray) or phases.dtype.kind not in "iub":
         got = phases.dtype if isinstance(phases, np.ndarray) else type(phases).__name__
         raise TypeError(

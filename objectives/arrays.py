@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from objectives.masks import refuse_masked
+
 __all__ = ["as_tensor"]
 
 _HALF = (torch.float16, torch.bfloat16)
@@ -41,11 +43,7 @@ def as_tensor(
     """
     if isinstance(values, Tensor):
         return _computable(values, name, integers)
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} should be a plain array, got a masked one, whose mask would be lost. Fill it "
-            "(x.filled(0)); two-point statistics take the mask as an argument of its own."
-        )
+    refuse_masked(values, name)
     try:
         array = np.asarray(values)
     except (TypeError, ValueError) as error:  # ragged lists, lists of tensors with a graph

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from objectives.masks import refuse_masked
+
 if TYPE_CHECKING:
     import torch
 
@@ -114,6 +116,7 @@ def are_phases(images: Float[Any, "n c *space"]) -> bool:
 
 
 def _check_axes(name: str, array: "np.ndarray | torch.Tensor", shapes: str, axes: tuple) -> None:
+    refuse_masked(array, name)
     if array.ndim not in axes:
         raise ValueError(
             f"{name} should have shape {shapes}, got {tuple(array.shape)}. "

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from generative.batching import to_tensor
 from latentopt.expressions import Goal
 from latentopt.history import History
+from latentopt.microstructure import Microstructure, to_images, to_phases
 
 FORMS = {
     "flipped": lambda x: x[..., ::-1].copy()[..., ::-1],
@@ -86,3 +88,16 @@ def test_a_history_refuses_masked_points_and_wrong_columns(tiny_space):
         History(tiny_space, Goal.parse("m"), z=np.ma.zeros((2, 4)))
     with pytest.raises(ValueError, match="metric m should be 2 finite values"):
         History(tiny_space, Goal.parse("m"), z=np.zeros((2, 4)), metrics={"m": [1.0]})
+
+
+def test_a_masked_array_is_no_structure_and_no_batch():
+    masked = np.ma.masked_array(np.eye(8, dtype=int), mask=np.eye(8) > 0)
+    images = masked[None, None].astype(np.float32)
+    for ask in (
+        lambda: Microstructure(masked, (1e-6, 1e-6), ("a", "b"), (True, True)),
+        lambda: to_phases(images),
+        lambda: to_images(masked[None].astype(np.uint8), 1),
+        lambda: to_tensor(images),
+    ):
+        with pytest.raises(TypeError, match="got a masked one"):
+            ask()
