@@ -1,23 +1,23 @@
 """A campaign: points proposed, decoded, evaluated and written down, so that nothing is lost."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from latentopt.campaign_parts import CampaignParts
-from latentopt.candidate_files import candidate_path, drop_candidates, write_candidate
+from latentopt.candidate_files import settle_waiting
 from latentopt.config import CampaignConfig, load_config
 from latentopt.engines.process_worker import end_if_a_worker_starts
 from latentopt.errors import CampaignError, EvaluationError
 from latentopt.evaluation import Evaluation, as_numbers, problem_of
 from latentopt.history import History
-from latentopt.ledger import Ledger, not_saved
+from latentopt.kept_structures import keep_structure, with_digests
+from latentopt.ledger import Ledger, names_unsaved
 from latentopt.loop import run_loop
 from latentopt.parts import load_space
 from latentopt.proposal import next_event
 from latentopt.retraining import check_retraining, is_due, present_space, retrain
-from latentopt.run import IMPORTED, FailedState, Run, Trial
+from latentopt.run import FailedState, Run, Trial
 from latentopt.screening import with_screen
 from latentopt.simulators.trial_simulations import CampaignSimulations
 from latentopt.space import LatentSpace
@@ -158,7 +158,7 @@ class Campaign:
         q = self.config.batch if q is None else q
         if q < 1:
             raise ValueError(f"q should be at least 1 point, got {q}.")
-        self._open()
+        self._open(in_place=True)
         if self._stop_rule.rests(self._ledger.events):
             return []
         if self.retraining_due and not self.pending():
@@ -168,13 +168,18 @@ class Campaign:
         events = self._ledger.events
         told = self.history()
         event = next_event(self.strategy, self._stop_rule, told, events, q, start=self._start)
-        if self.screen is not None and event is not None and event["kind"] == "ask":
-            event = with_screen(self, event, self._ledger.trials)
+        structures = {}
+        if event is not None and event["kind"] == "ask":
+            if self.screen is not None:
+                event = with_screen(self, event, self._ledger.trials)
+            event, structures = with_digests(event, self.evaluation)
         trials = [] if event is None else self._record({**event, "space_id": self.space.id})
         for trial in trials:
-            self.keep_structure(trial)
+            if trial.index in structures:
+                self.keep_structure(trial, structures[trial.index])
         return [trial for trial in trials if trial.status == "pending"]
 
+    @names_unsaved("metrics")
     def tell(
         self, index: int, metrics: Mapping[str, float], *, seconds: float | None = None
     ) -> Trial:
@@ -204,6 +209,7 @@ class Campaign:
             return self.fail(index, problem, state="invalid", seconds=seconds)
         return self._end(trial, {"kind": "tell", "metrics": found, "seconds": seconds})
 
+    @names_unsaved("reason")
     def fail(
         self,
         index: int,
@@ -241,14 +247,11 @@ class Campaign:
         refuses, nothing is imported. The same data can be imported again: known structures are
         left out, and named in the answer.
         """
-        from latentopt.old_data import candidates_kept, plan_import
+        from latentopt.old_data import plan_import, write_down
 
-        self._open()
+        self._open(in_place=True)
         plan = plan_import(self, images, metrics, **options)
-        if plan.points:
-            with candidates_kept(self._folder, plan):
-                event = {"kind": "ask", "strategy": IMPORTED, "trials": list(plan.points)}
-                self._record({**event, "space_id": self.space.id})
+        write_down(plan, self._folder, self._ledger.trials, self.space.id, self._record)
         return plan.imported
 
     def pending(self) -> list[Trial]:
@@ -279,13 +282,10 @@ class Campaign:
         """How many trials of the budget were asked for."""
         return sum(trial.counts for trial in self._ledger.trials.values())
 
-    def keep_structure(self, trial: Trial) -> None:
-        """Write the decoded structure of a trial to ``candidates/``, unless it is there."""
-        if candidate_path(self._folder, trial.index).exists():
-            return
-        with suppress(EvaluationError):  # a structure that is none fails when it is evaluated
-            phases = self.evaluation.phases(trial.z)
-            write_candidate(self._folder, trial.index, phases, trial.z)
+    def keep_structure(self, trial: Trial, decoded: Any = None) -> Any:
+        """The structure of a pending trial, in ``candidates/`` by now; None if it has none."""
+        self._ledger.check_in_place()
+        return keep_structure(self._folder, trial, self.evaluation, self._record, decoded)
 
     def history(self) -> History:
         """What the strategy will be told next."""
@@ -358,10 +358,12 @@ class Campaign:
 
     # -- within -----------------------------------------------------------------------------------
 
-    def _open(self) -> None:
-        if self._ledger.open():
-            # Left by an import that was killed before it wrote down its trials.
-            drop_candidates(self._folder, len(self._ledger.trials))
+    def _open(self, *, in_place: bool = False) -> None:
+        changed = self._ledger.open()
+        if in_place:  # before anything costly, or of a retraining, is done for nothing
+            self._ledger.check_in_place()
+        if changed:
+            settle_waiting(self._folder, self._ledger.trials.values())  # of an import, killed
             self._use_space(present_space(self._ledger.events, self._folder, self.space))
 
     def _use_space(self, space: LatentSpace) -> None:
@@ -392,8 +394,5 @@ class Campaign:
         return self._ledger.pending(index)
 
     def _end(self, trial: Trial, event: dict[str, Any]) -> Trial:
-        try:
-            (ended,) = self._record({**event, "trial": trial.index})
-        except CampaignError as error:
-            raise not_saved(error, trial.index, event) from None
+        (ended,) = self._record({**event, "trial": trial.index})
         return ended

@@ -21,6 +21,7 @@ from latentopt.cli_grey import GreyOption, check_grey
 from latentopt.cli_import import import_measured
 from latentopt.cli_interpolate import interpolate
 from latentopt.cli_interrupt import InterruptibleGroup, say_interrupted
+from latentopt.cli_repair import repair
 from latentopt.cli_sample import sample
 from latentopt.cli_status import print_status, status
 from latentopt.cli_surrogate import app as surrogate
@@ -279,6 +280,7 @@ app.command()(evaluate)
 app.command()(interpolate)
 app.command()(sample)
 app.command("import")(_of_a_campaign(import_measured))
+app.command()(_of_a_campaign(repair))
 app.add_typer(data, name="data")
 app.add_typer(surrogate, name="surrogate")
 

@@ -56,11 +56,17 @@ def candidates(
 
 def verify(
     files: Annotated[list[Path], typer.Argument(help="Exported files, not their sidecars.")],
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Folder of their campaign: compare them with its journal, too."),
+    ] = None,
 ) -> None:
     """Read exported files again and compare them with their sidecars, voxel by voxel."""
     from latentopt.export import verify as verify_file
+    from latentopt.run import Run
 
+    read = None if run is None else Run.read(run)
     for file in files:
-        record = verify_file(file)
+        record = verify_file(file, read)
         size = "x".join(map(str, record["shape"]))
         print(f"{file}: {record['format']}, {size} voxels as when it was exported")

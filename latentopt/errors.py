@@ -29,7 +29,7 @@ class CampaignLockedError(CampaignError):
 
 
 class JournalError(CampaignError):
-    """A journal is damaged before its last line: the message gives the line number."""
+    """A journal is damaged, or its end is missing: the message says what, and how to go on."""
 
 
 class ExportError(RuntimeError):

@@ -2,7 +2,9 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from latentopt.journal_header import MEASURING, changed_settings, new_header
 from latentopt.run import Run, Trial, apply_event
 
 _log = logging.getLogger(__name__)
+
+_UNSAVED = "Not saved:"
 
 
 class Ledger:
@@ -90,6 +94,11 @@ class Ledger:
             values = self._values if MEASURING & changed.keys() else {}
             journal.append({"kind": "settings", "config": changed, **values})
 
+    def check_in_place(self) -> None:
+        """Refuse to write beside a journal that was moved, deleted or changed in the meantime."""
+        if self._journal is not None:
+            self._journal.check_in_place()
+
     def close(self) -> None:
         """Release the folder."""
         if self._journal is not None:
@@ -129,7 +138,21 @@ class Ledger:
         return Run.of_events(self.config.path, self._events)
 
 
-def not_saved(error: CampaignError, index: int, event: Mapping[str, Any]) -> CampaignError:
-    """The error with what a trial came to, for someone to tell again when there is room."""
-    ended = ", ".join(f"{key} {event[key]}" for key in ("metrics", "reason") if key in event)
-    return type(error)(f"{error} Not saved: trial {index}, {ended}.")
+def names_unsaved(name: str) -> Callable[[Callable[..., Trial]], Callable[..., Trial]]:
+    """For a method ``(index, ...)``: its errors name this argument, to be told again later."""
+
+    def decorate(method: Callable[..., Trial]) -> Callable[..., Trial]:
+        @wraps(method)
+        def call(*arguments: Any, **options: Any) -> Trial:
+            try:
+                return method(*arguments, **options)
+            except CampaignError as error:
+                if _UNSAVED in str(error):
+                    raise
+                given = signature(method).bind(*arguments, **options).arguments
+                text = f"{error} {_UNSAVED} trial {given['index']}, {name} {given[name]}."
+                raise type(error)(text) from None
+
+        return call
+
+    return decorate

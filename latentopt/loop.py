@@ -26,6 +26,7 @@ from latentopt.engines.engine import Engine, WorkerDied, WorkerFailed, WorkerOve
 from latentopt.engines.worker import Parts, Work, evaluate, here
 from latentopt.errors import CampaignError, ConfigError, EvaluationError
 from latentopt.evaluation import problem_of
+from latentopt.kept_structures import image_to_score
 
 if TYPE_CHECKING:
     from latentopt.campaign import Campaign
@@ -163,9 +164,8 @@ class Loop:
 
     def _submit(self, trial: "Trial") -> None:
         campaign, evaluation = self.campaign, self.campaign.evaluation
-        campaign.keep_structure(trial)
         try:
-            image = evaluation.scored(trial.z)[0].cpu().numpy()
+            image = image_to_score(campaign, trial)[0].cpu().numpy()
         except EvaluationError as error:
             self._fail(trial, str(error), error.state)
             return

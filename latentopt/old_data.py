@@ -4,26 +4,26 @@ Each is given the point whose decoded structure comes nearest to it (`latentopt.
 kept as its candidate is the structure that was measured, not the decoded one.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentopt.candidate_files import drop_candidates, read_phases, write_candidate
+from latentopt.candidate_files import candidate_path, set_aside, settle_waiting, write_candidate
 from latentopt.errors import CampaignError, DataError
 from latentopt.expressions import nearest
 from latentopt.inversion import InversionConfig, describe_misfits, invert
 from latentopt.microstructure import to_phases, voxel_sha256
+from latentopt.run import IMPORTED
 from latentopt.space_arguments import Array, checked_images
 
 if TYPE_CHECKING:
     from latentopt.campaign import Campaign
-    from latentopt.run import Run
+    from latentopt.run import Run, Trial
 
-__all__ = ["TOLERANCE", "ImportPlan", "Imported", "candidates_kept", "plan_import"]
+__all__ = ["TOLERANCE", "ImportPlan", "Imported", "plan_import", "write_down"]
 
 TOLERANCE = 0.15  # share of voxels; unrelated structures with equal phases differ in half of them
 
@@ -52,10 +52,15 @@ class Imported:
 
 @dataclass(frozen=True, eq=False)
 class ImportPlan:
-    """Points to be written down, the structure of each, and what to tell of it."""
+    """Points to be written down, the structure of each, and what to tell of it.
+
+    `lost` holds structures, by trial, that the campaign knew and whose files are not there or not
+    theirs any more: they can be put back.
+    """
 
     points: tuple[Mapping[str, Any], ...]
     structures: tuple[np.ndarray, ...]
+    lost: Mapping[int, np.ndarray]
     imported: Imported
 
 
@@ -101,7 +106,7 @@ def plan_import(
     columns = _checked_metrics(campaign, metrics, names)
     phases = np.asarray(to_phases(images))
     run = campaign.result
-    rows, known = _new_rows(phases, columns, names, _structures(run))
+    rows, lost, known = _new_rows(phases, columns, names, _structures(run))
     found = invert(campaign.space, images[rows], inversion, progress=progress)
     near = [i for i, share in enumerate(found.voxels_after.tolist()) if share <= tolerance]
     points = []
@@ -109,29 +114,53 @@ def plan_import(
         z = found.z[i].cpu().numpy()
         measured = {name: float(column[rows[i]]) for name, column in columns.items()}
         values = {**campaign.evaluation.latent_metrics(z), **measured}
-        points.append({"index": index, "z": z.tolist(), "metrics": values})
+        digest = voxel_sha256(phases[rows[i]])
+        point = {"index": index, "z": z.tolist(), "metrics": values, "voxel_sha256": digest}
+        points.append(point)
     imported = Imported(
         trials=tuple(point["index"] for point in points),
         known=tuple(known),
         too_far=tuple(describe_misfits(found, tolerance, [names[row] for row in rows])),
         misfit=tuple(found.voxels_after[near].tolist()),
     )
-    return ImportPlan(tuple(points), tuple(phases[rows[i]] for i in near), imported)
+    return ImportPlan(tuple(points), tuple(phases[rows[i]] for i in near), lost, imported)
 
 
-@contextmanager
-def candidates_kept(folder: Path, plan: ImportPlan) -> Iterator[None]:
-    """The structures are in ``candidates/`` while they are written down, and stay if they were.
+def write_down(
+    plan: ImportPlan,
+    folder: Path,
+    trials: Mapping[int, "Trial"],
+    space_id: str,
+    record: Callable[[dict[str, Any]], Any],
+) -> None:
+    """Write the trials of a plan to the journal, and their structures to ``candidates/``.
 
-    A kill in between leaves files of no trial, which `drop_candidates` removes at the next opening.
+    The structures are on the disk before the line of the journal, under names of their own: a kill
+    in between leaves files of no trial, which the next opening removes, and one after the line
+    leaves files that it puts in place.
+
+    Raises
+    ------
+    CampaignError
+        The disk is full or read-only; nothing is imported.
     """
+    for index, structure in plan.lost.items():
+        path = candidate_path(folder, index)
+        if path.exists():
+            set_aside(path)
+        write_candidate(folder, index, structure, trials[index].z)
+    if not plan.points:
+        return
     try:
         for point, structure in zip(plan.points, plan.structures, strict=True):
-            write_candidate(folder, point["index"], structure, np.array(point["z"]))
-        yield
-    except CampaignError:
-        drop_candidates(folder, plan.points[0]["index"])
+            z = np.array(point["z"])
+            write_candidate(folder, point["index"], structure, z, waiting=True)
+        event = {"kind": "ask", "strategy": IMPORTED, "trials": list(plan.points)}
+        record({**event, "space_id": space_id})
+    except CampaignError:  # nothing was written
+        settle_waiting(folder, trials.values())
         raise
+    settle_waiting(folder, trials.values())
 
 
 def _checked_metrics(
@@ -164,12 +193,17 @@ def _checked_metrics(
     return columns
 
 
-def _structures(run: "Run") -> dict[str, int]:
-    """Trial of each structure that the campaign has, by the hash of its voxels."""
+def _structures(run: "Run") -> dict[str, tuple[int, bool]]:
+    """Trial of each structure that the campaign has, and if its file is there, by its digest."""
     found = {}
     for trial in run.trials:
-        with suppress(CampaignError):  # a file that is missing or damaged
-            found[voxel_sha256(read_phases(run.folder, trial.index))] = trial.index
+        digest, there = trial.voxel_sha256, True
+        try:
+            digest = voxel_sha256(run.structure(trial))
+        except CampaignError:  # a file that is missing, damaged or another's
+            there = False
+        if digest is not None:
+            found[digest] = trial.index, there
     return found
 
 
@@ -177,14 +211,18 @@ def _new_rows(
     phases: np.ndarray,
     columns: Mapping[str, np.ndarray],
     names: Sequence[str],
-    known: Mapping[str, int],
-) -> tuple[list[int], list[str]]:
-    """Rows whose structure is new, and a line for each other one."""
-    rows, lines, row_of = [], [], {}
+    known: Mapping[str, tuple[int, bool]],
+) -> tuple[list[int], dict[int, np.ndarray], list[str]]:
+    """Rows whose structure is new, structures that were lost, a line for each row left out."""
+    rows, lost, lines, row_of = [], {}, [], {}
     for row, structure in enumerate(phases):
-        digest = voxel_sha256(np.ascontiguousarray(structure))
+        digest = voxel_sha256(structure)
         if digest in known:
-            lines.append(f"{names[row]}: is the structure of trial {known[digest]} already")
+            trial, there = known[digest]
+            if not there:
+                lost[trial] = structure
+            again = "" if there else "; its file is put back"
+            lines.append(f"{names[row]}: is the structure of trial {trial} already{again}")
         elif digest in row_of:
             first = row_of[digest]
             for name, column in columns.items():
@@ -197,4 +235,4 @@ def _new_rows(
         else:
             row_of[digest] = row
             rows.append(row)
-    return rows, lines
+    return rows, lost, lines

@@ -12,6 +12,8 @@ from latentopt.history import History
 from latentopt.protocols import Strategy
 from latentopt.stop_rule import StopRule
 
+_ROUNDING = 1e-9  # of points that are projected into the radius, on another machine
+
 
 def next_event(
     strategy: Strategy,
@@ -29,7 +31,8 @@ def next_event(
     Raises
     ------
     CampaignError
-        The strategy proposes another number of points, or of latent numbers.
+        The strategy proposes another number of points, or of latent numbers; or `start` does not
+        begin with the points of it that were asked for.
     """
     waiting = _not_yet_asked(start, events)[:q]
     if len(waiting):
@@ -69,9 +72,20 @@ def _indexed(history: History, rows: list[list[float]]) -> list[dict[str, Any]]:
 def _not_yet_asked(
     start: Float[np.ndarray, "s d"] | None, events: Sequence[Mapping[str, Any]]
 ) -> list[list[float]]:
-    asked = [e for e in events if e["kind"] == "ask" and e["strategy"] == "start"]
-    done = sum(len(event["trials"]) for event in asked)
-    return [] if start is None else start[done:].tolist()
+    """Rows of `start` after those that were asked for, which should be its first ones."""
+    if start is None:
+        return []
+    asked = [e["trials"] for e in events if e["kind"] == "ask" and e["strategy"] == "start"]
+    done = np.array([trial["z"] for trials in asked for trial in trials]).reshape(
+        -1, start.shape[1]
+    )
+    if len(done) > len(start) or not np.allclose(start[: len(done)], done, rtol=0, atol=_ROUNDING):
+        raise CampaignError(
+            f"campaign.start: the file has changed since its first {len(done)} points were asked "
+            "for. Put the file back as it was (more points at its end are welcome), or leave start "
+            "out to go on without the others."
+        )
+    return start[len(done) :].tolist()
 
 
 def _name(strategy: Strategy) -> str:

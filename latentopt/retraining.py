@@ -24,7 +24,6 @@ from generative.registry import MODELS
 from generative.stage import is_fitted
 from generative.train import TrainConfig, finetune
 from generative.training_state import remove_states
-from latentopt.candidate_files import read_phases
 from latentopt.config import CampaignConfig, RetrainConfig
 from latentopt.errors import CampaignError, ConfigError, EvaluationError
 from latentopt.inversion import InversionConfig, invert
@@ -319,16 +318,24 @@ def _evenly(rows: Rows, most: int) -> Rows:
 
 def _structures(campaign: "Campaign", run: Run, trials: Iterable[Trial]) -> np.ndarray:
     """The structure of each trial as it was evaluated, as an image."""
+    channels, *shape = campaign.space.image_shape
     phases = []
     for trial in trials:
         try:
-            phases.append(read_phases(run.folder, trial.index))
-        except CampaignError:  # missing or damaged: its point still decodes to nearly the same
-            try:
-                phases.append(campaign.evaluation.phases(trial.point))
-            except EvaluationError:  # it never had a structure, and failed
-                phases.append(np.zeros(campaign.space.image_shape[1:], np.uint8))
-    return to_images(np.stack(phases), channels=campaign.space.image_shape[0])
+            phases.append(run.structure(trial, shape=tuple(shape)))
+        except CampaignError as error:
+            phases.append(_decoded(campaign, trial, shape))
+            if trial.voxel_sha256 is not None or trial.status == "completed":
+                _log.warning("What its point decodes to is learned in its place: %s", error)
+    return to_images(np.stack(phases), channels=channels)
+
+
+def _decoded(campaign: "Campaign", trial: Trial, shape: Sequence[int]) -> np.ndarray:
+    """What stands in for a structure whose file is lost: its point decodes to nearly the same."""
+    try:
+        return campaign.evaluation.phases(trial.point)
+    except EvaluationError:  # it never had a structure, and failed
+        return np.zeros(shape, np.uint8)
 
 
 def _kept_space(folder: Path, record: Mapping[str, Any]) -> LatentSpace | None:

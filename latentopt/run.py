@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from latentopt.candidate_files import read_phases
+from latentopt.candidate_files import read_structure
 from latentopt.config import CampaignConfig
 from latentopt.errors import CampaignError
 from latentopt.journal import read_events
@@ -52,6 +52,9 @@ class Trial:
         The space of `z`; None in journals of 0.1, which have one space.
     moved_to
         The point in the space of the last retraining that decodes to its structure most nearly.
+    voxel_sha256
+        Digest of its structure (`latentopt.microstructure.voxel_sha256`); None where it has no
+        structure, and in journals of older versions.
     """
 
     index: int
@@ -64,6 +67,12 @@ class Trial:
     state: FailedState | None = None
     space_id: str | None = None
     moved_to: np.ndarray | None = None
+    voxel_sha256: str | None = None
+
+    @property
+    def imported(self) -> bool:
+        """Whether its structure was measured before, and is not that which z decodes to."""
+        return self.strategy == IMPORTED
 
     @property
     def point(self) -> np.ndarray:
@@ -73,7 +82,7 @@ class Trial:
     @property
     def counts(self) -> bool:
         """Whether it is one of the `trials` of the budget: old data and a screen cost nothing."""
-        return self.strategy != IMPORTED and self.status != "screened"
+        return not self.imported and self.status != "screened"
 
 
 def apply_event(trials: dict[int, Trial], event: Mapping[str, Any]) -> list[int]:
@@ -98,6 +107,10 @@ def apply_event(trials: dict[int, Trial], event: Mapping[str, Any]) -> list[int]
             for index, z in event["z"].items():
                 trials[int(index)] = replace(trials[int(index)], moved_to=np.array(z))
             return []
+        case "structure":  # decoded again, where z gives other voxels than it did before
+            index, digest = event["trial"], event["voxel_sha256"]
+            trials[index] = replace(trials[index], voxel_sha256=digest)
+            return []
         case _:
             return []
     index = event["trial"]
@@ -115,6 +128,7 @@ def _asked(point: Mapping[str, Any], strategy: str) -> Trial:
         reason=None,
         strategy=strategy,
         seconds=None,
+        voxel_sha256=point.get("voxel_sha256"),
     )
     if "metrics" in point:
         return replace(trial, status="completed", metrics=point["metrics"])
@@ -171,7 +185,8 @@ class Run:
         CampaignError
             The folder holds no campaign.
         JournalError
-            (A `CampaignError`.) Its journal is damaged; the message names the line.
+            (A `CampaignError`.) Its journal is damaged or its end is missing; the message says
+            what, and how to go on.
         """
         return cls.of_events(Path(folder), read_events(folder))
 
@@ -259,7 +274,7 @@ class Run:
         Raises
         ------
         CampaignError
-            There is no such trial, or the file of its structure is missing or damaged.
+            There is no such trial, or the file of its structure is missing, damaged or another's.
         """
         found = [trial for trial in self.trials if trial.index == index]
         if not found:
@@ -276,8 +291,32 @@ class Run:
             trial=index,
         )
 
+    def structure(self, trial: Trial, *, shape: tuple[int, ...] | None = None) -> np.ndarray:
+        """Phases of a trial's structure, uint8, checked against what the journal knows of it.
+
+        Parameters
+        ----------
+        trial
+            One of `trials`.
+        shape
+            Shape that it should have, where that is known.
+
+        Raises
+        ------
+        CampaignError
+            The file is missing, damaged, or not the structure of this trial.
+        """
+        names, sizes = self.config.phase_names, self.config.voxel_size_um
+        return read_structure(
+            self.folder,
+            trial,
+            phases=None if names is None else len(names),
+            dims=len(sizes) if isinstance(sizes, tuple) else None,
+            shape=shape,
+        )
+
     def _microstructure(self, trial: Trial) -> Microstructure:
-        phases = read_phases(self.folder, trial.index)
+        phases = self.structure(trial)
         config, dims = self.config, phases.ndim
         sizes = config.voxel_size_um
         sizes = sizes if isinstance(sizes, tuple) else (sizes,) * dims

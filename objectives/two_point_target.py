@@ -1,5 +1,6 @@
 """Distance of an image's two-point statistics to those of a target structure."""
 
+import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -7,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from objectives.errors import EvaluationError
@@ -54,10 +55,28 @@ class TwoPointTarget(BaseModel):
         description="Largest shift compared along each axis. By default all shifts, and the target "
         "must be of the images' size.",
     )
+    version: str | None = Field(
+        default=None,
+        description="Of a file: the first 12 digits of its sha256. Found unless given; another "
+        "file of that name is refused.",
+    )
     engine: Literal["pymks", "torch"] | None = Field(
         default=None,
         description="By default PyMKS where it is installed, else torch; they agree to rounding.",
     )
+
+    @model_validator(mode="after")
+    def _is_the_same_file(self) -> "TwoPointTarget":
+        """Keep which file it is, so that a campaign does not go on towards another one."""
+        if isinstance(self.target, Path):
+            version = hashlib.sha256(self.target.read_bytes()).hexdigest()[:12]
+            if self.version not in (None, version):
+                raise ValueError(
+                    f"{self.target} has another content now (version {version}, not "
+                    f"{self.version}); restore that file, or leave out version"
+                )
+            object.__setattr__(self, "version", version)
+        return self
 
     @property
     def units(self) -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,16 +13,22 @@ from latentopt.export.exporters import EXPORTERS
 from latentopt.export.sidecar import SCHEMA, other_parts, sidecar_path
 from latentopt.microstructure import voxel_sha256
 
+if TYPE_CHECKING:
+    from latentopt.run import Run
+
 _NEEDED = ("format", "file", "shape", "file_sha256", "voxel_sha256")
 
 
-def verify(path: Path) -> dict:
+def verify(path: Path, run: "Run | None" = None) -> dict:
     """Read an exported file again and compare it with its sidecar, byte by byte and voxel by voxel.
 
     Parameters
     ----------
     path
         Data file, with ``<path>.json`` beside it; the first of pictures or surfaces.
+    run
+        The campaign that it should come from: its journal has to have the sidecar's trial, with
+        the same z and voxels. Without, the sidecar is trusted.
 
     Returns
     -------
@@ -29,10 +37,15 @@ def verify(path: Path) -> dict:
     Raises
     ------
     ExportError
-        If a file is missing or unreadable, or a hash differs.
+        If a file is missing or unreadable, a hash differs, or the sidecar is another file's.
     """
     path = Path(path)
     record = _read_sidecar(sidecar_path(path))
+    if record["file"] != path.name:
+        raise ExportError(
+            f"{sidecar_path(path)} describes {record['file']!r}, not {path.name}: one of them was "
+            "renamed or copied. Give both their names back, or export again."
+        )
     _check_file(path, record["file_sha256"])
     for name, sha256 in other_parts(record).items():
         _check_file(path.with_name(name), sha256)
@@ -47,7 +60,28 @@ def verify(path: Path) -> dict:
         raise ExportError(f"{path} cannot be read as {record['format']}: {error}.") from error
     if voxel_sha256(voxels.astype(np.uint8)) != record["voxel_sha256"]:
         raise ExportError(f"{path} holds other voxels than its sidecar says. Export it again.")
+    if run is not None:
+        _check_trial(path, record, run)
     return record
+
+
+def _check_trial(path: Path, record: Mapping[str, Any], run: "Run") -> None:
+    """Refuse a file whose sidecar names another z, or other voxels, than the journal has."""
+    index = (record.get("provenance") or {}).get("trial")
+    trial = next((trial for trial in run.trials if trial.index == index), None)
+    if trial is None:
+        raise ExportError(
+            f"{path} is of trial {index!r}, which {run.folder} does not have. Give the folder of "
+            "the campaign that it was exported from."
+        )
+    digest = trial.voxel_sha256
+    if digest is None:  # written by an older version: the file of the structure has to do
+        digest = voxel_sha256(run.structure(trial))
+    if record.get("z") != trial.z.tolist() or record["voxel_sha256"] != digest:
+        raise ExportError(
+            f"{path} is not the structure of trial {index}, as its sidecar says: the journal of "
+            f"{run.folder} has another z or other voxels. Export it again."
+        )
 
 
 def _check_file(path: Path, sha256: str) -> None:

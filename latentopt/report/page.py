@@ -1,6 +1,7 @@
 """A run as one HTML page that opens anywhere, without a network."""
 
 import json
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -14,9 +15,9 @@ from latentopt.baseline import baseline_from, baseline_of
 from latentopt.errors import ConfigError
 from latentopt.export.whole_file import write_whole
 from latentopt.report.front import front_section
-from latentopt.report.html import section, table
+from latentopt.report.html import note, section, table, warning
 from latentopt.report.place import place_sections
-from latentopt.report.structures import preview_script
+from latentopt.report.structures import lost_structures, preview_script
 from latentopt.report.surrogate import surrogate_sections
 from latentopt.report.trials import (
     all_trials_section,
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["write_report"]
 
+_log = logging.getLogger(__name__)
+
+_NAMED = 10  # structures that are missing or wrong; the rest are counted
 _CSS = Path(__file__).parents[1] / "assets" / "report.css"
 # Browsers refuse whatever would leave the page, so "no network" is a property and not a promise.
 _POLICY = (
@@ -80,6 +84,7 @@ def write_report(
     compared = [*filter(None, [baseline_of(run)]), *(baseline_from(b, run) for b in baselines)]
     sections = [
         header(run, compared),
+        _lost(run),
         front_section(run) or best_section(run),
         progress_section(run, compared),
         *place_sections(run, space),
@@ -92,6 +97,19 @@ def write_report(
     page = _page(run, "\n".join(filter(None, sections)))
     write_whole({path: page.encode("utf-8")})
     return path
+
+
+def _lost(run: Run) -> str:
+    """That structures are missing or belong to other trials; empty if none do."""
+    lost = lost_structures(run)
+    if not lost:
+        return ""
+    _log.warning("%d structures cannot be shown; the page says which.", len(lost))
+    more = f" And {len(lost) - _NAMED} more." if len(lost) > _NAMED else ""
+    return section(
+        "Structures that are missing or not those of their trials",
+        "".join(warning(line) for line in lost[:_NAMED]) + (note(more) if more else ""),
+    )
 
 
 def _strategy_of(run: Run) -> Any:

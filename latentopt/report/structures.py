@@ -2,18 +2,16 @@
 
 import base64
 from collections.abc import Iterable
-from contextlib import suppress
 from html import escape
 
 import numpy as np
 
-from latentopt.candidate_files import read_phases
 from latentopt.errors import CampaignError
 from latentopt.figures import PHASE_COLOURS, structure_png, thumbnail_png
 from latentopt.report.html import number, to_script, warning
 from latentopt.run import Run, Trial
 
-__all__ = ["cards", "preview_script", "structures_of", "unit_of"]
+__all__ = ["cards", "lost_structures", "preview_script", "structures_of", "unit_of"]
 
 _PICTURED = 400  # most trials whose structures are read, of half a kilobyte on the page each
 
@@ -54,13 +52,25 @@ def preview_script(run: Run) -> str:
 
 
 def structures_of(run: Run) -> dict[int, np.ndarray]:
-    """Phases of the best and the latest trials by index; a file that is missing is left out."""
-    trials = [*run.best(_PICTURED // 2), *reversed(run.trials)]
-    found = {}
-    for index in list(dict.fromkeys(trial.index for trial in trials))[:_PICTURED]:
-        with suppress(CampaignError):  # said where the structure would be shown large
-            found[index] = read_phases(run.folder, index)
-    return found
+    """Phases of the best and the latest trials by index; see `lost_structures` for the others."""
+    return _read(run)[0]
+
+
+def lost_structures(run: Run) -> list[str]:
+    """Of the best and the latest trials: a line for each whose structure is missing or another."""
+    return _read(run)[1]
+
+
+def _read(run: Run) -> tuple[dict[int, np.ndarray], list[str]]:
+    trials = {t.index: t for t in (*run.best(_PICTURED // 2), *reversed(run.trials))}
+    found, lost = {}, []
+    for trial in list(trials.values())[:_PICTURED]:
+        try:
+            found[trial.index] = run.structure(trial)
+        except CampaignError as error:
+            if trial.voxel_sha256 is not None or trial.status == "completed":
+                lost.append(str(error))
+    return found, lost
 
 
 def cards(run: Run, trials: Iterable[Trial]) -> str:

@@ -1,16 +1,20 @@
 """Results of simulations by what they depend on, so that equal structures are simulated once."""
 
+import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from latentopt.disk import explain_refusal, replacing
 from latentopt.simulators.result import MAX_BYTES, SimulationResult, parse_result
 
 _log = logging.getLogger(__name__)
 
+_DIGITS = 16  # of the digest of a result
 KEPT = ("ok", "infeasible", "invalid")  # the others may end otherwise the next time
 
 
@@ -27,16 +31,11 @@ class ResultCache:
     folder: Path
 
     def get(self, key: str) -> SimulationResult | None:
-        """Result kept under a key; None if there is none, or its file is damaged."""
+        """Result kept under a key; None if there is none, or its file is damaged or another's."""
         path = self._path(key)
         with suppress(OSError):
             if path.stat().st_size <= MAX_BYTES:
-                data = path.read_bytes()
-                result = parse_result(data, (), path.name)
-                if result.state in KEPT:
-                    return SimulationResult(
-                        result.state, result.metrics, result.message, _seconds(data)
-                    )
+                return _of_record(path.read_bytes(), key, path.name)
         return None
 
     def put(self, key: str, result: SimulationResult) -> None:
@@ -49,6 +48,7 @@ class ResultCache:
             "message": result.message,
             "seconds": result.seconds,
         }
+        record["id"] = _id_of(record, key)
         try:
             with replacing(self._path(key)) as file:
                 file.write(json.dumps(record, allow_nan=False).encode() + b"\n")
@@ -59,6 +59,29 @@ class ResultCache:
         return self.folder / f"{key}.json"
 
 
-def _seconds(data: bytes) -> float | None:
-    seconds = json.loads(data).get("seconds")
-    return float(seconds) if isinstance(seconds, int | float) else None
+def _of_record(data: bytes, key: str, name: str) -> SimulationResult | None:
+    """The result in a file, if it was kept under this key and not changed since."""
+    result = parse_result(data, (), name)
+    if result.state not in KEPT:
+        return None
+    record = json.loads(data)
+    if record.pop("id", None) != _id_of(record, key):
+        _log.warning(
+            "%s is not the result of this structure, was changed, or is of an older version that "
+            "does not tell; the structure is simulated again.",
+            name,
+        )
+        return None
+    seconds = record.get("seconds")
+    return SimulationResult(
+        result.state,
+        result.metrics,
+        result.message,
+        float(seconds) if isinstance(seconds, int | float) else None,
+    )
+
+
+def _id_of(record: Mapping[str, Any], key: str) -> str:
+    """Digest of a key and its result: a file copied to another key's name does not fit."""
+    text = json.dumps({**record, "key": key}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]

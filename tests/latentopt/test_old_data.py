@@ -127,17 +127,36 @@ def test_one_structure_with_two_values_is_refused(open_campaign, decoded):
         assert imported.known == ("row 2: shows the same structure as row 0",)
 
 
-def test_a_kill_before_the_journal_leaves_no_trial_and_no_file(open_campaign, decoded, tmp_path):
+@pytest.mark.parametrize("moment", ["before the line", "after it"])
+def test_an_import_that_is_killed_is_whole_or_not_there(
+    open_campaign, decoded, tmp_path, monkeypatch, moment
+):
+    """Structures are on the disk before the line of the journal, and in their places after it."""
     folder = tmp_path / "run"
     with open_campaign() as campaign:
-        campaign.import_data(decoded, MEASURED)
-    journal = (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
-    (folder / "journal.jsonl").write_bytes(b"".join(journal[:-1]))  # as if killed before the line
+        write = campaign._ledger.record
+
+        def killed(event):
+            if moment == "after it":
+                write(event)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(campaign._ledger, "record", killed)
+        with pytest.raises(KeyboardInterrupt):
+            campaign.import_data(decoded, MEASURED)
+    waiting = list((folder / "candidates").iterdir())
+    assert {path.suffix for path in waiting} == {".import"}
+    trials = Run.read(folder).trials
+    assert len(trials) == (0 if moment == "before the line" else 5)
+    for trial in trials:  # also before anything is put in order
+        kept = Run.read(folder).candidate(trial.index).microstructure.phases
+        assert np.array_equal(kept, to_phases(decoded)[trial.index])
     with open_campaign() as campaign:
-        assert campaign.result.trials == ()
-        assert not candidate_path(folder, 0).exists()
-        first = campaign.ask(1)[0]
-        with np.load(candidate_path(folder, 0)) as kept:
+        assert [t.index for t in campaign.result.trials] == [t.index for t in trials]
+        names = {path.name for path in (folder / "candidates").iterdir()}
+        assert names == {candidate_path(folder, trial.index).name for trial in trials}
+        (first,) = campaign.ask(1)
+        with np.load(candidate_path(folder, first.index)) as kept:
             assert np.array_equal(kept["z"], first.z)
 
 
