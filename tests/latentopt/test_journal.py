@@ -1,9 +1,12 @@
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -104,20 +107,113 @@ def test_a_folder_without_a_journal_is_named(tmp_path):
         read_events(tmp_path / "nothing")
 
 
-def test_a_second_process_is_refused_and_a_dead_one_is_no_obstacle(tmp_path):
+@contextmanager
+def other_process(folder, then="time.sleep(60)"):
+    """A process that holds the journal of a folder until it is killed."""
     code = (
-        "import sys, time; from latentopt.journal import Journal; "
-        "journal = Journal(sys.argv[1]); print('open', flush=True); time.sleep(60)"
+        "import os, sys, time; from latentopt.journal import Journal; "
+        f"journal = Journal(sys.argv[1]); print('open', flush=True); {then}"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    ) as other:
-        assert other.stdout.readline() == "open\n"
+    command = [sys.executable, "-c", code, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "open\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_second_process_is_refused_and_a_dead_one_is_no_obstacle(tmp_path):
+    with other_process(tmp_path) as other:
         with pytest.raises(CampaignLockedError, match=f"process {other.pid} on .*stop it"):
             Journal(tmp_path)
         assert read_events(tmp_path) == []  # reading needs no lock
+    Journal(tmp_path).close()
+
+
+def test_deleting_the_lock_file_lets_nobody_in(tmp_path):
+    """The journal itself is locked, and journal.end knows who has it."""
+    with other_process(tmp_path) as other:
+        for deleted in (["campaign.lock"], ["campaign.lock", "journal.end"]):
+            for name in deleted:
+                (tmp_path / name).unlink(missing_ok=True)
+            named = "another process" if "journal.end" in deleted else f"process {other.pid} on "
+            assert lock_holder(tmp_path)[0].startswith(named)
+            with pytest.raises(CampaignLockedError, match=f"{named}.*is running this campaign; wa"):
+                Journal(tmp_path)
+            assert lock_holder(tmp_path)[0].startswith(named)
         other.kill()
     Journal(tmp_path).close()
+    assert lock_holder(tmp_path) is None
+
+
+def test_a_lock_of_an_older_version_is_kept_out_of(tmp_path):
+    """It locks nothing but its file."""
+    import fcntl
+
+    write(tmp_path)
+    with (tmp_path / "campaign.lock").open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(CampaignLockedError, match="is running this campaign"):
+            Journal(tmp_path)
+        assert lock_holder(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
+def test_a_copy_of_the_process_holds_nothing(tmp_path):
+    """A fork that outlives its campaign is no obstacle to the next one, and writes nothing."""
+    with other_process(tmp_path, "os.fork(); time.sleep(60)") as other:
+        children = Path(f"/proc/{other.pid}/task/{other.pid}/children")
+        while not (child := children.read_text().split()):
+            time.sleep(0.01)
+        with pytest.raises(CampaignLockedError, match=f"process {other.pid} on "):
+            Journal(tmp_path)
+    try:
+        Journal(tmp_path).close()
+    finally:
+        os.kill(int(child[0]), signal.SIGKILL)
+    with Journal(tmp_path) as journal:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                journal.append({"kind": "copied"})
+            except CampaignError:
+                os._exit(3)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+        journal.append(HEADER)
+    assert read_events(tmp_path) == [HEADER]
+
+
+def test_whoever_forgets_a_journal_releases_the_folder(tmp_path):
+    Journal(tmp_path)
+    Journal(tmp_path).close()
+
+
+def test_a_closed_journal_takes_no_line(tmp_path):
+    path = write(tmp_path)
+    before = path.read_bytes()
+    journal = Journal(tmp_path)
+    journal.close()
+    with pytest.raises(CampaignError, match="was closed"):
+        journal.append({"kind": "small"})
+    assert path.read_bytes() == before
+
+
+def test_a_disk_without_locks_is_refused_and_read(tmp_path, monkeypatch):
+    import errno
+    import fcntl
+
+    write(tmp_path)
+
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(CampaignError, match=r"cannot be locked \(No locks available\)"):
+        Journal(tmp_path)
+    assert lock_holder(tmp_path) is None
+    assert len(read_events(tmp_path)) == 6
 
 
 def test_who_holds_a_folder_is_known_without_taking_it(tmp_path):
