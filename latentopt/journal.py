@@ -106,7 +106,10 @@ class Journal:
                     set_aside(candidate_path(self.folder, index))
         os.fsync(self._file)  # what a killed process wrote
         # Before lines are taken away: a kill in between then leaves a torn line, not a lost one.
-        self._ends.begin(self._end)
+        if found.kept is None:
+            self._ends.begin(self._end)
+        else:  # in place: that needs no room on the disk
+            self._ends.write(self._end)
         os.ftruncate(self._file, self._end.size)
         os.fsync(self._file)
         _sync_folder(self.folder)  # the names in the folder are on disk as well as the bytes

@@ -77,7 +77,7 @@ def look(folder: Path) -> Look:
     beyond = _unknown(folder, [index for index in there if index >= asked], past.events)
     kept_end = kept if isinstance(kept, Kept) else None
     found = Look(folder / JOURNAL, past, exists, kept_end, torn, beyond)
-    if edited := _edited(folder, raw, past):
+    if past.rest and (edited := _edited(folder, raw, past)):
         return replace(found, problem=edited, acceptable=False)
     return replace(found, problem=_problem(folder, found, kept == DAMAGED))
 

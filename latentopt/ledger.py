@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from latentopt.config import CampaignConfig
-from latentopt.errors import CampaignError
+from latentopt.errors import CampaignError, JournalError
 from latentopt.journal import Journal
 from latentopt.journal_header import MEASURING, changed_settings, new_header
+from latentopt.journal_lock import JOURNAL
 from latentopt.run import Run, Trial, apply_event
 
 _log = logging.getLogger(__name__)
@@ -69,8 +70,12 @@ class Ledger:
         """
         if self._journal is not None:
             return False
+        if self._events and not (self.folder / JOURNAL).exists():
+            raise self._lost("is gone")  # before another one is begun in its place
         journal = Journal(self.folder)
         try:
+            if journal.events[: len(self._events)] != self._events:
+                raise self._lost("holds other lines")
             self._begin(journal)
         except BaseException:
             journal.close()
@@ -80,6 +85,13 @@ class Ledger:
         for event in journal.events:
             apply_event(self.trials, event)
         return changed
+
+    def _lost(self, how: str) -> JournalError:
+        return JournalError(
+            f"{self.folder / JOURNAL}: {how}, where this campaign had {len(self._events)} lines "
+            "when it was closed: the file was moved, deleted or replaced. Put it back, or make the "
+            "campaign again from its folder."
+        )
 
     def _begin(self, journal: Journal) -> None:
         if journal.repaired_bytes:

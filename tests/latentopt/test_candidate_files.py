@@ -183,9 +183,22 @@ def test_what_is_told_to_a_journal_that_is_gone_is_in_the_message(make, tmp_path
             getattr(campaign, call)(1, told)
         assert str(caught.value).count("Not saved: trial 1") == 1
         assert str(told) in str(caught.value)
-        for attempt in (campaign.ask, campaign.run):
-            with pytest.raises(JournalError, match=r"was deleted|is missing"):
+        for attempt in (campaign.ask, campaign.run):  # the second closes it
+            with pytest.raises(JournalError, match="was deleted while process"):
                 attempt()
+
+
+@pytest.mark.parametrize("how", ["moved", "replaced"])
+def test_a_campaign_that_was_closed_does_not_begin_anew_in_its_old_place(make, tmp_path, how):
+    campaign, folder = make(), tmp_path / "run"
+    campaign.run(2, progress=False)
+    folder.rename(tmp_path / "moved")
+    if how == "replaced":
+        make(trials=1).run(progress=False)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(JournalError, match="where this campaign had 4 lines when it was closed"):
+        campaign.run(progress=False)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def without_digests(folder):
