@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-__all__ = ["Past", "count_trials", "event_of", "line_of", "read_lines"]
+__all__ = [
+    "Past",
+    "begins_line",
+    "count_trials",
+    "event_of",
+    "has_digests",
+    "line_of",
+    "read_lines",
+]
 
 _DIGITS = 16
 _BODY = len('{"h": "') + _DIGITS + len('", "e": ')  # where the event's text begins in a line
@@ -104,6 +112,12 @@ def count_trials(events: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
             case "tell" | "fail":
                 ended += 1
     return asked, ended
+
+
+def has_digests(events: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a structure's digest is among them, as this version writes it."""
+    asked = (event.get("trials", ()) for event in events if event.get("kind") == "ask")
+    return any("voxel_sha256" in trial for trials in asked for trial in trials)
 
 
 def _prefix(digest: str) -> bytes:

@@ -100,6 +100,13 @@ class Ledger:
                 self.folder,
                 journal.repaired_bytes,
             )
+        if journal.unchecked:
+            _log.warning(
+                "%s: journal.end was missing, so whether the journal has its last lines could not "
+                "be checked; it goes on after %d lines.",
+                self.folder,
+                len(journal.events),
+            )
         if not journal.events:
             journal.append(new_header(self.config, self.space_id, **self._values))
         elif changed := changed_settings(journal.events, self.config, self.space_id, self.folder):

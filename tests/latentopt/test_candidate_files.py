@@ -8,7 +8,7 @@ import pytest
 
 from latentopt.campaign import Campaign
 from latentopt.candidate_files import candidate_path, read_phases, write_candidate
-from latentopt.errors import CampaignError, ExportError, JournalError
+from latentopt.errors import CampaignError, ConfigError, ExportError, JournalError
 from latentopt.export import export_candidates, verify
 from latentopt.journal_lines import line_of
 from latentopt.microstructure import to_phases, voxel_sha256
@@ -214,6 +214,17 @@ def without_digests(folder):
     (folder / "journal.end").unlink()
 
 
+def test_an_end_that_cannot_be_checked_is_said_and_one_that_never_was_is_not(make, folder, caplog):
+    (folder / "journal.end").unlink()
+    make().close()
+    assert "journal.end was missing" in caplog.text
+    caplog.clear()
+    make().close()
+    without_digests(folder)
+    make().close()
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("how", TAMPERED)
 def test_in_folders_of_older_versions_the_z_is_what_ties(folder, how):
     without_digests(folder)
@@ -353,3 +364,27 @@ def test_a_file_of_first_points_that_changed_is_refused(make, tiny_space, tmp_pa
     np.save(start, np.concatenate([points, points + 0.1]))
     found = make(**settings, trials=5).run(progress=False)
     assert [t.strategy for t in found.trials] == ["start"] * 5
+
+
+def test_a_target_that_changed_under_a_campaign_is_refused(tiny_space, tmp_path):
+    path = tmp_path / "goal.npy"
+
+    def campaign():
+        return Campaign(
+            space=tiny_space,
+            objective="-two_point_error",
+            objectives=[{"kind": "two_point_target", "target": str(path), "engine": "torch"}],
+            strategy="prior",
+            engine="serial",
+            trials=2,
+            folder=tmp_path / "run",
+        )
+
+    np.save(path, np.eye(8))
+    campaign().run(1, progress=False)
+    campaign().close()
+    np.save(path, 1 - np.eye(8))
+    with pytest.raises(CampaignError, match="holds a campaign with evaluate"):
+        campaign()
+    with pytest.raises(ConfigError, match=r"goal\.npy has another content now"):
+        Campaign.resume(tmp_path / "run", space=tiny_space)

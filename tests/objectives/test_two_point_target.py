@@ -151,3 +151,14 @@ def test_a_pickled_array_is_refused(tmp_path):
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(ValidationError, match=r"objects.npy: cannot be read"):
         TwoPointTarget(target=tmp_path / "objects.npy")
+
+
+def test_a_target_file_that_changed_is_refused_by_its_settings(tmp_path):
+    path = tmp_path / "goal.npy"
+    np.save(path, np.eye(4))
+    spec = TwoPointTarget(target=path).model_dump(mode="json")
+    assert TwoPointTarget.model_validate(spec).version == spec["version"]
+    np.save(path, 1 - np.eye(4))
+    with pytest.raises(ValueError, match=r"goal\.npy has another content now"):
+        TwoPointTarget.model_validate(spec)
+    assert TwoPointTarget(target=path).version != spec["version"]
