@@ -1,4 +1,4 @@
-"""The command line: train, encode, decode, evaluate, optimize, status, report, export, quickstart.
+"""The command line: one function a command, from `train` to `optimize`, `report` and `repair`.
 
 Exit codes: 0 done, 2 wrong usage or configuration, 3 data or model files, 4 campaign or export.
 Each command imports what it needs when it runs, so that ``--help`` answers at once.

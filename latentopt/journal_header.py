@@ -19,6 +19,7 @@ from latentopt.simulators import SIMULATORS
 _FIXED = ("objective", "constraints", "score", "seed")
 # And with another of these, its values would: they may change as long as there are none.
 MEASURING = frozenset({"evaluate", "voxel_size_um", "periodic"})
+_LONGEST, _BEFORE = 200, 80  # characters of a setting in a message, before the first difference
 _PACKAGES = ("torch", "botorch", "ax-platform", "numpy")
 
 
@@ -108,11 +109,23 @@ def _meaning(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _differs(folder: Path, name: str, was: object, now: object) -> CampaignError:
-    was, now = (text if len(text) < 200 else f"{text[:197]}..." for text in (f"{was}", f"{now}"))
+    was, now = _excerpts(f"{was}", f"{now}")
     return CampaignError(
         f"{folder}: holds a campaign with {name} {was}, not {now}; give it {was} again, or give "
         "this one another folder."
     )
+
+
+def _excerpts(was: str, now: str) -> list[str]:
+    """Both texts, or where they are long, what there is from shortly before they differ."""
+    same = next((k for k, (a, b) in enumerate(zip(was, now, strict=False)) if a != b), 0)
+    start = max(0, same - _BEFORE) if max(len(was), len(now)) > _LONGEST else 0
+    return [
+        ("..." if start else "")
+        + text[start : start + _LONGEST]
+        + ("..." if len(text) > start + _LONGEST else "")
+        for text in (was, now)
+    ]
 
 
 def _version(package: str) -> str | None:

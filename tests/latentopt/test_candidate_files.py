@@ -1,6 +1,7 @@
 """A candidate file is its trial's structure or it is refused, by every reader and with a remedy."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -384,7 +385,9 @@ def test_a_target_that_changed_under_a_campaign_is_refused(tiny_space, tmp_path)
     campaign().run(1, progress=False)
     campaign().close()
     np.save(path, 1 - np.eye(8))
-    with pytest.raises(CampaignError, match="holds a campaign with evaluate"):
+    with pytest.raises(CampaignError, match="holds a campaign with evaluate") as caught:
         campaign()
+    was, now = re.findall("'version': '([0-9a-f]{12})'", str(caught.value))[:2]
+    assert was != now
     with pytest.raises(ConfigError, match=r"goal\.npy has another content now"):
         Campaign.resume(tmp_path / "run", space=tiny_space)
