@@ -196,7 +196,7 @@ class Campaign:
             metrics = as_numbers(metrics)
         except EvaluationError as error:
             raise ValueError(f"trial {index}: {error}.") from None
-        found = {**self.evaluation.latent_metrics(trial.z), **trial.metrics, **metrics}
+        found = {**self.evaluation.latent_metrics(trial.point), **trial.metrics, **metrics}
         missing = [name for name in self.config.goal.metrics if name not in found]
         if missing:
             raise ValueError(
@@ -285,7 +285,7 @@ class Campaign:
     def keep_structure(self, trial: Trial, decoded: Any = None) -> Any:
         """The structure of a pending trial, in ``candidates/`` by now; None if it has none."""
         self._ledger.check_in_place()
-        return keep_structure(self._folder, trial, self.evaluation, self._record, decoded)
+        return keep_structure(self, trial, self._folder, self._record, decoded)
 
     def history(self) -> History:
         """What the strategy will be told next."""

@@ -8,6 +8,7 @@ structure, is made again before its trial is evaluated.
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,14 @@ from torch import Tensor
 from latentopt.candidate_files import candidate_path, read_structure, set_aside, write_candidate
 from latentopt.errors import CampaignError, EvaluationError
 from latentopt.microstructure import to_images, to_phases, voxel_sha256
-from latentopt.run import Trial
+from latentopt.run import Run, Trial
 
 if TYPE_CHECKING:
     from latentopt.campaign import Campaign
     from latentopt.evaluation import Evaluation
+    from latentopt.space import LatentSpace
 
-__all__ = ["image_to_score", "keep_structure", "with_digests"]
+__all__ = ["image_to_score", "keep_structure", "space_of", "with_digests"]
 
 _log = logging.getLogger(__name__)
 
@@ -50,9 +52,9 @@ def with_digests(
 
 
 def keep_structure(
-    folder: Path,
+    campaign: "Campaign",
     trial: Trial,
-    evaluation: "Evaluation",
+    folder: Path,
     record: Callable[[dict[str, Any]], Any],
     decoded: np.ndarray | None = None,
 ) -> np.ndarray | None:
@@ -60,12 +62,12 @@ def keep_structure(
 
     Parameters
     ----------
-    folder
-        The campaign's folder.
+    campaign
+        Decodes the trial's z, if the file does not hold its structure.
     trial
         Not evaluated yet.
-    evaluation
-        Decodes its z, if the file does not hold its structure.
+    folder
+        The campaign's folder.
     record
         Writes an event to the journal: the digest, where z gives other voxels than it did before,
         on another machine, say.
@@ -81,10 +83,10 @@ def keep_structure(
         try:
             return read_structure(folder, trial)
         except CampaignError:
-            pass
+            pass  # said below, if it cannot be made again otherwise
     if decoded is None:
         try:
-            decoded = evaluation.phases(trial.z)
+            decoded = _evaluation_of(campaign, trial).phases(trial.z)
         except EvaluationError:
             return None
     digest = voxel_sha256(decoded)
@@ -109,12 +111,47 @@ def image_to_score(campaign: "Campaign", trial: Trial) -> Float[Tensor, "1 c *sp
     EvaluationError
         Its z decodes to no structure.
     """
-    evaluation = campaign.evaluation
-    if evaluation.score == "decoded":  # the grey image is nowhere but in z
-        images = evaluation.image(trial.z)
+    if campaign.evaluation.score == "decoded":  # the grey image is nowhere but in z
+        images = _evaluation_of(campaign, trial).image(trial.z)
         campaign.keep_structure(trial, to_phases(images)[0].cpu().numpy())
         return images
     phases = campaign.keep_structure(trial)
     if phases is None:
-        return evaluation.scored(trial.z)  # says what is wrong with it
+        return _evaluation_of(campaign, trial).scored(trial.z)  # says what is wrong with it
     return to_images(torch.from_numpy(phases)[None], campaign.space.image_shape[0])
+
+
+def _evaluation_of(campaign: "Campaign", trial: Trial) -> "Evaluation":
+    """The campaign's, in the space of the trial: its model may have been retrained since."""
+    if trial.space_id in (None, campaign.space.id):
+        return campaign.evaluation
+    return replace(campaign.evaluation, space=space_of(campaign.result, trial.space_id))
+
+
+def space_of(run: Run, space_id: str) -> "LatentSpace":
+    """One of the spaces that a campaign has searched, from where its journal says it is.
+
+    Raises
+    ------
+    CampaignError
+        It was given in Python, or is another one now.
+    ModelFileError
+        It cannot be read.
+    """
+    places = {run.space_id: run.config.space} | {name: str(place) for name, place in run.retrained}
+    if space_id not in places:
+        raise CampaignError(f"{run.folder}: its journal knows of no space {space_id}.")
+    return _load(places[space_id], space_id)
+
+
+@lru_cache(maxsize=1)
+def _load(place: str, space_id: str) -> "LatentSpace":
+    from latentopt.parts import load_space
+
+    space = load_space(place)
+    if space.id != space_id:
+        raise CampaignError(
+            f"{place} holds space {space.id}, and not {space_id} that the campaign searched; "
+            "restore that folder from a copy."
+        )
+    return space

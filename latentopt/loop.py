@@ -174,7 +174,7 @@ class Loop:
             simulations=evaluation.objectives_of(trial.z, trial.index)[len(self.parts.items) :],
             image=image,
             grid=evaluation.grid,
-            taken=(*evaluation.latent_metrics(trial.z), *trial.metrics),
+            taken=(*evaluation.latent_metrics(trial.point), *trial.metrics),
             timeout_s=self.engine.timeout_s,
             driver=here(),
         )
@@ -211,7 +211,9 @@ class Loop:
         if answer["error"]:
             self._fail(trial, answer["error"], answer["state"], seconds)
             return
-        metrics = campaign.evaluation.latent_metrics(trial.z) | trial.metrics | answer["metrics"]
+        metrics = (
+            campaign.evaluation.latent_metrics(trial.point) | trial.metrics | answer["metrics"]
+        )
         problem = problem_of(metrics, campaign.config.goal.metrics)
         if problem:
             self._fail(trial, problem, "invalid", seconds)

@@ -1,6 +1,6 @@
 """A campaign's folder put in order: its journal accepted as it is, its structures made again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from latentopt.candidate_files import (
 from latentopt.errors import CampaignError, EvaluationError, ModelFileError
 from latentopt.journal import Journal, read_events
 from latentopt.journal_check import look
+from latentopt.kept_structures import space_of
 from latentopt.microstructure import voxel_sha256
 from latentopt.run import Run, Trial
 
@@ -131,7 +132,7 @@ def _decode(run: Run, trial: Trial, spaces: "dict[str, LatentSpace]") -> "np.nda
         )
     wanted = trial.space_id or run.space_id
     if wanted not in spaces:
-        spaces[wanted] = _load(run, wanted)
+        spaces[wanted] = space_of(run, wanted)
     phases = Evaluation(spaces[wanted], ()).phases(trial.z)
     if trial.voxel_sha256 not in (None, voxel_sha256(phases)):
         raise CampaignError(
@@ -140,17 +141,3 @@ def _decode(run: Run, trial: Trial, spaces: "dict[str, LatentSpace]") -> "np.nda
             "the file from a copy."
         )
     return phases
-
-
-def _load(run: Run, wanted: str) -> "LatentSpace":
-    from latentopt.parts import load_space
-
-    places: Mapping[str, str] = {run.space_id: run.config.space} | {
-        space_id: str(place) for space_id, place in run.retrained
-    }
-    if wanted not in places:
-        raise CampaignError(f"its space {wanted} is not known to the journal.")
-    space = load_space(places[wanted])
-    if space.id != wanted:
-        raise CampaignError(f"{places[wanted]} holds space {space.id}, its z is of {wanted}.")
-    return space

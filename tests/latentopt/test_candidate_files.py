@@ -32,6 +32,7 @@ def make(tiny_space_folder, tmp_path):
             space=tiny_space_folder,
             objective="mean",
             engine="serial",
+            dry_run=False,
             folder=tmp_path / "run",
             **settings,
         )
@@ -280,6 +281,39 @@ def test_a_structure_that_decodes_otherwise_here_is_evaluated_as_it_was_kept(mak
     assert done.decoded == ()
     assert "decodes to other voxels here" in done.lost[0]
     assert not candidate_path(folder, 0).exists()
+
+
+@pytest.mark.parametrize("score", ["phases", "decoded"])
+def test_a_trial_of_an_earlier_space_is_evaluated_again_as_what_it_was(make, tmp_path, score):
+    """One that failed before its model was retrained: its z means another structure now."""
+    seen = []
+
+    def look(images):
+        seen.append(voxel_sha256(to_phases(images)[0].numpy()))
+        if len(seen) == 1:
+            raise RuntimeError("out of memory")
+        return mean(images)
+
+    settings = {
+        "objectives": [look],
+        "score": score,
+        "batch": 2,
+        "trials": 6,
+        "retrain": {"every": 4, "images": 30, "weight_k": 0.5},
+    }
+    campaign = make(**settings)
+    run = campaign.run(progress=False)
+    assert run.retrained
+    assert run.trials[0].status == "failed"
+    candidate_path(tmp_path / "run", 0).unlink()
+    campaign.retry_failed()
+    found = campaign.run(progress=False)
+    assert seen[-1] == seen[0] == found.trials[0].voxel_sha256
+    assert found.trials[0].voxel_sha256 == run.trials[0].voxel_sha256
+    assert found.candidate(0).microstructure.provenance["space_id"] == run.space_id
+    candidate_path(tmp_path / "run", 0).unlink()
+    candidate_path(tmp_path / "run", 5).unlink()
+    assert repair(tmp_path / "run").decoded == (0, 5)
 
 
 # -- measured structures --------------------------------------------------------------------------
