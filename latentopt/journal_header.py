@@ -61,6 +61,7 @@ def changed_settings(
             raise _differs(folder, name, old[name], new[name])
     if any(_has_values(event) for event in others):
         _require_same_measure(header, old, config, folder)
+    _require_same_files(old.get("screen"), new["screen"], folder)
     was, now = old.get("simulate", []), new["simulate"]
     if [_meaning(spec) for spec in was] != [_meaning(spec) for spec in now]:
         raise _differs(folder, "simulate", was, now)
@@ -90,6 +91,16 @@ def _require_same_measure(
             "structures that repeat; with these voxel_size_um and periodic they would mean "
             "something else. Give this campaign another folder."
         )
+
+
+def _require_same_files(
+    old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, folder: Path
+) -> None:
+    """A screen may change; but its metrics would mix if a file of it changed under one name."""
+    for was in (old or {}).get("evaluate", ()):
+        for now in (new or {}).get("evaluate", ()):
+            if was != now and {**was, "version": None} == {**now, "version": None}:
+                raise _differs(folder, "screen", was, now)
 
 
 def _complete(spec: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from latentopt.campaign import Campaign
 from latentopt.candidate_files import candidate_path, read_phases, write_candidate
@@ -425,3 +426,37 @@ def test_a_target_that_changed_under_a_campaign_is_refused(tiny_space, tmp_path)
     assert was != now
     with pytest.raises(ConfigError, match=r"goal\.npy has another content now"):
         Campaign.resume(tmp_path / "run", space=tiny_space)
+
+
+@pytest.mark.parametrize("role", ["evaluate", "screen"])
+def test_a_surrogate_that_was_fitted_anew_under_a_campaign_is_refused(tiny_space, tmp_path, role):
+    from objectives.surrogates import SURROGATES
+
+    def fit(seed):
+        images = torch.rand(12, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
+        fitted = SURROGATES["two_point_gp"](components=2)
+        fitted.fit(images, {"k": images.double().flatten(1).mean(1)}).save(tmp_path / "fast")
+
+    spec = {"kind": "surrogate", "folder": str(tmp_path / "fast"), "prefix": "gp_"}
+    screen = {"evaluate": [spec], "require": ["gp_k >= -9"]}
+
+    def campaign(**settings):
+        as_screen = role == "screen"
+        return Campaign(
+            space=tiny_space,
+            objective="mean" if as_screen else "gp_k",
+            objectives=[mean] if as_screen else [spec],
+            screen=screen | settings if as_screen else None,
+            strategy="prior",
+            engine="serial",
+            trials=2,
+            folder=tmp_path / "run",
+        )
+
+    fit(1)
+    campaign().run(1, progress=False)
+    if role == "screen":
+        campaign(require=["gp_k >= -8"]).close()  # what it asks for may change
+    fit(2)
+    with pytest.raises(CampaignError, match=rf"holds a campaign with {role} .*'version': '"):
+        campaign()
