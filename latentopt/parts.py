@@ -35,6 +35,7 @@ __all__ = [
     "fit_structure",
     "import_target",
     "load_space",
+    "properties_of",
     "resolve_objectives",
     "resolve_simulators",
     "spec_of",
@@ -155,6 +156,12 @@ def resolve_objectives(
     if problems:
         raise ConfigError("\n".join(problems))
     return tuple(objectives), tuple(specs)
+
+
+def properties_of(objective: Objective) -> tuple[str, ...]:
+    """Names of the values that are properties of the images, and no errors of others."""
+    errors = getattr(objective, "errors", ())
+    return tuple(name for name in objective.units if name not in errors)
 
 
 def fit_objectives(

@@ -11,7 +11,7 @@ from jaxtyping import Float, Float64
 
 from latentopt.config import read_yaml
 from latentopt.errors import ConfigError, DataError
-from latentopt.parts import build_objectives
+from latentopt.parts import fit_objectives, resolve_objectives
 
 FILE_COLUMN = "file"
 AT_ONCE = 16  # images solved between two looks at the progress
@@ -128,7 +128,8 @@ def solve_targets(
     if Path(objective).suffix.lower() in (".yaml", ".yml"):
         spec = read_yaml(Path(objective), keys="kind")
     try:
-        (solver,) = build_objectives([spec])
+        objectives, specs = resolve_objectives([spec])
+        ((solver,), _) = fit_objectives(objectives, specs, images.shape[1:])
     except ConfigError as error:
         lines = str(error).replace("campaign.evaluate[0]", "objective").splitlines()
         raise ConfigError("\n".join(f"{objective}: {line}" for line in lines)) from None
@@ -141,6 +142,7 @@ def solve_targets(
     return {
         name: np.concatenate([np.asarray(answer[name], np.float64) for answer in answers])
         for name in answers[0]
+        if name not in getattr(solver, "errors", ())
     }
 
 

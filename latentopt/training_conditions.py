@@ -23,7 +23,7 @@ from generative.progress import TrainingProgress
 from generative.train_config import TrainConfig
 from latentopt.config import Spec
 from latentopt.errors import ConfigError, DataError
-from latentopt.parts import resolve_objectives
+from latentopt.parts import fit_objectives, properties_of, resolve_objectives
 
 if TYPE_CHECKING:
     from generative.data.dataset import Dataset
@@ -78,8 +78,10 @@ def compute_conditions(
 def _properties(
     settings: ConditionSettings, images: np.ndarray, config: TrainConfig, folder: Path
 ) -> dict[str, np.ndarray]:
-    objectives, specs = resolve_objectives(settings.properties, "train.conditions.properties")
-    names = [name for objective in objectives for name in objective.units]
+    where = "train.conditions.properties"
+    objectives, specs = resolve_objectives(settings.properties, where)
+    objectives, specs = fit_objectives(objectives, specs, images.shape[1:], where)
+    names = [name for objective in objectives for name in properties_of(objective)]
     _check_invariance(objectives, images, config)
     made_of = hashlib.sha256(np.ascontiguousarray(images).tobytes())
     made_of.update(json.dumps(specs, sort_keys=True).encode())
@@ -105,6 +107,7 @@ def _values(objectives: tuple, images: torch.Tensor) -> dict[str, torch.Tensor]:
         name: torch.as_tensor(values, dtype=torch.float64)
         for objective in objectives
         for name, values in objective(images).items()
+        if name in properties_of(objective)
     }
 
 

@@ -1,6 +1,6 @@
 """Effective conductivity as an objective: the components of the tensor, by name."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from jaxtyping import Float, Float64
 from pydantic import BaseModel, ConfigDict, Field
@@ -42,6 +42,8 @@ class EffectiveConductivity(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    errors: ClassVar[tuple[str, ...]] = ("conductivity_error",)  # values that tell of the others
 
     kind: Literal["effective_conductivity"] = "effective_conductivity"
     conductivity: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(

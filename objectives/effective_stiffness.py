@@ -1,6 +1,6 @@
 """Effective elasticity as an objective: engineering constants, by name."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from jaxtyping import Float, Float64
 from pydantic import (
@@ -42,6 +42,8 @@ class EffectiveStiffness(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    errors: ClassVar[tuple[str, ...]] = ("stiffness_error",)  # values that tell of the others
 
     kind: Literal["effective_stiffness"] = "effective_stiffness"
     young: tuple[Modulus, ...] = Field(
