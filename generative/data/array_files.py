@@ -1,5 +1,6 @@
 """Array files: NPY and NPZ, their headers checked before their data is read."""
 
+import math
 import stat
 import zipfile
 from collections.abc import Callable
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from generative.data.check import by
-from generative.data.source import Source, array_layout, check_real
+from generative.data.axes import array_layout
+from generative.data.check import Limits, by, reading
+from generative.data.source import Asked, Source, check_real
 from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
 
@@ -17,26 +19,37 @@ MOST_MEMBERS = 1000
 MOST_HEADER_BYTES = 10_000  # as numpy's max_header_size
 
 
-def open_npy(path: Path, spatial_dims: int | None) -> Source:
+def open_npy(path: Path, asked: Asked) -> Source:
     """Images in one NPY file; see `Source` and `array_layout`.
 
     Raises
     ------
     DataError
-        For a type that is not a real number, or a shape that is not images.
+        For a type that is not a real number, a shape that is not images, or a file that holds
+        another number of bytes than its header says.
     """
     with open(path, "rb") as stream:
         shape, dtype = _npy_header(stream)
-
-    def decode() -> np.ndarray:
-        with open(path, "rb") as stream:
-            return np.lib.format.read_array(stream, allow_pickle=False)
-
-    return array_source(path, shape, dtype, decode, spatial_dims)
+    return array_source(path, shape, dtype, lambda: read_npy(path), asked)
 
 
-def open_npz(path: Path, spatial_dims: int | None, dataset: str | None = None) -> Source:
-    """Images in one array of an NPZ file, named by ``dataset`` if there are several.
+def read_npy(path: Path) -> np.ndarray:
+    """The array of an NPY file, once its header was compared with the bytes that follow.
+
+    Raises
+    ------
+    DataError
+        For objects and texts, and for a file of another length.
+    """
+    with reading(path), open(path, "rb") as stream:
+        held = path.stat().st_size
+        _check_length(*_npy_header(stream), held - stream.tell(), path, "the file")
+        stream.seek(0)
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def open_npz(path: Path, asked: Asked) -> Source:
+    """Images in one array of an NPZ file, named by ``asked.dataset`` if there are several.
 
     Raises
     ------
@@ -51,13 +64,51 @@ def open_npz(path: Path, spatial_dims: int | None, dataset: str | None = None) -
             if member.endswith(".npy"):
                 with archive.open(member) as stream:
                     headers[member.removesuffix(".npy")] = _npy_header(stream)
-    name = choose({key: shape for key, (shape, _) in headers.items()}, dataset, path)
+        name = choose({key: shape for key, (shape, _) in headers.items()}, asked.dataset, path)
+        held = archive.getinfo(f"{name}.npy").compress_size
+    return array_source(
+        path,
+        *headers[name],
+        lambda: read_npz(path, name, asked.limits),
+        asked,
+        held_bytes=held,
+    )
 
-    def decode() -> np.ndarray:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as stream:
+
+def read_npz(path: Path, name: str, limits: Limits | None = None) -> np.ndarray:
+    """One array of an NPZ file, once what it promises was compared with what the file holds.
+
+    Raises
+    ------
+    DataError
+        If there is no such array, it holds objects or texts, another number of bytes than its
+        header says, or more than ``limits`` allow.
+    """
+    with reading(path), zipfile.ZipFile(path) as archive:
+        _check_members(archive, path)
+        if f"{name}.npy" not in archive.namelist():
+            raise DataError(f"{path}: has no array {name!r}; write it again.")
+        member = archive.getinfo(f"{name}.npy")
+        with archive.open(member) as stream:
+            shape, dtype = _npy_header(stream)
+            _check_length(shape, dtype, member.file_size - stream.tell(), path, name)
+        size = math.prod(shape) * dtype.itemsize
+        (limits or Limits()).check_ratio(size, path, member.compress_size)
+        with archive.open(member) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
 
-    return array_source(path, *headers[name], decode, spatial_dims)
+
+def _check_length(
+    shape: tuple[int, ...], dtype: np.dtype, held: int, path: Path, name: str
+) -> None:
+    """Refuse values that are no numbers, or more or fewer than their bytes."""
+    check_real(dtype, path)
+    promised = math.prod(shape) * dtype.itemsize
+    if promised != held:
+        raise DataError(
+            f"{path}: cannot be read (its header promises {promised:,} bytes, {name} holds "
+            f"{held:,}); it is truncated or damaged: save it again."
+        )
 
 
 def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
@@ -120,18 +171,22 @@ def array_source(
     shape: tuple[int, ...],
     dtype: np.dtype,
     decode: Callable[[], np.ndarray],
-    spatial_dims: int | None,
+    asked: Asked,
+    *,
     voxel_size_m: VoxelSize | None = None,
+    held_bytes: int | None = None,
 ) -> Source:
     """One array in a file: its type checked, its axes read by `array_layout`."""
     check_real(dtype, path)
-    layout = array_layout(shape, spatial_dims, path)
+    layout = array_layout(shape, asked.spatial_dims, path, asked.axes)
     native = dtype.newbyteorder("=")
+    dims = len(layout.shape) - 2
     return Source(
         path,
-        layout,
+        layout.shape,
         native,
-        lambda: decode().reshape(layout).astype(native, copy=False),
-        one_parent=False,
-        voxel_size_m=voxel_size_m,
+        lambda: layout(decode()).astype(native, copy=False),
+        images_a_parent=layout.images_a_parent,
+        held_bytes=held_bytes,
+        voxel_size_m=voxel_size_m and voxel_size_m[-dims:],
     )

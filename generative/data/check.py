@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,9 @@ Names = Sequence[str] | Callable[[int], str]
 class Limits:
     """Sizes above which data is refused, read from file headers before anything is decoded.
 
+    Commands take them as ``--limit ratio=2000``, settings of training as
+    ``data: {limits: {ratio: 2000}}``.
+
     Parameters
     ----------
     image_voxels
@@ -27,11 +30,44 @@ class Limits:
         All images together, as float32; 8 GiB by default.
     ratio
         Bytes of the images over those of their file, beyond 64 MiB of images; 500 by default.
+
+    Raises
+    ------
+    ValueError
+        If one is not above 0.
     """
 
     image_voxels: int = 512**3
     total_bytes: int = 8 * 2**30
-    ratio: float = 500.0
+    ratio: float | int = 500.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ValueError(f"limits: {name} should be above 0, got {value}.")
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> "Limits":
+        """Limits of texts such as ``ratio=2000``; `ValueError` for other ones.
+
+        >>> Limits.parse(["ratio=2000", "image_voxels=1e9"]).image_voxels
+        1000000000
+        """
+        given: dict[str, float | int] = {}
+        for text in texts:
+            name, _, number = text.partition("=")
+            try:
+                value = float(number)
+                given[name.strip()] = value if name.strip() == "ratio" else int(value)
+            except (ValueError, OverflowError):
+                raise ValueError(
+                    f"a limit should be a name and a number, such as ratio=2000, got {text!r}."
+                ) from None
+        unknown = given.keys() - {field.name for field in fields(cls)}
+        if unknown:
+            known = ", ".join(field.name for field in fields(cls))
+            raise ValueError(f"the limits are {known}, got {unknown.pop()!r}.")
+        return cls(**given)
 
     def check(self, shape: tuple[int, ...], name: str) -> None:
         """Refuse images of ``shape`` (n, c, *space), declared by the file ``name``.
@@ -45,32 +81,47 @@ class Limits:
         if voxels > self.image_voxels:
             raise DataError(
                 f"{name}: an image of {by(shape[2:])} voxels is larger than the limit of "
-                f"{self.image_voxels:,} voxels; cut it into parts, or pass "
-                f"limits=Limits(image_voxels={voxels})."
+                f"{self.image_voxels:,} voxels; cut it into parts, or "
+                f"{_raised('image_voxels', voxels)}."
             )
         total = 4 * math.prod(shape)
         if total > self.total_bytes:
             raise DataError(
                 f"{name}: {shape[0]} images of {by(shape[1:])} take {total:,} bytes as float32, "
                 f"larger than the limit of {self.total_bytes:,}; use fewer or smaller images, or "
-                f"pass limits=Limits(total_bytes={total})."
+                f"{_raised('total_bytes', total)}."
             )
 
-    def check_ratio(self, decoded_bytes: int, path: Path) -> None:
+    def check_ratio(self, decoded_bytes: int, path: Path, held_bytes: int | None = None) -> None:
         """Refuse a small file that says it holds very much: a decompression bomb.
+
+        Parameters
+        ----------
+        decoded_bytes
+            What the values take in memory.
+        path
+            The file.
+        held_bytes
+            Bytes of the file that hold them; all of it by default.
 
         Raises
         ------
         DataError
             If the images are larger than 64 MiB and ``ratio`` times the file.
         """
-        ratio = decoded_bytes / max(path.stat().st_size, 1)
+        held = path.stat().st_size
+        held = held if held_bytes is None else min(held, held_bytes)
+        ratio = decoded_bytes / max(held, 1)
         if decoded_bytes > FREE_BYTES and ratio > self.ratio:
             raise DataError(
-                f"{path}: its images take {decoded_bytes:,} bytes, {ratio:,.0f} times the file, "
-                f"larger than the limit of {self.ratio:g}; if it is not damaged, pass "
-                f"limits=Limits(ratio={int(ratio) + 1})."
+                f"{path}: its values take {decoded_bytes:,} bytes, {ratio:,.0f} times what the "
+                f"file holds, larger than the limit of {self.ratio:g}; if it is not damaged, save "
+                f"it without compression, or {_raised('ratio', int(ratio) + 1)}."
             )
+
+
+def _raised(name: str, value: int) -> str:
+    return f"pass limits=Limits({name}={value}) (--limit {name}={value})"
 
 
 def by(shape: tuple[int, ...]) -> str:

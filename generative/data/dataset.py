@@ -34,6 +34,9 @@ class Dataset:
         ``"phases"``, ``"grey"`` levels or ``"colour"``.
     voxel_size_m
         Edges of a voxel along (z,) y, x in metres, the same in all images; None if not known.
+    reading
+        What became of the stored values, such as ``values 0, 255 became phases 0, 1``; empty where
+        there were none.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class Dataset:
     parents: Int64[np.ndarray, "n"]
     content: Content = "phases"
     voxel_size_m: VoxelSize | None = None
+    reading: str = ""
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.float32:

@@ -3,33 +3,36 @@
 Headers are checked before data is read; links to other files and places are never followed.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from generative.data import hdf5_guard as guard
 from generative.data.array_files import array_source, choose
-from generative.data.check import by
-from generative.data.source import Source, check_real, volume_layout
+from generative.data.axes import LETTERS
+from generative.data.check import Limits
+from generative.data.source import Asked, Source, check_real, volume_layout
 from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
 
-MOST_OBJECTS = 20_000
-FREE_CHUNK_BYTES = 2**26
 ANGSTROM_UM = 1e-4
+_VERSIONS = ("7.0", "8.0")
 # Metres of DREAM3D-NX's length units (enumeration IGeometry::LengthUnit), by number.
 _DREAM3D_METRES = {
     4: 1e-12, 5: 1e-9, 6: 1e-6, 7: 1e-3, 8: 1e-2, 9: 1e-1, 10: 1.0, 21: 1e-10, 23: 0.0254,
 }  # fmt: skip
 
 
-def open_hdf5(path: Path, spatial_dims: int | None, dataset: str | None = None) -> Source:
+def open_hdf5(path: Path, asked: Asked) -> Source:
     """Images in one data set of an HDF5 file, named by its path if there are several.
 
-    An attribute ``voxel_size_m`` of the data set is its voxel size.
+    A file that DREAM.3D wrote is read as `open_dream3d`. An attribute ``voxel_size_m`` of the data
+    set, or ``element_size_um`` of Fiji and ilastik, is its voxel size; ilastik's ``axistags`` say
+    its axes.
 
     Raises
     ------
@@ -37,36 +40,42 @@ def open_hdf5(path: Path, spatial_dims: int | None, dataset: str | None = None) 
         If no data set, or more than one, has two axes or more and ``dataset`` does not choose;
         or if its values lie in another file, or behind a link.
     """
-    with _opened(path) as file:
-        found = _data_sets(file, path)
-        name = _choose(file, {key: item.shape for key, item in found.items()}, dataset, path)
+    with guard.opened(path) as file:
+        groups = (file.get(name, getlink=True) for name in ("DataContainers", "DataStructure"))
+        dream3d = any(groups) or path.suffix.lower() == ".dream3d"
+        if "FileVersion" in file.attrs and dream3d:
+            return open_dream3d(path, asked)
+        found = guard.data_sets(file, path)
+        name = _choose(file, {key: item.shape for key, item in found.items()}, asked.dataset, path)
         item = found[name]
-        _check_storage(item, name, path)
-        dtype, shape = item.dtype, item.shape
-        size = _floats(item.attrs.get("voxel_size_m"))
-    return array_source(path, shape, dtype, _reader(path, name), spatial_dims, size)
+        guard.check_data_set(item, path, asked.limits)
+        return array_source(
+            path,
+            item.shape,
+            item.dtype,
+            _reader(path, name, asked.limits),
+            replace(asked, axes=asked.axes or _tagged_axes(item, path)),
+            voxel_size_m=_said_size(item, path),
+            held_bytes=item.id.get_storage_size(),
+        )
 
 
-def open_mat(path: Path, spatial_dims: int | None, dataset: str | None = None) -> Source:
+def open_mat(path: Path, asked: Asked) -> Source:
     """Images in one variable of a MAT 7.3 file: MATLAB's ``A(y, x)``, ``(y, x, z)`` or more.
 
     MATLAB counts down columns first and HDF5 lists its axes in reverse, so that the last two axes
     are swapped here: rows of MATLAB's image are rows of ours, and its third axis is z (or n, as
-    `array_layout` decides), its fourth n.
+    `array_layout` decides), its fourth n. ``axes`` names them in that order, as ``zyx``.
 
     Raises
     ------
     DataError
-        For files of older versions, and as `open_hdf5`.
+        As `open_hdf5`, and for a third axis of three, which may be colours.
     """
-    with open(path, "rb") as stream:
-        header = stream.read(128)
-    if header.startswith(b"MATLAB 5.0"):
-        raise DataError(f"{path}: is a MAT file older than 7.3; save it in MATLAB with '-v7.3'.")
-    with _opened(path) as file:
+    with guard.opened(path) as file:
         arrays = {
             name: item
-            for name, item in _data_sets(file, path).items()
+            for name, item in guard.data_sets(file, path).items()
             if not name.startswith("#") and "MATLAB_empty" not in item.attrs
         }
         # Vectors and numbers are matrices in MATLAB.
@@ -75,18 +84,30 @@ def open_mat(path: Path, spatial_dims: int | None, dataset: str | None = None) -
             for name, item in arrays.items()
             if len(item.shape) > 1 and min(item.shape[-2:]) > 1 and item.dtype.kind in "biuf"
         }
-        name = _choose(file, shapes, dataset, path)
+        name = _choose(file, shapes, asked.dataset, path)
         item = arrays[name]
-        _check_storage(item, name, path)
-        dtype, shape = item.dtype, item.shape
-    *front, columns, rows = shape
-    read = _reader(path, name)
+        guard.check_data_set(item, path, asked.limits)
+        if item.ndim < 2:
+            raise DataError(f"{path}: {name} is no matrix; choose one with dataset='...'.")
+        dtype, held = item.dtype, item.id.get_storage_size()
+        *front, columns, rows = item.shape
+    if front == [3] and asked.axes is None and asked.spatial_dims != 3:
+        raise DataError(
+            f"{path}: {name} of {rows}x{columns}x3 could be one picture of three colours or three "
+            "images; pass axes='cyx' or axes='nyx' (--axes cyx), or spatial_dims=3 for a volume."
+        )
+    read = _reader(path, name, asked.limits)
     return array_source(
-        path, (*front, rows, columns), dtype, lambda: read().swapaxes(-1, -2), spatial_dims
+        path,
+        (*front, rows, columns),
+        dtype,
+        lambda: read().swapaxes(-1, -2),
+        asked,
+        held_bytes=held,
     )
 
 
-def open_dream3d(path: Path, spatial_dims: int | None, dataset: str | None = None) -> Source:
+def open_dream3d(path: Path, asked: Asked) -> Source:
     """One array of cell data on an image geometry of a DREAM.3D file, version 7 or 8.
 
     ``dataset`` chooses it by its name or path; else it is the only one with one component, or the
@@ -98,65 +119,42 @@ def open_dream3d(path: Path, spatial_dims: int | None, dataset: str | None = Non
     DataError
         For other versions, files without an image geometry, and as `open_hdf5`.
     """
-    with _opened(path) as file:
-        version = file.attrs.get("FileVersion", b"unknown")
+    if asked.axes is not None:
+        raise DataError(f"{path}: says its axes itself; leave out axes=.")
+    with guard.opened(path) as file:
+        version = guard.attribute(file, "FileVersion", path) or b"unknown"
         version = version.decode() if isinstance(version, bytes) else str(version)
-        if version not in ("7.0", "8.0"):
+        if version.rstrip("\0") not in _VERSIONS:
             raise DataError(
                 f"{path}: expected a DREAM.3D file of version 7.0 or 8.0, got {version[:20]}; save "
                 "it with DREAM.3D 6.5 or DREAM3D-NX."
             )
         grids = _image_geometries(file, path)
-        cells = _cell_data(_data_sets(file, path), grids)
+        cells = _cell_data(guard.data_sets(file, path), grids)
         shapes = {name: item.shape for name, (item, _) in cells.items()}
-        name = _choose(file, shapes, _wanted(shapes, dataset), path)
+        name = _choose(file, shapes, _wanted(shapes, asked.dataset), path)
         item, (grid, spacing) = cells[name]
-        _check_storage(item, name, path)
+        guard.check_data_set(item, path, asked.limits)
         check_real(item.dtype, path)
-        native = item.dtype.newbyteorder("=")
-    layout = volume_layout(grid, spatial_dims, path)
-    read = _reader(path, name)
+        native, held = item.dtype.newbyteorder("="), item.id.get_storage_size()
+    layout = volume_layout(grid, asked.spatial_dims, path)
+    read = _reader(path, name, asked.limits)
     return Source(
         path,
         layout,
         native,
         lambda: read().reshape(layout).astype(native, copy=False),
+        held_bytes=held,
         voxel_size_m=spacing and spacing[-len(layout) + 2 :],
     )
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    with h5py.File(path, "r") as file:
-        yield file
-
-
-def _reader(path: Path, name: str) -> Callable[[], np.ndarray]:
+def _reader(path: Path, name: str, limits: Limits) -> Callable[[], np.ndarray]:
     def decode() -> np.ndarray:
-        with h5py.File(path, "r") as file:
-            return file[name][()]
+        with guard.opened(path) as file:
+            return guard.values(guard.own_data_set(file, name, path), path, limits)
 
     return decode
-
-
-def _data_sets(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:
-    """Every data set by its path; HDF5 passes over links on this walk."""
-    found: dict[str, h5py.Dataset] = {}
-    seen = 0
-
-    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        nonlocal seen
-        seen += 1
-        if seen > MOST_OBJECTS:
-            raise DataError(
-                f"{path}: holds more than {MOST_OBJECTS} groups and data sets; save the images in "
-                "a file of their own."
-            )
-        if isinstance(item, h5py.Dataset) and item.shape is not None:
-            found[name] = item
-
-    file.visititems(visit)
-    return found
 
 
 def _choose(
@@ -165,26 +163,29 @@ def _choose(
     """As `choose`, with a word of its own for links."""
     name = None if dataset is None else dataset.strip("/")
     if name and name not in shapes:
-        parts = name.split("/")
-        for end in range(1, len(parts) + 1):
-            link = file.get("/".join(parts[:end]), getlink=True)
-            if isinstance(link, h5py.SoftLink | h5py.ExternalLink):
-                raise DataError(
-                    f"{path}: {'/'.join(parts[:end])} is a link, which is not followed; give the "
-                    f"place it leads to ({link.path})."
-                )
+        guard.is_own(file, name, path)
     return choose(shapes, name, path)
 
 
-def _check_storage(item: h5py.Dataset, name: str, path: Path) -> None:
-    if item.external or item.is_virtual:
-        raise DataError(f"{path}: {name} lies in another file; give that file instead.")
-    chunk = math.prod(item.chunks or ()) * item.dtype.itemsize
-    if chunk > max(FREE_CHUNK_BYTES, 2 * item.size * item.dtype.itemsize):
-        raise DataError(
-            f"{path}: {name} of {by(item.shape)} is stored in chunks of {chunk:,} bytes; save it "
-            "again in smaller chunks."
-        )
+def _tagged_axes(item: h5py.Dataset, path: Path) -> str | None:
+    """The axes that ilastik (vigra) writes beside a data set, where they are those we know."""
+    tags = guard.attribute(item, "axistags", path)
+    try:
+        letters = "".join(axis["key"] for axis in json.loads(tags)["axes"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    known = set(letters) <= set(LETTERS) and {"y", "x"} <= set(letters)
+    return letters if known and len(letters) == item.ndim == len(set(letters)) else None
+
+
+def _said_size(item: h5py.Dataset, path: Path) -> VoxelSize | None:
+    """Edges in metres: our own attribute, or Fiji's and ilastik's in micrometres (z, y, x)."""
+    if (own := _floats(guard.attribute(item, "voxel_size_m", path))) is not None:
+        return own
+    edges = _floats(guard.attribute(item, "element_size_um", path))
+    if edges is None or set(edges) <= {1.0}:  # what both write where they do not know
+        return None
+    return tuple(float(f"{edge * 1e-6:.12g}") for edge in edges)
 
 
 def _floats(values: object) -> VoxelSize | None:
@@ -197,28 +198,32 @@ Grid = tuple[tuple[int, ...], VoxelSize | None]
 def _image_geometries(file: h5py.File, path: Path) -> dict[str, Grid]:
     """Cells and spacing, both (z, y, x), of every image geometry by the path of its group."""
     found: dict[str, Grid] = {}
-
-    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+    for name, item in guard.objects(file, path):
         if not isinstance(item, h5py.Group):
-            return
+            continue
         if "_DIMENSIONS" in item.attrs:  # version 8
-            unit = item.attrs.get("Units")
-            cells, spacing = item.attrs["_DIMENSIONS"], item.attrs.get("_SPACING")
-            found[name] = _grid(cells, spacing, unit)
-        elif name.endswith("_SIMPL_GEOMETRY") and "DIMENSIONS" in item:  # version 7
-            spacing = item["SPACING"][()] if "SPACING" in item else None
-            place = name.rpartition("/")[0]
-            found[place] = _grid(item["DIMENSIONS"][()], spacing, None)
-
-    file.visititems(visit)
+            cells, spacing, unit = (
+                guard.attribute(item, key, path) for key in ("_DIMENSIONS", "_SPACING", "Units")
+            )
+            found[name] = _grid(cells, spacing, unit, path)
+        elif name.endswith("_SIMPL_GEOMETRY") and guard.is_own(item, "DIMENSIONS", path):
+            cells, spacing = (  # version 7
+                guard.numbers(guard.own_data_set(item, key, path), path, 3)
+                if guard.is_own(item, key, path)
+                else None
+                for key in ("DIMENSIONS", "SPACING")
+            )
+            found[name.rpartition("/")[0]] = _grid(cells, spacing, None, path)
     if not found:
         raise DataError(f"{path}: holds no image geometry; export a regular grid from DREAM.3D.")
     return found
 
 
-def _grid(cells: object, spacing: object, unit: object) -> Grid:
+def _grid(cells: object, spacing: object, unit: object, path: Path) -> Grid:
     shape = tuple(int(count) for count in np.ravel(cells)[::-1])
     edges = _floats(spacing)
+    if len(shape) != 3 or (edges is not None and len(edges) != 3):
+        raise DataError(f"{path}: expected three dimensions and spacings; export a regular grid.")
     if edges is None:
         return shape, None
     if unit is None:

@@ -1,66 +1,91 @@
-"""Micrograph files: one image by Pillow, and TIFF images and stacks by tifffile."""
+"""Pictures in PNG, JPEG and BMP files, by Pillow: as a viewer shows them.
 
-import math
+A picture is turned as its EXIF says. Pixels of a palette are labels (`generative.data.palette`).
+The density of a print (pHYs, JFIF) is no voxel size.
+"""
+
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from PIL import Image
 
-from generative.data.check import by
-from generative.data.source import Source, check_real
-from generative.data.voxel_size import tiff_voxel_size
+from generative.data.orientation import TAG, checked_orientation, swaps_sides, turned
+from generative.data.palette import Indices, check_opaque, is_grey_ramp
+from generative.data.source import Asked, Source
 from generative.errors import DataError
 
 # What each Pillow mode becomes; "P" is a palette, "A" is transparency.
 _GREY_MODES = {"1": "|u1", "L": "|u1", "I;16": "<u2", "I;16B": ">u2", "I": "<i4", "F": "<f4"}
-MAX_PAGES = 2**14
 _COLOUR_MODES = {"P", "RGB", "RGBA", "LA"}
-_FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
+# A block of 8x8 pixels takes two bits at least, by a progressive JPEG one.
+_JPEG_PIXELS_A_BYTE = 1024
+_MOST_CHUNKS = 100_000
 
 
-def open_picture(path: Path, spatial_dims: int | None) -> Source:
+def open_picture(path: Path, asked: Asked, *, kind: str) -> Source:
     """One 2-D image in a PNG, JPEG or BMP file; see `Source`.
 
-    Grey of 1, 8, 16 or 32 bits keeps its depth (1 bit becomes 0 and 255); palettes become colour.
+    Grey of 1, 8, 16 or 32 bits keeps its depth (1 bit becomes 0 and 255); colours have 8 bits.
+
+    Parameters
+    ----------
+    path
+        The file.
+    asked
+        Its ``spatial_dims``, which cannot be 3, and ``indices``.
+    kind
+        ``"png"``, ``"jpeg"`` or ``"bmp"``, which the file is.
 
     Raises
     ------
     DataError
         For several frames, colour spaces other than RGB, or voxels that are not opaque.
     """
-    if spatial_dims == 3:
+    if asked.spatial_dims == 3:
         raise DataError(
             f"{path}: expected a volume for spatial_dims=3, got a picture; save the volume as a "
             "multi-page TIFF or an array file."
         )
-    with _pillow(path) as image:
-        frames, mode, (width, height) = getattr(image, "n_frames", 1), image.mode, image.size
+    opened = partial(pillow, path, kind.upper())
+    with opened() as image:
+        # The further frames of a JPEG are previews and depth maps of a telephone.
+        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        mode, (width, height) = image.mode, image.size
+        orientation = _orientation(image, path, kind)
+        palette = _palette(image) if mode == "P" else None
     if frames > 1:
         raise DataError(f"{path}: holds {frames} frames; save each as a file of its own.")
+    if kind == "jpeg" and width * height > _JPEG_PIXELS_A_BYTE * path.stat().st_size:
+        raise DataError(
+            f"{path}: says that it has {height}x{width} pixels, which {path.stat().st_size:,} "
+            "bytes cannot hold; it is truncated: copy it again."
+        )
+    shape = (width, height) if swaps_sides(orientation) else (height, width)
+    if palette is not None and asked.indices != "picture":
+        ramp = is_grey_ramp(palette)
+        lookup = palette[:, 0] if ramp else None
+        decode = partial(_decode_indices, path, opened, orientation, lookup, asked.indices)
+        return Source(path, (1, 1, *shape), np.dtype("u1"), decode, indexed=not ramp)
     if mode in _GREY_MODES:
         dtype = np.dtype(_GREY_MODES[mode]).newbyteorder("=")
-        return Source(path, (1, 1, height, width), dtype, lambda: _decode_grey(path))
+        decode = partial(_decode_grey, path, opened, orientation)
+        return Source(path, (1, 1, *shape), dtype, decode, lossy=kind == "jpeg")
     if mode in _COLOUR_MODES:
-        shape = (1, 3, height, width)
-        return Source(path, shape, np.dtype("u1"), lambda: _decode_colour(path), colour=True)
+        decode = partial(_decode_colour, path, opened, orientation)
+        return Source(path, (1, 3, *shape), np.dtype("u1"), decode, colour=True)
     raise DataError(f"{path}: has the colour mode {mode}; save it as grey or RGB.")
 
 
-def _pillow(path: Path) -> Image.Image:
+def pillow(path: Path, form: str) -> Image.Image:
+    """The picture, opened and not decoded; more pixels than Pillow opens are a `DataError`."""
     with warnings.catch_warnings():
         # Pillow warns of large pictures; our own limit is checked before decoding.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            return Image.open(path, formats=[_FORMATS[path.suffix.lower()]])
+            return Image.open(path, formats=[form])
         except Image.DecompressionBombError as error:
             raise DataError(
                 f"{path}: has more pixels than Pillow opens, which is larger than the limit of "
@@ -69,136 +94,72 @@ def _pillow(path: Path) -> Image.Image:
             ) from error
 
 
-def _decode_grey(path: Path) -> np.ndarray:
-    with _pillow(path) as image:
+def _orientation(image: Image.Image, path: Path, kind: str) -> int:
+    """Tag 274 of the EXIF data, 1 where there are none or they are damaged."""
+    try:
+        if kind == "png" and "exif" not in image.info and (late := _late_exif(path)):
+            image.info["exif"] = late
+        # Not the method of PNG, which decodes the picture to find what comes after it.
+        return checked_orientation(Image.Image.getexif(image).get(TAG))
+    except Exception:  # Pillow raises all kinds on damaged EXIF data; viewers pass them over
+        return 1
+
+
+def _late_exif(path: Path) -> bytes | None:
+    """The chunk eXIf of a PNG, wherever it is."""
+    with open(path, "rb") as stream:
+        stream.seek(8)
+        for _ in range(_MOST_CHUNKS):
+            head = stream.read(8)
+            if len(head) < 8:
+                return None
+            length = int.from_bytes(head[:4], "big")
+            if head[4:] == b"eXIf":
+                return stream.read(min(length, 2**20))
+            stream.seek(length + 4, 1)
+    return None
+
+
+def _palette(image: Image.Image) -> np.ndarray:
+    return np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+
+
+def _decode_indices(
+    path: Path,
+    opened: Callable[[], Image.Image],
+    orientation: int,
+    lookup: np.ndarray | None,
+    treat: Indices,
+) -> np.ndarray:
+    """Indices, or the grey levels of a ramp that they stand for."""
+    with opened() as image:
         pixels = np.asarray(image)
+        clear = image.info.get("transparency", b"")
+    alpha = {clear: 0} if isinstance(clear, int) else dict(enumerate(clear))
+    check_opaque(pixels, alpha, treat, path)
+    if lookup is not None:
+        if pixels.max() >= len(lookup):
+            raise ValueError(f"index {pixels.max()} is beyond its palette of {len(lookup)}")
+        pixels = lookup[pixels]
+    return turned(pixels, orientation)[None, None]
+
+
+def _decode_grey(path: Path, opened: Callable[[], Image.Image], orientation: int) -> np.ndarray:
+    with opened() as image:
+        pixels = np.asarray(image)
+        clear = image.info.get("transparency")
+    if clear is not None and (pixels == clear).any():
+        raise DataError(f"{path}: has transparent pixels; save it without transparency.")
     if pixels.dtype == bool:
         pixels = pixels.astype("u1") * np.uint8(255)
+    pixels = turned(pixels, orientation)
     return pixels[None, None].astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
-def _decode_colour(path: Path) -> np.ndarray:
-    with _pillow(path) as image:
+def _decode_colour(path: Path, opened: Callable[[], Image.Image], orientation: int) -> np.ndarray:
+    with opened() as image:
         transparency = "A" in image.getbands() or "transparency" in image.info
         if transparency and image.convert("RGBA").getextrema()[3] != (255, 255):
             raise DataError(f"{path}: has transparent pixels; save it without transparency.")
         pixels = np.asarray(image.convert("RGB"))
-    return np.moveaxis(pixels, -1, 0)[None]
-
-
-def open_tiff(path: Path, spatial_dims: int | None) -> Source:
-    """One TIFF: one page is a 2-D image, several pages are one volume, or images if asked.
-
-    Parameters
-    ----------
-    path
-        The file.
-    spatial_dims
-        2 takes every page as an image of its own; 3 or None takes a stack as a volume.
-
-    Raises
-    ------
-    DataError
-        For series of several shapes, more than one stacked axis, palettes, or a damaged file.
-    """
-    with tifffile.TiffFile(path) as tiff:
-        _check_complete(tiff, path)
-        if len(tiff.series) != 1:
-            shapes = ", ".join(by(series.shape) for series in tiff.series[:3])
-            raise DataError(
-                f"{path}: holds {len(tiff.series)} series of images ({shapes}); save one per file."
-            )
-        series, page = tiff.series[0], tiff.pages[0]
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
-            raise DataError(f"{path}: is a palette TIFF; save it as grey or RGB.")
-        # A stack that tifffile calls channels (ImageJ's default) is a stack unless colour is said.
-        stack, colour = _stack_and_colour(series.axes, series.shape, path)
-        dtype, height, width = series.dtype, series.sizes["height"], series.sizes["width"]
-        inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
-        pages = math.prod(stack)
-        flat = spatial_dims == 2 or (spatial_dims is None and pages == 1)
-        size = tiff_voxel_size(tiff, 2 if flat else 3)
-    check_real(dtype, path)
-    channels = 3 if colour else 1
-    if flat:
-        shape = (pages, channels, height, width)
-    elif pages == 1:
-        raise DataError(
-            f"{path}: expected a volume for spatial_dims=3, got one page; use a multi-page TIFF."
-        )
-    else:
-        shape = (1, channels, pages, height, width)
-    out = np.dtype("u1") if dtype.kind == "b" else dtype.newbyteorder("=")
-    return Source(
-        path,
-        shape,
-        out,
-        lambda: _decode_tiff(path, shape, out, inverted),
-        colour,
-        voxel_size_m=size,
-    )
-
-
-def _check_complete(tiff: tifffile.TiffFile, path: Path) -> None:
-    """Refuse a TIFF whose chain of pages or data runs past its end: tifffile reads on silently."""
-    if len(tiff.pages) > MAX_PAGES:
-        raise DataError(
-            f"{path}: has {len(tiff.pages)} pages, more than the limit of {MAX_PAGES}; save it as "
-            "several files."
-        )
-    tiff.filehandle.seek(tiff.pages.next_page_offset)
-    chain = tiff.filehandle.read(tiff.tiff.offsetsize)
-    if len(chain) < tiff.tiff.offsetsize or any(chain):
-        raise DataError(f"{path}: is truncated after page {len(tiff.pages)}; save it again.")
-    for number, page in enumerate(tiff.pages):
-        ends = [a + b for a, b in zip(page.dataoffsets, page.databytecounts, strict=True)]
-        if not ends or min(page.databytecounts) == 0 or max(ends) > tiff.filehandle.size:
-            raise DataError(f"{path}: page {number} is truncated; save it again.")
-
-
-def _stack_and_colour(
-    axes: str, shape: tuple[int, ...], path: Path
-) -> tuple[tuple[int, ...], bool]:
-    """Sizes of the stacked axes and whether samples are colours, from tifffile's axes."""
-    sizes = {axis: size for axis, size in zip(axes, shape, strict=True) if size > 1}
-    samples = sizes.pop("S", 1)
-    if samples not in (1, 3):
-        raise DataError(
-            f"{path}: has {samples} samples a voxel; save it as grey or RGB without transparency."
-        )
-    stack = tuple(size for axis, size in sizes.items() if axis not in "YX")
-    if len(stack) > 1:
-        raise DataError(
-            f"{path}: has the axes {axes} of {by(shape)}; expected one stack of pages: save each "
-            "channel or time in a file of its own."
-        )
-    return stack, samples == 3
-
-
-def _decode_tiff(path: Path, shape: tuple[int, ...], dtype: np.dtype, inverted: bool) -> np.ndarray:
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            axes, pixels = tiff.series[0].axes, tiff.series[0].asarray()
-    except ValueError as error:
-        # LZW and JPEG need a package tifffile does not bring; Pillow reads (and inverts) them.
-        if "imagecodecs" not in str(error):
-            raise
-        axes, pixels, inverted = "IYXS", _decode_with_pillow(path), False
-    if pixels.dtype == bool:
-        pixels = pixels.astype("u1") * np.uint8(255)
-    if inverted and dtype.kind == "u":
-        pixels = np.iinfo(dtype).max - pixels
-    if shape[1] == 3:
-        pixels = np.moveaxis(pixels, axes.index("S"), 0)
-    pixels = pixels.reshape(shape[1], -1, *shape[-2:])  # (c, pages, h, w)
-    pixels = pixels[None] if len(shape) == 5 else np.moveaxis(pixels, 0, 1)
-    return pixels.astype(dtype, copy=False)
-
-
-def _decode_with_pillow(path: Path) -> np.ndarray:
-    with _pillow(path) as image:
-        frames = []
-        for number in range(image.n_frames):
-            image.seek(number)
-            frames.append(np.asarray(image))
-    return np.stack(frames)
+    return np.moveaxis(turned(pixels, orientation), -1, 0)[None]

@@ -12,8 +12,8 @@ from generative.data.dataset import Dataset
 from generative.data.denoise import denoise, info_bar_rows
 from generative.data.inspection import flat_grey
 from generative.data.patches import patch_regions, region_name
-from generative.data.phases import to_phases
-from generative.data.read import classes_of, decode, find_files, names_of, parents_of
+from generative.data.phases import Phases, read_phases
+from generative.data.read import classes_of, decode, find_files, indices_for, names_of, parents_of
 from generative.data.readers import open_source
 from generative.data.segment import luminance, one_hot
 from generative.data.segmentation import Segmentation, segment
@@ -118,7 +118,9 @@ def prepare_images(
     root = Path(path)
     files = find_files(root)
     class_names, classes = classes_of(files, root)
-    sources = [open_source(file, **options) for file in files]
+    kept = isinstance(how.segmentation, str)
+    options["indices"] = indices_for(how.segmentation if kept else "otsu")
+    sources = [open_source(file, limits=limits, **options) for file in files]
     size = _checked(sources, how, voxel_size_m, limits)
     patches: list[np.ndarray] = []
     names: list[str] = []
@@ -143,17 +145,21 @@ def prepare_images(
             names.append(region_name(image.name, region) if how.patch else image.name)
             offset = [side.start for side in region]
             records.append({**image.record, "offset": offset, "size": list(cut.shape[1:])})
-    images, content = _as_images(np.stack(patches), how, names)
+    read = _as_phases(np.stack(patches), how, names, indexed=sources[0].indexed)
+    if kept:
+        for record in records:
+            record["steps"] = [*record["steps"], read.reading]
     dataset = Dataset(
-        images=images,
+        images=read.images,
         labels=np.array([class_names.index(record["class"]) for record in records]),
         class_names=class_names,
         sources=tuple(names),
         parents=np.array([record["parent"] for record in records]),
-        content=content,
+        content=read.content,
         voxel_size_m=size,
+        reading=read.reading,
     )
-    pictures = tuple(_picture(name, *first, images, how) for name, first in firsts.items())
+    pictures = tuple(_picture(name, *first, read.images, how) for name, first in firsts.items())
     return Prepared(dataset, tuple(records), pictures)
 
 
@@ -167,8 +173,11 @@ def _checked(
         check_voxel_size(given, len(first.shape) - 2, str(first.path))
     size = first.voxel_size_m if given is None else given
     for source in sources:
-        limits.check(source.shape, str(source.path))
-        limits.check_ratio(source.decoded_bytes, source.path)
+        if source.indexed != first.indexed:
+            raise DataError(
+                f"{source.path}: expected a picture {'with' if first.indexed else 'without'} a "
+                f"palette as {first.path.name}; prepare them apart."
+            )
         if source.dtype != first.dtype:
             raise DataError(
                 f"{source.path}: expected {first.dtype} values as in {first.path.name}, got "
@@ -191,8 +200,12 @@ def _checked(
     return size
 
 
+def _to_grey(source: Source, how: Preparation) -> bool:
+    return source.colour and not how.colour and how.segmentation != "labels"
+
+
 def _channels(source: Source, how: Preparation) -> int:
-    return 1 if source.colour and not how.colour else source.shape[1]
+    return 1 if _to_grey(source, how) else source.shape[1]
 
 
 def _all_images(
@@ -210,13 +223,13 @@ def _all_images(
 def _images(source: Source, names: tuple[str, ...], how: Preparation) -> Iterator[_Image]:
     """Each image of a file, cropped, denoised and segmented."""
     stored = decode(source, names)
-    if source.colour and not how.colour:
+    if _to_grey(source, how):
         stored = luminance(stored)
     low, high = float(stored.min()), float(stored.max())
     for row, values in enumerate(stored):
         steps: list[str] = []
         before = flat_grey(values, low, high)
-        if source.colour and not how.colour:
+        if _to_grey(source, how):
             steps.append("colours to grey (ITU-R BT.709)")
         values = _cropped(values, how.info_bar, names[row], steps)
         if how.denoised:
@@ -246,15 +259,17 @@ def _cropped(values: np.ndarray, rows: int | str, name: str, steps: list[str]) -
     return values[..., :-rows, :]
 
 
-def _as_images(
-    patches: np.ndarray, how: Preparation, names: list[str]
-) -> tuple[np.ndarray, Literal["phases", "grey", "colour"]]:
+def _as_phases(patches: np.ndarray, how: Preparation, names: list[str], *, indexed: bool) -> Phases:
     if not isinstance(how.segmentation, Segmentation):
         channels = 3 if how.colour else None
-        return to_phases(patches, grey=how.segmentation, channels=channels, names=names)
-    if how.segmentation.phases == 2:
-        return patches.astype(np.float32), "phases"
-    return one_hot(patches[:, 0], how.segmentation.phases, names=names), "phases"
+        return read_phases(
+            patches, grey=how.segmentation, channels=channels, names=names, indexed=indexed
+        )
+    count, method = how.segmentation.phases, how.segmentation.method
+    reading = f"values became phases 0 to {count - 1} by {method}, the darkest first"
+    if count == 2:
+        return Phases(patches.astype(np.float32), "phases", reading)
+    return Phases(one_hot(patches[:, 0], count, names=names), "phases", reading)
 
 
 def _picture(

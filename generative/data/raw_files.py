@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from generative.data.array_files import array_source
 from generative.data.check import by
-from generative.data.source import Source, array_layout, check_real, volume_layout
+from generative.data.source import Asked, Source, check_real, volume_layout
 from generative.errors import DataError
 
 _TYPES = r"u?int(?:8|16|32|64)|float(?:32|64)|8bit|16bit"
@@ -18,34 +19,27 @@ _NAME = re.compile(
 )
 
 
-def open_raw(
-    path: Path,
-    spatial_dims: int | None,
-    shape: Sequence[int] | None = None,
-    dtype: str | np.dtype | None = None,
-) -> Source:
+def open_raw(path: Path, asked: Asked) -> Source:
     """Voxels with x fastest and no header.
 
     Parameters
     ----------
     path
         The file.
-    spatial_dims
-        2 takes the slices of a volume as images.
-    shape
-        (z, y, x) of a volume, (y, x) of a picture, or (n, c, z, y, x) as `array_layout`. Without
-        it, the name says it the other way round, x first, as microscopes do:
-        ``rock_256x200x64_uint8.raw`` is 64 slices of 200 rows of 256 voxels.
-    dtype
-        Type of a value with its byte order: ``">u2"`` is big-endian, ``"uint16"`` little-endian.
-        Without it, from the name too: ``rock_256x200x64_uint16_be.raw``.
+    asked
+        ``shape`` is (z, y, x) of a volume, (y, x) of a picture, or (n, c, z, y, x) as
+        `array_layout` with ``axes``. Without it, the name says it the other way round, x first, as
+        microscopes do: ``rock_256x200x64_uint8.raw`` is 64 slices of 200 rows of 256 voxels.
+        ``dtype`` is the type of a value with its byte order: ``">u2"`` is big-endian, ``"uint16"``
+        little-endian. Without it, from the name too: ``rock_256x200x64_uint16_be.raw``.
+        ``spatial_dims`` 2 takes the slices of a volume as images.
 
     Raises
     ------
     DataError
         If neither the arguments nor the name say it, or the file has another length.
     """
-    name = _NAME.search(path.stem.lower())
+    name, shape, dtype = _NAME.search(path.stem.lower()), asked.shape, asked.dtype
     if shape is None and name:
         shape = [int(size) for size in name["sizes"].split("x")][::-1]
     if dtype is None and name:
@@ -67,18 +61,23 @@ def open_raw(
             f"{path}: expected {declared:,} bytes for {by(shape)} {stored} (z, y, x), got "
             f"{actual:,}; correct the shape or the type, and cut off any header."
         )
-    if len(shape) <= 3:
-        layout = volume_layout(shape, spatial_dims, path)
-    else:
-        layout = array_layout(shape, spatial_dims, path)
+    if asked.axes is not None or len(shape) > 3:
+        return array_source(path, shape, stored, partial(_read, path, stored, shape), asked)
+    layout = volume_layout(shape, asked.spatial_dims, path)
     native = stored.newbyteorder("=")
     return Source(
-        path,
-        layout,
-        native,
-        lambda: np.fromfile(path, stored).reshape(layout).astype(native, copy=False),
-        one_parent=len(shape) <= 3,
+        path, layout, native, lambda: _read(path, stored, layout).astype(native, copy=False)
     )
+
+
+def is_said(path: Path, asked: Asked) -> bool:
+    """Whether the arguments, or else the name, say what is in the file."""
+    given = (asked.shape, asked.dtype) != (None, None)
+    return given or _NAME.search(path.stem.lower()) is not None
+
+
+def _read(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    return np.fromfile(path, dtype).reshape(shape)
 
 
 def _type(dtype: str | np.dtype, path: Path) -> np.dtype:

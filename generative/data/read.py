@@ -1,5 +1,6 @@
 """Folders and files of micrographs and volumes, read into one checked array."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,13 +10,15 @@ from jaxtyping import Float32
 
 from generative.data.check import Limits, by, check_finite, reading
 from generative.data.dataset import Dataset
-from generative.data.phases import Grey, to_phases
+from generative.data.palette import Indices
+from generative.data.phases import Grey, read_phases
 from generative.data.readers import READERS, open_source
-from generative.data.segment import luminance
 from generative.data.source import Source
 from generative.data.stored_set import is_stored_set, read_set
 from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
+
+log = logging.getLogger("generative.data")
 
 # Pictures and volumes we do not read: better refused than left out unseen.
 # fmt: off
@@ -36,6 +39,7 @@ def load_images(
     dataset: str | None = None,
     shape: Sequence[int] | None = None,
     dtype: str | np.dtype | None = None,
+    axes: str | None = None,
     limits: Limits | None = None,
 ) -> Float32[np.ndarray, "n c *space"]:
     """Images of a folder or file as float32 (n, c, *space) in [0, 1].
@@ -51,6 +55,7 @@ def load_images(
         dataset=dataset,
         shape=shape,
         dtype=dtype,
+        axes=axes,
         limits=limits,
     ).images
 
@@ -64,6 +69,7 @@ def read_dataset(
     dataset: str | None = None,
     shape: Sequence[int] | None = None,
     dtype: str | np.dtype | None = None,
+    axes: str | None = None,
     limits: Limits | None = None,
 ) -> Dataset:
     """Images of a folder or a file, with the class, file and parent of each.
@@ -85,9 +91,11 @@ def read_dataset(
         Folder or file.
     grey
         What grey levels become: ``"auto"`` segments them by Otsu's threshold but takes a few whole
-        values (0, 1, 2) as labels of phases; ``"otsu"`` always segments, ``"labels"`` always takes
-        labels, ``"keep"`` keeps the levels, scaled to [0, 1]. Two distinct values in the whole set
-        are two phases in every case. `to_phases` has the exact rule.
+        values (0, 1, 2) and indices of a palette as labels of phases, and refuses what may be
+        either or neither; ``"otsu"`` always segments, ``"labels"`` always takes labels, ``"keep"``
+        keeps the levels, scaled to [0, 1]. Two distinct values in the whole set are two phases in
+        every case. `read_phases` has the exact rule; what became of the values is in ``reading``
+        of the answer, and is logged.
     channels
         Channels wanted: 1 of two phases or grey; 3 keeps colour, which else becomes grey; k reads
         labels 0 to k - 1 as k phases, even if some are absent. Give it to read new images for a
@@ -99,6 +107,9 @@ def read_dataset(
         several.
     shape, dtype
         Of RAW files, unless their names say it; see `open_raw`.
+    axes
+        A letter of n, t, c, z, y, x for each axis of an array, such as ``"zyx"``; see
+        `array_layout`.
     limits
         Largest sizes accepted, checked before decoding.
 
@@ -119,25 +130,40 @@ def read_dataset(
         return _read_stored(root, channels, spatial_dims, limits)
     files = find_files(root)
     opened = {"spatial_dims": spatial_dims, "dataset": dataset, "shape": shape, "dtype": dtype}
+    opened |= {"axes": axes, "limits": limits, "indices": indices_for(grey)}
     sources = [open_source(file, **opened) for file in files]
     keep_colour = channels == 3 and any(source.colour for source in sources)
     _check_alike(sources, keep_colour, limits or Limits())
 
     base = root if root.is_dir() else root.parent
     names = names_of(sources, base)
-    raw = _decode_all(sources, keep_colour, names)
-    images, content = to_phases(raw, grey=grey, channels=channels, names=names)
+    raw = _decode_all(sources, names)
+    read = read_phases(
+        raw,
+        grey=grey,
+        channels=channels,
+        names=names,
+        indexed=sources[0].indexed,
+        lossy=any(source.lossy for source in sources),
+    )
+    log.info("%s: %s", path, read.reading)
     counts = [source.shape[0] for source in sources]
     class_names, classes = classes_of(files, root)
     return Dataset(
-        images=images,
+        images=read.images,
         labels=np.repeat(classes, counts),
         class_names=class_names,
         sources=names,
         parents=parents_of(sources),
-        content=content,
+        content=read.content,
         voxel_size_m=_common_voxel_size(sources),
+        reading=read.reading,
     )
+
+
+def indices_for(grey: str) -> Indices:
+    """What the indices of a palette are taken for where grey levels are treated so."""
+    return {"auto": "auto", "labels": "labels"}.get(grey, "picture")
 
 
 def _read_stored(
@@ -221,8 +247,6 @@ def _check_alike(sources: list[Source], keep_colour: bool, limits: Limits) -> No
     """Refuse files too large, or of another size, channels or bit depth than the first."""
     first, n = sources[0], 0
     for source in sources:
-        limits.check(source.shape, str(source.path))
-        limits.check_ratio(source.decoded_bytes, source.path)
         n += source.shape[0]
         limits.check((n, *source.shape[1:]), f"{source.path} and the files before it")
         if source.shape[2:] != first.shape[2:]:
@@ -237,11 +261,20 @@ def _check_alike(sources: list[Source], keep_colour: bool, limits: Limits) -> No
                 f"{first.path.name}, got {_channels(source, keep_colour)}; save all as grey or all "
                 "as colour."
             )
+        if source.indexed != first.indexed:
+            raise DataError(
+                f"{source.path}: expected {_palette(first)} as {first.path.name}, got "
+                f"{_palette(source)}; save all in one way."
+            )
         if source.dtype != first.dtype:
             raise DataError(
                 f"{source.path}: expected {first.dtype} values as in {first.path.name}, got "
                 f"{source.dtype}; save all with one bit depth."
             )
+
+
+def _palette(source: Source) -> str:
+    return "indices of a palette" if source.indexed else "levels without a palette"
 
 
 def _channels(source: Source, keep_colour: bool) -> int:
@@ -262,21 +295,23 @@ def parents_of(sources: list[Source]) -> np.ndarray:
     parents, count = [], 0
     for source in sources:
         rows = source.shape[0]
-        parents.append(np.full(rows, count) if source.one_parent else count + np.arange(rows))
-        count += 1 if source.one_parent else rows
+        parents.append(count + np.arange(rows) // (source.images_a_parent or rows))
+        count = parents[-1][-1] + 1
     return np.concatenate(parents)
 
 
-def _decode_all(sources: list[Source], keep_colour: bool, names: tuple[str, ...]) -> np.ndarray:
-    """All images as stored, (n, c, *space), with each file's values checked as it is read."""
+def _decode_all(sources: list[Source], names: tuple[str, ...]) -> np.ndarray:
+    """All images as stored, (n, c, *space), with each file's values checked as it is read.
+
+    Grey images among colours have three equal channels.
+    """
     first = sources[0]
     n = sum(source.shape[0] for source in sources)
-    raw = np.empty((n, _channels(first, keep_colour), *first.shape[2:]), first.dtype)
+    channels = max(source.shape[1] for source in sources)
+    raw = np.empty((n, channels, *first.shape[2:]), first.dtype)
     row = 0
     for source in sources:
         images = decode(source, names[row : row + source.shape[0]])
-        if source.colour and not keep_colour:
-            images = luminance(images)
         raw[row : row + len(images)] = images
         row += len(images)
     return raw

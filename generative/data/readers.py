@@ -1,38 +1,46 @@
-"""The file formats that are read, by the ending of the file's name."""
+"""The file formats that are read: by what a file holds, whatever its name ends in."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from generative.data.array_files import open_npy, open_npz
-from generative.data.check import reading
-from generative.data.hdf5_files import open_dream3d, open_hdf5, open_mat
-from generative.data.image_files import open_picture, open_tiff
-from generative.data.raw_files import open_raw
-from generative.data.source import Source
+from generative.data.check import Limits, reading
+from generative.data.content import kind_of
+from generative.data.hdf5_files import open_hdf5, open_mat
+from generative.data.image_files import open_picture
+from generative.data.palette import Indices
+from generative.data.raw_files import is_said, open_raw
+from generative.data.source import Asked, Source
+from generative.data.tiff_files import open_tiff
 from generative.data.voxel_size import sidecar_voxel_size
 from generative.data.vtk_image_files import open_vti
 from generative.errors import DataError
 
-READERS: dict[str, Callable[..., Source]] = {
-    ".png": open_picture,
-    ".jpg": open_picture,
-    ".jpeg": open_picture,
-    ".bmp": open_picture,
-    ".tif": open_tiff,
-    ".tiff": open_tiff,
-    ".npy": open_npy,
-    ".npz": open_npz,
-    ".h5": open_hdf5,
-    ".hdf5": open_hdf5,
-    ".mat": open_mat,
-    ".dream3d": open_dream3d,
-    ".vti": open_vti,
-    ".raw": open_raw,
+# Endings of the files of a folder that are images, and what they should be.
+READERS = {
+    ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".bmp": "bmp", ".tif": "tiff", ".tiff": "tiff",
+    ".npy": "npy", ".npz": "npz", ".h5": "hdf5", ".hdf5": "hdf5", ".mat": "mat",
+    ".dream3d": "hdf5", ".vti": "vti", ".raw": "raw",
+}  # fmt: skip
+# By what the first bytes say.
+_OPEN: dict[str, Callable[[Path, Asked], Source]] = {
+    "png": partial(open_picture, kind="png"),
+    "jpeg": partial(open_picture, kind="jpeg"),
+    "bmp": partial(open_picture, kind="bmp"),
+    "tiff": open_tiff,
+    "npy": open_npy,
+    "npz": open_npz,
+    "hdf5": open_hdf5,
+    "mat": open_mat,
+    "vti": open_vti,
+    "raw": open_raw,
 }
-MANY_ARRAYS = frozenset({".npz", ".h5", ".hdf5", ".mat", ".dream3d", ".vti"})
+_MANY_ARRAYS = frozenset({"npz", "hdf5", "mat", "vti"})
+_ARRAYS = frozenset({"npy", "npz", "hdf5", "mat", "raw"})
 
 
 def open_source(
@@ -42,35 +50,67 @@ def open_source(
     dataset: str | None = None,
     shape: Sequence[int] | None = None,
     dtype: str | np.dtype | None = None,
+    axes: str | None = None,
+    limits: Limits | None = None,
+    indices: Indices = "auto",
 ) -> Source:
-    """What ``path`` says of its images, by the reader for its ending; nothing is decoded.
+    """What ``path`` says of its images, by the reader for what it holds; nothing is decoded.
 
-    The voxel size of a sidecar that latentopt wrote comes before that of the file.
+    This is the one way into a file: what it promises is compared with ``limits`` and with the bytes
+    that it holds, here for every format. The voxel size of a sidecar that latentopt wrote comes
+    before that of the file.
+
+    Parameters
+    ----------
+    path
+        The file; its first bytes say what it is (`kind_of`), its ending only where they do not.
+    spatial_dims, dataset, shape, dtype, axes
+        As `read_dataset`.
+    limits
+        Largest sizes accepted.
+    indices
+        What the indices of a palette are taken for.
 
     Raises
     ------
     DataError
-        If the ending is unknown, the file cannot be read, or it does not hold images.
+        If the kind is unknown, the file cannot be read, does not hold images or promises too much.
     """
-    suffix = path.suffix.lower()
-    if suffix not in READERS:
-        raise DataError(
-            f"{path}: files ending in {suffix or 'nothing'} are not read; convert it to one of "
-            f"{', '.join(READERS)}."
-        )
+    asked = Asked(spatial_dims, dataset, shape, dtype, axes, limits or Limits(), indices)
     with reading(path):
         if path.stat().st_size == 0:
             raise DataError(f"{path}: is empty (0 bytes); write it again or remove it.")
-        if dataset is not None and suffix not in MANY_ARRAYS:
+        kind = _kind(path, asked)
+        if dataset is not None and kind not in _MANY_ARRAYS:
             raise DataError(f"{path}: has no data sets to choose from; leave out dataset=.")
-        if (shape, dtype) != (None, None) and suffix != ".raw":
+        if (shape, dtype) != (None, None) and kind != "raw":
             raise DataError(f"{path}: says its shape and type; leave out shape= and dtype=.")
-        if suffix == ".raw":
-            source = open_raw(path, spatial_dims, shape, dtype)
-        elif suffix in MANY_ARRAYS:
-            source = READERS[suffix](path, spatial_dims, dataset)
-        else:
-            source = READERS[suffix](path, spatial_dims)
+        if axes is not None and kind not in _ARRAYS:
+            raise DataError(f"{path}: says its axes itself; leave out axes=.")
+        source = _OPEN[kind](path, asked)
+        asked.limits.check(source.shape, str(path))
+        asked.limits.check_ratio(source.decoded_bytes, path, source.held_bytes)
         known = sidecar_voxel_size(path)
         dims = len(source.shape) - 2
         return source if known is None else replace(source, voxel_size_m=known[-dims:])
+
+
+def _kind(path: Path, asked: Asked) -> str:
+    """What the file is; RAW files by their ending, for they have no sign of their own."""
+    suffix = path.suffix.lower()
+    raw = suffix == ".raw"
+    if raw and is_said(path, asked):
+        return "raw"
+    kind = kind_of(path)
+    if kind is not None or raw:
+        return kind or "raw"
+    if suffix in READERS:
+        raise DataError(
+            f"{path}: cannot be read (its first bytes are not those of a {READERS[suffix].upper()} "
+            "file, nor of another format that is read); replace the file if it is damaged, or "
+            "remove it."
+        )
+    raise DataError(
+        f"{path}: files ending in {suffix or 'nothing'} are not read; convert it to one of "
+        f"{', '.join(READERS)}."
+    )

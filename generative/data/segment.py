@@ -37,15 +37,28 @@ def otsu(
     """
     phases = np.empty(images.shape, np.float32)
     for row, image in enumerate(images):
-        if image.min() == image.max():
-            raise DataError(
-                f"{row_name(names, row)}: expected at least two grey levels to segment, got one "
-                f"({image.min():g}); remove the image, or pass grey='keep'."
-            )
-        levels = countable_levels(image)
-        # Flat: scikit-image takes a last axis of 3 or 4 for colours.
-        phases[row] = levels > threshold_otsu(levels.ravel())
+        phases[row] = image > otsu_threshold(image, row_name(names, row))
     return phases
+
+
+def otsu_threshold(image: Real[np.ndarray, "*space"], name: str = "image") -> float | int:
+    """Otsu's threshold of one image, on its own scale; a level equal to it is below it.
+
+    Raises
+    ------
+    DataError
+        If the image has one constant value, so that no threshold parts it.
+    """
+    if image.min() == image.max():
+        raise DataError(
+            f"{name}: expected at least two grey levels to segment, got one ({image.min():g}); "
+            "remove the image, or pass grey='keep'."
+        )
+    levels = countable_levels(image)
+    # Flat: scikit-image takes a last axis of 3 or 4 for colours.
+    threshold = threshold_otsu(levels.ravel()).item()
+    shifted = levels.dtype != image.dtype and levels.dtype.kind == "u"
+    return threshold + int(image.min()) if shifted else threshold
 
 
 def countable_levels(image: np.ndarray) -> np.ndarray:

@@ -5,9 +5,9 @@ from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Real, UInt8
-from skimage.filters import threshold_multiotsu, threshold_otsu
+from skimage.filters import threshold_multiotsu
 
-from generative.data.segment import countable_levels
+from generative.data.segment import otsu_threshold
 from generative.errors import DataError
 
 Method = Literal["otsu", "multi_otsu", "k_means", "thresholds"]
@@ -124,9 +124,7 @@ def _thresholds(image: np.ndarray, how: Segmentation) -> np.ndarray:
         # It compares all choices of bins: 256 for floats, but one a level for integers.
         few = image.dtype.kind in "bu" and image.dtype.itemsize == 1
         return threshold_multiotsu((image if few else image.astype(np.float64)).ravel(), how.phases)
-    levels = countable_levels(image).ravel()
-    shifted = levels.dtype != image.dtype and levels.dtype.kind == "u"
-    return np.array([threshold_otsu(levels)]) + (int(image.min()) if shifted else 0)
+    return np.array([otsu_threshold(image)])
 
 
 def _centres(image: np.ndarray, how: Segmentation) -> np.ndarray:

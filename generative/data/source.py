@@ -1,17 +1,45 @@
 """What a file says of its images before they are decoded."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from generative.data.check import by
+from generative.data.check import Limits, by
+from generative.data.palette import Indices
 from generative.data.voxel_size import VoxelSize, check_voxel_size
 from generative.errors import DataError
 
-MAX_CHANNELS = 4
+
+@dataclass(frozen=True)
+class Asked:
+    """What the caller says of a file, where the file does not or is not to be believed.
+
+    Parameters
+    ----------
+    spatial_dims
+        2, 3, or None where the shape says it.
+    dataset
+        Which array of a file that holds several.
+    shape, dtype
+        Of RAW files.
+    axes
+        A letter for each axis of an array, as `array_layout`.
+    limits
+        Largest sizes accepted.
+    indices
+        What the indices of a palette are taken for.
+    """
+
+    spatial_dims: int | None = None
+    dataset: str | None = None
+    shape: Sequence[int] | None = None
+    dtype: str | np.dtype | None = None
+    axes: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    indices: Indices = "auto"
 
 
 @dataclass(frozen=True)
@@ -30,8 +58,14 @@ class Source:
         Returns the array of that shape and type.
     colour
         The file says that its three channels are red, green and blue.
-    one_parent
-        Its images are cut from one specimen, as the pages of a stack are.
+    images_a_parent
+        Images in a row that are cut from one specimen; None if all are, as the pages of a stack.
+    indexed
+        The values are indices of a palette: labels, however few or many.
+    lossy
+        The values were rounded by a compression that does not keep them, as JPEG.
+    held_bytes
+        Bytes of the file that hold the values; None if nearly all do.
     voxel_size_m
         Edges of a voxel along each axis of space in metres, None where the file does not say.
 
@@ -46,7 +80,10 @@ class Source:
     dtype: np.dtype
     decode: Callable[[], np.ndarray]
     colour: bool = False
-    one_parent: bool = True
+    images_a_parent: int | None = None
+    indexed: bool = False
+    lossy: bool = False
+    held_bytes: int | None = None
     voxel_size_m: VoxelSize | None = None
 
     def __post_init__(self) -> None:
@@ -71,63 +108,6 @@ def check_real(dtype: np.dtype, path: Path) -> None:
             f"{path}: expected an array of real numbers, got type {dtype}; save a plain numeric "
             "array (pickled objects are never loaded)."
         )
-
-
-def array_layout(shape: tuple[int, ...], spatial_dims: int | None, path: Path) -> tuple[int, ...]:
-    """Shape (n, c, *space) of an array saved with or without an axis of channels.
-
-    Without ``spatial_dims``, two axes are one image (h, w), three are images (n, h, w), five are
-    volumes with channels (n, c, d, h, w). Four are images with channels (n, c, h, w) if axis 1 has
-    at most 4 entries and fewer than both axes after it, else volumes (n, d, h, w). With
-    ``spatial_dims``, s axes are one image, s + 1 are (n, *space) and s + 2 are (n, c, *space).
-
-    Parameters
-    ----------
-    shape
-        Shape of the saved array.
-    spatial_dims
-        2, 3, or None for the rule above.
-    path
-        File, for the message.
-
-    Raises
-    ------
-    DataError
-        If no reading fits, the array is empty, or the channels seem to come last.
-
-    Examples
-    --------
-    >>> array_layout((10, 1, 64, 64), None, Path("a.npy"))
-    (10, 1, 64, 64)
-    >>> array_layout((10, 21, 21, 21), None, Path("a.npy"))
-    (10, 1, 21, 21, 21)
-    >>> array_layout((400, 400, 400), 3, Path("a.npy"))
-    (1, 1, 400, 400, 400)
-    """
-    if 0 in shape:
-        raise DataError(f"{path}: holds no images, its array has shape {shape}; save it again.")
-    rank = len(shape)
-    guess = spatial_dims
-    if guess is None:
-        channels_first = rank == 4 and shape[1] <= MAX_CHANNELS and shape[1] < min(shape[2:])
-        guess = 2 if rank <= 3 or channels_first else 3
-        if rank == 4 and guess == 3 and shape[3] <= MAX_CHANNELS and shape[3] < min(shape[1:3]):
-            raise DataError(
-                f"{path}: shape {shape} seems to have its channels last; save it as "
-                "np.moveaxis(a, -1, 1), or pass spatial_dims=3 if these are volumes."
-            )
-    match rank - guess:
-        case 0:
-            return (1, 1, *shape)
-        case 1:
-            return (shape[0], 1, *shape[1:])
-        case 2:
-            return shape
-    asked = "" if spatial_dims is None else f" for spatial_dims={spatial_dims}"
-    raise DataError(
-        f"{path}: expected an array of shape (n, h, w), (n, c, h, w), (n, d, h, w) or "
-        f"(n, c, d, h, w){asked}, got {rank} axes ({by(shape) or 'a single number'})."
-    )
 
 
 def volume_layout(shape: tuple[int, ...], spatial_dims: int | None, path: Path) -> tuple[int, ...]:

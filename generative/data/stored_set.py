@@ -8,8 +8,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from generative.data import hdf5_guard as guard
 from generative.data.check import Limits, reading
 from generative.data.dataset import Dataset
+from generative.data.source import check_real
 from generative.errors import DataError
 
 SCHEMA = "latentopt.dataset/1"
@@ -20,7 +22,8 @@ def encode_set(dataset: Dataset, provenance: Sequence[Mapping[str, object]] = ()
 
     ``/images`` is ``(n, c, *space)``: uint8 where all values are 0 or 1, else float32, with a
     checksum of each chunk. ``/labels``, ``/parents``, ``/sources`` and ``/provenance`` (JSON) have
-    one entry an image; ``class_names`` (JSON), ``content`` and ``voxel_size_m`` are attributes.
+    one entry an image; ``class_names`` (JSON), ``content``, ``voxel_size_m`` and ``reading`` are
+    attributes.
 
     Raises
     ------
@@ -39,6 +42,7 @@ def encode_set(dataset: Dataset, provenance: Sequence[Mapping[str, object]] = ()
     with h5py.File(buffer, "w") as file:
         file.attrs["schema"] = SCHEMA
         file.attrs["content"] = dataset.content
+        file.attrs["reading"] = dataset.reading
         file["class_names"] = json.dumps(dataset.class_names)
         if dataset.voxel_size_m is not None:
             file.attrs["voxel_size_m"] = dataset.voxel_size_m
@@ -62,11 +66,11 @@ def _write_texts(file: h5py.File, name: str, texts: Sequence[str]) -> None:
 
 
 def is_stored_set(path: Path) -> bool:
-    """Whether ``path`` is a file that `encode_set` made."""
-    if path.suffix.lower() not in (".h5", ".hdf5") or not h5py.is_hdf5(path):
+    """Whether ``path`` is a file that `encode_set` made, whatever it is called."""
+    if not h5py.is_hdf5(path):
         return False
-    with reading(path), h5py.File(path, "r") as file:
-        return file.attrs.get("schema") == SCHEMA
+    with reading(path), guard.opened(path) as file:
+        return guard.attribute(file, "schema", path) == SCHEMA
 
 
 def read_set(path: Path, limits: Limits | None = None) -> Dataset:
@@ -78,35 +82,39 @@ def read_set(path: Path, limits: Limits | None = None) -> Dataset:
         If the file is damaged, or holds more than the limits allow.
     """
     limits = limits or Limits()
-    with reading(path), h5py.File(path, "r") as file:
-        images = _stored(file, "images", path)
+    with reading(path), guard.opened(path) as file:
+        images = _own(file, "images", path)
+        check_real(images.dtype, path)
         limits.check(images.shape, str(path))
-        limits.check_ratio(images.size * images.dtype.itemsize, path)
         for name in ("labels", "parents", "sources"):
-            if _stored(file, name, path).shape != images.shape[:1]:
+            if _own(file, name, path).shape != images.shape[:1]:
                 raise DataError(f"{path}: {name} are not one an image; prepare it again.")
-        size = file.attrs.get("voxel_size_m")
+        size = guard.attribute(file, "voxel_size_m", path)
+        names = json.loads(guard.text(_own(file, "class_names", path), path))
         return Dataset(
-            images=images[()].astype(np.float32),
-            labels=file["labels"][()].astype(np.int64),
-            class_names=tuple(json.loads(_stored(file, "class_names", path)[()])),
-            sources=tuple(text.decode() for text in file["sources"][()]),
-            parents=file["parents"][()].astype(np.int64),
-            content=file.attrs["content"],
+            images=guard.values(images, path, limits).astype(np.float32, copy=False),
+            labels=_values(file, "labels", path, limits).astype(np.int64),
+            class_names=tuple(str(name) for name in names),
+            sources=tuple(text.decode() for text in _values(file, "sources", path, limits)),
+            parents=_values(file, "parents", path, limits).astype(np.int64),
+            content=str(guard.attribute(file, "content", path)),
             voxel_size_m=None if size is None else tuple(float(edge) for edge in size),
+            reading=str(guard.attribute(file, "reading", path) or ""),
         )
 
 
-def read_provenance(path: Path) -> list[dict[str, object]]:
+def read_provenance(path: Path, limits: Limits | None = None) -> list[dict[str, object]]:
     """What is recorded of each image of a stored set, in the order of its rows."""
-    with reading(path), h5py.File(path, "r") as file:
-        return [json.loads(text) for text in _stored(file, "provenance", path)[()] if text]
+    with reading(path), guard.opened(path) as file:
+        texts = _values(file, "provenance", path, limits or Limits())
+        return [json.loads(text) for text in texts if text]
 
 
-def _stored(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
-    link = file.get(name, getlink=True)
-    if not isinstance(link, h5py.HardLink) or not isinstance(file[name], h5py.Dataset):
+def _values(file: h5py.File, name: str, path: Path, limits: Limits) -> np.ndarray:
+    return guard.values(_own(file, name, path), path, limits)
+
+
+def _own(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
         raise DataError(f"{path}: has no data set {name} of its own; prepare it again.")
-    if file[name].external or file[name].is_virtual:
-        raise DataError(f"{path}: {name} lies in another file; prepare it again.")
-    return file[name]
+    return guard.own_data_set(file, name, path)

@@ -12,7 +12,6 @@ import binascii
 import math
 import re
 import warnings
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +20,8 @@ from xml.parsers import expat
 import numpy as np
 
 from generative.data.array_files import choose
-from generative.data.source import Source, volume_layout
+from generative.data.inflate import inflated
+from generative.data.source import Asked, Source, volume_layout
 from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
 
@@ -45,12 +45,12 @@ class _Scan:
     appended: tuple[int, str] | None = None  # byte of its tag, and its encoding
 
 
-def open_vti(path: Path, spatial_dims: int | None, dataset: str | None = None) -> Source:
+def open_vti(path: Path, asked: Asked) -> Source:
     """One array of cell or point data with one component; see `volume_layout`.
 
-    ``dataset`` chooses it by name, as ``material`` or ``CellData/material``, if there are several.
-    Spacing is taken as metres, as DAMASK does, since VTK keeps no unit; the default spacing of 1
-    along every axis says nothing.
+    ``asked.dataset`` chooses it by name, as ``material`` or ``CellData/material``, if there are
+    several. Spacing is taken as metres, as DAMASK does, since VTK keeps no unit; the default
+    spacing of 1 along every axis says nothing.
 
     Raises
     ------
@@ -60,10 +60,10 @@ def open_vti(path: Path, spatial_dims: int | None, dataset: str | None = None) -
     """
     scan = _scan(path)
     arrays = {name: _grid(scan, name) for name in scan.arrays}
-    name = choose(arrays, _full_name(arrays, dataset), path)
+    name = choose(arrays, _full_name(arrays, asked.dataset), path)
     _check_supported(scan, name, path)
     grid, dtype = arrays[name], np.dtype(_TYPES[scan.arrays[name]["type"]])
-    layout = volume_layout(grid, spatial_dims, path)
+    layout = volume_layout(grid, asked.spatial_dims, path)
     spacing = _spacing(scan, path)
     return Source(
         path,
@@ -221,10 +221,10 @@ def _inflate(data: bytes, header: np.dtype, size: int) -> bytes:
     start, out = (3 + blocks) * header.itemsize, []
     for number, packed in enumerate(int(packed) for packed in sizes):
         expected = full if number < blocks - 1 or not last else last
-        block = zlib.decompressobj().decompress(data[start : start + packed], expected + 1)
-        if len(block) != expected:
-            raise ValueError(f"block {number} has {len(block)} bytes instead of {expected}")
-        out.append(block)
+        try:
+            out.append(inflated(data[start : start + packed], expected))
+        except ValueError as error:
+            raise ValueError(f"of block {number}: {error}") from error
         start += packed
     return b"".join(out)
 

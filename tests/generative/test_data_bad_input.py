@@ -16,7 +16,8 @@ from generative.data import Limits, load_images
 from generative.errors import DataError
 
 RNG = np.random.default_rng(1)
-GREY = RNG.integers(0, 256, (4, 24, 20), dtype=np.uint8)
+SHAPE = (4, 24, 20)
+GREY = (RNG.choice([50, 205], SHAPE) + RNG.integers(-50, 51, SHAPE)).astype(np.uint8)
 
 
 def refusal(path, **options):

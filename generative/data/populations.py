@@ -1,0 +1,136 @@
+"""Do grey levels fall into two populations, or are they labels? Asked before a threshold is set."""
+
+import numpy as np
+from jaxtyping import Real
+from scipy import ndimage
+
+# Fewer voxels than this do not tell one population from two.
+FEWEST_VOXELS = 1000
+_SURE_VOXELS, _FEW_LEVELS = 4096, 64
+_FEWEST_MEANS = 400
+_BINS = 512
+_VALLEY, _TAIL = 0.85, 0.1  # of the lower and of the higher peak
+_SIDE, _SLICES = 4096, 16  # of an image, what is looked at for means
+
+FEWEST_FLAT = 9
+_FLAT_SHARE, _MANY, _JUMPS = 0.25, 4.0, 0.5
+
+
+def has_two_populations(image: Real[np.ndarray, "*space"], threshold: float) -> bool:
+    """Whether a threshold lies in a valley of the grey levels, between two peaks of their own.
+
+    The density of the levels is estimated by a Gaussian kernel. Two populations are seen where the
+    density at the threshold is below 0.85 of the lower of the peaks on its two sides, beyond 2.5
+    standard errors; or below a tenth of the higher, when what lies beyond is the tail of a small
+    population. Noise hides the valley of two populations that are there, so it is looked for in the
+    means of 3x3 and 5x5 pixels, too. One population (Gaussian, uniform, Poisson, Rayleigh,
+    exponential noise, also blurred; a gradient of illumination) has no such valley, although Otsu's
+    threshold always exists: it takes the upper half of it for a phase.
+
+    Parameters
+    ----------
+    image
+        Grey levels of one image.
+    threshold
+        The level that is to part them, such as Otsu's.
+
+    Returns
+    -------
+    True also for fewer than 1,000 voxels of many different levels, which say too little.
+    """
+    if image.size < FEWEST_VOXELS and len(np.unique(image)) > image.size / 4:
+        return True
+    if _is_valley(image.ravel(), threshold, tail=True):
+        return True
+    plane = _planes(image)
+    for width in (3, 5):
+        size = (1, width, width)
+        step = np.s_[:, width // 2 :: width, width // 2 :: width]
+        means = ndimage.uniform_filter(plane, size)[step]
+        if means.size < _FEWEST_MEANS:
+            return False
+        if _is_valley(means.ravel(), threshold, tail=False):
+            return True
+    return False
+
+
+def _planes(image: np.ndarray) -> np.ndarray:
+    """Slices (n, h, w) of the middle of an image, float32; few enough to be averaged at once."""
+    planes = image[None] if image.ndim == 2 else image
+    planes = planes[:: -(-len(planes) // _SLICES)]
+    corner = [max(0, (side - _SIDE) // 2) for side in planes.shape[1:]]
+    y, x = (slice(start, start + _SIDE) for start in corner)
+    return planes[:, y, x].astype(np.float32)
+
+
+def _is_valley(levels: np.ndarray, threshold: float, *, tail: bool) -> bool:
+    values, counts = _counted(levels)
+    total = np.cumsum(counts)
+    low, high = (values[np.searchsorted(total, share * total[-1])] for share in (0.001, 0.999))
+    if not low < threshold < high:
+        return False
+    inside = (values >= low) & (values <= high)
+    # As wide as the gaps of stretched levels, or their comb would look like valleys.
+    gap = np.median(np.diff(values)) / (high - low) if len(values) > 2 else 0.0
+    width = _BINS * max(0.02, levels.size**-0.5, gap)
+    bins = np.histogram(values[inside], _BINS, (low, high), weights=counts[inside])[0]
+    density = ndimage.gaussian_filter1d(bins, width, mode="reflect")
+    near = density * width * 2 * np.sqrt(np.pi)  # levels that each estimate rests on
+    at = int(np.clip((threshold - low) / (high - low) * _BINS, 1, _BINS - 1))
+    reach = max(1, int(width / 2))
+    peaks, valley = (near[:at].max(), near[at:].max()), near[max(at - reach, 0) : at + reach].min()
+    sure = levels.size >= _SURE_VOXELS or len(values) <= _FEW_LEVELS
+    errors = 2.5 if sure else 1.0
+    least = valley + errors * np.sqrt(valley)
+    lower = min(peaks) - errors * np.sqrt(min(peaks))
+    return bool(least < _VALLEY * lower or (tail and least < _TAIL * max(peaks)))
+
+
+def _counted(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Levels in ascending order, as float64, and how often each occurs; floats in 4,096 bins."""
+    low, high = levels.min(), levels.max()
+    if levels.dtype.kind in "iu" and int(high) - int(low) < 2**16:
+        counts = np.bincount(levels.astype(np.int64) - int(low))
+        found = np.flatnonzero(counts)
+        return found + float(low), counts[found].astype(np.float64)
+    counts, edges = np.histogram(levels, 4096, (float(low), float(high)))
+    found = np.flatnonzero(counts)
+    return (edges[:-1] + edges[1:])[found] / 2, counts[found].astype(np.float64)
+
+
+def is_label_map(image: Real[np.ndarray, "*space"]) -> bool:
+    """Whether an image consists of flat regions of many values, as numbered grains do.
+
+    That is: at least 9 values have voxels whose neighbours all have the same value; a quarter of
+    the voxels are such; no few values make up most of them, as the plateaus of two phases would;
+    and where neighbours differ, half the time it is by more than one step of the values that
+    occur, which smooth levels never do.
+
+    Examples
+    --------
+    >>> grains = np.arange(16).reshape(4, 4)[::-1] * 7 % 16
+    >>> is_label_map(np.kron(grains, np.ones((8, 8), int)))
+    True
+    """
+    plane = _planes(image)
+    values, ranks = np.unique(plane, return_inverse=True)
+    if len(values) < FEWEST_FLAT:
+        return False
+    ranks = ranks.reshape(plane.shape)
+    inner = np.ones(ranks.shape, bool)
+    unlike = jumps = 0
+    for axis in (1, 2):
+        step = np.abs(np.diff(ranks, axis=axis))
+        unlike, jumps = unlike + np.count_nonzero(step), jumps + np.count_nonzero(step > 1)
+        before, after = ((slice(None),) * axis + (part,) for part in (np.s_[:-1], np.s_[1:]))
+        inner[before] &= step == 0
+        inner[after] &= step == 0
+    counts = np.bincount(ranks[inner], minlength=len(values)).astype(np.float64)
+    flat = counts.sum()
+    many = flat**2 / max((counts**2).sum(), 1)  # values, each weighted by its share
+    return bool(
+        np.count_nonzero(counts) >= FEWEST_FLAT
+        and flat >= _FLAT_SHARE * ranks.size
+        and many >= _MANY
+        and jumps >= _JUMPS * unlike
+    )
