@@ -174,6 +174,12 @@ def check_finite(images: np.ndarray, names: Names | None = None) -> None:
     DataError
         Naming the first such image and voxel.
     """
+    for problem in not_finite(images, names):
+        raise DataError(problem)
+
+
+def not_finite(images: np.ndarray, names: Names | None = None) -> Iterator[str]:
+    """A line for each image (n, ...) that holds NaN or infinity."""
     if images.dtype.kind != "f":
         return
     for row, image in enumerate(images):
@@ -181,7 +187,7 @@ def check_finite(images: np.ndarray, names: Names | None = None) -> None:
         if not (np.isfinite(image.min()) and np.isfinite(image.max())):
             bad = np.argwhere(~np.isfinite(image))
             where = tuple(int(i) for i in bad[0])
-            raise DataError(
+            yield (
                 f"{row_name(names, row)}: expected finite values, got {image[where]} at "
                 f"{where} ({len(bad)} such voxels); fill or cut them out first."
             )

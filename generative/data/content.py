@@ -6,6 +6,7 @@ import h5py
 
 from generative.errors import DataError
 
+PICTURES = frozenset({"png", "jpeg", "bmp", "tiff"})
 _FIRST = 512
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 

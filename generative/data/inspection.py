@@ -7,10 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from generative.data.check import Limits, by
+from generative.data.check import Limits, by, not_finite
 from generative.data.duplicates import find_duplicates
-from generative.data.phases import to_phases
-from generative.data.read import classes_of, decode, find_files, names_of
+from generative.data.phases import MAX_AUTO_PHASES, Phases, doubts, read_phases
+from generative.data.read import (
+    classes_of,
+    decode_unchecked,
+    find_files,
+    images_among,
+    list_files,
+    names_of,
+)
 from generative.data.readers import open_source
 from generative.data.segment import luminance
 from generative.data.stored_set import is_stored_set, read_set
@@ -44,6 +51,8 @@ class Inspection:
         Voxels in 16 equal bins from the smallest value to the largest.
     phase_fractions
         Mean share of each phase by class, as `to_phases` tells phases; empty if it cannot.
+    reading
+        What becomes of the stored values, as `read_phases` says it; empty if it cannot.
     duplicates
         Names of equal images, whether they are so in one orientation, and whether they lie in two
         classes or on both sides of the split.
@@ -66,6 +75,7 @@ class Inspection:
     distinct: bool
     histogram: tuple[int, ...]
     phase_fractions: Mapping[str, tuple[float, ...]]
+    reading: str
     duplicates: tuple[Mapping[str, object], ...]
     near_empty: tuple[str, ...]
     problems: tuple[str, ...]
@@ -81,6 +91,9 @@ class _Found:
     classes: list[str] = field(default_factory=list)
     voxel_sizes: list[VoxelSize | None] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    indexed: list[bool] = field(default_factory=list)
+    lossy: bool = False
+    reading: str = ""
     files: int = 0
 
 
@@ -119,7 +132,7 @@ def inspect_images(
     if held_out is not None:
         _read(found, held_out, HELD_OUT, limits or Limits(), watch, options)
     if not found.images:
-        raise DataError(found.problems[0])
+        raise DataError("\n".join(found.problems))
     low, high = _range(found.images)
     distinct = _distinct(found.images)
     fractions = _phase_fractions(found)
@@ -135,6 +148,7 @@ def inspect_images(
         distinct=distinct is not None,
         histogram=_histogram(found.images, low, high),
         phase_fractions=fractions,
+        reading=found.reading,
         duplicates=_duplicates(found),
         near_empty=tuple(
             name
@@ -150,22 +164,15 @@ def _read(
     found: _Found, path: Path, prefix: str, limits: Limits, watch: Watch, options: dict
 ) -> None:
     root = Path(path)
-    files = find_files(root)
     if options.get("dataset") is None and root.is_file() and is_stored_set(root):
         _read_stored(found, root, prefix, limits)
         return
-    try:
-        class_names, classes = classes_of(files, root)
-    except DataError as error:
-        found.problems.append(str(error))
-        class_names, classes = (root.resolve().name,), np.zeros(len(files), np.int64)
+    files, class_names, classes = _files(found, root)
     base = root if root.is_dir() else root.parent
     total = 0
     for file, number in zip(watch(files, len(files)), classes, strict=True):
         try:
-            source = open_source(file, **options)
-            limits.check(source.shape, str(file))
-            limits.check_ratio(source.decoded_bytes, file)
+            source = open_source(file, limits=limits, **options)
             total += source.decoded_bytes
             if total > limits.total_bytes:
                 raise DataError(
@@ -173,15 +180,40 @@ def _read(
                     f"{limits.total_bytes:,} bytes; inspect fewer at a time."
                 )
             names = names_of([source], base)
-            images = decode(source, names)
+            images = decode_unchecked(source)
         except DataError as error:
             found.problems.append(str(error))
             continue
+        bad = list(not_finite(images, names))
+        found.problems += bad
+        good = [row for row, image in enumerate(images) if not bad or np.isfinite(image).all()]
         found.files += 1
-        found.images += list(images)
-        found.names += [prefix + name for name in names]
-        found.classes += [class_names[number]] * len(images)
-        found.voxel_sizes += [source.voxel_size_m] * len(images)
+        found.images += [images[row] for row in good]
+        found.names += [prefix + names[row] for row in good]
+        found.classes += [class_names[number]] * len(good)
+        found.voxel_sizes += [source.voxel_size_m] * len(good)
+        found.indexed += [source.indexed] * len(good)
+        found.lossy |= source.lossy
+
+
+def _files(found: _Found, root: Path) -> tuple[list[Path], tuple[str, ...], np.ndarray]:
+    """Files that are read, with their classes; what is wrong with the folder is a problem each."""
+    if root.is_file():
+        files = [root]
+    else:
+        files, foreign = images_among(list_files(root))
+        found.problems += [
+            f"{file}: pictures of this format are not read; convert it to PNG or TIFF, or move it "
+            "out of the folder."
+            for file in foreign
+        ]
+        if not files and not foreign:
+            files = find_files(root)  # says what is expected
+    try:
+        return files, *classes_of(files, root)
+    except DataError as error:
+        found.problems.append(str(error))
+        return files, (root.resolve().name,), np.zeros(len(files), np.int64)
 
 
 def _read_stored(found: _Found, path: Path, prefix: str, limits: Limits) -> None:
@@ -192,6 +224,8 @@ def _read_stored(found: _Found, path: Path, prefix: str, limits: Limits) -> None
     found.names += [prefix + source for source in data.sources]
     found.classes += [data.class_names[label] for label in data.labels]
     found.voxel_sizes += [data.voxel_size_m] * len(data)
+    found.indexed += [False] * len(data)
+    found.reading = data.reading
 
 
 def _count(values: object) -> dict:
@@ -233,21 +267,17 @@ def _is_near_empty(image: np.ndarray, spread: float) -> bool:
 
 def _phase_fractions(found: _Found) -> dict[str, tuple[float, ...]]:
     """By class; what keeps phases from being told is added to the problems."""
-    kinds = {(image.shape, str(image.dtype)) for image in found.images}
+    kinds: dict[tuple, list[int]] = {}
+    for row, image in enumerate(found.images):
+        kinds.setdefault((image.shape, str(image.dtype), found.indexed[row]), []).append(row)
     if len(kinds) > 1:
-        listed = ", ".join(sorted(f"{by(shape)} {dtype}" for shape, dtype in kinds)[:4])
-        found.problems.append(
-            f"{len(kinds)} kinds of images ({listed}): read_dataset expects one size, bit depth "
-            "and number of channels; read each by itself, or cut patches with data prepare."
-        )
+        _tell_kinds(found, kinds)
+    read = [_read_kind(found, rows) for rows in kinds.values()]
+    if len(kinds) > 1 or read[0] is None:
         return {}
-    try:
-        raw = np.stack(found.images)
-        images, content = to_phases(raw, names=found.names)
-    except DataError as error:
-        found.problems.append(str(error))
-        return {}
-    if content != "phases":
+    images = read[0].images
+    found.reading = found.reading or read[0].reading
+    if read[0].content != "phases":
         return {}
     shares = images.reshape(*images.shape[:2], -1).mean(axis=-1, dtype=np.float64)
     shares = np.concatenate([1 - shares, shares], axis=1) if shares.shape[1] == 1 else shares
@@ -255,6 +285,39 @@ def _phase_fractions(found: _Found) -> dict[str, tuple[float, ...]]:
     return {
         name: tuple(shares[classes == name].mean(axis=0).tolist()) for name in _count(found.classes)
     }
+
+
+def _tell_kinds(found: _Found, kinds: Mapping[tuple, list[int]]) -> None:
+    """Images unlike the most frequent kind are a problem each."""
+
+    def text(kind: tuple) -> str:
+        return f"{by(kind[0])} {kind[1]}{' with a palette' if kind[2] else ''}"
+
+    ordered = sorted(kinds, key=lambda kind: -len(kinds[kind]))
+    listed = ", ".join(text(kind) for kind in ordered[:4])
+    found.problems.append(
+        f"{len(kinds)} kinds of images ({listed}): read_dataset expects one size, bit depth "
+        "and number of channels; read each by itself, or cut patches with data prepare."
+    )
+    usual = found.names[kinds[ordered[0]][0]]
+    found.problems += [
+        f"{found.names[row]}: is {text(kind)}, unlike {usual} ({text(ordered[0])})."
+        for kind in ordered[1:]
+        for row in kinds[kind]
+    ]
+
+
+def _read_kind(found: _Found, rows: Sequence[int]) -> Phases | None:
+    """Phases of images of one kind, or None, with a problem for each image that keeps from it."""
+    raw, names = np.stack([found.images[row] for row in rows]), [found.names[row] for row in rows]
+    try:
+        return read_phases(raw, names=names, indexed=found.indexed[rows[0]], lossy=found.lossy)
+    except DataError as error:
+        found.problems.append(str(error))
+        if raw.shape[1] == 1 and not found.indexed[rows[0]]:
+            others = doubts(raw, names) if len(np.unique(raw[0])) > MAX_AUTO_PHASES else []
+            found.problems += [line for line in others if not str(error).startswith(line)]
+        return None
 
 
 def _duplicates(found: _Found) -> tuple[dict[str, object], ...]:

@@ -2,13 +2,15 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
 from generative.data.check import Limits, by, check_finite, reading
+from generative.data.content import PICTURES, kind_of
 from generative.data.dataset import Dataset
 from generative.data.palette import Indices
 from generative.data.phases import Grey, read_phases
@@ -197,12 +199,8 @@ def find_files(root: Path) -> list[Path]:
     """The file itself, or the images of a folder and its subfolders in sorted order."""
     if root.is_file():
         return [root]
-    if not root.is_dir():
-        raise DataError(f"{root}: no such file or folder; check the path.")
-    with reading(root):
-        found = sorted(_visible_files(root))
-    files = [file for file in found if file.suffix.lower() in READERS]
-    foreign = [file for file in found if file.suffix.lower() in _FOREIGN]
+    found = list_files(root)
+    files, foreign = images_among(found)
     if foreign:
         raise DataError(
             f"{foreign[0]}: pictures of this format are not read ({len(foreign)} of {len(found)} "
@@ -214,6 +212,33 @@ def find_files(root: Path) -> list[Path]:
             f"{root}: holds no images{others}; expected files ending in {', '.join(READERS)}."
         )
     return files
+
+
+def list_files(root: Path) -> list[Path]:
+    """Files of a folder and its subfolders that are not hidden, in sorted order."""
+    if not root.is_dir():
+        raise DataError(f"{root}: no such file or folder; check the path.")
+    with reading(root):
+        return sorted(_visible_files(root))
+
+
+def images_among(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """Those whose ending is of a format that is read, and pictures of other formats."""
+    files = list(files)
+    foreign = [file for file in files if _is_foreign(file)]
+    return [file for file in files if file.suffix.lower() in READERS], foreign
+
+
+def _is_foreign(file: Path) -> bool:
+    """A picture that would be left out unseen: by its ending, or by its content without one."""
+    suffix = file.suffix.lower()
+    if suffix in _FOREIGN:
+        return True
+    if suffix:
+        return False
+    with suppress(OSError, DataError):
+        return kind_of(file) in PICTURES
+    return False
 
 
 def _visible_files(folder: Path) -> Iterator[Path]:
@@ -235,9 +260,10 @@ def classes_of(files: list[Path], root: Path) -> tuple[tuple[str, ...], np.ndarr
     if len(loose) == len(files):
         return (root.resolve().name,), np.zeros(len(files), np.int64)
     if loose:
+        more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""
         raise DataError(
-            f"{loose[0]}: lies beside class folders; move it into one of them, or move all images "
-            "into one folder."
+            f"{loose[0]}: lies beside class folders{more}; move it into one of them, or move all "
+            "images into one folder."
         )
     names, classes = np.unique([part[0] for part in parts], return_inverse=True)
     return tuple(names.tolist()), classes.astype(np.int64)
@@ -325,6 +351,13 @@ def decode(source: Source, names: Sequence[str]) -> np.ndarray:
     DataError
         Naming the file, or the row by ``names``.
     """
+    images = decode_unchecked(source)
+    check_finite(images, names)
+    return images
+
+
+def decode_unchecked(source: Source) -> np.ndarray:
+    """As `decode`, with values that may be infinite or no numbers."""
     with reading(source.path):
         images = source.decode()
         if images.shape != source.shape or images.dtype != source.dtype:
@@ -332,5 +365,4 @@ def decode(source: Source, names: Sequence[str]) -> np.ndarray:
                 f"{source.path}: its header says {by(source.shape)} {source.dtype}, its data "
                 f"are {by(images.shape)} {images.dtype}; save it again."
             )
-    check_finite(images, names)
     return images

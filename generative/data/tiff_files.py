@@ -17,7 +17,7 @@ from generative.data.check import by
 from generative.data.orientation import TAG, checked_orientation, swaps_sides, turned
 from generative.data.palette import Indices, is_grey_ramp
 from generative.data.source import Asked, Source, check_real
-from generative.data.tiff_pixels import page_samples
+from generative.data.tiff_pixels import check_compression, page_samples
 from generative.data.voxel_size import tiff_voxel_size
 from generative.errors import DataError
 
@@ -113,6 +113,7 @@ def _check_complete(tiff: tifffile.TiffFile, path: Path) -> None:
 def _look(tiff: tifffile.TiffFile, indices: Indices, path: Path) -> _Look:
     """How the pages are to be seen, which is one and the same way for all."""
     page = tiff.pages[0].aspage()
+    check_compression(page)
     colour = page.photometric in _COLOURS
     if not colour and page.photometric not in (*_GREY, _PALETTE):
         name = getattr(page.photometric, "name", page.photometric)

@@ -58,7 +58,7 @@ def page_samples(page: tifffile.TiffPage) -> np.ndarray:
     ValueError
         For damaged data, and kinds of numbers that are not read.
     """
-    if page.compression != 1 and page.compression not in (*DEFLATE, LZMA, *_BY_PILLOW):
+    if not _is_ours(page):
         return _by_imagecodecs(page)
     bits, kind = _number_kind(page)
     out = np.zeros(
@@ -77,6 +77,22 @@ def page_samples(page: tifffile.TiffPage) -> np.ndarray:
         planes = slice(None) if page.planarconfig == 1 else slice(segment.plane, segment.plane + 1)
         out[area][..., planes] = values[:rows, :columns]
     return _spread(out, bits, palette=page.photometric == tifffile.PHOTOMETRIC.PALETTE)
+
+
+def check_compression(page: tifffile.TiffPage) -> None:
+    """Refuse a compression that no installed package reads.
+
+    Raises
+    ------
+    DataError
+        With the package that does.
+    """
+    if not _is_ours(page) and find_spec("imagecodecs") is None:
+        raise _not_read(page)
+
+
+def _is_ours(page: tifffile.TiffPage) -> bool:
+    return page.compression == 1 or page.compression in (*DEFLATE, LZMA, *_BY_PILLOW)
 
 
 def _number_kind(page: tifffile.TiffPage) -> tuple[int, str]:
@@ -259,8 +275,7 @@ def _spread(samples: np.ndarray, bits: int, *, palette: bool) -> np.ndarray:
 
 
 def _by_imagecodecs(page: tifffile.TiffPage) -> np.ndarray:
-    if find_spec("imagecodecs") is None:
-        raise _not_read(page)
+    check_compression(page)
     samples = page.asarray(squeeze=False)  # (samples, depth, h, w, samples)
     if page.planarconfig == 2:
         return np.moveaxis(samples[:, 0, :, :, 0], 0, -1)
