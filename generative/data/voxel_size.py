@@ -1,4 +1,9 @@
-"""What a voxel measures, in metres, from what microscopes and programs write into their files."""
+"""What a voxel measures, in metres, from what microscopes and programs write into their files.
+
+Each axis has the unit that is said of it. An inch is that of a print, and no voxel size; nor is the
+density of a picture (pHYs of PNG, JFIF of JPEG). A length that is 0, negative or no number is
+refused, for it may have a meaning that nobody knows; a resolution of 0 says nothing.
+"""
 
 import json
 import math
@@ -12,11 +17,11 @@ from generative.errors import DataError
 VoxelSize = tuple[float, ...]
 
 _METRES = {
-    "m": 1.0, "meter": 1.0, "cm": 1e-2, "centimeter": 1e-2, "mm": 1e-3, "millimeter": 1e-3,
-    "um": 1e-6, "micron": 1e-6, "microns": 1e-6, "micrometer": 1e-6, "nm": 1e-9,
-    "nanometer": 1e-9, "pm": 1e-12, "a": 1e-10, "angstrom": 1e-10, "inch": 0.0254, "in": 0.0254,
+    "m": 1.0, "dm": 1e-1, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "nm": 1e-9, "pm": 1e-12, "a": 1e-10,
+    "meter": 1.0, "decimeter": 1e-1, "centimeter": 1e-2, "millimeter": 1e-3, "micrometer": 1e-6,
+    "micron": 1e-6, "nanometer": 1e-9, "picometer": 1e-12, "angstrom": 1e-10,
 }  # fmt: skip
-# Dots per inch of screens and printers: they say nothing of what is in the picture.
+# Dots per inch of screens and printers, which some programs say in centimetres.
 _PRINTING = (72, 75, 90, 96, 100, 120, 150, 180, 200, 240, 250, 300, 350, 360, 400, 600, 1200, 2400)
 _MOST_SIDECAR_BYTES = 2**24
 
@@ -31,8 +36,13 @@ def length_m(value: object, unit: str) -> float | None:
     >>> length_m("0.5", "\\u00B5m")
     5e-07
     """
-    plain = unit.strip().replace("\\u00B5", "u").replace("µ", "u").replace("μ", "u")
-    metres = _METRES.get(plain.replace("Å", "a").lower())
+    plain = unit.strip().strip("\0").replace("\\u00B5", "u").replace("Âµ", "u")
+    for sign in "µμ":
+        plain = plain.replace(sign, "u")
+    for sign in ("\u00c5", "\u212b", "\\u00C5"):
+        plain = plain.replace(sign, "a")
+    plain = plain.lower().replace("metre", "meter")
+    metres = _METRES.get(plain) or _METRES.get(plain.removesuffix("s"))
     try:
         return None if metres is None else float(f"{float(value) * metres:.12g}")
     except (TypeError, ValueError):
@@ -66,14 +76,14 @@ def sidecar_voxel_size(path: Path) -> VoxelSize | None:
         if not str(record["schema"]).startswith("latentopt.export/"):
             return None
         return tuple(float(record["voxel_size"][axis]) for axis in record["axes"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None  # another program's file, or none
 
 
 def tiff_voxel_size(tiff: tifffile.TiffFile, dims: int) -> VoxelSize | None:
     """Voxel size by OME-XML, ImageJ, FEI or Zeiss metadata, or else the resolution tags.
 
-    Resolutions of screens and printers (72, 96, 300, ... dots per inch) are passed over.
+    Inches are passed over, and so are the resolutions of screens and printers in centimetres.
 
     Parameters
     ----------
@@ -106,11 +116,13 @@ def _ome(xml: str) -> dict[str, float | None]:
 
 
 def _imagej(tiff: tifffile.TiffFile) -> dict[str, float | None]:
+    """ImageJ keeps ``yunit`` and ``zunit`` only where they are not ``unit``."""
     about = tiff.imagej_metadata or {}
-    unit = str(about.get("unit", ""))
-    edges = {"z": length_m(about["spacing"], unit)} if "spacing" in about else {}
+    units = {"x": str(about.get("unit", ""))}
+    units |= {axis: str(about.get(f"{axis}unit", units["x"])) for axis in "yz"}
+    edges = {"z": length_m(about["spacing"], units["z"])} if "spacing" in about else {}
     for axis, per_unit in _per_unit(tiff.pages[0]).items():
-        edges[axis] = length_m(1 / per_unit, unit)
+        edges[axis] = length_m(1 / per_unit, units[axis])
     return edges
 
 
@@ -133,15 +145,15 @@ def _instrument(tiff: tifffile.TiffFile) -> dict[str, float | None]:
 
 
 def _resolution(page: tifffile.TiffPage) -> dict[str, float | None]:
+    """Edges by the tags in centimetres, unless these are what screens and printers have."""
     tag = page.tags.get("ResolutionUnit")
-    unit = {2: "inch", 3: "cm"}.get(int(tag.value) if tag else 0)
-    if unit is None:
+    if not tag or int(tag.value) != 3:  # inches, or no unit
         return {}
-    per_unit = _per_unit(page)
-    per_inch = [value * (1 if unit == "inch" else 2.54) for value in per_unit.values()]
+    per_cm = _per_unit(page)
+    per_inch = [value * 2.54 for value in per_cm.values()]
     if any(abs(dots - known) < 0.005 * known for dots in per_inch for known in _PRINTING):
         return {}
-    return {axis: length_m(1 / value, unit) for axis, value in per_unit.items()}
+    return {axis: length_m(1 / value, "cm") for axis, value in per_cm.items()}
 
 
 def _per_unit(page: tifffile.TiffPage) -> dict[str, float]:
