@@ -114,6 +114,9 @@ class Exporter(Protocol):
         """Write the data file and its JSON sidecar; the path of the data file."""
         ...
 
-    def read(self, path: Path) -> 'Integer[np.ndarray, "*space"]':
-        """Phase labels of a file that `write` made; a 2-D structure may come as one voxel thick."""
+    def read(self, path: Path, *, limits: "Limits" = ...) -> 'Integer[np.ndarray, "*space"]':
+        """Phase labels of a file that `write` made; a 2-D structure may come as one voxel thick.
+
+        What the file promises is compared with ``limits`` first.
+        """
         ...

@@ -65,7 +65,7 @@ def open_npz(path: Path, asked: Asked) -> Source:
                 with archive.open(member) as stream:
                     headers[member.removesuffix(".npy")] = _npy_header(stream)
         name = choose({key: shape for key, (shape, _) in headers.items()}, asked.dataset, path)
-        held = archive.getinfo(f"{name}.npy").compress_size
+        held = min(archive.getinfo(f"{name}.npy").compress_size, path.stat().st_size)
     return array_source(
         path,
         *headers[name],
@@ -93,7 +93,8 @@ def read_npz(path: Path, name: str, limits: Limits | None = None) -> np.ndarray:
             shape, dtype = _npy_header(stream)
             _check_length(shape, dtype, member.file_size - stream.tell(), path, name)
         size = math.prod(shape) * dtype.itemsize
-        (limits or Limits()).check_ratio(size, path, member.compress_size)
+        held = min(member.compress_size, path.stat().st_size)
+        (limits or Limits()).check_ratio(size, path, held)
         with archive.open(member) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
 

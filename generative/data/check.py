@@ -109,8 +109,7 @@ class Limits:
         DataError
             If the images are larger than 64 MiB and ``ratio`` times the file.
         """
-        held = path.stat().st_size
-        held = held if held_bytes is None else min(held, held_bytes)
+        held = path.stat().st_size if held_bytes is None else held_bytes
         ratio = decoded_bytes / max(held, 1)
         if decoded_bytes > FREE_BYTES and ratio > self.ratio:
             raise DataError(

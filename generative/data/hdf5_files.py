@@ -56,7 +56,7 @@ def open_hdf5(path: Path, asked: Asked) -> Source:
             _reader(path, name, asked.limits),
             replace(asked, axes=asked.axes or _tagged_axes(item, path)),
             voxel_size_m=_said_size(item, path),
-            held_bytes=item.id.get_storage_size(),
+            held_bytes=guard.held_bytes(item, path),
         )
 
 
@@ -89,7 +89,7 @@ def open_mat(path: Path, asked: Asked) -> Source:
         guard.check_data_set(item, path, asked.limits)
         if item.ndim < 2:
             raise DataError(f"{path}: {name} is no matrix; choose one with dataset='...'.")
-        dtype, held = item.dtype, item.id.get_storage_size()
+        dtype, held = item.dtype, guard.held_bytes(item, path)
         *front, columns, rows = item.shape
     if front == [3] and asked.axes is None and asked.spatial_dims != 3:
         raise DataError(
@@ -136,7 +136,7 @@ def open_dream3d(path: Path, asked: Asked) -> Source:
         item, (grid, spacing) = cells[name]
         guard.check_data_set(item, path, asked.limits)
         check_real(item.dtype, path)
-        native, held = item.dtype.newbyteorder("="), item.id.get_storage_size()
+        native, held = item.dtype.newbyteorder("="), guard.held_bytes(item, path)
     layout = volume_layout(grid, asked.spatial_dims, path)
     read = _reader(path, name, asked.limits)
     return Source(

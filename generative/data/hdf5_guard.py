@@ -121,7 +121,7 @@ def check_data_set(item: h5py.Dataset, path: Path, limits: Limits) -> None:
             f"{path}: {name} of {by(item.shape)} is stored in chunks of {chunk:,} bytes; save it "
             "again in smaller chunks."
         )
-    held = item.id.get_storage_size()
+    held = held_bytes(item, path)
     if size and not held and not h5py.check_vlen_dtype(item.dtype):
         limits.check_ratio(size, path, held)
         raise DataError(
@@ -129,6 +129,11 @@ def check_data_set(item: h5py.Dataset, path: Path, limits: Limits) -> None:
             "write it again."
         )
     limits.check_ratio(size, path, held)
+
+
+def held_bytes(item: h5py.Dataset, path: Path) -> int:
+    """Bytes of the file that hold a data set; chunks may say that they share some."""
+    return min(item.id.get_storage_size(), path.stat().st_size)
 
 
 def values(item: h5py.Dataset, path: Path, limits: Limits | None = None) -> np.ndarray:

@@ -90,9 +90,8 @@ def open_source(
         source = _OPEN[kind](path, asked)
         asked.limits.check(source.shape, str(path))
         asked.limits.check_ratio(source.decoded_bytes, path, source.held_bytes)
-        known = sidecar_voxel_size(path)
-        dims = len(source.shape) - 2
-        return source if known is None else replace(source, voxel_size_m=known[-dims:])
+        known = sidecar_voxel_size(path, len(source.shape) - 2)
+        return source if known is None else replace(source, voxel_size_m=known)
 
 
 def _kind(path: Path, asked: Asked) -> str:

@@ -5,7 +5,6 @@ density of a picture (pHYs of PNG, JFIF of JPEG). A length that is 0, negative o
 refused, for it may have a meaning that nobody knows; a resolution of 0 says nothing.
 """
 
-import json
 import math
 import re
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import tifffile
 
 from generative.errors import DataError
+from generative.json_text import parse_json
 
 VoxelSize = tuple[float, ...]
 
@@ -66,17 +66,21 @@ def check_voxel_size(size: VoxelSize | None, dims: int, name: str) -> None:
         )
 
 
-def sidecar_voxel_size(path: Path) -> VoxelSize | None:
-    """Voxel size in the sidecar ``<file>.json`` of a structure that latentopt exported."""
+def sidecar_voxel_size(path: Path, dims: int) -> VoxelSize | None:
+    """Voxel size in the sidecar ``<file>.json`` of a structure that latentopt exported.
+
+    Of a picture that is read as a volume of one voxel's thickness, that is its width.
+    """
     sidecar = path.with_name(path.name + ".json")
     try:
         if sidecar.stat().st_size > _MOST_SIDECAR_BYTES:
             return None
-        record = json.loads(sidecar.read_bytes())
+        record = parse_json(sidecar.read_bytes())
         if not str(record["schema"]).startswith("latentopt.export/"):
             return None
-        return tuple(float(record["voxel_size"][axis]) for axis in record["axes"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        size = tuple(float(record["voxel_size"][axis]) for axis in record["axes"])
+        return (size[-1:] * dims + size)[-dims:] if size else None
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None  # another program's file, or none
 
 

@@ -24,6 +24,7 @@ Numbers take at most 20 characters, beyond which both programs cut them off.
 """
 
 import json
+import math
 import textwrap
 from itertools import combinations
 from pathlib import Path
@@ -31,6 +32,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int16, Int64
 
+from generative.data.check import Limits
 from latentopt import __version__
 from latentopt.export.hexahedra import (
     Column,
@@ -41,6 +43,7 @@ from latentopt.export.hexahedra import (
     node_grid,
 )
 from latentopt.export.phase_sets import phase_of_set, phase_set_names
+from latentopt.export.reading import EXPORTED
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 
@@ -57,7 +60,7 @@ class AbaqusExporter:
         data = encode(microstructure)
         return write_with_sidecar(microstructure, path, data, kind="abaqus", suffix=self.suffix)
 
-    def read(self, path: Path) -> Int16[np.ndarray, "*space"]:
+    def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int16[np.ndarray, "*space"]:
         """Voxels of a file that `write` made, from its nodes and element sets."""
         shape, sets = (), {}
         for block in Path(path).read_text(encoding="ascii").split("\n*"):
@@ -68,7 +71,10 @@ class AbaqusExporter:
                 shape = tuple(np.unique(place).size - 1 for place in places.T[::-1])
             elif keyword.startswith("ELSET"):
                 sets[keyword.partition("=")[2]] = data.replace("\n", ",").split(",")
-        labels = np.full(np.prod(shape, dtype=int), -1, dtype=np.int16)
+        if math.prod(shape) != sum(len(elements) for elements in sets.values()):
+            raise ValueError("elements are missing from the sets of the phases")
+        limits.check((1, 1, *shape), str(path))
+        labels = np.full(math.prod(shape), -1, dtype=np.int16)
         for name, elements in sets.items():
             labels[np.array(elements, dtype=int) - 1] = phase_of_set(name)
         if labels.size == 0 or labels.min() < 0:

@@ -13,14 +13,15 @@ import json
 import struct
 import zlib
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 from jaxtyping import Int32, UInt8
 
+from generative.data.check import Limits
 from latentopt import __version__
 from latentopt.errors import ExportError
 from latentopt.export.damask_skeletons import damask_skeletons
+from latentopt.export.reading import EXPORTED
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 
@@ -54,12 +55,13 @@ class DamaskExporter:
             beside={file: text for file, text in skeletons.items() if not file.exists()},
         )
 
-    def read(self, path: Path) -> Int32[np.ndarray, "d h w"]:
+    def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int32[np.ndarray, "d h w"]:
         """Voxels of a file that `write` made, through an XML parser."""
-        image = ElementTree.parse(path).getroot().find("ImageData")
-        cells = [int(n) for n in image.get("WholeExtent").split()[1::2]]
-        text = image.find("Piece/CellData/DataArray[@Name='material']").text.strip()
-        return np.frombuffer(_decode(text), "<i4").reshape(cells[::-1])
+        from generative.data.read import decode
+        from generative.data.readers import open_source
+
+        source = open_source(path, dataset="CellData/material", spatial_dims=3, limits=limits)
+        return decode(source, [path.name])[0, 0]
 
 
 def encode(microstructure: Microstructure) -> bytes:
@@ -121,16 +123,3 @@ def _encode(labels: UInt8[np.ndarray, " voxels"]) -> str:
         f"<{3 + len(blocks)}I", len(blocks), 4 * _BLOCK_VOXELS, last, *map(len, blocks)
     )
     return (base64.b64encode(header) + base64.b64encode(b"".join(blocks))).decode()
-
-
-def _decode(text: str) -> bytes:
-    """Inverse of `_encode`, as bytes of little-endian int32."""
-    count = struct.unpack("<I", base64.b64decode(text[:8])[:4])[0]
-    header_bytes = 4 * (3 + count)
-    header_chars = 4 * -(-header_bytes // 3)
-    header = base64.b64decode(text[:header_chars])[:header_bytes]
-    data, start, out = base64.b64decode(text[header_chars:]), 0, []
-    for size in struct.unpack(f"<{3 + count}I", header)[3:]:
-        out.append(zlib.decompress(data[start : start + size]))
-        start += size
-    return b"".join(out)

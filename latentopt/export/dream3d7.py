@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float32, Int32
 
+from generative.data.check import Limits
 from latentopt import __version__
 from latentopt.errors import ExportError
+from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 
@@ -32,12 +34,16 @@ class DREAM3D7Exporter:
         data = encode(microstructure)
         return write_with_sidecar(microstructure, path, data, kind="dream3d7", suffix=self.suffix)
 
-    def read(self, path: Path) -> Int32[np.ndarray, "d h w"]:
+    def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int32[np.ndarray, "d h w"]:
         """Voxels of a file that `write` made."""
-        import h5py
+        from generative.data import hdf5_guard as guard
 
-        with h5py.File(path, "r") as file:
-            return file["DataContainers/ImageDataContainer/CellData/FeatureIds"][..., 0]
+        with guard.opened(path) as file:
+            item = guard.own_data_set(
+                file, "DataContainers/ImageDataContainer/CellData/FeatureIds", path
+            )
+            check_promise(item.shape[:-1], path, limits, bytes_a_voxel=4)
+            return guard.values(item, path, limits)[..., 0]
 
 
 def encode(microstructure: Microstructure) -> bytes:

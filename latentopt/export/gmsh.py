@@ -3,13 +3,16 @@
 Version 4.1 is left alone: meshio 5.3 loses the physical groups of its files.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64
 
+from generative.data.check import Limits
 from latentopt.export.hexahedra import column, coordinate_columns, element_nodes, lines, node_grid
 from latentopt.export.phase_sets import phase_set_names
+from latentopt.export.reading import EXPORTED
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 
@@ -30,13 +33,14 @@ class GmshExporter:
         data = encode(microstructure)
         return write_with_sidecar(microstructure, path, data, kind="gmsh", suffix=self.suffix)
 
-    def read(self, path: Path) -> Int64[np.ndarray, "*space"]:
+    def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int64[np.ndarray, "*space"]:
         """Voxels of a file that `write` made, from its nodes and physical groups."""
         text = Path(path).read_text(encoding="ascii")
         nodes = _section(text, "Nodes").reshape(-1, 4)[:, 1:]
         counts = [np.unique(place).size for place in nodes.T[::-1]]
         shape = tuple(count - 1 for count in counts if count > 1)
-        elements = _section(text, "Elements").reshape(np.prod(shape), -1)
+        limits.check((1, 1, *shape), str(path))
+        elements = _section(text, "Elements").reshape(math.prod(shape), -1)
         return elements[:, 3].astype(np.int64).reshape(shape) - 1
 
 

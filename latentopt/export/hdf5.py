@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from generative.data.check import Limits
 from latentopt import __version__
+from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 
@@ -27,12 +29,14 @@ class HDF5Exporter:
         data = encode(microstructure)
         return write_with_sidecar(microstructure, path, data, kind="hdf5", suffix=self.suffix)
 
-    def read(self, path: Path) -> UInt8[np.ndarray, "*space"]:
+    def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "*space"]:
         """Voxels of a file that `write` made."""
-        import h5py
+        from generative.data import hdf5_guard as guard
 
-        with h5py.File(path, "r") as file:
-            return file["phase"][()]
+        with guard.opened(path) as file:
+            item = guard.own_data_set(file, "phase", path)
+            check_promise(item.shape, path, limits)
+            return guard.values(item, path, limits)
 
 
 def encode(microstructure: Microstructure) -> bytes:

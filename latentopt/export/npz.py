@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from generative.data.check import Limits
+from latentopt.export.reading import EXPORTED
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 
@@ -24,10 +26,11 @@ class NPZExporter:
         data = encode(microstructure)
         return write_with_sidecar(microstructure, path, data, kind="npz", suffix=self.suffix)
 
-    def read(self, path: Path) -> UInt8[np.ndarray, "*space"]:
+    def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "*space"]:
         """Voxels of a file that `write` made."""
-        with np.load(path, allow_pickle=False) as file:
-            return file["phases"]
+        from generative.data.array_files import read_npz
+
+        return read_npz(path, "phases", limits)
 
 
 def encode(microstructure: Microstructure) -> bytes:

@@ -1,12 +1,16 @@
 """NRRD for 3D Slicer, ITK and Simpleware: a text header, then voxels compressed by gzip."""
 
 import gzip
+import math
 import re
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
+from generative.data.check import Limits
+from generative.data.inflate import GZIP, inflated
+from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 
@@ -29,12 +33,13 @@ class NRRDExporter:
         data = encode(microstructure)
         return write_with_sidecar(microstructure, path, data, kind="nrrd", suffix=self.suffix)
 
-    def read(self, path: Path) -> UInt8[np.ndarray, "*space"]:
+    def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "*space"]:
         """Voxels of a file that `write` made."""
         header, _, data = path.read_bytes().partition(b"\n\n")
-        sizes = re.search(rb"^sizes: (.+)$", header, flags=re.MULTILINE)[1].split()
-        shape = [int(size) for size in reversed(sizes)]
-        return np.frombuffer(gzip.decompress(data), np.uint8).reshape(shape)
+        sizes = re.search(rb"^sizes: (.{1,200})$", header, flags=re.MULTILINE)[1].split()
+        shape = check_promise([int(size) for size in reversed(sizes)], path, limits)
+        voxels = inflated(data, math.prod(shape), wbits=GZIP)
+        return np.frombuffer(voxels, np.uint8).reshape(shape)
 
 
 def encode(microstructure: Microstructure) -> bytes:

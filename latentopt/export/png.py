@@ -2,14 +2,22 @@
 
 import hashlib
 import io
-import json
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
+from generative.data.check import Limits
 from latentopt.export.moose_input import moose_input
-from latentopt.export.sidecar import as_text, checked_name, sidecar, sidecar_path, write_several
+from latentopt.export.reading import EXPORTED, check_promise, read_sidecar
+from latentopt.export.sidecar import (
+    as_text,
+    checked_name,
+    other_parts,
+    sidecar,
+    sidecar_path,
+    write_several,
+)
 from latentopt.microstructure import Microstructure
 
 
@@ -44,14 +52,19 @@ class PNGExporter:
         write_several(first, pictures | files)
         return first
 
-    def read(self, path: Path) -> UInt8[np.ndarray, "*space"]:
+    def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "*space"]:
         """Voxels of what `write` made, by the first picture and its sidecar."""
-        from PIL import Image
+        from generative.data.image_files import pillow
 
-        record = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+        record = read_sidecar(path)
+        parts = (path.name, *other_parts(record))
+        held = sum(path.with_name(name).stat().st_size for name in parts)
+        *_, height, width = check_promise(record["shape"], path, limits, held=held)
         slices = []
-        for name in (path.name, *record["slices"]):
-            with Image.open(path.with_name(name)) as file:
+        for name in parts:
+            with pillow(path.with_name(name), "PNG") as file:
+                if file.size != (width, height):
+                    raise ValueError(f"{name} has other sides than the sidecar says")
                 slices.append(np.array(file))
         level_of = np.array(list(record["grey_levels"].values()))
         pictures = np.stack(slices).reshape(record["shape"])

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from generative.json_text import parse_json
 from latentopt import __version__
 from latentopt.errors import ExportError
 from latentopt.export.whole_file import write_whole
@@ -39,11 +40,19 @@ def other_parts(record: Mapping[str, Any]) -> dict[str, str]:
     ExportError
         If a name leads out of the folder.
     """
-    parts = record.get("slices", {}) | record.get("surfaces", {})
-    for name in parts:
-        if Path(name).name != name:
+    parts = {}
+    for key in ("slices", "surfaces"):
+        some = record.get(key, {})
+        if not isinstance(some, dict) or not all(isinstance(sha, str) for sha in some.values()):
             raise ExportError(
-                f"the sidecar of {record['file']} should name files beside it, got {name!r}. "
+                f"the sidecar of {record.get('file')} should map files to hashes in {key}. "
+                "Export it again."
+            )
+        parts |= some
+    for name in parts:
+        if name in ("", ".", "..") or Path(name).name != name:
+            raise ExportError(
+                f"the sidecar of {record.get('file')} should name files beside it, got {name!r}. "
                 "Export it again."
             )
     return parts
@@ -51,7 +60,7 @@ def other_parts(record: Mapping[str, Any]) -> dict[str, str]:
 
 def exported_files(path: Path) -> list[Path]:
     """All files of an export: the one that `write` answered, its sidecar, and further parts."""
-    record = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+    record = parse_json(sidecar_path(path).read_bytes())
     return [path, sidecar_path(path), *(path.with_name(name) for name in other_parts(record))]
 
 
@@ -82,7 +91,7 @@ def write_several(first: Path, files: Mapping[Path, bytes]) -> None:
 
 def _unreplaced_parts(first: Path, files: Mapping[Path, bytes]) -> list[Path]:
     try:
-        parts = other_parts(json.loads(sidecar_path(first).read_text(encoding="utf-8")))
+        parts = other_parts(parse_json(sidecar_path(first).read_bytes()))
         left = {first.with_name(name): sha256 for name, sha256 in parts.items()}
         return [
             path

@@ -28,6 +28,9 @@ def solid_voxels(
     """
     corners = corners.astype(np.float64) - 0.5
     flat = corners[..., :2] - _ASIDE
+    sides = np.array(shape[::-1])
+    if not (np.abs(corners) <= sides + 1).all():  # nor are they NaN
+        raise ValueError("the surface leaves the box of the voxels")
     low, high = np.ceil(flat.min(axis=1)).astype(int), np.floor(flat.max(axis=1)).astype(int)
     lines = (high - low + 1).clip(min=0)  # of centres, along x and y, that may meet a triangle
     # Up to z, each crossing counts: 1 into the solid, -1 out of it.

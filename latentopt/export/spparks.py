@@ -1,12 +1,15 @@
 """Site values for the command ``read_sites`` of SPPARKS, which sets the spins of a lattice."""
 
+import math
 import re
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
+from generative.data.check import Limits
 from latentopt import __version__
+from latentopt.export.reading import EXPORTED
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 
@@ -31,13 +34,18 @@ class SPPARKSExporter:
         data = encode(microstructure)
         return write_with_sidecar(microstructure, path, data, kind="spparks", suffix=self.suffix)
 
-    def read(self, path: Path) -> UInt8[np.ndarray, "d h w"]:
+    def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "d h w"]:
         """Voxels of a file that `write` made; sites may be in any order."""
         header, _, values = path.read_text(encoding="ascii").partition("\nValues\n")
         edges = re.findall(r"^(\S+) (\S+) [xyz]lo [xyz]hi$", header, flags=re.MULTILINE)
         shape = [round(float(high) - float(low)) for low, high in reversed(edges)]
         ids, spins = np.array(values.split(), dtype=np.int64).reshape(-1, 2).T
-        phases = np.empty(np.prod(shape), dtype=np.uint8)
+        limits.check((1, 1, *shape), str(path))
+        if len(ids) != math.prod(shape) or not np.array_equal(
+            np.sort(ids), 1 + np.arange(len(ids))
+        ):
+            raise ValueError("its sites are not each there once")
+        phases = np.empty(len(ids), dtype=np.uint8)
         phases[ids - 1] = spins - 1
         return phases.reshape(shape)
 

@@ -7,15 +7,23 @@ the other formats. A binary file holds one solid, hence a file for each phase.
 """
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Int16
 
+from generative.data.check import Limits
 from latentopt.errors import ExportError
 from latentopt.export.phase_sets import phase_of_set, phase_set_names
-from latentopt.export.sidecar import as_text, checked_name, sidecar, sidecar_path, write_several
+from latentopt.export.reading import EXPORTED, check_promise, read_sidecar
+from latentopt.export.sidecar import (
+    as_text,
+    checked_name,
+    other_parts,
+    sidecar,
+    sidecar_path,
+    write_several,
+)
 from latentopt.export.solid_voxels import solid_voxels
 from latentopt.export.surface_net import Surface, surface_net
 from latentopt.microstructure import Microstructure
@@ -59,14 +67,17 @@ class STLExporter:
         write_several(first, files | {sidecar_path(first): as_text(record)})
         return first
 
-    def read(self, path: Path) -> Int16[np.ndarray, "d h w"]:
+    def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int16[np.ndarray, "d h w"]:
         """Voxels whose centres are inside the surfaces that `write` made, by the sidecar's grid."""
         path = Path(path)
-        record = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+        record = read_sidecar(path)
+        parts = (path.name, *other_parts(record))
+        held = sum(path.with_name(name).stat().st_size for name in parts)
+        check_promise(record["shape"], path, limits, bytes_a_voxel=18, held=held)
         size_m = [record["voxel_size"][axis] for axis in record["axes"]]
         shape, size_m = _thick(tuple(record["shape"]), tuple(size_m))
         labels = np.full(shape, -1, dtype=np.int16)
-        for name in (path.name, *record["surfaces"]):
+        for name in parts:
             header, corners = decode(path.with_name(name).read_bytes())
             inside = solid_voxels(corners / (_MM_PER_M * np.array(size_m[::-1])), shape)
             labels[inside] = phase_of_set(header)

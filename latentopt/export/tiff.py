@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from generative.data.check import Limits
 from latentopt.errors import ExportError
+from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 
@@ -24,11 +26,14 @@ class TIFFExporter:
         data = encode(microstructure)
         return write_with_sidecar(microstructure, path, data, kind="tiff", suffix=self.suffix)
 
-    def read(self, path: Path) -> UInt8[np.ndarray, "d h w"]:
+    def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "d h w"]:
         """Voxels of a file that `write` made, by another reader than the one that wrote it."""
-        from PIL import Image, ImageSequence
+        from PIL import ImageSequence
 
-        with Image.open(path) as file:
+        from generative.data.image_files import pillow
+
+        with pillow(path, "TIFF") as file:
+            check_promise((file.n_frames, *file.size), path, limits)
             return np.stack([np.array(page) for page in ImageSequence.Iterator(file)])
 
 

@@ -1,25 +1,24 @@
 """Does a file still hold what its sidecar says?"""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from generative.data.check import Limits
 from latentopt.errors import ExportError
 from latentopt.export.exporters import EXPORTERS
-from latentopt.export.sidecar import SCHEMA, other_parts, sidecar_path
+from latentopt.export.reading import EXPORTED, check_promise, read_sidecar
+from latentopt.export.sidecar import other_parts, sidecar_path
 from latentopt.microstructure import voxel_sha256
 
 if TYPE_CHECKING:
     from latentopt.run import Run
 
-_NEEDED = ("format", "file", "shape", "file_sha256", "voxel_sha256")
 
-
-def verify(path: Path, run: "Run | None" = None) -> dict:
+def verify(path: Path, run: "Run | None" = None, *, limits: Limits = EXPORTED) -> dict:
     """Read an exported file again and compare it with its sidecar, byte by byte and voxel by voxel.
 
     Parameters
@@ -29,6 +28,8 @@ def verify(path: Path, run: "Run | None" = None) -> dict:
     run
         The campaign that it should come from: its journal has to have the sidecar's trial, with
         the same z and voxels. Without, the sidecar is trusted.
+    limits
+        Largest sizes accepted.
 
     Returns
     -------
@@ -40,24 +41,29 @@ def verify(path: Path, run: "Run | None" = None) -> dict:
         If a file is missing or unreadable, a hash differs, or the sidecar is another file's.
     """
     path = Path(path)
-    record = _read_sidecar(sidecar_path(path))
+    record = read_sidecar(path)
     if record["file"] != path.name:
         raise ExportError(
             f"{sidecar_path(path)} describes {record['file']!r}, not {path.name}: one of them was "
             "renamed or copied. Give both their names back, or export again."
         )
-    _check_file(path, record["file_sha256"])
-    for name, sha256 in other_parts(record).items():
+    parts = {path.name: str(record["file_sha256"]), **other_parts(record)}
+    for name, sha256 in parts.items():
         _check_file(path.with_name(name), sha256)
-    if record["format"] not in EXPORTERS:
+    if not isinstance(record["format"], str) or record["format"] not in EXPORTERS:
         raise ExportError(
             f"{sidecar_path(path)} should name a format of {', '.join(EXPORTERS)}, "
             f"got {record['format']!r}. Use the version of latentopt that wrote it."
         )
     try:
-        voxels = EXPORTERS[record["format"]].read(path).reshape(record["shape"])
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise ExportError(f"{path} cannot be read as {record['format']}: {error}.") from error
+        held = sum(path.with_name(name).stat().st_size for name in parts)
+        shape = check_promise(record["shape"], path, limits, held=held)
+        voxels = EXPORTERS[record["format"]].read(path, limits=limits).reshape(shape)
+    except Exception as error:  # decoders raise all kinds on damaged bytes
+        reason = " ".join(str(error).split()).removeprefix(f"{path}: ") or type(error).__name__
+        raise ExportError(
+            f"{path} cannot be read as {record['format']}: {reason.removesuffix('.')}."
+        ) from error
     if voxel_sha256(voxels.astype(np.uint8)) != record["voxel_sha256"]:
         raise ExportError(f"{path} holds other voxels than its sidecar says. Export it again.")
     if run is not None:
@@ -86,27 +92,9 @@ def _check_trial(path: Path, record: Mapping[str, Any], run: "Run") -> None:
 
 def _check_file(path: Path, sha256: str) -> None:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ExportError(f"cannot read {path}: {error.strerror}. Export it again.") from error
-    if hashlib.sha256(data).hexdigest() != sha256:
+    if found != sha256:
         raise ExportError(f"{path} is not the file its sidecar describes. Export it again.")
-
-
-def _read_sidecar(path: Path) -> dict:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ExportError(f"cannot read {path}: {error.strerror}. Export again.") from error
-    except ValueError as error:
-        raise ExportError(f"{path} is not JSON: {error}. Export again.") from error
-    record = record if isinstance(record, dict) else {}
-    if record.get("schema") != SCHEMA:
-        raise ExportError(
-            f"{path} should have schema {SCHEMA}, got {record.get('schema')!r}. "
-            "Export again, or use the version of latentopt that wrote it."
-        )
-    missing = [key for key in _NEEDED if key not in record]
-    if missing:
-        raise ExportError(f"{path} lacks {', '.join(missing)}. Export again.")
-    return record
