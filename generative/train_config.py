@@ -36,7 +36,7 @@ class TrainConfig(BaseModel):
     kl_warmup: float = Field(0.2, ge=0, le=1, description="Part of the steps KL takes to grow.")
     ema_decay: float = Field(0.998, ge=0, lt=1, description="Of the averaged weights, the result.")
     augmentation: Augmentation = Field(Augmentation(), description="Done to each image drawn.")
-    seed: int = Field(0, ge=0, description="Fixes every random choice.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Fixes every random choice.")
     device: str = Field("auto", description='"cpu", "cuda", or "auto": a GPU where there is one.')
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="bfloat16 halves a step where the processor has it; auto finds out."

@@ -70,6 +70,12 @@ def main() -> None:
         _stop(str(error), code)
     except OSError as error:
         _stop(_refusal(error), DATA)
+    except MemoryError:
+        _stop("there is not enough memory for this; give less data, or a smaller model.", DATA)
+    except RecursionError:
+        _stop("what was given is nested too deeply; simplify it.", DATA)
+    except OverflowError as error:
+        _stop(f"a number is too large ({error}); give a smaller one.", USAGE)
     except KeyboardInterrupt:  # while typer was still reading the command
         say_interrupted()
         sys.exit(130)

@@ -20,6 +20,7 @@ from latentopt.embedded import EMBEDDED
 from latentopt.errors import ConfigError
 from latentopt.explain import explain, members, short
 from latentopt.expressions import Goal, parse_constraint, parse_objectives
+from latentopt.yaml_text import parse_yaml
 from objectives.grid import Grid
 
 __all__ = ["CampaignConfig", "explain", "load_config", "read_yaml"]
@@ -114,7 +115,7 @@ class CampaignConfig(BaseModel):
     retrain: RetrainConfig | None = Field(
         None, description="Weighted retraining of the generative model; off unless given."
     )
-    trials: int = Field(30, ge=1, description="Evaluations in all; may be raised later.")
+    trials: int = Field(30, ge=1, le=10**9, description="Evaluations in all; may be raised later.")
     batch: int = Field(
         1, ge=1, description="Points proposed at a time; more learn less from each evaluation."
     )
@@ -134,7 +135,7 @@ class CampaignConfig(BaseModel):
     start: str | None = Field(
         None, description="NPY or CSV file of latent points that are evaluated first."
     )
-    seed: int = Field(0, ge=0, description="Fixes every random choice.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Fixes every random choice.")
     score: Literal["phases", "decoded"] = Field(
         "phases",
         description="Evaluate the segmented structure that is exported, or the grey image.",
@@ -360,7 +361,7 @@ def read_yaml(path: Path, *, keys: str) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ConfigError(f"{path}: larger than {_MAX_BYTES} bytes; give a file of settings.")
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path.") from None
     except UnicodeDecodeError:

@@ -233,25 +233,45 @@ def _linear(node: ast.expr, text: str, what: str) -> Linear:
             return Linear({name: 1.0})
         case ast.Constant(value=bool() | complex() | str() | bytes() | None):
             pass
-        case ast.Constant(value=int() | float() as value) if math.isfinite(value):
-            return Linear({}, float(value))
+        case ast.Constant(value=int() | float() as value) if value != math.inf:
+            return Linear({}, _finite(value, what))
         case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
             return _scale(_linear(operand, text, what), -1.0 if isinstance(sign, ast.USub) else 1.0)
         case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as operator, right=right):
             sign = 1.0 if isinstance(operator, ast.Add) else -1.0
-            return _add(_linear(left, text, what), _linear(right, text, what), sign)
+            total = _add(_linear(left, text, what), _linear(right, text, what), sign)
+            return _checked_form(total, what)
         case ast.BinOp(left=left, op=ast.Mult() | ast.Div() as operator, right=right):
             first, second = _linear(left, text, what), _linear(right, text, what)
             if isinstance(operator, ast.Mult) and not first.weights:
-                return _scale(second, first.constant)
+                return _checked_form(_scale(second, first.constant), what)
             if isinstance(operator, ast.Mult) and not second.weights:
-                return _scale(first, second.constant)
+                return _checked_form(_scale(first, second.constant), what)
             if isinstance(operator, ast.Div) and not second.weights and second.constant:
-                return _scale(first, 1.0 / second.constant)
+                return _checked_form(_scale(first, 1.0 / second.constant), what)
     raise ConfigError(
         f"{what}: {ast.unparse(node)!r} is not linear in the metrics; compute it in an objective "
         "of your own and use its name here."
     )
+
+
+def _finite(value: int | float, what: str) -> float:
+    """The number as a float; refused if no float is as large."""
+    try:
+        if math.isfinite(number := float(value)):
+            return number
+    except OverflowError:
+        pass
+    raise ConfigError(
+        f"{what[:160]}: holds a number beyond 1.8e308, which cannot be computed with; choose "
+        "smaller units."
+    )
+
+
+def _checked_form(form: Linear, what: str) -> Linear:
+    for number in (*form.weights.values(), form.constant):
+        _finite(number, what)
+    return form
 
 
 def _scale(form: Linear, factor: float) -> Linear:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from generative.data.array_files import read_npy
 from latentopt.disk import replacing
 from latentopt.errors import DataError
 
@@ -20,9 +21,9 @@ def read_points(path: Path | str) -> Float[np.ndarray, "n d"]:
     path = Path(path)
     try:
         if path.suffix.lower() == ".npy":
-            z = np.load(path, allow_pickle=False)
+            z = read_npy(path)
         elif path.suffix.lower() == ".csv":
-            lines = path.read_text().splitlines()
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
             rows = lines[_has_header(lines) :]
             if not any(row.strip() for row in rows):
                 raise DataError(f"{path}: holds no latent points, expected one row each.")
@@ -31,9 +32,9 @@ def read_points(path: Path | str) -> Float[np.ndarray, "n d"]:
             raise DataError(f"{path}: latent points are read from .npy or .csv files.")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    except (ValueError, EOFError) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except ValueError as error:
         raise DataError(f"{path}: is not a table of numbers ({error}).") from error
     if z.dtype.kind not in "fiu" or z.ndim not in (1, 2) or z.size == 0:
         raise DataError(f"{path}: expected numbers (n, d), got {z.dtype} of shape {z.shape}.")

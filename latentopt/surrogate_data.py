@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64
 
+from generative.data.array_files import read_npy
 from latentopt.config import read_yaml
 from latentopt.errors import ConfigError, DataError
 from latentopt.parts import fit_objectives, resolve_objectives
@@ -39,16 +40,16 @@ def read_targets(path: Path, sources: Sequence[str]) -> Columns:
     suffix = path.suffix.lower()
     try:
         if suffix == ".npy":
-            return _as_columns(path, np.load(path, allow_pickle=False), len(sources))
+            return _as_columns(path, read_npy(path), len(sources))
         if suffix == ".csv":
             with path.open(newline="", encoding="utf-8-sig") as file:
                 rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
             return _from_table(path, rows, sources)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    except (ValueError, EOFError, csv.Error) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except (ValueError, csv.Error) as error:
         raise DataError(f"{path}: is not a table of numbers ({error}).") from error
     raise DataError(f"{path}: values are read from .npy or .csv files.")
 

@@ -55,7 +55,7 @@ class FieldData(BaseModel):
     shape: tuple[int, ...] = Field(
         (64, 64), min_length=2, max_length=3, description="Voxels a side."
     )
-    seed: int = Field(0, ge=0, description="Fixes the structures.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Fixes the structures.")
     ranges: dict[str, Any] = Field(default_factory=dict, description="Fields of FieldRanges.")
 
     @field_validator("ranges")
