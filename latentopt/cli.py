@@ -17,10 +17,17 @@ import typer
 from latentopt.cli_data import app as data
 from latentopt.cli_evaluate import evaluate
 from latentopt.cli_export import CandidatesByDefault, candidates, verify
-from latentopt.cli_grey import GreyOption, check_grey
+from latentopt.cli_grey import GreyOption
 from latentopt.cli_import import import_measured
 from latentopt.cli_interpolate import interpolate
 from latentopt.cli_interrupt import InterruptibleGroup, say_interrupted
+from latentopt.cli_reading import (
+    AxesOption,
+    LimitOption,
+    read_limits,
+    reading_options,
+    tell_readings,
+)
 from latentopt.cli_repair import repair
 from latentopt.cli_sample import sample
 from latentopt.cli_status import print_status, status
@@ -50,6 +57,7 @@ def main() -> None:
 
     # It logs lines of its own on damaged files, which are answered below in one.
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    tell_readings()
     codes = {
         errors.ConfigError: USAGE,
         errors.DataError: DATA,
@@ -136,6 +144,8 @@ def train(
     model: Annotated[str | None, typer.Option(help="vae, pca, cvae, vae_gan, ldm or lsgm.")] = None,
     patch: Annotated[int | None, typer.Option(help="Cut patches of this side.")] = None,
     grey: Annotated[str | None, typer.Option(help="auto, otsu, labels or keep.")] = None,
+    axes: AxesOption = None,
+    limit: LimitOption = None,
     steps: Annotated[int | None, typer.Option(help="Training steps.")] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
 ) -> None:
@@ -144,7 +154,8 @@ def train(
 
     if source is None and config is None:
         raise typer.BadParameter("give a folder or file of images, or --config.")
-    data = _given(patch=patch, grey=grey)
+    limits = read_limits(limit)
+    data = _given(patch=patch, grey=grey, axes=axes, limits=limits and vars(limits))
     if source is not None:
         data |= {"kind": "files", "path": str(source)}
     training = _given(steps=steps, seed=seed)
@@ -163,16 +174,18 @@ def encode(
         "z.npy"
     ),
     grey: GreyOption = "auto",
+    axes: AxesOption = None,
+    limit: LimitOption = None,
 ) -> None:
     """Images to latent points."""
     from generative.data import load_images
     from latentopt.parts import load_space
     from latentopt.point_files import write_points
 
-    check_grey(grey)
+    reading = reading_options(grey, axes, limit)
     loaded = load_space(space)
     channels, dims = loaded.image_shape[0], len(loaded.image_shape) - 1
-    pictures = load_images(images, grey=grey, spatial_dims=dims, channels=channels)
+    pictures = load_images(images, spatial_dims=dims, channels=channels, **reading)
     z = _as_data_error(images, loaded.encode, pictures)
     print(f"{write_points(z, out)}: {len(z)} points of {z.shape[1]} numbers")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from latentopt.cli_data_make import MakeCommand, make
+from latentopt.cli_reading import AxesOption, LimitOption, read_limits
 from latentopt.cli_shown import shown
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def inspect(
     dataset: DatasetOption = None,
     shape: ShapeOption = None,
     dtype: DtypeOption = None,
+    axes: AxesOption = None,
+    limit: LimitOption = None,
     out: Annotated[Path | None, typer.Option(help="PNG file for a contact sheet.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -60,6 +63,8 @@ def inspect(
         dataset=dataset,
         shape=numbers(shape, "--shape", int),
         dtype=dtype,
+        axes=axes,
+        limits=read_limits(limit),
     )
     if out is not None:
         _write_sheet(found.pictures, out)
@@ -112,6 +117,8 @@ def _lines(path: Path, found: "Inspection") -> list[str]:
         start = low + row * (high - low) / len(found.histogram)
         bar = "#" * round(BAR * count / largest)
         lines.append(f"  {start:10.4g} {count / voxels:7.2%} {bar}".rstrip())
+    if found.reading:
+        lines.append(f"read as: {found.reading}")
     for name, shares in found.phase_fractions.items():
         lines.append(f"phase fractions, {name}: {', '.join(f'{share:.4f}' for share in shares)}")
     groups = []
@@ -176,6 +183,8 @@ def prepare(
     dataset: DatasetOption = None,
     shape: ShapeOption = None,
     dtype: DtypeOption = None,
+    axes: AxesOption = None,
+    limit: LimitOption = None,
 ) -> None:
     """Crop, denoise, segment and cut images into one HDF5 file, which train reads."""
     from generative.data.phases import MAX_AUTO_PHASES
@@ -203,6 +212,8 @@ def prepare(
         dataset=dataset,
         shape=numbers(shape, "--shape", int),
         dtype=dtype,
+        axes=axes,
+        limits=read_limits(limit),
     )
     data = prepared.dataset
     encoded = encode_set(data, prepared.provenance)
@@ -217,6 +228,7 @@ def prepare(
     size = "x".join(map(str, data.image_shape))
     parents = _plural(len(set(data.parents)), "parent")
     print(f"{out}: {_plural(len(data), 'image')} of {size} from {parents}")
+    print(f"read as: {data.reading}")
     for row, name in enumerate(data.class_names):
         print(f"class {name}: {_plural(int((data.labels == row).sum()), 'image')}")
     if data.voxel_size_m is None:

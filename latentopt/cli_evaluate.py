@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latentopt.cli_grey import GreyOption
+from latentopt.cli_reading import AxesOption, LimitOption, reading_options
 from latentopt.cli_spaces import common_shape, load_spaces, read_images, shown_progress
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def evaluate(
         False
     ),
     grey: GreyOption = "auto",
+    axes: AxesOption = None,
+    limit: LimitOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes every random choice.")] = 0,
     inception: Annotated[
         str | None,
@@ -53,8 +56,9 @@ def evaluate(
     features = None if inception is None else import_target(inception, "--inception")
     loaded = load_spaces(spaces)
     shape = common_shape(loaded)
-    held_out = read_images(data, shape, patch, grey)
-    known = None if training is None else read_images(training, shape, patch, grey)
+    reading = reading_options(grey, axes, limit)
+    held_out = read_images(data, shape, patch, reading)
+    known = None if training is None else read_images(training, shape, patch, reading)
     if not classes:
         held_out = replace(held_out, labels=held_out.labels * 0, class_names=(data.stem,))
     make_folder(out)  # refused now, not after the work
@@ -72,6 +76,7 @@ def evaluate(
         "held-out images": f"{data}: {len(held_out)}",
         "training images": "not given" if known is None else f"{training}: {len(known)}",
         "content": held_out.content,
+        "reading": held_out.reading,
         "samples of each space": samples,
         "seed": seed,
         **{f"feature space {k}": text for k, text in feature_spaces(held_out).items()},

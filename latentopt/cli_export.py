@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from latentopt.cli_reading import LimitOption, read_limits
+
 __all__ = ["CandidatesByDefault", "candidates", "verify"]
 
 
@@ -60,13 +62,15 @@ def verify(
         Path | None,
         typer.Option(help="Folder of their campaign: compare them with its journal, too."),
     ] = None,
+    limit: LimitOption = None,
 ) -> None:
     """Read exported files again and compare them with their sidecars, voxel by voxel."""
     from latentopt.export import verify as verify_file
     from latentopt.run import Run
 
     read = None if run is None else Run.read(run)
+    limits = {"limits": read_limits(limit)} if limit else {}
     for file in files:
-        record = verify_file(file, read)
+        record = verify_file(file, read, **limits)
         size = "x".join(map(str, record["shape"]))
         print(f"{file}: {record['format']}, {size} voxels as when it was exported")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentopt.cli_grey import GreyOption, check_grey
+from latentopt.cli_grey import GreyOption
+from latentopt.cli_reading import AxesOption, LimitOption, reading_options
 
 if TYPE_CHECKING:
     from latentopt.old_data import Imported
@@ -36,6 +37,8 @@ def import_measured(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the campaign.")] = None,
     grey: GreyOption = "auto",
+    axes: AxesOption = None,
+    limit: LimitOption = None,
 ) -> None:
     """Add structures measured before to a campaign: its search begins with them, free of charge.
 
@@ -48,7 +51,7 @@ def import_measured(
     from latentopt.old_data import TOLERANCE
     from latentopt.parts import load_space
 
-    check_grey(grey)
+    reading = reading_options(grey, axes, limit)
     settings = load_config(config, {"folder": str(out)} if out is not None else {})
     space = load_space(settings.space)
     # Read before the campaign is made: bad data leave no folder behind.
@@ -58,7 +61,7 @@ def import_measured(
         [name for name in settings.goal.metrics if name != "distance_from_data"],
         images=images,
         columns=metric,
-        grey=grey,
+        reading=reading,
     )
     with Campaign(settings, space=space) as campaign:
         imported = campaign.import_data(

@@ -2,11 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from latentopt.cli_grey import GreyOption
+from latentopt.cli_reading import AxesOption, LimitOption, reading_options
 from latentopt.cli_spaces import common_shape, load_spaces, read_images, shown_progress
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def interpolate(
         False
     ),
     grey: GreyOption = "auto",
+    axes: AxesOption = None,
+    limit: LimitOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes which pairs are drawn.")] = 0,
 ) -> None:
     """Go from structure to structure, and tell how far what lies between leaves the data.
@@ -65,7 +68,8 @@ def interpolate(
             raise ConfigError(f"--{name} should be {least} or more, got {value}.")
     loaded = _both_coordinates(load_spaces(spaces))
     shape = common_shape(loaded)
-    reference = read_images(data, shape, patch, grey)
+    reading = reading_options(grey, axes, limit)
+    reference = read_images(data, shape, patch, reading)
     if len(reference) < 3:
         raise DataError(f"{data}: three images or more are needed to compare with, got "
                         f"{len(reference)}.")  # fmt: skip
@@ -76,7 +80,7 @@ def interpolate(
         ends = reference.images[rows]
         sources = [" to ".join(reference.sources[row] for row in pair) for pair in rows]
     else:
-        ends = _read_ends(between, shape, grey)
+        ends = _read_ends(between, shape, reading)
         sources = [" to ".join(map(str, between))]
     make_folder(out)  # refused now, not after the work
     with shown_progress(len(loaded) * len(PATHS) + 1) as show:
@@ -92,6 +96,7 @@ def interpolate(
     facts = {
         "data": f"{data}: {len(reference)}",
         "content": reference.content,
+        "reading": reference.reading,
         "seed": seed,
         "pairs": sources,
         **{f"space {name}": space.id for name, space in loaded.items()},
@@ -113,7 +118,9 @@ def _both_coordinates(spaces: "dict[str, LatentSpace]") -> "dict[str, LatentSpac
     return found
 
 
-def _read_ends(files: tuple[Path, Path], shape: tuple[int, ...], grey: str) -> "np.ndarray":
+def _read_ends(
+    files: tuple[Path, Path], shape: tuple[int, ...], reading: dict[str, Any]
+) -> "np.ndarray":
     """The one image of each of two files, ``(1, 2, c, *space)``."""
     import numpy as np
 
@@ -122,7 +129,7 @@ def _read_ends(files: tuple[Path, Path], shape: tuple[int, ...], grey: str) -> "
 
     images = []
     for file in files:
-        data = read_dataset(file, grey=grey, channels=shape[0], spatial_dims=len(shape) - 1)
+        data = read_dataset(file, channels=shape[0], spatial_dims=len(shape) - 1, **reading)
         if data.images.shape != (1, *shape):
             raise DataError(
                 f"{file}: expected one image of shape {shape} as the spaces have, got "

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentopt.cli_grey import check_grey
-
 if TYPE_CHECKING:
     from generative.data.dataset import Dataset
     from latentopt.space import LatentSpace
@@ -38,14 +36,15 @@ def common_shape(spaces: dict[str, "LatentSpace"]) -> tuple[int, ...]:
     return shape
 
 
-def read_images(path: Path, shape: tuple[int, ...], patch: bool, grey: str) -> "Dataset":
+def read_images(
+    path: Path, shape: tuple[int, ...], patch: bool, reading: dict[str, Any]
+) -> "Dataset":
     """Images of a shape, cut into patches of it if asked; a `DataError` where they have another."""
     from generative.data.patches import extract_patches
     from generative.data.read import read_dataset
     from latentopt.errors import DataError
 
-    check_grey(grey)
-    data = read_dataset(path, grey=grey, channels=shape[0], spatial_dims=len(shape) - 1)
+    data = read_dataset(path, channels=shape[0], spatial_dims=len(shape) - 1, **reading)
     if patch:
         return extract_patches(data, shape[1:])
     if data.image_shape != shape:

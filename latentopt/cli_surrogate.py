@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latentopt.cli_grey import GreyOption, check_grey
+from latentopt.cli_grey import GreyOption
+from latentopt.cli_reading import AxesOption, LimitOption, reading_options
 
 if TYPE_CHECKING:
     from generative.data import Dataset
@@ -59,6 +60,8 @@ def fit_surrogate(
     space: SpaceOption = None,
     out: Annotated[Path, typer.Option(help="Folder for the surrogate.")] = Path("surrogate"),
     grey: GreyOption = "auto",
+    axes: AxesOption = None,
+    limit: LimitOption = None,
 ) -> None:
     """Cross-validate a surrogate, fit it to all images and save it with its figures."""
     from latentopt.config import read_yaml
@@ -69,7 +72,7 @@ def fit_surrogate(
     given = {"kind": kind, "log_target": log_target, "seed": seed}
     spec |= {name: value for name, value in given.items() if value is not None}
     surrogate = _build({"kind": "two_point_gp"} | spec, space)
-    dataset = _read(images, grey)
+    dataset = _read(images, reading_options(grey, axes, limit))
     targets, where = _targets(dataset, y, objective, output or ())
     out.mkdir(parents=True, exist_ok=True)  # refused now, not after the work
     with _one_line(where), _progress() as show:
@@ -84,7 +87,7 @@ def fit_surrogate(
         )
         figures = accuracy(predicted, targets)
         surrogate.fit(dataset.images, targets)
-    card = surrogate_card(surrogate, figures, f"{images}, {len(dataset)} images", where, folds)
+    card = surrogate_card(surrogate, figures, _described(images, dataset), where, folds)
     surrogate.save(out, card=card)
     print(f"{folds}-fold cross-validation of {surrogate.kind} on {len(dataset)} images:")
     print(figures_text(figures))
@@ -99,6 +102,8 @@ def measure_surrogate(
     objective: ObjectiveOption = None,
     space: SpaceOption = None,
     grey: GreyOption = "auto",
+    axes: AxesOption = None,
+    limit: LimitOption = None,
 ) -> None:
     """Compare a surrogate's predictions with the values of images it was not fitted to."""
     from latentopt.surrogate_card import figures_text
@@ -108,7 +113,7 @@ def measure_surrogate(
     given = {} if space is None else {"encode": _encode(space)}
     with _one_line(str(surrogate)):
         loaded = load_surrogate(surrogate, **given)
-    dataset = _read(images, grey)
+    dataset = _read(images, reading_options(grey, axes, limit))
     targets, where = _targets(dataset, y, objective, ())
     if _unnamed(targets) and len(targets) == len(loaded.outputs):
         targets = dict(zip(loaded.outputs, targets.values(), strict=True))
@@ -149,11 +154,15 @@ def _encode(space: str) -> Callable[..., Any]:
     return load_space(space).encode
 
 
-def _read(images: Path, grey: str) -> "Dataset":
+def _read(images: Path, reading: Mapping[str, Any]) -> "Dataset":
     from generative.data import read_dataset
 
-    check_grey(grey)
-    return read_dataset(images, grey=grey)
+    return read_dataset(images, **reading)
+
+
+def _described(images: Path, dataset: "Dataset") -> str:
+    reading = f" ({dataset.reading})" if dataset.reading else ""
+    return f"{images}, {len(dataset)} images{reading}"
 
 
 def _targets(

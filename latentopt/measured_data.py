@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -49,7 +50,7 @@ def read_measured(
     *,
     images: Path | None = None,
     columns: Sequence[str] | None = None,
-    grey: str = "auto",
+    reading: Mapping[str, Any] | None = None,
 ) -> MeasuredData:
     """A CSV file of measured values, with the images that its rows name.
 
@@ -67,8 +68,8 @@ def read_measured(
         Folder of pictures, or an NPY, NPZ or HDF5 file; the folder of the table unless given.
     columns
         Metrics to take; all columns unless given.
-    grey
-        What grey levels become, as in `generative.data.read_dataset`.
+    reading
+        How images are read: ``grey``, ``axes`` and ``limits`` of `generative.data.read_dataset`.
 
     Raises
     ------
@@ -82,7 +83,7 @@ def read_measured(
     values = [_numbers(table, row, metrics) for row in rows]
     where = table.parent if images is None else images
     dims = len(image_shape) - 1
-    dataset = read_dataset(where, grey=grey, channels=image_shape[0], spatial_dims=dims)
+    dataset = read_dataset(where, channels=image_shape[0], spatial_dims=dims, **(reading or {}))
     if dataset.image_shape != image_shape:
         expected, got = ("x".join(map(str, s[1:])) for s in (image_shape, dataset.image_shape))
         raise DataError(

@@ -3,7 +3,7 @@
 import inspect
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from generative.batching import to_tensor
 from generative.checkpoint import MANIFEST, json_bytes, save_model
+from generative.data.check import Limits
 from generative.data.dataset import Dataset
 from generative.data.patches import extract_patches, split_by_parent, split_regions
 from generative.data.read import read_dataset
@@ -125,7 +126,12 @@ def read_split(data: FileData | FieldData) -> tuple[Dataset, Dataset | None, Dat
         )
         return training, None, held_out
     whole = read_dataset(
-        data.path, grey=data.grey, channels=data.channels, spatial_dims=data.spatial_dims
+        data.path,
+        grey=data.grey,
+        channels=data.channels,
+        spatial_dims=data.spatial_dims,
+        axes=data.axes,
+        limits=Limits(**data.limits.model_dump()),
     )
     parents = len(set(whole.parents.tolist()))
     if data.patch is None and parents < FEW_PARENTS:
@@ -183,7 +189,8 @@ def _check_stages(settings: TrainingSettings, model: Any) -> None:
 
 def _load_finished(folder: Path, record: dict[str, Any]) -> LatentSpace:
     space = LatentSpace.load(folder)
-    if _without_how_it_runs(space.documents.get(SETTINGS, b"{}")) != record:
+    before = space.documents.get(SETTINGS, b"{}")
+    if _without_how_it_runs(before) != _without_how_it_runs(json_bytes(record)):
         raise ConfigError(
             f"{folder}: already holds the space of another training. Choose another --out, or "
             f"delete {folder / MANIFEST} to train here again."
@@ -192,9 +199,14 @@ def _load_finished(folder: Path, record: dict[str, Any]) -> LatentSpace:
 
 
 def _without_how_it_runs(document: bytes) -> dict[str, Any]:
+    """What the result depends on; settings that older versions did not have at their defaults."""
     settings = json.loads(document)
-    training = settings.get("training", {})
-    return settings | {"training": {k: v for k, v in training.items() if k not in HOW_IT_RUNS}}
+    with suppress(ConfigError):  # of a space that was made in Python
+        settings = TrainingSettings.checked(settings).model_dump(mode="json")
+    for part, names in (("training", HOW_IT_RUNS), ("data", {"limits"})):
+        kept = settings.get(part) or {}
+        settings[part] = {name: value for name, value in kept.items() if name not in names}
+    return settings
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from generative.data.check import Limits
 from generative.data.synthetic import FieldRanges
 from generative.train import TrainConfig
 from latentopt.config import explain, read_yaml
@@ -16,6 +17,20 @@ from latentopt.expressions import nearest
 from latentopt.training_conditions import ConditionSettings
 
 __all__ = ["FieldData", "FileData", "TrainingSettings"]
+
+
+class LimitSettings(BaseModel):
+    """Sizes above which images are refused, for files that promise more than they hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image_voxels: int = Field(Limits.image_voxels, ge=1, description="Voxels of one image.")
+    total_bytes: int = Field(
+        Limits.total_bytes, ge=1, description="Bytes of all images together, as float32."
+    )
+    ratio: float = Field(
+        Limits.ratio, gt=0, description="Bytes of images over those of a file, beyond 64 MiB."
+    )
 
 
 class FileData(BaseModel):
@@ -30,6 +45,10 @@ class FileData(BaseModel):
     )
     channels: int | None = Field(None, ge=1, description="3 keeps colour; k reads k phases.")
     spatial_dims: Literal[2, 3] | None = Field(None, description="Where the shape leaves it open.")
+    axes: str | None = Field(
+        None, description="A letter of n, t, c, z, y, x for each axis of an array, such as zyx."
+    )
+    limits: LimitSettings = Field(LimitSettings(), description="What is read at most.")
     patch: int | None = Field(None, ge=16, description="Side of the patches cut from each image.")
     stride: int | None = Field(None, ge=1, description="From patch to patch; their side if null.")
     fractions: tuple[float, float, float] = Field(

@@ -2,6 +2,7 @@
 
 import hashlib
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,9 @@ from objectives.errors import EvaluationError
 from objectives.images import checked_images, phase_indicator
 from objectives.pymks_import import pymks_installed
 from objectives.two_point import two_point_statistics
+
+# The module whose `read_structure` reads a structure from a file, as (h, w) or (d, h, w) in [0, 1].
+READER = "generative.data.structure_files"
 
 
 def _plain(target: Any) -> Any:
@@ -44,8 +48,9 @@ class TwoPointTarget(BaseModel):
 
     kind: Literal["two_point_target"] = "two_point_target"
     target: Annotated[Path | list, BeforeValidator(_plain), AfterValidator(_readable)] = Field(
-        description="File (.npy, .png, .tif) or array of the phase's fraction, of shape (h, w) or "
-        "(d, h, w). Integers may have one value besides 0, which becomes 1."
+        description="File of one structure (picture, volume or array), or array of the phase's "
+        "fraction, of shape (h, w) or (d, h, w). Two values of a file become 0 and 1, the lower 0; "
+        "integers of an array may have one value besides 0, which becomes 1."
     )
     phase: int = Field(default=1, ge=0, description="Phase of the images that is 1 in the target.")
     periodic: bool = Field(default=True, description="Whether images and target repeat.")
@@ -142,32 +147,18 @@ def _array(rows: list) -> np.ndarray:
 
 
 def _read_file(path: Path) -> np.ndarray:
-    suffix = path.suffix.lower()
+    """By the reader of all image files, which is looked for only where a file is named."""
     try:
-        if suffix == ".npy":
-            return np.load(path, allow_pickle=False)
-        if suffix in (".tif", ".tiff"):
-            return _read_tiff(path)
-        if suffix == ".png":
-            return _read_png(path)
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow calls a broken PNG a SyntaxError
-        raise ValueError(f"{path}: cannot be read ({error}).") from error
-    raise ValueError(f"{path}: expected a file ending in .npy, .png or .tif.")
-
-
-def _read_tiff(path: Path) -> np.ndarray:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        if file.pages[0].photometric == tifffile.PHOTOMETRIC.RGB:
-            raise ValueError("colours; segment it into two phases first")
-        return file.asarray()
-
-
-def _read_png(path: Path) -> np.ndarray:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        if image.mode not in ("1", "L", "I", "I;16"):
-            raise ValueError("colours; segment it into two phases first")
-        return np.asarray(image)
+        reader = import_module(READER)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"{path}: cannot be read without the package {error.name}; pip install latentopt, or "
+            "give the structure as an array."
+        ) from error
+    try:
+        return reader.read_structure(path)
+    except ValueError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        if reason.startswith("cannot be read"):
+            raise ValueError(f"{path}: {reason}") from error
+        raise ValueError(f"{path}: cannot be read ({reason.removesuffix('.')}).") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from generative.data.axes import array_layout
+from generative.data.axes import array_layout, single_axes
 from generative.data.check import Limits, by, reading
 from generative.data.source import Asked, Source, check_real
 from generative.data.voxel_size import VoxelSize
@@ -108,7 +108,7 @@ def _check_length(
     if promised != held:
         raise DataError(
             f"{path}: cannot be read (its header promises {promised:,} bytes, {name} holds "
-            f"{held:,}); it is truncated or damaged: save it again."
+            f"{held:,}); replace the file if it is damaged or truncated, or remove it."
         )
 
 
@@ -179,7 +179,10 @@ def array_source(
 ) -> Source:
     """One array in a file: its type checked, its axes read by `array_layout`."""
     check_real(dtype, path)
-    layout = array_layout(shape, asked.spatial_dims, path, asked.axes)
+    axes = asked.axes
+    if axes is None and asked.single:
+        axes = single_axes(shape, path)
+    layout = array_layout(shape, asked.spatial_dims, path, axes)
     native = dtype.newbyteorder("=")
     dims = len(layout.shape) - 2
     return Source(

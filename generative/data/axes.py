@@ -103,6 +103,23 @@ def array_layout(
     return Layout((n * images_a_parent, sizes.get("c", 1), *space), order, images_a_parent)
 
 
+def single_axes(shape: tuple[int, ...], path: Path) -> str | None:
+    """Letters of an array that holds one structure: its axes of more than one entry are space.
+
+    None where these are not two or three, so that `array_layout` says what is expected.
+
+    >>> single_axes((1, 10, 32, 32, 1), Path("a.npy"))
+    '1zyx1'
+    """
+    space = [at for at, size in enumerate(shape) if size != 1]
+    if len(space) not in (2, 3):
+        return None
+    if len(space) == 3:
+        _check_order(tuple(shape[at] for at in space), 3, path)
+    letters = iter("zyx"[-len(space) :])
+    return "".join("1" if size == 1 else next(letters) for size in shape)
+
+
 def _checked(axes: str, shape: tuple[int, ...], path: Path) -> str:
     """The letters, one an axis; ``1`` is an axis of one entry that is left out."""
     letters = axes.lower()

@@ -145,6 +145,10 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except DataError:
         raise
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path}: cannot be read (no such file); check the path, or remove it."
+        ) from error
     except PermissionError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); allow it to be read, or leave it out."

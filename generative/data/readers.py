@@ -53,6 +53,7 @@ def open_source(
     axes: str | None = None,
     limits: Limits | None = None,
     indices: Indices = "auto",
+    single: bool = False,
 ) -> Source:
     """What ``path`` says of its images, by the reader for what it holds; nothing is decoded.
 
@@ -70,13 +71,15 @@ def open_source(
         Largest sizes accepted.
     indices
         What the indices of a palette are taken for.
+    single
+        The file holds one structure: three axes of an array are a volume.
 
     Raises
     ------
     DataError
         If the kind is unknown, the file cannot be read, does not hold images or promises too much.
     """
-    asked = Asked(spatial_dims, dataset, shape, dtype, axes, limits or Limits(), indices)
+    asked = Asked(spatial_dims, dataset, shape, dtype, axes, limits or Limits(), indices, single)
     with reading(path):
         if path.stat().st_size == 0:
             raise DataError(f"{path}: is empty (0 bytes); write it again or remove it.")

@@ -31,6 +31,8 @@ class Asked:
         Largest sizes accepted.
     indices
         What the indices of a palette are taken for.
+    single
+        The file holds one structure: three axes of an array are a volume.
     """
 
     spatial_dims: int | None = None
@@ -40,6 +42,7 @@ class Asked:
     axes: str | None = None
     limits: Limits = field(default_factory=Limits)
     indices: Indices = "auto"
+    single: bool = False
 
 
 @dataclass(frozen=True)

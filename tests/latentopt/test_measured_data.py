@@ -116,7 +116,7 @@ def test_more_phases_than_the_space_has_are_refused(folder):
     labels = np.random.default_rng(0).integers(0, 3, (4, 8, 8))
     np.save(folder / "three.npy", labels)
     with pytest.raises(DataError, match=r"three.npy"):
-        read(folder, "k_xx\n1\n1\n1\n1\n", images="three.npy", grey="labels")
+        read(folder, "k_xx\n1\n1\n1\n1\n", images="three.npy", reading={"grey": "labels"})
 
 
 def test_a_missing_table_is_named(folder):

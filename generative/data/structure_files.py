@@ -1,0 +1,54 @@
+"""One two-phase structure in one file, by the same rule as images for training."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64
+
+from generative.data.check import by
+from generative.data.phases import read_phases
+from generative.data.read import decode
+from generative.data.readers import open_source
+from generative.errors import DataError
+
+log = logging.getLogger("generative.data")
+
+
+def read_structure(path: Path) -> Float64[np.ndarray, "*space"]:
+    """The share of phase 1 in every voxel of a picture or volume, (h, w) or (d, h, w).
+
+    Two distinct values are phases 0 and 1, as `read_phases` reads them; floats in [0, 1] are
+    shares. Three axes of an array are one volume. What became of the values is logged.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, holds several structures, or is not of two phases.
+    """
+    path = Path(path)
+    source = open_source(path, single=True)
+    if source.shape[0] != 1:
+        raise DataError(f"{path}: holds {source.shape[0]} structures of {by(source.shape[2:])}; "
+                        "give a file with one.")  # fmt: skip
+    raw = decode(source, [path.name])
+    values = np.unique(raw)
+    shares = raw.dtype.kind == "f" and len(values) > 2
+    read = read_phases(
+        raw,
+        grey="keep" if shares else "labels",
+        names=[path.name],
+        indexed=source.indexed,
+        lossy=source.lossy,
+    )
+    if read.images.shape[1] != 1:
+        if source.colour:
+            raise DataError(f"{path}: colours; segment it into two phases first.")
+        raise DataError(
+            f"{path}: expected 0 and one other value, got {len(values)} from {values[0]:g} to "
+            f"{values[-1]:g}. Segment it first."
+        )
+    log.info("%s: %s", path, read.reading)
+    # Shares keep the precision they were given with.
+    structure = raw if shares else read.images
+    return structure[0, 0].astype(np.float64)
