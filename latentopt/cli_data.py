@@ -158,8 +158,12 @@ def prepare(
         Path("set.h5")
     ),
     segment: Annotated[
-        str, typer.Option(help="otsu, multi_otsu, k_means, thresholds, labels or keep.")
-    ] = "otsu",
+        str | None,
+        typer.Option(
+            help="otsu, multi_otsu, k_means, thresholds, labels or keep; otsu if absent, where it "
+            "parts two populations."
+        ),
+    ] = None,
     phases: Annotated[int | None, typer.Option(help="Of multi_otsu and k_means.")] = None,
     threshold: Annotated[
         list[float] | None, typer.Option(help="Grey level between two phases; may be repeated.")
@@ -198,10 +202,11 @@ def prepare(
     how = Preparation(
         info_bar="auto" if info_bar == "auto" else numbers(info_bar, "--info-bar", int)[0],
         denoised=denoise,
-        segmentation=_segmentation(segment, phases, threshold, seed),
+        segmentation=_segmentation(segment or "otsu", phases, threshold, seed),
         colour=colour,
         patch=patch,
         stride=stride,
+        ask=segment is None,
     )
     prepared = prepare_images(
         path,

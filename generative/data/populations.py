@@ -4,9 +4,9 @@ import numpy as np
 from jaxtyping import Real
 from scipy import ndimage
 
-# Fewer voxels than this do not tell one population from two.
-FEWEST_VOXELS = 1000
-_SURE_VOXELS, _FEW_LEVELS = 4096, 64
+# Fewer voxels than this, of more levels than that, do not tell one population from two.
+FEWEST_VOXELS, FEW_LEVELS = 2048, 64
+_SURE_VOXELS = 4096
 _FEWEST_MEANS = 400
 _BINS = 512
 _VALLEY, _TAIL = 0.85, 0.1  # of the lower and of the higher peak
@@ -36,9 +36,9 @@ def has_two_populations(image: Real[np.ndarray, "*space"], threshold: float) -> 
 
     Returns
     -------
-    True also for fewer than 1,000 voxels of many different levels, which say too little.
+    True also for fewer than 2,048 voxels of more than 64 levels, which say too little.
     """
-    if image.size < FEWEST_VOXELS and len(np.unique(image)) > image.size / 4:
+    if image.size < FEWEST_VOXELS and len(np.unique(image)) > min(FEW_LEVELS, image.size / 4):
         return True
     if _is_valley(image.ravel(), threshold, tail=True):
         return True
@@ -79,7 +79,7 @@ def _is_valley(levels: np.ndarray, threshold: float, *, tail: bool) -> bool:
     at = int(np.clip((threshold - low) / (high - low) * _BINS, 1, _BINS - 1))
     reach = max(1, int(width / 2))
     peaks, valley = (near[:at].max(), near[at:].max()), near[max(at - reach, 0) : at + reach].min()
-    sure = levels.size >= _SURE_VOXELS or len(values) <= _FEW_LEVELS
+    sure = levels.size >= _SURE_VOXELS or len(values) <= FEW_LEVELS
     errors = 2.5 if sure else 1.0
     least = valley + errors * np.sqrt(valley)
     lower = min(peaks) - errors * np.sqrt(min(peaks))

@@ -12,7 +12,7 @@ from generative.data.dataset import Dataset
 from generative.data.denoise import denoise, info_bar_rows
 from generative.data.inspection import flat_grey
 from generative.data.patches import patch_regions, region_name
-from generative.data.phases import Phases, read_phases
+from generative.data.phases import MAX_AUTO_PHASES, Phases, doubts, read_phases
 from generative.data.read import classes_of, decode, find_files, indices_for, names_of, parents_of
 from generative.data.readers import open_source
 from generative.data.segment import luminance, one_hot
@@ -43,6 +43,9 @@ class Preparation:
         Side of the patches, one number or one an axis; None takes whole images of one size.
     stride
         From one patch to the next; the side by default.
+    ask
+        Refuse images that Otsu's threshold would cut although they show no two populations
+        (`doubts`), instead of doing as said.
     """
 
     info_bar: int | Literal["auto"] = 0
@@ -51,6 +54,7 @@ class Preparation:
     colour: bool = False
     patch: int | tuple[int, ...] | None = None
     stride: int | tuple[int, ...] | None = None
+    ask: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,12 +242,23 @@ def _images(source: Source, names: tuple[str, ...], how: Preparation) -> Iterato
             values = (np.rint(smooth) if whole else smooth).astype(source.dtype)
             steps.append(f"denoised by non-local means, noise {noise:.4g}")
         if isinstance(how.segmentation, Segmentation):
+            if how.ask:
+                _ask(values, names[row])
             phases, levels = segment(values, how.segmentation, name=names[row])
             values = phases[None]
             at = f" at {', '.join(f'{level:.6g}' for level in levels)}" if levels else ""
             steps.append(f"{how.segmentation.phases} phases by {how.segmentation.method}{at}")
         record = {"file": names[row].partition("[")[0], "row": row, "steps": steps}
         yield _Image(values, before, names[row], record)
+
+
+def _ask(values: np.ndarray, name: str) -> None:
+    """Refuse an image that `doubts` speak against; few values are answered by a note."""
+    if len(np.unique(values)) > MAX_AUTO_PHASES and (found := doubts(values[None], [name])):
+        raise DataError(
+            f"{found[0]}; pass --segment otsu to cut it all the same, or --segment labels, keep or "
+            "thresholds, or leave it out."
+        )
 
 
 def _cropped(values: np.ndarray, rows: int | str, name: str, steps: list[str]) -> np.ndarray:

@@ -81,7 +81,7 @@ def read_set(path: Path, limits: Limits | None = None) -> Dataset:
     DataError
         If the file is damaged, or holds more than the limits allow.
     """
-    limits = limits or Limits()
+    path, limits = Path(path), limits or Limits()
     with reading(path), guard.opened(path) as file:
         images = _own(file, "images", path)
         check_real(images.dtype, path)
@@ -105,6 +105,7 @@ def read_set(path: Path, limits: Limits | None = None) -> Dataset:
 
 def read_provenance(path: Path, limits: Limits | None = None) -> list[dict[str, object]]:
     """What is recorded of each image of a stored set, in the order of its rows."""
+    path = Path(path)
     with reading(path), guard.opened(path) as file:
         texts = _values(file, "provenance", path, limits or Limits())
         return [json.loads(text) for text in texts if text]
