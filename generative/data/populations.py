@@ -40,6 +40,11 @@ def has_two_populations(image: Real[np.ndarray, "*space"], threshold: float) -> 
     """
     if image.size < FEWEST_VOXELS and len(np.unique(image)) > min(FEW_LEVELS, image.size / 4):
         return True
+    below, above = image[image <= threshold], image[image > threshold]
+    if not (below.size and above.size):
+        return False
+    # All thresholds between two levels that occur part the image alike.
+    threshold = (float(below.max()) + float(above.min())) / 2
     if _is_valley(image.ravel(), threshold, tail=True):
         return True
     plane = _planes(image)
@@ -70,9 +75,10 @@ def _is_valley(levels: np.ndarray, threshold: float, *, tail: bool) -> bool:
     if not low < threshold < high:
         return False
     inside = (values >= low) & (values <= high)
+    gap = np.median(np.diff(values)) if len(values) > 2 else 0.0
+    low, high = low - gap / 2, high + gap / 2  # a level stands for half a gap on both sides
     # As wide as the gaps of stretched levels, or their comb would look like valleys.
-    gap = np.median(np.diff(values)) / (high - low) if len(values) > 2 else 0.0
-    width = _BINS * max(0.02, levels.size**-0.5, gap)
+    width = _BINS * max(0.02, levels.size**-0.5, gap / (high - low))
     bins = np.histogram(values[inside], _BINS, (low, high), weights=counts[inside])[0]
     density = ndimage.gaussian_filter1d(bins, width, mode="reflect")
     near = density * width * 2 * np.sqrt(np.pi)  # levels that each estimate rests on
