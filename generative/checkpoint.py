@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from generative.errors import ModelFileError
+from generative.json_text import parse_json
 
 FORMAT_VERSION = 1
 RESTORE = "Restore the folder from a copy, or train the model again."
@@ -158,9 +159,9 @@ def _read(path: Path) -> bytes:
 def read_json(contents: Mapping[str, bytes], name: str, folder: Path | str) -> dict:
     """One JSON file of a folder, its ``format_version`` not newer than this code's."""
     try:
-        settings = json.loads(contents[name])
+        settings = parse_json(contents[name])
         version = settings.get("format_version", FORMAT_VERSION)
-    except (KeyError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, ValueError, AttributeError) as error:
         raise ModelFileError(f"{folder}: its {name} is missing or damaged. {RESTORE}") from error
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise ModelFileError(
@@ -205,4 +206,7 @@ def note_of(data: bytes) -> dict[str, str]:
     length = int.from_bytes(data[:8], "little")
     if length > len(data):
         raise ValueError("truncated header")
-    return json.loads(data[8 : 8 + length])["__metadata__"]
+    header = parse_json(data[8 : 8 + length])
+    if not isinstance(header, dict) or not isinstance(header.get("__metadata__"), dict):
+        raise ValueError("no strings in its header")
+    return header["__metadata__"]

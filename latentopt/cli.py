@@ -286,7 +286,7 @@ def quickstart(
         "runs/quickstart"
     ),
     trials: Annotated[int, typer.Option(min=1, help="Evaluations.")] = 30,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes every random choice.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Fixes every random choice.")] = 0,
     space: Annotated[str, typer.Option(help="Embedded space: default or ldm.")] = "default",
 ) -> None:
     """Run the whole job on an embedded space: search, export, report."""

@@ -43,7 +43,7 @@ def make(
             metavar="Y X | Z Y X", help=f"Voxels a side; {SHAPE}, and {ZOO_SHAPE} for the zoo."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes the structures.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Fixes the structures.")] = 0,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="NAME=VALUE or NAME=LOW,HIGH of a setting; may be repeated."),

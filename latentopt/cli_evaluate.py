@@ -41,7 +41,7 @@ def evaluate(
     grey: GreyOption = "auto",
     axes: AxesOption = None,
     limit: LimitOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes every random choice.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Fixes every random choice.")] = 0,
     inception: Annotated[
         str | None,
         typer.Option(help="module:function of yours, colour images to Inception features: FID."),

@@ -26,7 +26,7 @@ def sample(
     guidance: Annotated[
         float, typer.Option(min=0, help="Above 1 holds to the wish more closely, and varies less.")
     ] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes the structures.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Fixes the structures.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for points, images and a picture.")] = Path(
         "samples"
     ),

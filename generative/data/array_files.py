@@ -75,6 +75,14 @@ def open_npz(path: Path, asked: Asked) -> Source:
     )
 
 
+def npz_shape(path: Path, name: str) -> tuple[int, ...]:
+    """Shape of one array of an NPZ file, which is not read; errors as `read_npz`."""
+    with reading(path), zipfile.ZipFile(path) as archive:
+        member = _member(archive, name, path)
+        with archive.open(member) as stream:
+            return _npy_header(stream)[0]
+
+
 def read_npz(path: Path, name: str, limits: Limits | None = None) -> np.ndarray:
     """One array of an NPZ file, once what it promises was compared with what the file holds.
 
@@ -85,10 +93,7 @@ def read_npz(path: Path, name: str, limits: Limits | None = None) -> np.ndarray:
         header says, or more than ``limits`` allow.
     """
     with reading(path), zipfile.ZipFile(path) as archive:
-        _check_members(archive, path)
-        if f"{name}.npy" not in archive.namelist():
-            raise DataError(f"{path}: has no array {name!r}; write it again.")
-        member = archive.getinfo(f"{name}.npy")
+        member = _member(archive, name, path)
         with archive.open(member) as stream:
             shape, dtype = _npy_header(stream)
             _check_length(shape, dtype, member.file_size - stream.tell(), path, name)
@@ -97,6 +102,13 @@ def read_npz(path: Path, name: str, limits: Limits | None = None) -> np.ndarray:
         (limits or Limits()).check_ratio(size, path, held)
         with archive.open(member) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _member(archive: zipfile.ZipFile, name: str, path: Path) -> zipfile.ZipInfo:
+    _check_members(archive, path)
+    if f"{name}.npy" not in archive.namelist():
+        raise DataError(f"{path}: has no array {name!r}; write it again.")
+    return archive.getinfo(f"{name}.npy")
 
 
 def _check_length(

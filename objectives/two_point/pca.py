@@ -246,7 +246,7 @@ class TwoPointPCA:
         try:
             config = json.loads((folder / CONFIG).read_bytes())
             weights = (folder / WEIGHTS).read_bytes()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ValueError(f"{folder}: cannot be read ({error}). {remedy}") from error
         if not isinstance(config, dict) or config.get("kind") != "two_point_pca":
             raise ValueError(f"{folder / CONFIG}: is not of a TwoPointPCA. {remedy}")
