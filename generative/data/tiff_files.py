@@ -126,19 +126,23 @@ def _look(tiff: tifffile.TiffFile, indices: Indices, path: Path) -> _Look:
             f"{path}: has {page.samplesperpixel} samples a voxel; save it as grey or RGB without "
             "transparency."
         )
-    whole = [other.aspage() for other in tiff.pages]
-    turns = {_orientation(other) for other in whole}
-    if len(turns) > 1 or len({other.photometric for other in whole}) > 1:
+    turn = _orientation(page, 1)
+    alike = all(
+        _orientation(other, turn) == turn and other.photometric == page.photometric
+        for other in (frame.aspage() for frame in tiff.pages)
+    )
+    if not alike:
         raise DataError(
             f"{path}: its pages are turned or coloured in several ways; save each as a file of its "
             "own."
         )
     inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
-    return _Look(turns.pop(), inverted, _lookup(page, indices), samples)
+    return _Look(turn, inverted, _lookup(page, indices), samples)
 
 
-def _orientation(page: tifffile.TiffPage) -> int:
-    return checked_orientation(page.tags[TAG].value if TAG in page.tags else None)
+def _orientation(page: tifffile.TiffPage, default: int) -> int:
+    """Of a page; of the first one where it says none, as programs write the tag once a file."""
+    return checked_orientation(page.tags[TAG].value) if TAG in page.tags else default
 
 
 def _lookup(page: tifffile.TiffPage, indices: Indices) -> np.ndarray | None:

@@ -10,9 +10,11 @@ References
 """
 
 import io
+import os
 import struct
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -178,7 +180,7 @@ def _decompressed(page: tifffile.TiffPage, segment: _Segment, data: bytes, row_b
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(tiff), formats=["TIFF"]) as image:
+            with _without_stderr(), Image.open(io.BytesIO(tiff), formats=["TIFF"]) as image:
                 made = image.tobytes()
     except (OSError, ValueError, KeyError, SyntaxError) as error:
         if page.compression == 50000:
@@ -187,6 +189,24 @@ def _decompressed(page: tifffile.TiffPage, segment: _Segment, data: bytes, row_b
     if len(made) != size:
         raise ValueError(f"its compressed data hold {len(made):,} bytes instead of {size:,}")
     return made
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """libtiff writes lines of its own about damaged data, which are answered in one of ours."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed: nothing will be seen
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _small_tiff(page: tifffile.TiffPage, segment: _Segment, data: bytes, row_bytes: int) -> bytes:
