@@ -63,6 +63,10 @@ def open_picture(path: Path, asked: Asked, *, kind: str) -> Source:
             f"{path}: says that it has {height}x{width} pixels, which {path.stat().st_size:,} "
             "bytes cannot hold; it is truncated: copy it again."
         )
+    if kind == "bmp" and mode in ("1", "L") and _bits(path) != {"1": 1, "L": 8}[mode]:
+        raise DataError(  # Pillow takes them for as many bits as there are colours
+            f"{path}: has fewer colours than bits, which is not read right; save it as PNG."
+        )
     shape = (width, height) if swaps_sides(orientation) else (height, width)
     if palette is not None and asked.indices != "picture":
         ramp = is_grey_ramp(palette)
@@ -99,8 +103,10 @@ def _orientation(image: Image.Image, path: Path, kind: str) -> int:
     try:
         if kind == "png" and "exif" not in image.info and (late := _late_exif(path)):
             image.info["exif"] = late
-        # Not the method of PNG, which decodes the picture to find what comes after it.
-        return checked_orientation(Image.Image.getexif(image).get(TAG))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Not the method of PNG, which decodes the picture to find what comes after it.
+            return checked_orientation(Image.Image.getexif(image).get(TAG))
     except Exception:  # Pillow raises all kinds on damaged EXIF data; viewers pass them over
         return 1
 
@@ -118,6 +124,14 @@ def _late_exif(path: Path) -> bytes | None:
                 return stream.read(min(length, 2**20))
             stream.seek(length + 4, 1)
     return None
+
+
+def _bits(path: Path) -> int:
+    """Bits of a pixel of a BMP."""
+    with open(path, "rb") as stream:
+        head = stream.read(30)
+    place = 24 if int.from_bytes(head[14:18], "little") == 12 else 28
+    return int.from_bytes(head[place : place + 2], "little")
 
 
 def _palette(image: Image.Image) -> np.ndarray:
