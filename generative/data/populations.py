@@ -16,7 +16,7 @@ FEWEST_FLAT = 9
 _FLAT_SHARE, _MANY, _JUMPS = 0.25, 4.0, 0.5
 
 
-def has_two_populations(image: Real[np.ndarray, "*space"], threshold: float) -> bool:
+def has_two_populations(image: Real[np.ndarray, "*space"], threshold: float | int) -> bool:
     """Whether a threshold lies in a valley of the grey levels, between two peaks of their own.
 
     The density of the levels is estimated by a Gaussian kernel. Two populations are seen where the
@@ -68,7 +68,7 @@ def _planes(image: np.ndarray) -> np.ndarray:
     return planes[:, y, x].astype(np.float32)
 
 
-def _is_valley(levels: np.ndarray, threshold: float, *, tail: bool) -> bool:
+def _is_valley(levels: np.ndarray, threshold: float | int, *, tail: bool) -> bool:
     values, counts = _counted(levels)
     total = np.cumsum(counts)
     low, high = (values[np.searchsorted(total, share * total[-1])] for share in (0.001, 0.999))
