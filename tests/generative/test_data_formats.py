@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from generative.data import load_images, read_dataset
 from generative.errors import DataError
@@ -300,6 +301,62 @@ def test_voxel_sizes_in_tiff_stacks(tmp_path, options, edges):
     assert read_dataset(tmp_path / "a.tif").voxel_size_m == (
         None if edges is None else pytest.approx(edges)
     )
+
+
+@pytest.mark.parametrize(
+    ("about", "resolution", "edges"),
+    [
+        ({"unit": "nm", "zunit": "micron", "spacing": 0.025}, (0.0625, 0.125), (25, 8, 16)),
+        ({"unit": "micron", "yunit": "nm", "spacing": 0.5}, (2.0, 0.125), (500, 8, 500)),
+        ({"unit": "\\u00B5m", "spacing": 0.5}, (2.0, 2.0), (500, 500, 500)),
+        ({"unit": "nanometres", "spacing": 5}, (0.2, 0.2), (5, 5, 5)),
+        ({"unit": "um", "zunit": "pixel", "spacing": 0.5}, (2.0, 2.0), None),
+        ({"unit": "inch", "spacing": 0.01}, (300.0, 300.0), None),
+        ({"unit": "inch", "spacing": 0.01}, (5000.0, 5000.0), None),
+        ({"unit": "pixel", "spacing": 1}, (1.0, 1.0), None),
+        ({"spacing": 1}, (1.0, 1.0), None),
+    ],
+)
+def test_imagej_says_a_unit_for_each_axis_and_inches_are_those_of_a_print(
+    tmp_path, about, resolution, edges
+):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, VOLUME, imagej=True, resolution=resolution, metadata=about)
+    expected = None if edges is None else pytest.approx([1e-9 * edge for edge in edges])
+    assert read_dataset(path).voxel_size_m == expected
+
+
+@pytest.mark.parametrize("spacing", [-2.0, 0.0, float("nan"), float("inf")])
+def test_lengths_that_are_none_are_refused_by_every_format(tmp_path, spacing):
+    path, wrong = tmp_path / "a.tif", "expected a voxel size of 3 lengths above 0"
+    about = {"spacing": spacing, "unit": "um"}
+    tifffile.imwrite(path, VOLUME, imagej=True, resolution=(1.0, 1.0), metadata=about)
+    assert wrong in refusal(path)
+    about = {"axes": "ZYX", "PhysicalSizeZ": 1, "PhysicalSizeY": 1, "PhysicalSizeX": spacing}
+    tifffile.imwrite(path, VOLUME, ome=True, metadata=about)
+    assert wrong in refusal(path)
+    arrays = {"Phases": VOLUME}
+    assert wrong in refusal(
+        save_dream3d(tmp_path / "a.dream3d", "7.0", arrays, spacing=(spacing, 1, 1))
+    )
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["a"] = VOLUME
+        file["a"].attrs["voxel_size_m"] = (1.0, 1.0, spacing)
+    assert wrong in refusal(tmp_path / "a.h5", spatial_dims=3)
+
+
+@pytest.mark.parametrize("dots", [72, 96, 300, 600, 1234, 25_400, 2_540_000])
+def test_inches_of_a_resolution_are_no_voxel_size_however_many_dots(tmp_path, dots):
+    tifffile.imwrite(
+        tmp_path / "a.tif", VOLUME[0], resolution=(dots, dots), resolutionunit="INCH", metadata=None
+    )
+    assert read_dataset(tmp_path / "a.tif").voxel_size_m is None
+
+
+def test_the_density_of_a_picture_is_no_voxel_size(tmp_path):
+    for name in ("a.png", "a.jpg", "a.bmp"):
+        Image.fromarray(VOLUME[0] * np.uint8(255)).save(tmp_path / name, dpi=(5000, 5000))
+        assert read_dataset(tmp_path / name).voxel_size_m is None
 
 
 @pytest.mark.parametrize(

@@ -204,9 +204,11 @@ def test_empty_files_and_wrong_endings(tmp_path, suffix):
     path.write_bytes(b"")
     with pytest.raises(DataError, match=r"is empty \(0 bytes\)"):
         load_images(path)
-    Image.fromarray(VOLUME[0]).save(path, format="PNG")
+    path.write_bytes(b"no format at all" * 9)
     with pytest.raises(DataError, match=r"cannot be read \(|does not say its shape"):
         load_images(path)
+    Image.fromarray(VOLUME[0]).save(path, format="PNG")
+    np.testing.assert_array_equal(load_images(path)[0, 0], VOLUME[0])
 
 
 def test_negative_labels_and_more_than_255_phases(tmp_path):
