@@ -182,9 +182,7 @@ def prepare(
     voxel_size: Annotated[
         str | None, typer.Option(help="In metres: one length, or z,y,x or y,x.")
     ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="Fixes k_means.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Fixes k_means.")] = 0,
     dims: DimsOption = None,
     dataset: DatasetOption = None,
     shape: ShapeOption = None,

@@ -49,9 +49,7 @@ def interpolate(
     grey: GreyOption = "auto",
     axes: AxesOption = None,
     limit: LimitOption = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=2**63 - 1, help="Fixes the pairs.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Fixes the pairs.")] = 0,
 ) -> None:
     """Go from structure to structure, and tell how far what lies between leaves the data.
 

@@ -147,7 +147,7 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise DataError(
-            f"{path}: cannot be read (no such file); check the path, or remove it."
+            f"{path}: cannot be read ({error.strerror}); check the path, or remove it."
         ) from error
     except PermissionError as error:
         raise DataError(
