@@ -126,13 +126,15 @@ def _check_grey(grey: str) -> None:
         raise ValueError(f"grey should be one of {', '.join(get_args(Grey))}, got {grey!r}.")
 
 
-def doubts(raw: Shaped[np.ndarray, "n 1 *space"], names: Names | None = None) -> list[str]:
+def doubts(
+    raw: Shaped[np.ndarray, "n 1 *space"], names: Names | None = None, *, lossy: bool = False
+) -> list[str]:
     """What speaks against taking grey levels for two populations, a line for each image or set.
 
     Empty if every image shows two of them (`has_two_populations`) and none is a map of labels
-    (`is_label_map`).
+    (`is_label_map`), which JPEG (``lossy``) does not keep.
     """
-    if labelled := _looks_labelled(raw, names):
+    if not lossy and (labelled := _looks_labelled(raw, names)):
         return labelled
     lines = []
     for row, image in enumerate(raw):
@@ -211,12 +213,12 @@ def _one_channel(
         return _labels(raw, values, None, names, what)
     if grey == "keep":
         return Phases(_scaled(raw, first), "grey", "grey levels were kept")
-    return _thresholded(raw, names, sure=grey != "auto")
+    return _thresholded(raw, names, sure=grey != "auto", lossy=what == "lossy values")
 
 
-def _thresholded(raw: np.ndarray, names: Names | None, *, sure: bool) -> Phases:
+def _thresholded(raw: np.ndarray, names: Names | None, *, sure: bool, lossy: bool) -> Phases:
     """Phase 1 above each image's own Otsu threshold, once it is sure that there are two."""
-    found = [] if sure else _looks_labelled(raw, names)
+    found = [] if sure or lossy else _looks_labelled(raw, names)
     images = np.empty(raw.shape, np.float32)
     levels = []
     for row, image in enumerate(raw):

@@ -13,7 +13,7 @@ _VALLEY, _TAIL = 0.85, 0.1  # of the lower and of the higher peak
 _SIDE, _SLICES = 4096, 16  # of an image, what is looked at for means
 
 FEWEST_FLAT = 9
-_FLAT_SHARE, _MANY, _JUMPS = 0.25, 4.0, 0.5
+_FLAT_SHARE, _INNER_SHARE, _JUMPS = 0.25, 0.1, 0.5
 
 
 def has_two_populations(image: Real[np.ndarray, "*space"], threshold: float | int) -> bool:
@@ -107,10 +107,9 @@ def _counted(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def is_label_map(image: Real[np.ndarray, "*space"]) -> bool:
     """Whether an image consists of flat regions of many values, as numbered grains do.
 
-    That is: at least 9 values have voxels whose neighbours all have the same value; a quarter of
-    the voxels are such; no few values make up most of them, as the plateaus of two phases would;
-    and where neighbours differ, half the time it is by more than one step of the values that
-    occur, which smooth levels never do.
+    That is: a quarter of the voxels have neighbours that all have the same value; this is so of a
+    tenth of the voxels of at least 9 values; and where neighbours differ, half the time it is by
+    more than one step of the values that occur, which smooth levels never do.
 
     Examples
     --------
@@ -131,12 +130,10 @@ def is_label_map(image: Real[np.ndarray, "*space"]) -> bool:
         before, after = ((slice(None),) * axis + (part,) for part in (np.s_[:-1], np.s_[1:]))
         inner[before] &= step == 0
         inner[after] &= step == 0
-    counts = np.bincount(ranks[inner], minlength=len(values)).astype(np.float64)
-    flat = counts.sum()
-    many = flat**2 / max((counts**2).sum(), 1)  # values, each weighted by its share
+    within = np.bincount(ranks[inner], minlength=len(values))
+    flat = within > _INNER_SHARE * np.bincount(ranks.ravel())
     return bool(
-        np.count_nonzero(counts) >= FEWEST_FLAT
-        and flat >= _FLAT_SHARE * ranks.size
-        and many >= _MANY
+        np.count_nonzero(flat) >= FEWEST_FLAT
+        and within.sum() >= _FLAT_SHARE * ranks.size
         and jumps >= _JUMPS * unlike
     )
