@@ -20,6 +20,7 @@ Content = Literal["phases", "grey", "colour"]
 MAX_AUTO_PHASES = 8
 MAX_PHASES = 255
 _LISTED = 10
+_ROUNDED_STEP = 8
 _LOOKED_AT = 8  # images of a set, for flat regions
 
 
@@ -67,8 +68,8 @@ def read_phases(
     """Images in [0, 1] from values as stored, judged over the whole set and never one by one.
 
     - At most two distinct values: two phases, the lower 0 and the higher 1.
-    - With ``grey="auto"``, 3 to 8 distinct whole values that are evenly spaced to within one level
-      (0, 1, 2 or 0, 127, 255), or any indices of a palette: labels of as many phases, one channel
+    - With ``grey="auto"``, 3 to 8 distinct whole values that are evenly spaced, large steps to
+      within one level (0, 1, 2 or 0, 127, 255), or any indices of a palette: labels of as many phases, one channel
       each, in ascending order.
     - Anything else in one channel: grey levels. ``"auto"`` refuses those that may be something
       else (`doubts`) and names the treatments that settle it.
@@ -294,14 +295,19 @@ def _are_labels(values: list[int | float] | None, name: str, what: str | Sequenc
     if values is None or not 3 <= len(values) <= MAX_AUTO_PHASES:
         return False
     steps = np.diff(values)
-    even = np.abs(steps - steps.mean()).max() <= 1
+    rounded = steps.mean() >= _ROUNDED_STEP  # 0, 127, 255 are three even steps of 127.5
+    even = np.ptp(steps) == 0 or (rounded and np.abs(steps - steps.mean()).max() <= 1)
     if not even and what == "lossy values":
         return False
     if not even or any(value != round(value) for value in values):
+        absent = values[0] >= 0 and values[-1] < MAX_PHASES and not rounded
+        last = (
+            f", or channels={values[-1] + 1:g} if some of its labels are absent" if absent else ""
+        )
         raise DataError(
             f"{name}: expected two phases, labels such as 0, 1, 2, or grey levels, got only the "
             f"values {', '.join(f'{v:g}' for v in values)} in this data; pass grey='labels' or "
-            "grey='otsu' (--grey labels, --grey otsu)."
+            f"grey='otsu' (--grey labels, --grey otsu){last}."
         )
     return True
 

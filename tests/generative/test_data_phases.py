@@ -177,3 +177,12 @@ def test_an_unknown_treatment_of_grey_is_refused():
     with pytest.raises(ValueError, match="grey should be one of auto, otsu, labels, keep"):
         # As users call it: the tests' own check of types would refuse first.
         to_phases.__wrapped__(LABELS, grey="segment")
+
+
+@pytest.mark.parametrize("levels", [(0, 1, 3), (0, 1, 4), (1, 2, 4, 5), (0, 2, 3)])
+def test_a_label_that_is_absent_is_asked_about(levels):
+    raw = np.array(levels)[RNG.integers(0, len(levels), (2, 1, 9, 8))]
+    with pytest.raises(DataError, match=rf"or channels={levels[-1] + 1} if some of its labels"):
+        to_phases(raw)
+    assert to_phases(raw, channels=levels[-1] + 1)[0].shape[1] == levels[-1] + 1
+    assert to_phases(raw, grey="labels")[0].shape[1] == len(levels)
