@@ -315,11 +315,8 @@ def _read_kind(found: _Found, rows: Sequence[int]) -> Phases | None:
     except DataError as error:
         found.problems.append(str(error))
         if raw.shape[1] == 1 and not found.indexed[rows[0]]:
-            others = (
-                doubts(raw, names, lossy=found.lossy)
-                if len(np.unique(raw[0])) > MAX_AUTO_PHASES
-                else []
-            )
+            many = len(np.unique(raw[0])) > MAX_AUTO_PHASES
+            others = doubts(raw, names, lossy=found.lossy) if many else []
             found.problems += [line for line in others if not str(error).startswith(line)]
         return None
 

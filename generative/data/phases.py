@@ -69,8 +69,8 @@ def read_phases(
 
     - At most two distinct values: two phases, the lower 0 and the higher 1.
     - With ``grey="auto"``, 3 to 8 distinct whole values that are evenly spaced, large steps to
-      within one level (0, 1, 2 or 0, 127, 255), or any indices of a palette: labels of as many phases, one channel
-      each, in ascending order.
+      within one level (0, 1, 2 or 0, 127, 255), or any indices of a palette: labels of as many
+      phases, one channel each, in ascending order.
     - Anything else in one channel: grey levels. ``"auto"`` refuses those that may be something
       else (`doubts`) and names the treatments that settle it.
     - Several channels: phases if they are in [0, 1] and sum to 1; three others are colour.
@@ -307,7 +307,7 @@ def _are_labels(values: list[int | float] | None, name: str, what: str | Sequenc
         raise DataError(
             f"{name}: expected two phases, labels such as 0, 1, 2, or grey levels, got only the "
             f"values {', '.join(f'{v:g}' for v in values)} in this data; pass grey='labels' or "
-            f"grey='otsu' (--grey labels, --grey otsu){last}."
+            f"grey='otsu' (--grey labels, --grey otsu){all_labels if absent else ''}."
         )
     return True
 
