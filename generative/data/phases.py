@@ -301,9 +301,7 @@ def _are_labels(values: list[int | float] | None, name: str, what: str | Sequenc
         return False
     if not even or any(value != round(value) for value in values):
         absent = values[0] >= 0 and values[-1] < MAX_PHASES and not rounded
-        last = (
-            f", or channels={values[-1] + 1:g} if some of its labels are absent" if absent else ""
-        )
+        all_labels = f", or channels={values[-1] + 1:g} if some of its labels are absent"
         raise DataError(
             f"{name}: expected two phases, labels such as 0, 1, 2, or grey levels, got only the "
             f"values {', '.join(f'{v:g}' for v in values)} in this data; pass grey='labels' or "
