@@ -21,6 +21,7 @@ MAX_AUTO_PHASES = 8
 MAX_PHASES = 255
 _LISTED = 10
 _ROUNDED_STEP = 8
+_RANGE_TOLERANCE = 1e-3  # of `objectives.images`, which imports torch
 _LOOKED_AT = 8  # images of a set, for flat regions
 
 
@@ -336,7 +337,9 @@ def _labels(
 def _scaled(raw: np.ndarray, name: str) -> np.ndarray:
     """Grey levels and colours on the scale of their type."""
     if raw.dtype.kind in "bf":
-        return raw.astype(np.float32)
+        levels = raw.astype(np.float32)
+        near = levels.min() >= -_RANGE_TOLERANCE and levels.max() <= 1 + _RANGE_TOLERANCE
+        return levels.clip(0, 1) if near else levels  # others are refused by `check_images`
     if raw.dtype not in (np.uint8, np.uint16):
         raise DataError(
             f"{name}: expected grey levels of 8 or 16 bits, or floats in [0, 1], got {raw.dtype}; "

@@ -50,5 +50,5 @@ def read_structure(path: Path) -> Float64[np.ndarray, "*space"]:
         )
     log.info("%s: %s", path, read.reading)
     # Shares keep the precision they were given with.
-    structure = raw if shares else read.images
+    structure = np.clip(raw, 0, 1) if shares and read.images.max() <= 1 else read.images
     return structure[0, 0].astype(np.float64)

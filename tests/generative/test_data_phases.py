@@ -186,3 +186,11 @@ def test_a_label_that_is_absent_is_asked_about(levels):
         to_phases(raw)
     assert to_phases(raw, channels=levels[-1] + 1)[0].shape[1] == levels[-1] + 1
     assert to_phases(raw, grey="labels")[0].shape[1] == len(levels)
+
+
+def test_levels_that_rounding_put_beside_the_range_are_within_it():
+    raw = RNG.random((2, 1, 9, 8)).astype(np.float32) * 1.000001 - 2e-7
+    raw[0, 0, 0, :2] = -2e-7, 1 + 2e-7
+    images, content = to_phases(raw, grey="keep")
+    assert (content, images.min(), images.max()) == ("grey", 0, 1)
+    np.testing.assert_allclose(images, raw, atol=1e-6)
