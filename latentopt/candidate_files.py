@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from generative.data.array_files import npz_shape, read_npz
 from latentopt.disk import replacing
 from latentopt.errors import CampaignError
+from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.microstructure import voxel_sha256
 
 if TYPE_CHECKING:
@@ -159,13 +161,14 @@ def read_structure(
 
 def _load(path: Path, trial: "Trial | None" = None) -> "tuple[np.ndarray, np.ndarray] | str":
     """Phases and z of a file, or why they are not those of the trial."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            phases, z = file["phases"], file["z"]
-    except FileNotFoundError:
+    if not path.exists():
         return "is missing"
-    except Exception as error:  # a damaged zip raises one of a dozen kinds
-        return f"is damaged ({' '.join(str(error).split())})"
+    try:
+        check_promise(npz_shape(path, "phases"), path, EXPORTED)
+        phases, z = (read_npz(path, name, EXPORTED) for name in ("phases", "z"))
+    except ValueError as error:
+        reason = " ".join(str(error).split()).removeprefix(f"{path}: ")
+        return f"is damaged ({reason.removesuffix('.')})"
     if phases.dtype != np.uint8 or phases.ndim not in (2, 3) or phases.size == 0:
         return f"is damaged (its phases are {phases.dtype} of shape {phases.shape})"
     if z.dtype != np.float64 or z.ndim != 1:

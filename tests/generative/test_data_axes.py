@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generative.data import read_dataset
@@ -56,6 +56,7 @@ def test_a_shape_that_may_be_read_otherwise_is_asked_about(shape, options):
     assert all(option in str(question.value) for option in options), str(question.value)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_said_axes_put_every_voxel_in_its_place(data):
     letters = data.draw(st.permutations(LETTERS))
@@ -99,6 +100,7 @@ def test_a_volume_is_not_made_of_axes_without_depth():
         array_layout((4, 5, 6), 3, A, "nyx")
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([1, 1, 8, 9, 10]), min_size=2, max_size=6))
 def test_one_structure_is_its_axes_of_more_than_one_entry(sizes):
     axes = single_axes(tuple(sizes), A)

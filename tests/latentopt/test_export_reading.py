@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from generative.data import Limits
-from latentopt.errors import ExportError
+from latentopt.candidate_files import candidate_path, read_phases
+from latentopt.errors import CampaignError, ExportError
 from latentopt.export import EXPORTERS, verify
 from latentopt.export.sidecar import sidecar_path
 from latentopt.microstructure import Microstructure, voxel_sha256
@@ -183,3 +184,15 @@ def test_a_longer_stream_holds_no_other_voxels(tmp_path):
     path.write_bytes(header + b"\n\n" + gzip.compress(gzip.decompress(data) + bytes(9)))
     forge(path, voxel_sha256=voxel_sha256(PHASES))
     assert verify(path)
+
+
+def test_the_structure_of_a_trial_has_limits_too(tmp_path):
+    path = candidate_path(tmp_path, 0)
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, shape in (("phases", (1000, 1000, 1000)), ("z", (64,))):
+            with archive.open(f"{name}.npy", "w") as stream:
+                head = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(stream, head)
+    with pytest.raises(CampaignError, match=r"0000\.npz: is damaged .*larger than the limit"):
+        read_phases(tmp_path, 0)
