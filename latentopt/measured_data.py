@@ -1,7 +1,5 @@
 """Structures whose properties were measured before: images, and a table with a row for each."""
 
-import csv
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from generative.data.dataset import Dataset
 from generative.data.read import read_dataset
 from latentopt.errors import DataError
 from latentopt.expressions import nearest
+from latentopt.tables import hint, number_of, read_table
 
 __all__ = ["IMAGE_COLUMN", "MeasuredData", "read_measured"]
 
@@ -105,23 +104,13 @@ def read_measured(
 
 def _read_rows(table: Path) -> tuple[list[str], list[Row]]:
     """Names of the columns, and rows that are not blank."""
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except OSError as error:
-        raise DataError(f"{table}: cannot be read ({error.strerror}); check the path.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"{table}: is not a CSV file ({error}); save the table as CSV in UTF-8."
-        ) from error
-    lines = [(number, row) for number, row in lines if any(row)]
+    lines = read_table(table)
     if len(lines) < 2:
         raise DataError(
             f"{table}: holds no rows below its line of names; expected one for each structure."
         )
     (_, names), *body = lines
-    if all(_number(cell) is not None for cell in names):
+    if all(number_of(cell) is not None for cell in names):
         raise DataError(
             f"{table}: its first row holds numbers; begin with the names of the columns, such as "
             f"{IMAGE_COLUMN},k_xx."
@@ -130,12 +119,6 @@ def _read_rows(table: Path) -> tuple[list[str], list[Row]]:
     if "" in names or twice is not None:
         problem = "a column without name" if "" in names else f"two columns named {twice!r}"
         raise DataError(f"{table}: has {problem}; give each column a name of its own.")
-    for number, row in body:
-        if len(row) != len(names):
-            raise DataError(
-                f"{table}: row {number} has {len(row)} cells, the first row {len(names)}; "
-                "write one cell for each name, with a point in decimals."
-            )
     return names, [(number, dict(zip(names, row, strict=True))) for number, row in body]
 
 
@@ -154,22 +137,15 @@ def _numbers(table: Path, row: Row, metrics: Sequence[str]) -> dict[str, float]:
     number, cells = row
     values = {}
     for name in metrics:
-        value = _number(cells[name])
-        if value is None or not math.isfinite(value):
+        value = number_of(cells[name])
+        if value is None:
             got = "nothing" if not cells[name] else repr(cells[name])
             raise DataError(
-                f"{table}: row {number} has {got} for {name}, expected a finite number; complete "
-                "or remove the row, or name the columns to take (--metric)."
+                f"{table}: row {number} has {got} for {name}, expected a finite number; "
+                f"{hint(cells[name])}, or name the columns to take (--metric)."
             )
         values[name] = value
     return values
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
 
 
 def _chosen_images(

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from generative.data.array_files import read_npy
 from latentopt.disk import replacing
 from latentopt.errors import DataError
+from latentopt.tables import hint, number_of, read_table
 
 
 def read_points(path: Path | str) -> Float[np.ndarray, "n d"]:
@@ -23,11 +24,7 @@ def read_points(path: Path | str) -> Float[np.ndarray, "n d"]:
         if path.suffix.lower() == ".npy":
             z = read_npy(path)
         elif path.suffix.lower() == ".csv":
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-            rows = lines[_has_header(lines) :]
-            if not any(row.strip() for row in rows):
-                raise DataError(f"{path}: holds no latent points, expected one row each.")
-            z = np.loadtxt(rows, delimiter=",", ndmin=2)
+            z = _from_table(path)
         else:
             raise DataError(f"{path}: latent points are read from .npy or .csv files.")
     except OSError as error:
@@ -59,10 +56,16 @@ def write_points(z: Float[np.ndarray, "n d"], path: Path | str) -> Path:
     return path
 
 
-def _has_header(lines: list[str]) -> int:
-    """1 if the first line is not numbers."""
-    try:
-        [float(cell) for cell in lines[0].split(",")]
-    except (ValueError, IndexError):
-        return 1
-    return 0
+def _from_table(path: Path) -> Float[np.ndarray, "n d"]:
+    rows = read_table(path)
+    if rows and any(number_of(cell) is None for cell in rows[0][1]):
+        rows = rows[1:]  # names
+    if not rows:
+        raise DataError(f"{path}: holds no latent points, expected one row each.")
+    for number, row in rows:
+        for cell in row:
+            if number_of(cell) is None:
+                raise DataError(
+                    f"{path}: row {number} has {cell!r}, expected a finite number; {hint(cell)}."
+                )
+    return np.array([[float(cell) for cell in row] for _, row in rows])

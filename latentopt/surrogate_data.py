@@ -1,6 +1,5 @@
 """What a surrogate learns: values in a table beside the images, or computed by an objective."""
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from generative.data.array_files import read_npy
 from latentopt.config import read_yaml
 from latentopt.errors import ConfigError, DataError
 from latentopt.parts import fit_objectives, resolve_objectives
+from latentopt.tables import Rows, hint, number_of, read_table
 
 FILE_COLUMN = "file"
 AT_ONCE = 16  # images solved between two looks at the progress
@@ -42,14 +42,12 @@ def read_targets(path: Path, sources: Sequence[str]) -> Columns:
         if suffix == ".npy":
             return _as_columns(path, read_npy(path), len(sources))
         if suffix == ".csv":
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-            return _from_table(path, rows, sources)
+            return _from_table(path, read_table(path), sources)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
     except DataError:
         raise
-    except (ValueError, csv.Error) as error:
+    except ValueError as error:
         raise DataError(f"{path}: is not a table of numbers ({error}).") from error
     raise DataError(f"{path}: values are read from .npy or .csv files.")
 
@@ -66,15 +64,13 @@ def _as_columns(path: Path, values: np.ndarray, n: int) -> Columns:
     return {f"y{i}": column for i, column in enumerate(values.T)}
 
 
-def _from_table(path: Path, rows: list[list[str]], sources: Sequence[str]) -> Columns:
+def _from_table(path: Path, lines: Rows, sources: Sequence[str]) -> Columns:
+    rows = [list(row) for _, row in lines]
     if not rows:
         raise DataError(f"{path}: is empty; expected a row for each of {len(sources)} images.")
-    names = [cell.strip() for cell in rows[0]] if any(map(_is_word, rows[0])) else []
+    names = rows[0] if any(number_of(cell) is None for cell in rows[0]) else []
     body = rows[1:] if names else rows
     width = len(rows[0])
-    for number, row in enumerate(body, start=1 + bool(names)):
-        if len(row) != width:
-            raise DataError(f"{path}: row {number} has {len(row)} cells, the first {width}.")
     if len(set(names)) < len(names) or "" in names:
         raise DataError(f"{path}: expected a different name for each column, got {names}.")
     if FILE_COLUMN in names:
@@ -83,17 +79,18 @@ def _from_table(path: Path, rows: list[list[str]], sources: Sequence[str]) -> Co
         body = _in_order(path, dict(zip(files, body, strict=True)), files, sources)
     if not body or not body[0]:
         raise DataError(f"{path}: holds no values; expected a column of numbers.")
-    table = np.array([[float(cell) for cell in row] for row in body])
+    table = np.array([[_value(path, cell) for cell in row] for row in body])
     columns = _as_columns(path, table if width > 1 else table[:, 0], len(sources))
     return dict(zip(names, columns.values(), strict=True)) if names else columns
 
 
-def _is_word(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return True
-    return False
+def _value(path: Path, cell: str) -> float:
+    value = number_of(cell)
+    if value is None:
+        raise DataError(
+            f"{path}: is not a table of numbers ({cell!r} is no finite number; {hint(cell)})."
+        )
+    return value
 
 
 def _in_order(

@@ -53,9 +53,23 @@ def _size(node: yaml.Node, sizes: dict[int, int]) -> int:
     elif isinstance(node, yaml.SequenceNode):
         size = sum(_size(item, sizes) for item in node.value)
     else:
+        _check_number(node)
         size = 0
     sizes[id(node)] = size + 1
     return size + 1
+
+
+def _check_number(node: yaml.ScalarNode) -> None:
+    """Refuse numbers that YAML reads as others than people do."""
+    text, integer = node.value.lstrip("+-").replace("_", ""), node.tag == "tag:yaml.org,2002:int"
+    if ":" in text and node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
+        raise _error(f"{node.value} would be read to the base of 60; write it in one unit", node)
+    if integer and text.startswith("0") and text.isdigit() and text.strip("0"):
+        value = int(text, 8)
+        raise _error(
+            f"{node.value} would be read to the base of 8, as {value}; write {text.lstrip('0')}",
+            node,
+        )
 
 
 def _check_keys(node: yaml.MappingNode) -> None:

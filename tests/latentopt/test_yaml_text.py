@@ -59,3 +59,22 @@ def test_bombs_and_doubled_keys_are_refused_at_once(tmp_path, text, message):
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seed: 010", "010 would be read to the base of 8, as 8; write 10"),
+        ("seed: -0017", "as 15; write 17"),
+        ("timeout_s: 1:30", "1:30 would be read to the base of 60"),
+        ("- 1:30.5", "to the base of 60"),
+    ],
+)
+def test_numbers_that_yaml_reads_as_others_are_refused(text, said):
+    with pytest.raises(yaml.YAMLError, match=said):
+        parse_yaml(text)
+
+
+def test_other_numbers_and_quoted_ones_are_read():
+    text = "[0, 00, 0x10, 1_000, 0.5, 007.5, '010', \"1:30\", 08, 10]"
+    assert parse_yaml(text) == [0, 0, 16, 1000, 0.5, 7.5, "010", "1:30", "08", 10]
