@@ -3,23 +3,28 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from generative.errors import ModelFileError
+from generative.errors import ModelFileError, OutputError
 from generative.json_text import parse_json
+from generative.own_files import MANIFEST, SPACE, check_outputs, manifest_of
 
 FORMAT_VERSION = 1
 RESTORE = "Restore the folder from a copy, or train the model again."
-WEIGHTS, CONFIG, MANIFEST = "weights.safetensors", "config.json", "manifest.json"
+WEIGHTS, CONFIG = "weights.safetensors", "config.json"
 
 
 def save_model(
-    model: object, folder: Path | str, *, files: Mapping[str, bytes] | None = None
+    model: object,
+    folder: Path | str,
+    *,
+    files: Mapping[str, bytes] | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write a model folder that `load_model` reads and a person can too.
 
@@ -28,11 +33,19 @@ def save_model(
     model
         A model of `MODELS`.
     folder
-        Made if need be. Files of the same name are replaced.
+        Made if need be. A model that was saved there is replaced.
     files
         Further files of the folder by name, such as its ``README.md``.
+    overwrite
+        Replace files of these names that are not ours, too.
+
+    Raises
+    ------
+    OutputError
+        Files of these names are there, and not of a model.
     """
-    return write_folder(Path(folder), {**model_files(model), **(files or {})})
+    contents = {**model_files(model), **(files or {})}
+    return write_folder(Path(folder), contents, overwrite=overwrite)
 
 
 def model_files(model: object) -> dict[str, bytes]:
@@ -75,8 +88,40 @@ def build_model(files: Mapping[str, bytes], folder: Path | str) -> object:
     return model.eval()
 
 
-def write_folder(folder: Path, contents: Mapping[str, bytes]) -> Path:
-    """Write files and their manifest; each appears whole or not at all, the manifest last."""
+def check_folder(folder: Path, names: Iterable[str], *, overwrite: bool = False) -> None:
+    """Refuse to write files of these names and their manifest into a folder of something else.
+
+    Raises
+    ------
+    OutputError
+        A file of these names is there, and not of a model or a space.
+    """
+    names = [*names, MANIFEST]
+    check_outputs((folder / name for name in names), overwrite=overwrite)
+    held = manifest_of(folder)
+    other = "a latent space" if SPACE in held and SPACE not in names else None
+    if CONFIG in held and "options" not in _read_config(folder):
+        other = "a surrogate"
+    if other and not overwrite:
+        raise OutputError(
+            f"{folder}: holds {other}; choose another folder, or replace it with --overwrite "
+            "(overwrite=True)."
+        )
+
+
+def _read_config(folder: Path) -> dict:
+    return read_json({CONFIG: _read(folder / CONFIG)}, CONFIG, folder)
+
+
+def write_folder(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool = False) -> Path:
+    """Write files and their manifest; each appears whole or not at all, the manifest last.
+
+    Raises
+    ------
+    OutputError
+        As `check_folder`; then nothing is written.
+    """
+    check_folder(folder, contents, overwrite=overwrite)
     manifest = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     everything = {**contents, MANIFEST: json_bytes(manifest)}
     waiting = {name: folder / f".{name}.new" for name in everything}

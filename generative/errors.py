@@ -7,3 +7,7 @@ class DataError(ValueError):
 
 class ModelFileError(ValueError):
     """A saved model that is missing, damaged, tampered with or newer than this version reads."""
+
+
+class OutputError(ValueError):
+    """A file that would be written is there, and not ours: the message names it and the remedy."""

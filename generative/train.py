@@ -9,11 +9,11 @@ from jaxtyping import Float
 from torch import nn
 
 from generative.batching import to_tensor
-from generative.checkpoint import save_model
+from generative.checkpoint import CONFIG, WEIGHTS, check_folder, save_model
 from generative.data.check import check_images
 from generative.descent import descend
 from generative.errors import DataError
-from generative.model_card import CardContent, write_model_card
+from generative.model_card import CARD, PICTURE, CardContent, write_model_card
 from generative.stage import stages_again, stages_of
 from generative.train_config import StageConfig, TrainConfig
 from generative.training_lock import only_training
@@ -33,6 +33,7 @@ def train(
     config: TrainConfig | None = None,
     folder: Path | str | None = None,
     card: CardContent | None = None,
+    overwrite: bool = False,
 ) -> nn.Module:
     """Train a network that has a ``loss``, such as `ConvVAE`, or ``stages``, in place.
 
@@ -61,6 +62,8 @@ def train(
         Where the state of the run is kept and the model is saved.
     card
         What the model card of the folder reports; without it the folder has no card.
+    overwrite
+        Replace files of the folder that are not ours, and a space that is there.
 
     Returns
     -------
@@ -75,10 +78,14 @@ def train(
     ModelFileError
         If another training is running in the folder, or it holds the state of another run or a
         damaged one.
+    OutputError
+        If the folder holds something else under the names of a model's files.
     OSError
         If the folder cannot be written: before the first step, or when the disk is full.
     """
     config = config or TrainConfig()
+    if folder is not None:
+        check_folder(Path(folder), (WEIGHTS, CONFIG, CARD, PICTURE), overwrite=overwrite)
     if len(images) < 2 or tuple(images.shape[1:]) != model.image_shape:
         raise DataError(
             f"training needs at least 2 images of shape {model.image_shape}, got an array of shape "
@@ -98,7 +105,7 @@ def train(
                 facts[title] = f"of step {state.best_step}, the best on the validation images"
         if folder is not None:
             files = {} if card is None else _write_card(model, images, card, facts)
-            save_model(model, folder, files=files)
+            save_model(model, folder, files=files, overwrite=overwrite)
     return model
 
 

@@ -20,6 +20,8 @@ from generative.checkpoint import (
 from generative.errors import ModelFileError
 
 STATE = "training"  # and, with several stages, the name of the stage
+MADE_OF = "made_of"  # note of what is kept beside a state, with the digest of what it is made of
+_LONGEST_HEADER = 2**26
 
 
 def state_path(folder: Path | str, stage: str) -> Path:
@@ -29,9 +31,25 @@ def state_path(folder: Path | str, stage: str) -> Path:
 
 
 def remove_states(folder: Path | str) -> None:
-    """Delete the states of a training that has come to its end."""
+    """Delete the states of a training that has come to its end, and no file of another kind."""
     for path in Path(folder).glob(f"{STATE}*.safetensors"):
-        path.unlink()
+        if _is_state(path):
+            path.unlink()
+
+
+def _is_state(path: Path) -> bool:
+    return bool({"fingerprint", MADE_OF} & note_of_file(path).keys())
+
+
+def note_of_file(path: Path) -> dict[str, str]:
+    """The strings in the header of a safetensors file, cut short or not; none if it has none."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            note = json.loads(file.read(min(length, _LONGEST_HEADER)))["__metadata__"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return note if isinstance(note, dict) else {}
 
 
 class TrainingState:
@@ -97,7 +115,7 @@ class TrainingState:
             "best": f"{self.best_error!r} {self.best_step}",
             "sha256": _digest(tensors),
         }
-        waiting = self.path.with_suffix(".new")
+        waiting = self.path.with_name(f".{self.path.name}.new")
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:

@@ -21,6 +21,7 @@ from latentopt.cli_grey import GreyOption
 from latentopt.cli_import import import_measured
 from latentopt.cli_interpolate import interpolate
 from latentopt.cli_interrupt import InterruptibleGroup, say_interrupted
+from latentopt.cli_output import OverwriteOption
 from latentopt.cli_reading import (
     AxesOption,
     LimitOption,
@@ -60,6 +61,7 @@ def main() -> None:
     tell_readings()
     codes = {
         errors.ConfigError: USAGE,
+        errors.OutputError: USAGE,
         errors.DataError: DATA,
         errors.ModelFileError: DATA,
         errors.CampaignError: CAMPAIGN,
@@ -148,6 +150,7 @@ def train(
     limit: LimitOption = None,
     steps: Annotated[int | None, typer.Option(help="Training steps.")] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Train a 64-number latent space on your images."""
     from latentopt.training import TrainingSettings, train_space
@@ -161,7 +164,8 @@ def train(
     training = _given(steps=steps, seed=seed)
     changes = _given(data=data or None, training=training or None, model=model)
     read = TrainingSettings.checked if config is None else partial(TrainingSettings.read, config)
-    space = train_space(read(changes), out)
+    inputs = [] if config is None else [config]
+    space = train_space(read(changes), out, inputs=inputs, overwrite=overwrite)
     size = "x".join(map(str, space.image_shape[1:]))
     print(f"{out}: a space of {space.latent_dim} numbers for {size} images; see {out}/README.md")
 
@@ -176,18 +180,22 @@ def encode(
     grey: GreyOption = "auto",
     axes: AxesOption = None,
     limit: LimitOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Images to latent points."""
     from generative.data import load_images
+    from generative.own_files import check_outputs
     from latentopt.parts import load_space
     from latentopt.point_files import write_points
 
     reading = reading_options(grey, axes, limit)
+    check_outputs([out], inputs=[space], images=[images], overwrite=overwrite)
     loaded = load_space(space)
     channels, dims = loaded.image_shape[0], len(loaded.image_shape) - 1
     pictures = load_images(images, spatial_dims=dims, channels=channels, **reading)
     z = _as_data_error(images, loaded.encode, pictures)
-    print(f"{write_points(z, out)}: {len(z)} points of {z.shape[1]} numbers")
+    write_points(z, out, overwrite=overwrite)
+    print(f"{out}: {len(z)} points of {z.shape[1]} numbers")
 
 
 @app.command()
@@ -196,16 +204,19 @@ def decode(
     points: Annotated[Path, typer.Argument(help="NPY or CSV file of latent points.")],
     out: Annotated[Path, typer.Option(help="NPY file for the images.")] = Path("images.npy"),
     phases: Annotated[bool, typer.Option(help="Write phases instead of soft images.")] = False,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Latent points to images."""
     import numpy as np
 
-    from latentopt.disk import replacing
+    from generative.own_files import check_outputs
+    from latentopt.disk import output_file
     from latentopt.errors import DataError
     from latentopt.microstructure import to_phases
     from latentopt.parts import load_space
     from latentopt.point_files import read_points
 
+    check_outputs([out], inputs=[space, points], overwrite=overwrite)
     loaded, z = load_space(space), read_points(points)
     images = _as_data_error(points, loaded.decode, z)
     broken = np.flatnonzero(~np.isfinite(images).reshape(len(z), -1).all(axis=1))
@@ -215,7 +226,7 @@ def decode(
             f"the radius of the space, {loaded.radius:.3g}."
         )
     images = to_phases(images) if phases else images
-    with replacing(out) as file:
+    with output_file(out, overwrite=overwrite) as file:
         np.save(file, images, allow_pickle=False)
     print(f"{out}: {images.dtype} array of shape {images.shape}")
 
@@ -262,13 +273,14 @@ def report(
         list[Path] | None,
         typer.Option(help="Folder of a campaign to compare with; may be repeated."),
     ] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Write one HTML page that opens without a network."""
     from latentopt.report import write_report
     from latentopt.run import Run
 
-    read = Run.read(run)
-    print(write_report(read, out, space=_space_of(read), baselines=baseline or ()))
+    read, options = Run.read(run), {"baselines": baseline or (), "overwrite": overwrite}
+    print(write_report(read, out, space=_space_of(read), **options))
 
 
 exports = typer.Typer(
@@ -288,11 +300,12 @@ def quickstart(
     trials: Annotated[int, typer.Option(min=1, help="Evaluations.")] = 30,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Fixes every random choice.")] = 0,
     space: Annotated[str, typer.Option(help="Embedded space: default or ldm.")] = "default",
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Run the whole job on an embedded space: search, export, report."""
     from latentopt.quickstart import run_quickstart
 
-    run_quickstart(out, trials=trials, seed=seed, space=space)
+    run_quickstart(out, trials=trials, seed=seed, space=space, overwrite=overwrite)
 
 
 app.command()(evaluate)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from latentopt.cli_data_make import MakeCommand, make
+from latentopt.cli_output import OverwriteOption, check_has_effect
 from latentopt.cli_reading import AxesOption, LimitOption, read_limits
 from latentopt.cli_shown import shown
 
@@ -51,10 +52,16 @@ def inspect(
     limit: LimitOption = None,
     out: Annotated[Path | None, typer.Option(help="PNG file for a contact sheet.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Print what is understood of images: sizes, classes, values, phases, duplicates, problems."""
     from generative.data.inspection import inspect_images
+    from generative.own_files import check_outputs
 
+    check_has_effect(overwrite, "--out", out)
+    if out is not None:
+        images = [path] if held_out is None else [path, held_out]
+        check_outputs([out], images=images, overwrite=overwrite)
     found = inspect_images(
         path,
         held_out=held_out,
@@ -67,7 +74,7 @@ def inspect(
         limits=read_limits(limit),
     )
     if out is not None:
-        _write_sheet(found.pictures, out)
+        _write_sheet(found.pictures, out, overwrite=overwrite)
     print(_as_json(found) if json else "\n".join(_lines(path, found)))
 
 
@@ -84,11 +91,11 @@ def numbers(text: str | None, option: str, kind: type) -> tuple | None:
         raise ConfigError(f"{option} should be {example}, got {text!r}.") from None
 
 
-def _write_sheet(pictures: tuple, out: Path, columns: int = 4) -> None:
-    from latentopt.disk import replacing
+def _write_sheet(pictures: tuple, out: Path, columns: int = 4, *, overwrite: bool) -> None:
+    from latentopt.disk import output_file
     from latentopt.figures import image_grid_png
 
-    with replacing(out) as file:
+    with output_file(out, overwrite=overwrite) as file:
         titles = [title[-34:] for title, _ in pictures]
         file.write(image_grid_png([image for _, image in pictures], titles, columns))
 
@@ -189,16 +196,20 @@ def prepare(
     dtype: DtypeOption = None,
     axes: AxesOption = None,
     limit: LimitOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Crop, denoise, segment and cut images into one HDF5 file, which train reads."""
     from generative.data.phases import MAX_AUTO_PHASES
     from generative.data.prepare import Preparation, prepare_images
     from generative.data.stored_set import encode_set
-    from latentopt.disk import replacing
+    from generative.own_files import check_outputs
+    from latentopt.disk import output_file
     from latentopt.errors import ConfigError
 
     if out.suffix.lower() not in (".h5", ".hdf5"):
         raise ConfigError(f"--out should end in .h5, got {out.name}.")
+    picture = out.with_suffix(".png")
+    check_outputs([out, picture], images=[path], overwrite=overwrite)
     how = Preparation(
         info_bar="auto" if info_bar == "auto" else numbers(info_bar, "--info-bar", int)[0],
         denoised=denoise,
@@ -222,14 +233,14 @@ def prepare(
     )
     data = prepared.dataset
     encoded = encode_set(data, prepared.provenance)
-    with replacing(out) as file:
+    with output_file(out, overwrite=overwrite) as file:
         file.write(encoded)
     pictures = [
         (f"{name}: {when}", image)
         for name, before, after in prepared.pictures
         for when, image in (("before", before), ("after", after))
     ]
-    _write_sheet(tuple(pictures), out.with_suffix(".png"), columns=2)
+    _write_sheet(tuple(pictures), picture, columns=2, overwrite=overwrite)
     size = "x".join(map(str, data.image_shape))
     parents = _plural(len(set(data.parents)), "parent")
     print(f"{out}: {_plural(len(data), 'image')} of {size} from {parents}")

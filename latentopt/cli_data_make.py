@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from latentopt.cli_output import OverwriteOption
 from latentopt.cli_shown import shown
 
 __all__ = ["MakeCommand", "make"]
@@ -51,10 +52,11 @@ def make(
     out: Annotated[
         Path | None, typer.Option(help="HDF5 or NPZ file; for the zoo a new folder.")
     ] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Make synthetic structures: images, a table of their settings, and a picture of some."""
     from generative.data.synthetic import FAMILIES
-    from latentopt.errors import ConfigError, DataError
+    from latentopt.errors import ConfigError, DataError, OutputError
     from latentopt.expressions import nearest
     from latentopt.synthetic_files import write_family, write_zoo
 
@@ -66,11 +68,12 @@ def make(
         if family == "zoo":
             if ranges:
                 raise ConfigError("the zoo has settings of its own; leave out --set.")
-            paths = write_zoo(out or Path("zoo"), n, sides, seed, shown)
+            paths = write_zoo(out or Path("zoo"), n, sides, seed, shown, overwrite=overwrite)
         else:
             place = out or Path(f"{family}.h5")
-            paths = write_family(place, FAMILIES[family], n, sides, seed, ranges, shown)
-    except (ConfigError, DataError):
+            made = (FAMILIES[family], n, sides, seed, ranges, shown)
+            paths = write_family(place, *made, overwrite=overwrite)
+    except (ConfigError, DataError, OutputError):
         raise
     except (ImportError, ValueError) as error:
         raise ConfigError(f"{family}: {error}") from error

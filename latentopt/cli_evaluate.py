@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latentopt.cli_grey import GreyOption
+from latentopt.cli_output import OverwriteOption
 from latentopt.cli_reading import AxesOption, LimitOption, reading_options
 from latentopt.cli_spaces import common_shape, load_spaces, read_images, shown_progress
 
@@ -46,13 +47,18 @@ def evaluate(
         str | None,
         typer.Option(help="module:function of yours, colour images to Inception features: FID."),
     ] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Compare latent spaces on held-out images: reconstructions, samples, copies."""
+    from generative.own_files import check_outputs
     from latentopt.export.whole_file import make_folder
     from latentopt.parts import import_target
     from latentopt.space_fidelity import evaluate_spaces, feature_spaces, steps_of
-    from latentopt.space_fidelity_page import write_fidelity
+    from latentopt.space_fidelity_page import FILES, write_fidelity
 
+    images = [path for path in (data, training) if path is not None]
+    files = [out / name for name in FILES]
+    check_outputs(files, inputs=spaces, images=images, overwrite=overwrite)
     features = None if inception is None else import_target(inception, "--inception")
     loaded = load_spaces(spaces)
     shape = common_shape(loaded)
@@ -81,7 +87,7 @@ def evaluate(
         "seed": seed,
         **{f"feature space {k}": text for k, text in feature_spaces(held_out).items()},
     }
-    page = write_fidelity(found, out, facts)
+    page = write_fidelity(found, out, facts, overwrite=overwrite)
     _print_table(found)
     print(page)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from latentopt.cli_output import OverwriteOption
 from latentopt.cli_reading import LimitOption, read_limits
 
 __all__ = ["CandidatesByDefault", "candidates", "verify"]
@@ -40,6 +41,7 @@ def candidates(
         ),
     ] = "hdf5",
     out: Annotated[Path | None, typer.Option(help="Folder; RUN/exports if absent.")] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Write candidates for a simulator, each with a JSON sidecar."""
     from latentopt.errors import CampaignError, ConfigError
@@ -52,7 +54,8 @@ def candidates(
     indices = trial or [t.index for t in (read.pareto() if front else read.best(best))]
     if not indices:
         raise CampaignError(f"{run}: no trial meets the constraints yet; name some with --trial.")
-    for path in export_candidates(read, indices, format, out or run / "exports"):
+    folder = out or run / "exports"
+    for path in export_candidates(read, indices, format, folder, overwrite=overwrite):
         print(path)
 
 

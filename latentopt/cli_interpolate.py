@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latentopt.cli_grey import GreyOption
+from latentopt.cli_output import OverwriteOption
 from latentopt.cli_reading import AxesOption, LimitOption, reading_options
 from latentopt.cli_spaces import common_shape, load_spaces, read_images, shown_progress
 
@@ -50,15 +51,17 @@ def interpolate(
     axes: AxesOption = None,
     limit: LimitOption = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Fixes the pairs.")] = 0,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Go from structure to structure, and tell how far what lies between leaves the data.
 
     A model with a diffusion prior is shown in both its coordinates, noise and code.
     """
+    from generative.own_files import check_outputs
     from latentopt.errors import ConfigError, DataError
     from latentopt.export.whole_file import make_folder
     from latentopt.interpolation import draw_pairs, interpolation_figures
-    from latentopt.interpolation_files import write_interpolation
+    from latentopt.interpolation_files import FILES, write_interpolation
     from latentopt.paths import PATHS
 
     if pairs is not None and between is not None:
@@ -66,6 +69,9 @@ def interpolate(
     for name, value, least in (("n", n, 2), ("pairs", PAIRS if pairs is None else pairs, 1)):
         if value < least:
             raise ConfigError(f"--{name} should be {least} or more, got {value}.")
+    inputs = [*spaces, *(between or ())]
+    files = [out / name for name in FILES]
+    check_outputs(files, inputs=inputs, images=[data], overwrite=overwrite)
     loaded = _both_coordinates(load_spaces(spaces))
     shape = common_shape(loaded)
     reading = reading_options(grey, axes, limit)
@@ -101,7 +107,7 @@ def interpolate(
         "pairs": sources,
         **{f"space {name}": space.id for name, space in loaded.items()},
     }
-    picture = write_interpolation(found, ends, out, facts)
+    picture = write_interpolation(found, ends, out, facts, overwrite=overwrite)
     _print_table(found)
     print(picture)
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from latentopt.cli_output import OverwriteOption
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -30,11 +32,13 @@ def sample(
     out: Annotated[Path, typer.Option(help="Folder for points, images and a picture.")] = Path(
         "samples"
     ),
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Draw new structures; their points can start a campaign (start: samples/z.csv)."""
     import numpy as np
 
-    from latentopt.disk import replacing
+    from generative.own_files import check_outputs
+    from latentopt.disk import output_file
     from latentopt.export.whole_file import make_folder
     from latentopt.figures import image_grid_png
     from latentopt.microstructure import to_phases
@@ -42,6 +46,8 @@ def sample(
     from latentopt.point_files import write_points
     from latentopt.sampling import obtained, sample_points
 
+    points, arrays, picture = (out / name for name in ("z.csv", "images.npy", "samples.png"))
+    check_outputs([points, arrays, picture], inputs=[space], overwrite=overwrite)
     loaded = load_space(space)
     wish = _values(properties or [])
     make_folder(out)
@@ -49,10 +55,10 @@ def sample(
         loaded, n, seed=seed, class_name=of_class, properties=wish, guidance=guidance
     ).numpy()
     images = loaded.decode(z)
-    write_points(z, out / "z.csv")
-    with replacing(out / "images.npy") as file:
+    write_points(z, points, overwrite=overwrite)
+    with output_file(arrays, overwrite=overwrite) as file:
         np.save(file, images, allow_pickle=False)
-    with replacing(out / "samples.png") as file:
+    with output_file(picture, overwrite=overwrite) as file:
         file.write(image_grid_png([_slice(phases) for phases in to_phases(images[:SHOWN])]))
     for name, values in obtained(loaded, images, wish).items():
         low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])

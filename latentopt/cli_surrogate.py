@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latentopt.cli_grey import GreyOption
+from latentopt.cli_output import OverwriteOption
 from latentopt.cli_reading import AxesOption, LimitOption, reading_options
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def fit_surrogate(
     grey: GreyOption = "auto",
     axes: AxesOption = None,
     limit: LimitOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Cross-validate a surrogate, fit it to all images and save it with its figures."""
     from latentopt.config import read_yaml
@@ -71,6 +73,8 @@ def fit_surrogate(
     spec = {} if config is None else read_yaml(config, keys="kind")
     given = {"kind": kind, "log_target": log_target, "seed": seed}
     spec |= {name: value for name, value in given.items() if value is not None}
+    inputs = [path for path in (y, config, objective, space) if path is not None]
+    _check_out(out, inputs=inputs, images=[images], overwrite=overwrite)
     surrogate = _build({"kind": "two_point_gp"} | spec, space)
     dataset = _read(images, reading_options(grey, axes, limit))
     targets, where = _targets(dataset, y, objective, output or ())
@@ -88,7 +92,7 @@ def fit_surrogate(
         figures = accuracy(predicted, targets)
         surrogate.fit(dataset.images, targets)
     card = surrogate_card(surrogate, figures, _described(images, dataset), where, folds)
-    surrogate.save(out, card=card)
+    surrogate.save(out, card=card, overwrite=overwrite)
     print(f"{folds}-fold cross-validation of {surrogate.kind} on {len(dataset)} images:")
     print(figures_text(figures))
     print(f"{out}: fitted to all of them; rank with it, and let the solver decide")
@@ -125,6 +129,22 @@ def measure_surrogate(
         figures = accuracy(prediction, targets)
     print(f"{surrogate} ({loaded.kind}) on {len(dataset)} images:")
     print(figures_text(figures))
+
+
+def _check_out(out: Path, *, overwrite: bool, **read: Sequence[Any]) -> None:
+    """Refuse a folder of something else by an `OutputError`, before the work."""
+    from generative.own_files import check_outputs
+    from latentopt.errors import OutputError
+    from objectives.errors import SurrogateFileError
+    from objectives.surrogates.folder import CARD, CONFIG, MANIFEST, WEIGHTS, check_folder
+
+    files = [out / name for name in (WEIGHTS, CONFIG, CARD, MANIFEST)]
+    check_outputs(files, overwrite=overwrite, **read)
+    try:
+        if not overwrite:
+            check_folder(out)
+    except SurrogateFileError as error:
+        raise OutputError(str(error)) from None
 
 
 def _build(spec: Mapping[str, Any], space: str | None) -> "Surrogate":

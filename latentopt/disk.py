@@ -2,12 +2,15 @@
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["explain_refusal", "replacing"]
+from generative.own_files import place
+
+__all__ = ["explain_refusal", "output_file", "replacing"]
 
 _REMEDIES = {
     errno.ENOSPC: "Free some space, or choose a folder on another disk.",
@@ -35,11 +38,29 @@ def explain_refusal(path: Path | str, error: OSError) -> str:
     return f"{path}: {reason}. {_REMEDIES.get(error.errno, 'Choose another file name or folder.')}"
 
 
+def output_file(path: Path, *, overwrite: bool = False) -> AbstractContextManager[BinaryIO]:
+    """A file to write under a name that a user gave, as `replacing` does.
+
+    What stands there is replaced if it is ours (`generative.own_files`), else only by `overwrite`.
+
+    Raises
+    ------
+    OutputError
+        Another file has the name, or came to have it meanwhile: it is left as it is.
+    OSError
+        With `path` as its ``filename``, if the disk is full or read-only.
+    """
+    return replacing(path, put=partial(place, overwrite=overwrite))
+
+
 @contextmanager
-def replacing(path: Path, *, alone: bool = False) -> Iterator[BinaryIO]:
+def replacing(
+    path: Path, *, alone: bool = False, put: Callable[[Path, Path], object] = os.replace
+) -> Iterator[BinaryIO]:
     """A file to write in the place of `path`, which it takes when all of it is on the disk.
 
     Until then, and after any failure, `path` is what it was before. Its folder is made if need be.
+    For files within folders that are ours, such as a campaign's; see `output_file` for others.
 
     Parameters
     ----------
@@ -48,6 +69,8 @@ def replacing(path: Path, *, alone: bool = False) -> Iterator[BinaryIO]:
     alone
         No other process writes this file at the same time, as a lock says: what a killed one left
         half written is then overwritten, and not kept beside it.
+    put
+        Gives the finished file its name.
 
     Raises
     ------
@@ -65,7 +88,7 @@ def replacing(path: Path, *, alone: bool = False) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        put(part, path)
         _sync_folder(path.parent)
     except OSError as error:
         if error.filename is not None and Path(error.filename) not in (part, path.parent):

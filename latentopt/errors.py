@@ -1,6 +1,6 @@
 """Errors a caller of `latentopt` may want to catch; the command line answers each in one line."""
 
-from generative.errors import DataError, ModelFileError
+from generative.errors import DataError, ModelFileError, OutputError
 from objectives.errors import ConvergenceError, EvaluationError
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "ExportError",
     "JournalError",
     "ModelFileError",
+    "OutputError",
 ]
 
 

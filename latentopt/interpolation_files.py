@@ -17,7 +17,9 @@ from latentopt.plotting import grey_picture, plain_text, png_of
 from latentopt.space_arguments import Array
 from objectives.arrays import as_tensor
 
-__all__ = ["write_interpolation"]
+__all__ = ["FILES", "write_interpolation"]
+
+FILES = ("paths.png", "distances.png", "table.csv", "interpolation.json")
 
 FORMAT_VERSION = 1
 SHOWN = 10  # positions of a path in the picture, at most
@@ -37,6 +39,8 @@ def write_interpolation(
     pairs: Array,
     folder: Path | str,
     facts: Mapping[str, object],
+    *,
+    overwrite: bool = False,
 ) -> Path:
     """Write ``paths.png``, ``distances.png``, ``table.csv`` and ``interpolation.json``.
 
@@ -47,9 +51,11 @@ def write_interpolation(
     pairs
         The images it was given, ``(p, 2, c, *space)``; the picture is of the first pair.
     folder
-        Made if need be; older files of these names are replaced.
+        Made if need be; older files of ours are replaced.
     facts
         What the reader should know by title: data, pairs, seed.
+    overwrite
+        Replace files that are not ours, too.
 
     Returns
     -------
@@ -58,18 +64,17 @@ def write_interpolation(
 
     Raises
     ------
+    OutputError
+        A file that is not ours has one of the names.
     ExportError
         If a file cannot be written.
     """
     folder = Path(folder)
-    files = {
-        "paths.png": _paths_png(found, as_tensor(pairs)[0].numpy()),
-        "distances.png": _charts_png(found),
-        "table.csv": _csv(found).encode(),
-        "interpolation.json": _json(found, facts).encode(),
-    }
+    pictures = _paths_png(found, as_tensor(pairs)[0].numpy()), _charts_png(found)
+    contents = (*pictures, _csv(found).encode(), _json(found, facts).encode())
     make_folder(folder)
-    write_whole({folder / name: data for name, data in files.items()})
+    files = {folder / name: data for name, data in zip(FILES, contents, strict=True)}
+    write_whole(files, overwrite=overwrite)
     return folder / "paths.png"
 
 

@@ -8,6 +8,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from latentopt.campaign_folder import check_campaign_folder
 from latentopt.config import CampaignConfig
 from latentopt.errors import CampaignError, JournalError
 from latentopt.journal import Journal
@@ -67,11 +68,14 @@ class Ledger:
             The folder holds another campaign, is damaged or cannot be written.
         CampaignLockedError
             Another process holds it.
+        OutputError
+            The folder holds files of a campaign's names that are not of one.
         """
         if self._journal is not None:
             return False
         if self._events and not (self.folder / JOURNAL).exists():
             raise self._lost("is gone")  # before another one is begun in its place
+        check_campaign_folder(self.folder)
         journal = Journal(self.folder)
         try:
             if journal.events[: len(self._events)] != self._events:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from generative.data.array_files import read_npy
-from latentopt.disk import replacing
+from latentopt.disk import output_file
 from latentopt.errors import DataError
 from latentopt.tables import hint, number_of, read_table
 
@@ -38,16 +38,18 @@ def read_points(path: Path | str) -> Float[np.ndarray, "n d"]:
     return np.atleast_2d(z).astype(np.float64)
 
 
-def write_points(z: Float[np.ndarray, "n d"], path: Path | str) -> Path:
+def write_points(z: Float[np.ndarray, "n d"], path: Path | str, *, overwrite: bool = False) -> Path:
     """Write latent points as NPY, or as CSV with a header z00, z01, ...
 
     Raises
     ------
+    OutputError
+        A file that is not ours has the name; ``overwrite`` replaces it, too.
     OSError
         If the disk is full or read-only; a file that was there before is untouched.
     """
     path = Path(path)
-    with replacing(path) as file:
+    with output_file(path, overwrite=overwrite) as file:
         if path.suffix.lower() == ".csv":
             names = ",".join(f"z{i:02d}" for i in range(z.shape[1]))
             np.savetxt(file, z, delimiter=",", header=names, comments="", fmt="%.17g")

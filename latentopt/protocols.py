@@ -110,8 +110,13 @@ class Exporter(Protocol):
 
     suffix: str  # ending by which other programs know the format, such as ".vti"
 
-    def write(self, microstructure: "Microstructure", path: Path) -> Path:
-        """Write the data file and its JSON sidecar; the path of the data file."""
+    def write(
+        self, microstructure: "Microstructure", path: Path, *, overwrite: bool = False
+    ) -> Path:
+        """Write the data file and its JSON sidecar; the path of the data file.
+
+        Files that are not ours are refused by an `OutputError`, unless ``overwrite`` is given.
+        """
         ...
 
     def read(self, path: Path, *, limits: "Limits" = ...) -> 'Integer[np.ndarray, "*space"]':

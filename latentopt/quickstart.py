@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from generative.own_files import check_outputs
 from latentopt.campaign import Campaign
 from latentopt.config import CampaignConfig
 from latentopt.embedded import EMBEDDED
@@ -30,7 +31,12 @@ FORMATS = ("hdf5", "tiff", "damask")
 
 
 def run_quickstart(
-    out: Path | str, *, trials: int = 30, seed: int = 0, space: str = "default"
+    out: Path | str,
+    *,
+    trials: int = 30,
+    seed: int = 0,
+    space: str = "default",
+    overwrite: bool = False,
 ) -> Run:
     """Search an embedded space for a structure that conducts along x and not along y.
 
@@ -44,6 +50,8 @@ def run_quickstart(
         Fixes every random choice of both.
     space
         Name of an embedded space.
+    overwrite
+        Replace a report and exports that are not ours, too.
 
     Returns
     -------
@@ -52,6 +60,7 @@ def run_quickstart(
     started, console = time.monotonic(), Console(highlight=False)
     if space not in EMBEDDED:
         raise ConfigError(f"--space should be one of {', '.join(EMBEDDED)}, got {space!r}.")
+    check_outputs([Path(out) / "report.html"], overwrite=overwrite)
     name, space = space, LatentSpace.default(space)
     size = "x".join(map(str, space.image_shape[1:]))
     console.print(f"Space {space.id}: {space.latent_dim} numbers for {size} structures.")
@@ -76,8 +85,9 @@ def run_quickstart(
     console.print(_comparison(run.value(best[0]) if best else None, prior, trials))
     folder = Path(out) / "exports"
     for format in FORMATS:
-        export_candidates(run, [trial.index for trial in best], format, folder)
-    report = write_report(run, space=space)
+        indices = [trial.index for trial in best]
+        export_candidates(run, indices, format, folder, overwrite=overwrite)
+    report = write_report(run, space=space, overwrite=overwrite)
     console.print(f"Best {len(best)} structures for your simulator: {folder}")
     console.print(f"Report: {report}   ({time.monotonic() - started:.0f} s)")
     return run

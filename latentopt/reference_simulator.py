@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latentopt.disk import explain_refusal, replacing
-from latentopt.errors import ConfigError, DataError, EvaluationError, ExportError
+from generative.own_files import check_outputs
+from latentopt.cli_output import OverwriteOption, check_has_effect
+from latentopt.disk import explain_refusal, output_file
+from latentopt.errors import ConfigError, DataError, EvaluationError, ExportError, OutputError
 
 if TYPE_CHECKING:
     from latentopt.microstructure import Microstructure
@@ -31,7 +33,7 @@ def main() -> None:
     """Screen one structure; answer a known error in one line and with its exit code."""
     try:
         app()
-    except ConfigError as error:
+    except (ConfigError, OutputError) as error:
         _stop(error, USAGE)
     except (DataError, ExportError) as error:
         _stop(error, DATA)
@@ -54,10 +56,15 @@ def screen(
     infeasible_below: Annotated[
         float | None, typer.Option(help="Call it infeasible if a margin is smaller.")
     ] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Find out whether a structure can be made: a signed margin for each rule, good from 0 on."""
     if infeasible_below is not None and math.isnan(infeasible_below):
         raise ConfigError("--infeasible-below should be a number, got nan.")
+    check_has_effect(overwrite, "--result", result)
+    if result is not None:
+        inputs = [structure, structure.with_name(f"{structure.name}.json")]
+        check_outputs([result], inputs=inputs, overwrite=overwrite)
     checked = _rules(rules)
     try:
         found = screen_structure(read_structure(structure), checked)
@@ -67,7 +74,7 @@ def screen(
         _print_table(found)
         answer = _answer(found, infeasible_below)
     if result is not None:
-        _write(result, answer)
+        _write(result, answer, overwrite)
     if answer["state"] != "ok":
         print(f"{answer['state']}: {answer['message']}")
 
@@ -146,9 +153,9 @@ def _answer(found: "dict[str, RuleResult]", infeasible_below: float | None) -> d
     return {"state": "ok", "metrics": margins, "message": ""}
 
 
-def _write(path: Path, answer: dict[str, Any]) -> None:
+def _write(path: Path, answer: dict[str, Any], overwrite: bool) -> None:
     try:
-        with replacing(path) as file:
+        with output_file(path, overwrite=overwrite) as file:
             file.write(json.dumps(answer, indent=2).encode() + b"\n")
     except OSError as error:
         raise DataError(explain_refusal(path, error)) from error

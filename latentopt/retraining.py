@@ -366,5 +366,5 @@ def _save(
     space.documents = {RECORD: json_bytes(record), "README.md": card}
     if training is not None:
         space.documents[SETTINGS] = training
-    space.save(folder)
+    space.save(folder, overwrite=True)  # within the campaign's own folder
     remove_states(folder)

@@ -178,9 +178,13 @@ class LatentSpace:
         radius = float(z.norm(dim=1).quantile(TYPICAL))
         return type(self)(model, whitening, reference=z.float().double(), radius=radius)
 
-    def save(self, folder: Path | str) -> Path:
-        """Write weights, settings, whitening and the model card, with the sha256 of each."""
-        return write_space(self, Path(folder))
+    def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
+        """Write weights, settings, whitening and the model card, with the sha256 of each.
+
+        A space or model that was saved there is replaced; files of these names that are something
+        else are refused by an `OutputError`, unless ``overwrite`` is given.
+        """
+        return write_space(self, Path(folder), overwrite=overwrite)
 
     @property
     def id(self) -> str:

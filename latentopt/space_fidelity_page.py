@@ -17,7 +17,9 @@ from latentopt.plotting import grey_picture, plain_text, png_of
 from latentopt.space_fidelity import ALL, FIGURES, SpaceFidelity
 from objectives.fidelity.ensemble import fewest_units
 
-__all__ = ["write_fidelity"]
+__all__ = ["FILES", "write_fidelity"]
+
+FILES = ("bars.png", "structures.png", "fidelity.csv", "fidelity.json", "report.html")
 
 FORMAT_VERSION = 1
 LEVEL = 0.05
@@ -54,7 +56,11 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def write_fidelity(
-    spaces: Sequence[SpaceFidelity], folder: Path | str, facts: Mapping[str, object]
+    spaces: Sequence[SpaceFidelity],
+    folder: Path | str,
+    facts: Mapping[str, object],
+    *,
+    overwrite: bool = False,
 ) -> Path:
     """Write ``report.html``, ``fidelity.json``, ``fidelity.csv``, ``bars.png``, ``structures.png``.
 
@@ -63,9 +69,11 @@ def write_fidelity(
     spaces
         As `evaluate_spaces` gives them, one or more.
     folder
-        Made if need be; older files of these names are replaced.
+        Made if need be; older files of ours are replaced.
     facts
         What the reader should know by title: data, seed, feature space.
+    overwrite
+        Replace files that are not ours, too.
 
     Returns
     -------
@@ -73,22 +81,20 @@ def write_fidelity(
 
     Raises
     ------
+    OutputError
+        A file that is not ours has one of the names.
     ExportError
         If a file cannot be written.
     """
     folder = Path(folder)
     bars, structures = _bars_png(spaces), _structures_png(spaces)
     facts = {**facts, "report": f"latentopt {__version__}"}
+    page = _page(spaces, facts, bars, structures)
+    tables = _csv(spaces).encode(), _json(spaces, facts).encode()
+    contents = (bars, structures, *tables, page.encode())
     make_folder(folder)
-    write_whole(
-        {
-            folder / "bars.png": bars,
-            folder / "structures.png": structures,
-            folder / "fidelity.csv": _csv(spaces).encode(),
-            folder / "fidelity.json": _json(spaces, facts).encode(),
-            folder / "report.html": _page(spaces, facts, bars, structures).encode(),
-        }
-    )
+    files = {folder / name: data for name, data in zip(FILES, contents, strict=True)}
+    write_whole(files, overwrite=overwrite)
     return folder / "report.html"
 
 

@@ -20,6 +20,7 @@ from generative.checkpoint import (
     write_folder,
 )
 from generative.errors import ModelFileError
+from generative.own_files import SPACE
 from generative.registry import MODELS
 from latentopt.whitening import Whitening
 
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
     from latentopt.protocols import Decoder
     from latentopt.space import LatentSpace
 
-SPACE, WHITENING = "space.json", "whitening.safetensors"
+WHITENING = "whitening.safetensors"
 SETTINGS = "training.json"  # what `latentopt train` was asked for
 OWN = (CONFIG, WEIGHTS, SPACE, WHITENING)
 
 
-def write_space(space: "LatentSpace", folder: Path) -> Path:
-    """Write the folder that `read_space` reads."""
+def write_space(space: "LatentSpace", folder: Path, *, overwrite: bool = False) -> Path:
+    """Write the folder that `read_space` reads; an `OutputError` if it is one of something else."""
     settings = {
         "format_version": FORMAT_VERSION,
         "id": space.id,
@@ -50,7 +51,7 @@ def write_space(space: "LatentSpace", folder: Path) -> Path:
     # A model of the user's own is theirs to save; its whitening is kept all the same.
     model = model_files(space.model) if type(space.model) in MODELS.values() else {}
     own = {SPACE: json_bytes(settings), WHITENING: tensors_to_bytes(tensors)}
-    return write_folder(folder, {**model, **own, **space.documents})
+    return write_folder(folder, {**model, **own, **space.documents}, overwrite=overwrite)
 
 
 def is_space(folder: Path) -> bool:

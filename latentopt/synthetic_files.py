@@ -14,7 +14,8 @@ from jaxtyping import UInt8
 
 from generative.data.check import Limits
 from generative.data.synthetic import FAMILIES, ZOO, Family
-from latentopt.disk import replacing
+from generative.own_files import check_outputs
+from latentopt.disk import output_file, replacing
 from latentopt.errors import ConfigError
 from latentopt.figures import image_grid_png
 
@@ -33,6 +34,8 @@ def write_family(
     seed: int,
     ranges: Mapping[str, Any],
     shown: Shown,
+    *,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Make structures of one family and write them with their settings.
 
@@ -45,6 +48,8 @@ def write_family(
         As for `Family.make`.
     shown
         ``shown(structures, n, title)`` passes the structures on and shows how many there are.
+    overwrite
+        Replace files that are not ours, too.
 
     Returns
     -------
@@ -54,6 +59,8 @@ def write_family(
     ------
     ConfigError
         For another ending.
+    OutputError
+        If a file that is not ours has the name of one of the three.
     DataError
         If the images would take more than `generative.data.check.Limits` allows to read.
     ValueError
@@ -62,6 +69,8 @@ def write_family(
     path = out / f"{family.name}.h5" if not out.suffix else out
     if path.suffix.lower() not in _ENDINGS:
         raise ConfigError(f"--out {out}: should end in {', '.join(_ENDINGS)}, or be a folder.")
+    beside = path.with_suffix("") if out.suffix else out
+    check_outputs([path, *_beside(beside)], overwrite=overwrite)
     Limits().check((n, 1, *shape), family.name)
     settings = family.settings(n, shape, seed=seed, **ranges)
     labels = np.empty((n, 1, *shape), np.uint8)
@@ -70,18 +79,19 @@ def write_family(
         labels[i, 0] = structure
     columns = _columns(settings)
     about = {"family": family.name, "seed": seed, "ranges": json.dumps(dict(ranges))}
-    with replacing(path) as file:
+    with output_file(path, overwrite=overwrite) as file:
         if path.suffix.lower() == ".npz":
             np.savez_compressed(file, images=labels, **columns)
         else:
             _write_hdf5(file, labels, columns, about)
     rows = [{"row": i} | {k: column[i] for k, column in columns.items()} for i in range(n)]
     pictures = [_plane(one) for one in labels[:_PICTURED, 0]]
-    beside = path.with_suffix("") if out.suffix else out
-    return [path, *_write_beside(beside, rows, pictures, [])]
+    return [path, *_write_beside(beside, rows, pictures, [], overwrite)]
 
 
-def write_zoo(out: Path, n: int, shape: tuple[int, ...], seed: int, shown: Shown) -> list[Path]:
+def write_zoo(
+    out: Path, n: int, shape: tuple[int, ...], seed: int, shown: Shown, *, overwrite: bool = False
+) -> list[Path]:
     """Make ``n`` structures of each class of `ZOO`, in a new folder with one subfolder a class.
 
     Images are PNG files of 0 and 255, volumes one HDF5 file a class; `generative.data.read_dataset`
@@ -94,10 +104,14 @@ def write_zoo(out: Path, n: int, shape: tuple[int, ...], seed: int, shown: Shown
     Raises
     ------
     ConfigError
-        If the folder is there and not empty.
+        If the folder is there and not empty, which ``overwrite`` does not change: images of two
+        makings would be one set.
+    OutputError
+        If a file that is not ours has the name of the table or the picture.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"--out {out}: is there already; choose a new folder.")
+    if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"--out {out}: is there already; choose a new folder, or remove it.")
+    check_outputs(_beside(out), overwrite=overwrite)
     Limits().check((n * len(ZOO), 1, *shape), "zoo")
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     rows: list[dict[str, Any]] = []
@@ -122,7 +136,7 @@ def write_zoo(out: Path, n: int, shape: tuple[int, ...], seed: int, shown: Shown
     finally:
         shutil.rmtree(part, ignore_errors=True)
     titles = [name if k == 0 else "" for name in ZOO for k in range(min(n, 4))]
-    return [out, *_write_beside(out, rows, pictures, titles)]
+    return [out, *_write_beside(out, rows, pictures, titles, overwrite)]
 
 
 def _write_class(folder: Path, name: str, labels: UInt8[np.ndarray, "n *space"]) -> list[str]:
@@ -170,18 +184,26 @@ def _plane(labels: UInt8[np.ndarray, "*space"]) -> UInt8[np.ndarray, "h w"]:
     return labels if labels.ndim == 2 else labels[len(labels) // 2]
 
 
+def _beside(path: Path) -> tuple[Path, Path]:
+    """Table and picture, beside ``path``: in a folder of images they would be read too."""
+    return path.with_name(f"{path.name}.csv"), path.with_name(f"{path.name}.png")
+
+
 def _write_beside(
-    path: Path, rows: list[dict[str, Any]], pictures: list[np.ndarray], titles: list[str]
+    path: Path,
+    rows: list[dict[str, Any]],
+    pictures: list[np.ndarray],
+    titles: list[str],
+    overwrite: bool,
 ) -> list[Path]:
-    """The table and the picture, beside ``path``: in a folder of images they would be read too."""
-    table, sheet = path.with_name(f"{path.name}.csv"), path.with_name(f"{path.name}.png")
+    table, sheet = _beside(path)
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, names, restval="")
     writer.writeheader()
     writer.writerows(rows)
-    with replacing(table) as file:
+    with output_file(table, overwrite=overwrite) as file:
         file.write(text.getvalue().encode())
-    with replacing(sheet) as file:
+    with output_file(sheet, overwrite=overwrite) as file:
         file.write(image_grid_png(pictures, titles))
     return [table, sheet]

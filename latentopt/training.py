@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 
 from generative.batching import to_tensor
-from generative.checkpoint import MANIFEST, json_bytes, save_model
+from generative.checkpoint import json_bytes, save_model
 from generative.data.check import Limits
 from generative.data.dataset import Dataset
 from generative.data.patches import extract_patches, split_by_parent, split_regions
@@ -19,6 +19,7 @@ from generative.data.read import read_dataset
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError
 from generative.model_card import CARD, PICTURE, CardContent, write_model_card
+from generative.own_files import MANIFEST, check_outputs
 from generative.registry import MODELS
 from generative.stage import is_fitted, stages_of
 from generative.train import train
@@ -29,7 +30,7 @@ from latentopt.expressions import nearest
 from latentopt.first_weights import first_weights
 from latentopt.noise_space import noise_space_figures, noise_space_section
 from latentopt.space import LatentSpace
-from latentopt.space_files import SETTINGS, is_space
+from latentopt.space_files import OWN, SETTINGS, is_space
 from latentopt.training_conditions import compute_conditions
 from latentopt.training_settings import FieldData, FileData, TrainingSettings
 
@@ -40,7 +41,13 @@ FEW_PARENTS = 10  # below, none can be spared for the test: each is cut into reg
 HOW_IT_RUNS = frozenset({"progress", "device", "checkpoint_seconds"})
 
 
-def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
+def train_space(
+    settings: TrainingSettings,
+    folder: Path | str,
+    *,
+    inputs: Sequence[Path | str] = (),
+    overwrite: bool = False,
+) -> LatentSpace:
     """Train a model and save its latent space, with a model card.
 
     The same call after a kill goes on from the last kept state; after the end it loads the space.
@@ -51,19 +58,28 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
         Data, model and training.
     folder
         Where the space is written, and the state of the run until then.
+    inputs
+        What else is read beside the images, such as a file of settings; it is never written.
+    overwrite
+        Replace the space of another training, and files that are not ours.
 
     Raises
     ------
     ConfigError
         If the folder holds the space of another training.
+    OutputError
+        If it holds something else under the names of a space's files, or the images.
     DataError
         If the images cannot be used.
     """
     folder = Path(folder)
     _check_device(settings.training.device)
     record = settings.model_dump(mode="json", exclude={"training": HOW_IT_RUNS})
-    if is_space(folder):
-        return _load_finished(folder, record)
+    if is_space(folder) and (finished := _load_finished(folder, record, overwrite)) is not None:
+        return finished
+    images = [settings.data.path] if isinstance(settings.data, FileData) else []
+    files = [folder / name for name in (*OWN, SETTINGS, CARD, PICTURE, MANIFEST)]
+    check_outputs(files, inputs=inputs, images=images, overwrite=overwrite)
     training, validation, held_out = read_split(settings.data)
     if (training.images == training.images[:1]).all():
         raise DataError(
@@ -88,7 +104,7 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
         with _naming(settings.data):
             model.fit(images, seed=settings.training.seed)
         card = write_model_card(model, images, to_tensor(held_out.images), facts=facts)
-        save_model(model, folder, files=card)
+        save_model(model, folder, files=card, overwrite=overwrite)
     else:
         train(
             model,
@@ -99,6 +115,7 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
             config=settings.training,
             folder=folder,
             card=CardContent(held_out.images, facts),
+            overwrite=overwrite,
         )
     with _naming(settings.data):
         space = LatentSpace.fit(model, training.images)
@@ -107,7 +124,7 @@ def train_space(settings: TrainingSettings, folder: Path | str) -> LatentSpace:
         pair = to_tensor(training.images), to_tensor(held_out.images)
         card[CARD] += noise_space_section(noise_space_figures(model, *pair)).encode()
     space.documents = {**card, SETTINGS: json_bytes(record)}
-    space.save(folder)
+    space.save(folder, overwrite=overwrite)
     remove_states(folder)
     return space
 
@@ -187,15 +204,18 @@ def _check_stages(settings: TrainingSettings, model: Any) -> None:
             )
 
 
-def _load_finished(folder: Path, record: dict[str, Any]) -> LatentSpace:
+def _load_finished(folder: Path, record: dict[str, Any], overwrite: bool) -> LatentSpace | None:
+    """The space of this training; None if that of another one is to be replaced."""
     space = LatentSpace.load(folder)
     before = space.documents.get(SETTINGS, b"{}")
-    if _without_how_it_runs(before) != _without_how_it_runs(json_bytes(record)):
+    if _without_how_it_runs(before) == _without_how_it_runs(json_bytes(record)):
+        return space
+    if not overwrite:
         raise ConfigError(
             f"{folder}: already holds the space of another training. Choose another --out, or "
-            f"delete {folder / MANIFEST} to train here again."
+            "replace it with --overwrite (overwrite=True)."
         )
-    return space
+    return None
 
 
 def _without_how_it_runs(document: bytes) -> dict[str, Any]:

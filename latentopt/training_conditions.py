@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from generative.batching import to_tensor
 from generative.checkpoint import (
     bytes_to_tensors,
-    note_of,
     tensors_to_bytes,
     write_durably,
     writing,
@@ -21,8 +20,9 @@ from generative.checkpoint import (
 from generative.conditions import Conditions
 from generative.progress import TrainingProgress
 from generative.train_config import TrainConfig
+from generative.training_state import MADE_OF, note_of_file
 from latentopt.config import Spec
-from latentopt.errors import ConfigError, DataError
+from latentopt.errors import ConfigError, DataError, OutputError
 from latentopt.parts import fit_objectives, properties_of, resolve_objectives
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _properties(
         table = {name: torch.cat([part[name] for part in parts]) for name in names}
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(path, tensors_to_bytes(table, {"made_of": made_of.hexdigest()}))
+            write_durably(path, tensors_to_bytes(table, {MADE_OF: made_of.hexdigest()}))
     return {name: table[name].numpy() for name in names}
 
 
@@ -131,8 +131,12 @@ def _kept(path: Path, made_of: str) -> dict[str, torch.Tensor] | None:
     """Properties of these images, if they were kept whole."""
     if not path.exists():
         return None
-    data = path.read_bytes()
+    note = note_of_file(path)
+    if MADE_OF not in note:
+        raise OutputError(
+            f"{path}: is there already, and not of a training; choose another folder, or move it."
+        )
     try:
-        return bytes_to_tensors(data) if note_of(data)["made_of"] == made_of else None
-    except (ValueError, KeyError):
+        return bytes_to_tensors(path.read_bytes()) if note[MADE_OF] == made_of else None
+    except ValueError:
         return None  # torn by a kill: it is computed again

@@ -4,14 +4,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from generative.own_files import check_outputs
 from latentopt.export.exporters import EXPORTERS
+from latentopt.export.sidecar import sidecar_path
 from latentopt.export.whole_file import make_folder
 
 if TYPE_CHECKING:
     from latentopt.run import Run
 
 
-def export_candidates(run: "Run", trials: Iterable[int], format: str, folder: Path) -> list[Path]:
+def export_candidates(
+    run: "Run", trials: Iterable[int], format: str, folder: Path, *, overwrite: bool = False
+) -> list[Path]:
     """Write the structures of some trials in one format.
 
     Parameters
@@ -23,7 +27,9 @@ def export_candidates(run: "Run", trials: Iterable[int], format: str, folder: Pa
     format
         A row of `EXPORTERS`.
     folder
-        Made if need be.
+        Made if need be. An earlier export of ours is replaced, another file is not.
+    overwrite
+        Replace files that are not ours, too.
 
     Returns
     -------
@@ -32,16 +38,19 @@ def export_candidates(run: "Run", trials: Iterable[int], format: str, folder: Pa
 
     Raises
     ------
+    OutputError
+        A file that is not ours has one of the names.
     ExportError
         If the folder or a file cannot be written; the files before it stay.
     CampaignError
         If there is no such trial, or its structure is missing.
     """
-    exporter = EXPORTERS[format]
+    exporter, trials = EXPORTERS[format], list(trials)
+    files = [folder / f"trial_{index:04d}{exporter.suffix}" for index in trials]
+    # Formats of several files have other names, which only their structures tell.
+    check_outputs((f for file in files for f in (file, sidecar_path(file))), overwrite=overwrite)
     make_folder(folder)
     return [
-        exporter.write(
-            run.candidate(index).microstructure, folder / f"trial_{index:04d}{exporter.suffix}"
-        )
-        for index in trials
+        exporter.write(run.candidate(index).microstructure, file, overwrite=overwrite)
+        for index, file in zip(trials, files, strict=True)
     ]

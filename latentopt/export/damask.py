@@ -38,7 +38,7 @@ class DamaskExporter:
 
     suffix = ".vti"
 
-    def write(self, microstructure: Microstructure, path: Path) -> Path:
+    def write(self, microstructure: Microstructure, path: Path, *, overwrite: bool = False) -> Path:
         """Write ``path``, its sidecar and the skeletons; `ExportError` if that cannot be done."""
         data = encode(microstructure)
         skeletons = {
@@ -53,6 +53,7 @@ class DamaskExporter:
             suffix=self.suffix,
             # An existing one holds what somebody knows of his materials.
             beside={file: text for file, text in skeletons.items() if not file.exists()},
+            overwrite=overwrite,
         )
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int32[np.ndarray, "d h w"]:

@@ -29,10 +29,12 @@ class DREAM3D7Exporter:
 
     suffix = ".dream3d"
 
-    def write(self, microstructure: Microstructure, path: Path) -> Path:
+    def write(self, microstructure: Microstructure, path: Path, *, overwrite: bool = False) -> Path:
         """Write ``path`` and its sidecar; `ExportError` if that cannot be done."""
         data = encode(microstructure)
-        return write_with_sidecar(microstructure, path, data, kind="dream3d7", suffix=self.suffix)
+        return write_with_sidecar(
+            microstructure, path, data, kind="dream3d7", suffix=self.suffix, overwrite=overwrite
+        )
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int32[np.ndarray, "d h w"]:
         """Voxels of a file that `write` made."""

@@ -28,10 +28,12 @@ class GmshExporter:
 
     suffix = ".msh"
 
-    def write(self, microstructure: Microstructure, path: Path) -> Path:
+    def write(self, microstructure: Microstructure, path: Path, *, overwrite: bool = False) -> Path:
         """Write ``path`` and its sidecar; `ExportError` if that cannot be done."""
         data = encode(microstructure)
-        return write_with_sidecar(microstructure, path, data, kind="gmsh", suffix=self.suffix)
+        return write_with_sidecar(
+            microstructure, path, data, kind="gmsh", suffix=self.suffix, overwrite=overwrite
+        )
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int64[np.ndarray, "*space"]:
         """Voxels of a file that `write` made, from its nodes and physical groups."""

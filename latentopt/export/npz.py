@@ -21,10 +21,12 @@ class NPZExporter:
 
     suffix = ".npz"
 
-    def write(self, microstructure: Microstructure, path: Path) -> Path:
+    def write(self, microstructure: Microstructure, path: Path, *, overwrite: bool = False) -> Path:
         """Write ``path`` and its sidecar; `ExportError` if that cannot be done."""
         data = encode(microstructure)
-        return write_with_sidecar(microstructure, path, data, kind="npz", suffix=self.suffix)
+        return write_with_sidecar(
+            microstructure, path, data, kind="npz", suffix=self.suffix, overwrite=overwrite
+        )
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "*space"]:
         """Voxels of a file that `write` made."""

@@ -32,7 +32,7 @@ class PNGExporter:
 
     suffix = ".png"
 
-    def write(self, microstructure: Microstructure, path: Path) -> Path:
+    def write(self, microstructure: Microstructure, path: Path, *, overwrite: bool = False) -> Path:
         """Write the pictures, one sidecar and the MOOSE input; the path of the first picture.
 
         Raises
@@ -49,7 +49,7 @@ class PNGExporter:
         record["slices"] = {p.name: hashlib.sha256(pictures[p]).hexdigest() for p in others}
         moose = moose_input(microstructure, levels, [picture.name for picture in pictures])
         files = {sidecar_path(first): as_text(record), path.with_suffix(".i"): moose.encode()}
-        write_several(first, pictures | files)
+        write_several(first, pictures | files, overwrite=overwrite)
         return first
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "*space"]:

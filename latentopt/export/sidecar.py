@@ -64,7 +64,7 @@ def exported_files(path: Path) -> list[Path]:
     return [path, sidecar_path(path), *(path.with_name(name) for name in other_parts(record))]
 
 
-def write_several(first: Path, files: Mapping[Path, bytes]) -> None:
+def write_several(first: Path, files: Mapping[Path, bytes], *, overwrite: bool = False) -> None:
     """Write all files of an export of several, or none, and remove parts of the one before it.
 
     What an earlier export of this name left and the new one does not replace, such as the slices
@@ -76,6 +76,8 @@ def write_several(first: Path, files: Mapping[Path, bytes]) -> None:
         The file whose sidecar vouches for all.
     files
         Bytes of each, the sidecar among them.
+    overwrite
+        Replace files that are not ours, too.
 
     Raises
     ------
@@ -83,7 +85,7 @@ def write_several(first: Path, files: Mapping[Path, bytes]) -> None:
         If the files cannot be written; then nothing is removed.
     """
     stale = _unreplaced_parts(first, files)
-    write_whole(files)
+    write_whole(files, overwrite=overwrite)
     for path in stale:
         with suppress(OSError):
             path.unlink()
@@ -110,6 +112,7 @@ def write_with_sidecar(
     kind: str,
     suffix: str,
     beside: Mapping[Path, bytes] | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write a data file and its sidecar, both or neither.
 
@@ -127,6 +130,8 @@ def write_with_sidecar(
         Ending by which other programs know the format.
     beside
         Content of further files, written with the two. The sidecar does not vouch for them.
+    overwrite
+        Replace files that are not ours, too.
 
     Returns
     -------
@@ -139,7 +144,8 @@ def write_with_sidecar(
     """
     path = checked_name(path, kind=kind, suffix=suffix)
     record = sidecar(microstructure, path.name, data, kind=kind)
-    write_whole({path: data, sidecar_path(path): as_text(record), **(beside or {})})
+    files = {path: data, sidecar_path(path): as_text(record), **(beside or {})}
+    write_whole(files, overwrite=overwrite)
     return path
 
 

@@ -43,7 +43,7 @@ class STLExporter:
 
     suffix = ".stl"
 
-    def write(self, microstructure: Microstructure, path: Path) -> Path:
+    def write(self, microstructure: Microstructure, path: Path, *, overwrite: bool = False) -> Path:
         """Write the surfaces and one sidecar; the path of the first surface.
 
         Raises
@@ -64,7 +64,8 @@ class STLExporter:
         record = sidecar(microstructure, first.name, files[first], kind="stl")
         record["surface_unit"] = "mm"
         record["surfaces"] = {f.name: hashlib.sha256(files[f]).hexdigest() for f in others}
-        write_several(first, files | {sidecar_path(first): as_text(record)})
+        files[sidecar_path(first)] = as_text(record)
+        write_several(first, files, overwrite=overwrite)
         return first
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int16[np.ndarray, "d h w"]:

@@ -21,10 +21,12 @@ class TIFFExporter:
 
     suffix = ".tif"
 
-    def write(self, microstructure: Microstructure, path: Path) -> Path:
+    def write(self, microstructure: Microstructure, path: Path, *, overwrite: bool = False) -> Path:
         """Write ``path`` and its sidecar; `ExportError` if that cannot be done."""
         data = encode(microstructure)
-        return write_with_sidecar(microstructure, path, data, kind="tiff", suffix=self.suffix)
+        return write_with_sidecar(
+            microstructure, path, data, kind="tiff", suffix=self.suffix, overwrite=overwrite
+        )
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "d h w"]:
         """Voxels of a file that `write` made, by another reader than the one that wrote it."""

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from latentopt.disk import explain_refusal, replacing
+from generative.own_files import check_outputs
+from latentopt.disk import explain_refusal, output_file
 from latentopt.errors import ExportError
 
 
-def write_whole(contents: Mapping[Path, bytes]) -> None:
+def write_whole(contents: Mapping[Path, bytes], *, overwrite: bool = False) -> None:
     """Write files so that a reader finds each of them old or new, and never half of one.
 
     All are on the disk under temporary names before the first of them takes its place; after a
@@ -20,19 +21,24 @@ def write_whole(contents: Mapping[Path, bytes]) -> None:
     ----------
     contents
         Bytes of each file. Its folder must exist.
+    overwrite
+        Replace files that are not ours, too (`generative.own_files`).
 
     Raises
     ------
+    OutputError
+        A file that is not ours has one of the names; then none is written.
     ExportError
         If the disk is full, read-only or missing, or the path cannot be written.
     """
     try:
+        check_outputs(contents, overwrite=overwrite)
         with ExitStack() as files:
             for path, data in contents.items():
                 if not path.parent.is_dir():
                     reason = errno.ENOTDIR if path.parent.exists() else errno.ENOENT
                     raise OSError(reason, os.strerror(reason), str(path))
-                file = files.enter_context(replacing(path))
+                file = files.enter_context(output_file(path, overwrite=overwrite))
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from generative.own_files import check_outputs
 from latentopt import __version__
 from latentopt.baseline import baseline_from, baseline_of
+from latentopt.campaign_folder import campaign_files
 from latentopt.errors import ConfigError
 from latentopt.export.whole_file import write_whole
 from latentopt.report.front import front_section
@@ -51,6 +53,7 @@ def write_report(
     space: "LatentSpace | None" = None,
     strategy: Any = None,
     baselines: Sequence[Path | str] = (),
+    overwrite: bool = False,
 ) -> Path:
     """Write the page: best candidates, progress, trade-offs, what was learned, where, failures.
 
@@ -68,6 +71,8 @@ def write_report(
     baselines
         Folders of campaigns towards the same goal, drawn beside the run's best so far. Its own
         baseline is there without: imported data, or else the points before the first model.
+    overwrite
+        Replace a file that is not a page of ours, too.
 
     Returns
     -------
@@ -75,12 +80,15 @@ def write_report(
 
     Raises
     ------
+    OutputError
+        A file that is not ours has the name, or one that the campaign consists of.
     ExportError
         If the file cannot be written.
     CampaignError
         A folder of `baselines` holds no campaign, or one towards another goal.
     """
     path = Path(path) if path is not None else run.folder / "report.html"
+    check_outputs([path], inputs=campaign_files(run.folder), overwrite=overwrite)
     compared = [*filter(None, [baseline_of(run)]), *(baseline_from(b, run) for b in baselines)]
     sections = [
         header(run, compared),
@@ -95,7 +103,7 @@ def write_report(
         _provenance(run),
     ]
     page = _page(run, "\n".join(filter(None, sections)))
-    write_whole({path: page.encode("utf-8")})
+    write_whole({path: page.encode("utf-8")}, overwrite=overwrite)
     return path
 
 

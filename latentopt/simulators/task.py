@@ -61,11 +61,18 @@ def _write(task: dict[str, Any], folder: Path) -> None:
 
 def _make_empty(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / TASK).is_file() and any(not _is_part(path) for path in folder.iterdir()):
+    if not _is_ours(folder / TASK) and any(not _is_part(path) for path in folder.iterdir()):
         # Anyone may call a simulator with a folder: one of his own is not ours to empty.
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
     shutil.rmtree(folder)
     folder.mkdir()
+
+
+def _is_ours(task: Path) -> bool:
+    try:
+        return json.loads(task.read_bytes()).get("schema") == SCHEMA
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
 
 
 def _is_part(path: Path) -> bool:

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,16 +85,31 @@ def read_surrogate(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def write_surrogate(
-    folder: Path, state: Mapping[str, Tensor], facts: Mapping[str, Any], card: str
+    folder: Path,
+    state: Mapping[str, Tensor],
+    facts: Mapping[str, Any],
+    card: str,
+    *,
+    documents: Mapping[str, bytes] | None = None,
+    overwrite: bool = False,
 ) -> Path:
-    """Write the folder; each file appears whole or not at all, the manifest last."""
+    """Write the folder; each file appears whole or not at all, the manifest last.
+
+    Raises
+    ------
+    SurrogateFileError
+        (A ``ValueError``.) Files of these names are there, and not of a surrogate.
+    """
     from safetensors.torch import save
 
     files = {
         WEIGHTS: save(dict(state)),
         CONFIG: _json_bytes({"format_version": FORMAT_VERSION, **facts}),
         CARD: card.encode(),
+        **(documents or {}),
     }
+    if not overwrite:
+        check_folder(folder, files)
     files[MANIFEST] = _json_bytes({n: hashlib.sha256(d).hexdigest() for n, d in files.items()})
     waiting = {name: folder / f".{name}.new" for name in files}
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,6 +125,28 @@ def write_surrogate(
         for path in waiting.values():
             path.unlink(missing_ok=True)
     return folder
+
+
+def check_folder(folder: Path, names: Iterable[str] = (WEIGHTS, CONFIG, CARD)) -> None:
+    """Refuse to write files of these names and their manifest over what is not of a surrogate.
+
+    Raises
+    ------
+    SurrogateFileError
+        (A ``ValueError``.) A file is not byte for byte that of a surrogate that was saved there.
+    """
+    taken = [name for name in (*names, MANIFEST) if os.path.lexists(folder / name)]
+    if not taken:
+        return
+    with suppress(SurrogateFileError):
+        files = _read_folder(folder)
+        of_a_model = "options" in _json(files[CONFIG], folder / CONFIG)
+        if not of_a_model and {*taken} <= {*files, MANIFEST}:
+            return
+    raise SurrogateFileError(
+        f"{folder}: holds {', '.join(taken)}, which are not of a surrogate that was saved there; "
+        "choose another folder, or replace them with --overwrite (overwrite=True)."
+    )
 
 
 def _read_folder(folder: Path) -> dict[str, bytes]:

@@ -106,13 +106,16 @@ class PymksLocalization:
         predicted = self.regressor_.predict(da.from_array(states, chunks=states.shape))
         return in_kind(torch.from_numpy(np.asarray(predicted)), images)
 
-    def save(self, folder: Path | str) -> Path:
-        """Write a folder that `load` reads: the kernels' transforms, and a sha256 of each file."""
+    def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
+        """Write a folder that `load` reads: the kernels' transforms, and a sha256 of each file.
+
+        Files of these names that are something else are refused, unless ``overwrite`` is given.
+        """
         state = self.state_dict()
         *space, phases = state["real"].shape
         size = "x".join(map(str, space))
         card = f"# {self.kind}\n\nLocal fields of {size} images of {phases} phases.\n"
-        return write_surrogate(Path(folder), state, {"kind": self.kind}, card)
+        return write_surrogate(Path(folder), state, {"kind": self.kind}, card, overwrite=overwrite)
 
     @classmethod
     def load(cls, folder: Path | str) -> "PymksLocalization":

@@ -140,21 +140,40 @@ class Surrogate(BaseModel, ABC):
             values, spread = values[:, 0], spread[:, 0]
         return Prediction(*(in_kind(answer.to(x.device), images) for answer in (values, spread)))
 
-    def save(self, folder: Path | str, *, card: str | None = None) -> Path:
+    def save(
+        self,
+        folder: Path | str,
+        *,
+        card: str | None = None,
+        documents: Mapping[str, bytes] | None = None,
+        overwrite: bool = False,
+    ) -> Path:
         """Write a folder that `load_surrogate` reads: tensors, settings, card, sha256 of each.
 
         Parameters
         ----------
         folder
-            Made if need be. Files of the same name are replaced.
+            Made if need be. A surrogate that was saved there is replaced.
         card
             Text of its ``README.md``.
+        documents
+            Further files of the folder by name.
+        overwrite
+            Replace files of these names that are something else, too.
+
+        Raises
+        ------
+        SurrogateFileError
+            (A ``ValueError``.) Files of these names are there, and not of a surrogate.
         """
         from objectives.surrogates.folder import write_surrogate
 
         self._check_fitted()
         facts = {"kind": self.kind, "settings": self.model_dump(mode="json"), **self._facts}
-        return write_surrogate(Path(folder), self._state, facts, card or self._plain_card())
+        card = card or self._plain_card()
+        return write_surrogate(
+            Path(folder), self._state, facts, card, documents=documents, overwrite=overwrite
+        )
 
     @classmethod
     def load(cls, folder: Path | str, **given: Any) -> "Surrogate":

@@ -213,11 +213,19 @@ class TwoPointPCA:
             setattr(self, name, tensor.double())
         return self
 
-    def save(self, folder: Path | str) -> Path:
-        """Write ``weights.safetensors`` and ``config.json`` (options, sha256 of the weights)."""
+    def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
+        """Write ``weights.safetensors`` and ``config.json`` (options, sha256 of the weights).
+
+        Raises
+        ------
+        ValueError
+            Files of these names are there, and not of a TwoPointPCA; ``overwrite`` replaces them.
+        """
         from safetensors.torch import save
 
         folder = Path(folder)
+        if not overwrite and any(os.path.lexists(folder / name) for name in (WEIGHTS, CONFIG)):
+            self._check_ours(folder)
         weights = save({name: t.cpu().contiguous() for name, t in self.state_dict().items()})
         config = {
             "format_version": FORMAT_VERSION,
@@ -229,6 +237,16 @@ class TwoPointPCA:
         _replace(folder / WEIGHTS, weights)
         _replace(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
         return folder
+
+    @classmethod
+    def _check_ours(cls, folder: Path) -> None:
+        try:
+            cls.load(folder)
+        except ValueError as error:
+            raise ValueError(
+                f"{folder}: holds {WEIGHTS} or {CONFIG} of something else ({error}) Choose another "
+                "folder, or give overwrite=True."
+            ) from error
 
     @classmethod
     def load(cls, folder: Path | str) -> "TwoPointPCA":

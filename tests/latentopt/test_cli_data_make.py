@@ -42,7 +42,7 @@ def test_a_family_is_one_file_with_its_labels_and_a_picture(tmp_path, name):
     rows = table(tmp_path / "fibres.csv")
     assert [float(row["volume_fraction"]) for row in rows] == settings["volume_fraction"].tolist()
     assert (tmp_path / "fibres.png").read_bytes().startswith(b"\x89PNG")
-    assert {path.name for path in tmp_path.iterdir()} == {name, "fibres.csv", "fibres.png"}
+    assert {path.name for path in tmp_path.glob("[!.]*")} == {name, "fibres.csv", "fibres.png"}
 
 
 def test_volumes_of_several_phases_are_read_back_with_a_channel_a_phase(tmp_path):

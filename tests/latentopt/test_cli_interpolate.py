@@ -32,7 +32,7 @@ def test_pairs_of_two_classes_make_a_table_and_pictures(run, tiny_space_folder, 
         "interpolate", tiny_space_folder, "--data", data, "--pairs", 3, "--n", 5, "--out", out
     )
     assert code == 0, err
-    assert {path.name for path in out.iterdir()} == FILES
+    assert {path.name for path in out.glob("[!.]*")} == FILES
     assert err.splitlines() == [
         f"1/3 {tiny_space_folder} linear", f"2/3 {tiny_space_folder} slerp", "3/3 pixels blend",
     ]  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentopt.errors import ExportError
+from latentopt.errors import ExportError, OutputError
 from latentopt.export import EXPORTERS, verify
 from latentopt.export.png import grey_levels
 from latentopt.microstructure import Microstructure
@@ -56,7 +56,7 @@ def test_a_volume_becomes_a_numbered_stack_with_one_sidecar(tmp_path):
     written = structure((12, 3, 4), count=2)
     first = EXPORTERS["png"].write(written, tmp_path / "best.png")
     stack = [f"best_{z:03d}.png" for z in range(12)]
-    names = sorted(path.name for path in tmp_path.iterdir())
+    names = sorted(path.name for path in tmp_path.glob("[!.]*"))
     assert names == sorted(["best.i", "best_000.png.json", *stack])
     assert first.name == "best_000.png"
     record = verify(first)
@@ -87,7 +87,9 @@ def test_slices_of_a_longer_stack_before_are_gone_unless_somebody_changed_them(t
 def test_a_damaged_sidecar_of_the_stack_before_removes_nothing(tmp_path):
     first = EXPORTERS["png"].write(structure((3, 4, 5)), tmp_path / "best.png")
     first.with_name(first.name + ".json").write_text("[]")
-    EXPORTERS["png"].write(structure((2, 4, 5)), tmp_path / "best.png")
+    with pytest.raises(OutputError, match=r"best_000\.png\.json: is there already"):
+        EXPORTERS["png"].write(structure((2, 4, 5)), tmp_path / "best.png")
+    EXPORTERS["png"].write(structure((2, 4, 5)), tmp_path / "best.png", overwrite=True)
     assert (tmp_path / "best_002.png").exists()
 
 

@@ -198,7 +198,7 @@ def test_paths_that_stand_still_are_written_with_gaps(tiny_space, reference, tmp
     still = reference[:1].expand(2, -1, -1, -1)[None]
     found = interpolation_figures({"tiny": tiny_space}, still, reference=reference, n=2)
     write_interpolation(found, still, tmp_path, {})
-    assert {path.name for path in tmp_path.iterdir()} == {
+    assert {path.name for path in tmp_path.glob("[!.]*")} == {
         "paths.png", "distances.png", "table.csv", "interpolation.json",
     }  # fmt: skip
 
