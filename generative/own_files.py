@@ -61,8 +61,8 @@ def check_outputs(
         if (name := read.get(identity_of(file))) is not None:
             raise OutputError(
                 f"{file}: is {'' if name == file else f'the same file as {name}, '}read by this "
-                "command and never written; choose another name for the output (previews and tables "
-                "beside it have the same)."
+                "command and never written; choose another name for the output, which previews "
+                "and tables beside it share."
             )
         if folders and (name := _inside(file, folders)) is not None:
             raise OutputError(

@@ -12,11 +12,7 @@ from pydantic import ValidationError
 
 from generative.batching import to_tensor
 from generative.checkpoint import json_bytes, save_model
-from generative.data.check import Limits
 from generative.data.dataset import Dataset
-from generative.data.patches import extract_patches, split_by_parent, split_regions
-from generative.data.read import read_dataset
-from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError
 from generative.model_card import CARD, PICTURE, CardContent, write_model_card
 from generative.own_files import MANIFEST, check_outputs
@@ -32,11 +28,11 @@ from latentopt.noise_space import noise_space_figures, noise_space_section
 from latentopt.space import LatentSpace
 from latentopt.space_files import OWN, SETTINGS, is_space
 from latentopt.training_conditions import compute_conditions
+from latentopt.training_data import read_split, split_with_facts
 from latentopt.training_settings import FieldData, FileData, TrainingSettings
 
 __all__ = ["FieldData", "FileData", "TrainingSettings", "read_split", "train_space"]
 
-FEW_PARENTS = 10  # below, none can be spared for the test: each is cut into regions instead
 # Settings of a training that its result does not depend on.
 HOW_IT_RUNS = frozenset({"progress", "device", "checkpoint_seconds"})
 
@@ -80,7 +76,7 @@ def train_space(
     images = [settings.data.path] if isinstance(settings.data, FileData) else []
     files = [folder / name for name in (*OWN, SETTINGS, CARD, PICTURE, MANIFEST)]
     check_outputs(files, inputs=inputs, images=images, overwrite=overwrite)
-    training, validation, held_out = read_split(settings.data)
+    (training, validation, held_out), about_data = split_with_facts(settings.data)
     if (training.images == training.images[:1]).all():
         raise DataError(
             f"{_name(settings.data)}: all {len(training)} training images are the same. Check how "
@@ -98,6 +94,7 @@ def train_space(
     facts = {
         "Data": _describe_data(settings.data, training),
         "Split": _describe_split(settings.data, training, held_out),
+        **about_data,
     }
     if is_fitted(model):
         images = to_tensor(training.images)
@@ -127,42 +124,6 @@ def train_space(
     space.save(folder, overwrite=overwrite)
     remove_states(folder)
     return space
-
-
-def read_split(data: FileData | FieldData) -> tuple[Dataset, Dataset | None, Dataset]:
-    """Training, validation and held-out images that share no parent, or at least no voxel.
-
-    Synthetic structures need no validation: there are as many as one likes.
-    """
-    if isinstance(data, FieldData):
-        training, held_out = (
-            Dataset.from_images(
-                gaussian_random_field(n, data.shape, seed=seed, **data.ranges), name="field"
-            )
-            for n, seed in ((data.n, data.seed), (data.held_out, data.seed + 1))
-        )
-        return training, None, held_out
-    whole = read_dataset(
-        data.path,
-        grey=data.grey,
-        channels=data.channels,
-        spatial_dims=data.spatial_dims,
-        axes=data.axes,
-        limits=Limits(**data.limits.model_dump()),
-    )
-    parents = len(set(whole.parents.tolist()))
-    if data.patch is None and parents < FEW_PARENTS:
-        raise DataError(
-            f"{data.path}: {parents} images are too few to hold some out. Set patch (--patch) to "
-            "cut each into disjoint regions and patches."
-        )
-    if data.patch is None:
-        return split_by_parent(whole, fractions=data.fractions)
-    if parents < FEW_PARENTS:
-        split = split_regions(whole, fractions=data.fractions, smallest=data.patch)
-    else:
-        split = split_by_parent(whole, fractions=data.fractions)
-    return tuple(extract_patches(part, data.patch, stride=data.stride) for part in split)
 
 
 def _check_device(name: str) -> None:

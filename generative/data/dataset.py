@@ -13,6 +13,42 @@ from generative.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
+class Places:
+    """Where each image lies in the whole one that it was cut from.
+
+    Parameters
+    ----------
+    origins
+        Number of the whole image, of which a specimen may have several (the slices of a stack).
+    offsets
+        Voxels from its first corner along (z,) y, x.
+    """
+
+    origins: Int64[np.ndarray, "n"]
+    offsets: Int64[np.ndarray, "n d"]
+
+    @classmethod
+    def of_whole(cls, n: int, dims: int) -> "Places":
+        """Of n images that are not cut from others."""
+        return cls(np.arange(n), np.zeros((n, dims), np.int64))
+
+    def subset(self, rows: np.ndarray) -> "Places":
+        """Those of some rows."""
+        return Places(self.origins[rows], self.offsets[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence["Places"]) -> "Places":
+        """Those of several, whose numbers of whole images are of one count."""
+        origins, offsets = ([getattr(part, name) for part in parts] for name in vars(parts[0]))
+        return cls(np.concatenate(origins), np.concatenate(offsets))
+
+    @property
+    def are_parts(self) -> bool:
+        """Whether several are of one whole image: patches, which may share voxels."""
+        return len(np.unique(self.origins)) < len(self.origins)
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Images that have passed the check, and where each came from.
 
@@ -37,6 +73,8 @@ class Dataset:
     reading
         What became of the stored values, such as ``values 0, 255 became phases 0, 1``; empty where
         there were none.
+    places
+        Where each image lies in a whole one; None if not known.
 
     Raises
     ------
@@ -53,6 +91,7 @@ class Dataset:
     content: Content = "phases"
     voxel_size_m: VoxelSize | None = None
     reading: str = ""
+    places: Places | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.float32:
@@ -70,6 +109,14 @@ class Dataset:
             raise DataError(
                 f"expected labels from 0 to {len(self.class_names) - 1}, a class name each, got "
                 f"{self.labels.min()} to {self.labels.max()}."
+            )
+        if self.places is not None and self.places.offsets.shape != (
+            len(self.images),
+            self.spatial_dims,
+        ):
+            raise DataError(
+                f"expected a place of {self.spatial_dims} numbers for each of {len(self.images)} "
+                f"images, got an array of {self.places.offsets.shape}."
             )
         check_voxel_size(self.voxel_size_m, self.images.ndim - 2, self.sources[0])
 
@@ -112,6 +159,13 @@ class Dataset:
         """2 for images, 3 for volumes."""
         return self.images.ndim - 2
 
+    @property
+    def are_parts(self) -> bool:
+        """Whether several are parts of one image, as patches are, and may share voxels."""
+        if self.places is None:
+            return len(np.unique(self.parents)) < len(self)
+        return self.places.are_parts
+
     def subset(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
         """The images of these rows, in this order, with all that belongs to them."""
         rows = np.asarray(rows, dtype=np.int64)
@@ -121,4 +175,18 @@ class Dataset:
             labels=self.labels[rows],
             sources=tuple(self.sources[row] for row in rows),
             parents=self.parents[rows],
+            places=None if self.places is None else self.places.subset(rows),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["Dataset"]) -> "Dataset":
+        """The images of several data sets of one kind and size, one after the other."""
+        places = [part.places for part in parts]
+        return replace(
+            parts[0],
+            images=np.concatenate([part.images for part in parts]),
+            labels=np.concatenate([part.labels for part in parts]),
+            sources=tuple(source for part in parts for source in part.sources),
+            parents=np.concatenate([part.parents for part in parts]),
+            places=None if None in places else Places.joined(places),
         )

@@ -9,15 +9,9 @@ import numpy as np
 
 from generative.data.check import Limits, by, not_finite
 from generative.data.duplicates import find_duplicates
+from generative.data.find import classes_of, find
 from generative.data.phases import MAX_AUTO_PHASES, Phases, doubts, read_phases
-from generative.data.read import (
-    classes_of,
-    decode_unchecked,
-    find_files,
-    images_among,
-    list_files,
-    names_of,
-)
+from generative.data.read import decode_unchecked, names_of
 from generative.data.readers import open_source
 from generative.data.segment import luminance
 from generative.data.stored_set import is_stored_set, read_set
@@ -198,17 +192,9 @@ def _read(
 
 def _files(found: _Found, root: Path) -> tuple[list[Path], tuple[str, ...], np.ndarray]:
     """Files that are read, with their classes; what is wrong with the folder is a problem each."""
-    if root.is_file():
-        files = [root]
-    else:
-        files, foreign = images_among(list_files(root))
-        found.problems += [
-            f"{file}: pictures of this format are not read; convert it to PNG or TIFF, or move it "
-            "out of the folder."
-            for file in foreign
-        ]
-        if not files and not foreign:
-            files = find_files(root)  # says what is expected
+    listed = find(root)
+    files = list(listed.files)
+    found.problems += listed.problems
     try:
         return files, *classes_of(files, root)
     except DataError as error:

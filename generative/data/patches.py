@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from generative.data.check import Limits, by
-from generative.data.dataset import Dataset
+from generative.data.dataset import Dataset, Places
 from generative.errors import DataError
 
 FRACTIONS = (0.8, 0.1, 0.1)
@@ -64,6 +64,7 @@ def extract_patches(
 
     patches = np.empty(shape, np.float32)
     sources: list[str] = []
+    corners = np.array([[side.start for side in region] for region in regions], np.int64)
     for row, image in enumerate(dataset.images):
         for region in regions:
             patches[len(sources)] = image[(slice(None), *region)]
@@ -74,7 +75,15 @@ def extract_patches(
         labels=np.repeat(dataset.labels, len(regions)),
         sources=tuple(sources),
         parents=np.repeat(dataset.parents, len(regions)),
+        places=_places(dataset, corners),
     )
+
+
+def _places(dataset: Dataset, corners: np.ndarray) -> Places:
+    """Places of what is cut at the same corners (r, d) from every image, image by image."""
+    whole = dataset.places or Places.of_whole(len(dataset), dataset.spatial_dims)
+    offsets = whole.offsets[:, None] + corners
+    return Places(np.repeat(whole.origins, len(corners)), offsets.reshape(-1, corners.shape[1]))
 
 
 def patch_regions(
@@ -131,7 +140,7 @@ def split_by_parent(
     ValueError
         If the fractions are not three positive numbers with sum 1.
     """
-    _check_fractions(fractions)
+    check_fractions(fractions)
     parents, first_rows = np.unique(dataset.parents, return_index=True)
     if len(parents) < 3:
         raise DataError(
@@ -184,7 +193,7 @@ def split_regions(
     Raises
     ------
     DataError
-        If two rows of one parent are in the data set, or a region would have no voxel.
+        If two parts of one image are in the data set, or a region would have no voxel.
     ValueError
         For fractions, an axis or a gap that make no sense.
 
@@ -194,7 +203,7 @@ def split_regions(
     >>> [part.image_shape for part in split]
     [(1, 72, 32), (1, 9, 32), (1, 9, 32)]
     """
-    _check_fractions(fractions)
+    check_fractions(fractions)
     space = dataset.image_shape[1:]
     axis = int(np.argmax(space)) if axis is None else axis
     if not 0 <= axis < len(space) or gap < 0:
@@ -208,10 +217,10 @@ def split_regions(
             f"regions of {smallest} or more with gaps of {gap}; choose a longer axis, smaller "
             "patches or a smaller gap."
         )
-    if len(np.unique(dataset.parents)) != len(dataset):
+    if dataset.are_parts:
         raise DataError(
-            f"{dataset.sources[0]}: expected one whole image a parent, got several rows of one, "
-            "which may share voxels; split first and take patches afterwards."
+            f"{dataset.sources[0]}: expected whole images, got several parts of one, which may "
+            "share voxels; split first and take patches afterwards."
         )
     parts, start = [], 0
     widths = _whole_shares(space[axis] - 2 * gap, fractions)
@@ -232,6 +241,7 @@ def _region(dataset: Dataset, region: tuple[slice, ...]) -> Dataset:
         dataset,
         images=np.ascontiguousarray(dataset.images[(slice(None), slice(None), *region)]),
         sources=tuple(region_name(source, region) for source in dataset.sources),
+        places=_places(dataset, np.array([[side.start for side in region]], np.int64)),
     )
 
 
@@ -252,7 +262,8 @@ def _whole_shares(total: int, fractions: tuple[float, float, float]) -> np.ndarr
     return shares
 
 
-def _check_fractions(fractions: tuple[float, ...]) -> None:
+def check_fractions(fractions: tuple[float, ...]) -> None:
+    """Refuse what are not three shares by a ``ValueError``."""
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise ValueError(f"fractions should be three positive numbers with sum 1, got {fractions}.")
 

@@ -10,10 +10,11 @@ import numpy as np
 from generative.data.check import Limits, by
 from generative.data.dataset import Dataset
 from generative.data.denoise import denoise, info_bar_rows
+from generative.data.find import classes_of, find_files
 from generative.data.inspection import flat_grey
 from generative.data.patches import patch_regions, region_name
 from generative.data.phases import MAX_AUTO_PHASES, Phases, doubts, read_phases
-from generative.data.read import classes_of, decode, find_files, indices_for, names_of, parents_of
+from generative.data.read import decode, indices_for, names_of, parents_of
 from generative.data.readers import open_source
 from generative.data.segment import luminance, one_hot
 from generative.data.segmentation import Segmentation, segment

@@ -1,35 +1,28 @@
 """Folders and files of micrographs and volumes, read into one checked array."""
 
 import logging
+import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
 from generative.data.check import Limits, by, check_finite, reading
-from generative.data.content import PICTURES, kind_of
-from generative.data.dataset import Dataset
+from generative.data.dataset import Dataset, Places
+from generative.data.duplicates import find_duplicates, share_parents
+from generative.data.find import classes_of, find_files
 from generative.data.palette import Indices
 from generative.data.phases import Grey, read_phases
-from generative.data.readers import READERS, open_source
+from generative.data.readers import open_source
 from generative.data.source import Source
 from generative.data.stored_set import is_stored_set, read_set
 from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
 
 log = logging.getLogger("generative.data")
-
-# Pictures and volumes we do not read: better refused than left out unseen.
-# fmt: off
-_FOREIGN = frozenset({
-    ".gif", ".webp", ".jp2", ".j2k", ".tga", ".ppm", ".pgm", ".pbm", ".heic", ".dm3", ".dm4",
-    ".czi", ".lif", ".nd2", ".svs", ".vsi", ".vtk", ".nrrd", ".mha", ".mhd",
-    ".nii", ".am", ".hdr", ".img",
-})
-# fmt: on
 
 
 def load_images(
@@ -80,12 +73,13 @@ def read_dataset(
     subfolders, which are then the classes. A file is one picture; one volume (a TIFF stack, VTI,
     DREAM.3D or RAW; its slices are images with ``spatial_dims=2``); or an array in NPY, NPZ, HDF5
     or MAT 7.3 of (n, h, w), (n, c, h, w), (n, d, h, w) or (n, c, d, h, w), which `array_layout`
-    tells apart. Each picture and each row of an array is a parent of its own; slices share one.
+    tells apart. Each picture and each row of an array is a parent of its own; slices share one, and
+    so do equal images, mirrored and turned ones too, unless they have one value throughout.
     The voxel size is known if all files say the same. A set that ``latentopt data prepare`` wrote
     comes back as it is, whatever ``grey`` says.
 
-    Hidden files and files that are not pictures (notes, tables) are passed over; pictures of a
-    format that is not read are refused.
+    Links are followed. Hidden files and files that are not pictures (notes, tables) are passed over
+    (`generative.data.find.find` names them); pictures of a format that is not read are refused.
 
     Parameters
     ----------
@@ -135,7 +129,7 @@ def read_dataset(
     opened |= {"axes": axes, "limits": limits, "indices": indices_for(grey)}
     sources = [open_source(file, **opened) for file in files]
     keep_colour = channels == 3 and any(source.colour for source in sources)
-    _check_alike(sources, keep_colour, limits or Limits())
+    check_alike(sources, keep_colour, limits or Limits())
 
     base = root if root.is_dir() else root.parent
     names = names_of(sources, base)
@@ -156,10 +150,11 @@ def read_dataset(
         labels=np.repeat(classes, counts),
         class_names=class_names,
         sources=names,
-        parents=parents_of(sources),
+        parents=share_parents(parents_of(sources), find_duplicates(read.images, constant=False)),
         content=read.content,
-        voxel_size_m=_common_voxel_size(sources),
+        voxel_size_m=common_voxel_size(sources),
         reading=read.reading,
+        places=Places.of_whole(len(read.images), read.images.ndim - 2),
     )
 
 
@@ -173,6 +168,8 @@ def _read_stored(
 ) -> Dataset:
     """A set that is stored with what it is, which must be what is asked for."""
     data = read_set(path, limits)
+    groups = find_duplicates(data.images, constant=False)
+    data = replace(data, parents=share_parents(data.parents, groups))
     for name, wanted, got in (
         ("channels", channels, data.image_shape[0]),
         ("spatial_dims", spatial_dims, data.spatial_dims),
@@ -185,7 +182,7 @@ def _read_stored(
     return data
 
 
-def _common_voxel_size(sources: list[Source]) -> VoxelSize | None:
+def common_voxel_size(sources: list[Source]) -> VoxelSize | None:
     """The voxel size that all files say; None if one does not, or two differ by 0.1 %."""
     first = sources[0].voxel_size_m
     for source in sources:
@@ -195,97 +192,28 @@ def _common_voxel_size(sources: list[Source]) -> VoxelSize | None:
     return first
 
 
-def find_files(root: Path) -> list[Path]:
-    """The file itself, or the images of a folder and its subfolders in sorted order."""
-    if root.is_file():
-        return [root]
-    found = list_files(root)
-    files, foreign = images_among(found)
-    if foreign:
-        raise DataError(
-            f"{foreign[0]}: pictures of this format are not read ({len(foreign)} of {len(found)} "
-            f"files); convert them to PNG or TIFF, or move them out of the folder."
-        )
-    if not files:
-        others = f", only {', '.join(file.name for file in found[:3])}" if found else ""
-        raise DataError(
-            f"{root}: holds no images{others}; expected files ending in {', '.join(READERS)}."
-        )
-    return files
-
-
-def list_files(root: Path) -> list[Path]:
-    """Files of a folder and its subfolders that are not hidden, in sorted order."""
-    if not root.is_dir():
-        raise DataError(f"{root}: no such file or folder; check the path.")
-    with reading(root):
-        return sorted(_visible_files(root))
-
-
-def images_among(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Those whose ending is of a format that is read, and pictures of other formats."""
-    files = list(files)
-    foreign = [file for file in files if _is_foreign(file)]
-    return [file for file in files if file.suffix.lower() in READERS], foreign
-
-
-def _is_foreign(file: Path) -> bool:
-    """A picture that would be left out unseen: by its ending, or by its content without one."""
-    suffix = file.suffix.lower()
-    if suffix in _FOREIGN:
-        return True
-    if suffix:
-        return False
-    with suppress(OSError, DataError):
-        return kind_of(file) in PICTURES
-    return False
-
-
-def _visible_files(folder: Path) -> Iterator[Path]:
-    for place, subfolders, names in os.walk(folder, onerror=_raise):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        yield from (Path(place, name) for name in names if not name.startswith("."))
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def classes_of(files: list[Path], root: Path) -> tuple[tuple[str, ...], np.ndarray]:
-    """Class names and the class of each file: the subfolder, or one class for all."""
-    if root.is_file():
-        return (root.stem,), np.zeros(1, np.int64)
-    parts = [file.relative_to(root).parts for file in files]
-    loose = [file for file, part in zip(files, parts, strict=True) if len(part) == 1]
-    if len(loose) == len(files):
-        return (root.resolve().name,), np.zeros(len(files), np.int64)
-    if loose:
-        more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""
-        raise DataError(
-            f"{loose[0]}: lies beside class folders{more}; move it into one of them, or move all "
-            "images into one folder."
-        )
-    names, classes = np.unique([part[0] for part in parts], return_inverse=True)
-    return tuple(names.tolist()), classes.astype(np.int64)
-
-
-def _check_alike(sources: list[Source], keep_colour: bool, limits: Limits) -> None:
+def check_alike(
+    sources: list[Source], keep_colour: bool, limits: Limits, *, one_size: bool = True
+) -> None:
     """Refuse files too large, or of another size, channels or bit depth than the first."""
-    first, n = sources[0], 0
+    first, total = sources[0], 0
     for source in sources:
-        n += source.shape[0]
+        total += math.prod(source.shape)
+        one = max(math.prod(source.shape[1:]), 1)
+        n = -(-total // one)  # of this size, where they are of several
         limits.check((n, *source.shape[1:]), f"{source.path} and the files before it")
-        if source.shape[2:] != first.shape[2:]:
+        same = source.shape[2:] == first.shape[2:]
+        if not same if one_size else len(source.shape) != len(first.shape):
             raise DataError(
                 f"{source.path}: expected {by(first.shape[2:])} voxels as in {first.path.name}, "
-                f"got {by(source.shape[2:])}; crop or resize to one size, or read each size by "
-                "itself."
+                f"got {by(source.shape[2:])}; crop or resize to one size, cut patches of one size "
+                "(--patch), or read each size by itself."
             )
-        if _channels(source, keep_colour) != _channels(first, keep_colour):
+        wanted, got = channels_of(first, keep_colour), channels_of(source, keep_colour)
+        if wanted != got:
             raise DataError(
-                f"{source.path}: expected {_channels(first, keep_colour)} channels as in "
-                f"{first.path.name}, got {_channels(source, keep_colour)}; save all as grey or all "
-                "as colour."
+                f"{source.path}: expected {wanted} channels as in {first.path.name}, got {got}; "
+                "save all as grey or all as colour."
             )
         if source.indexed != first.indexed:
             raise DataError(
@@ -303,7 +231,8 @@ def _palette(source: Source) -> str:
     return "indices of a palette" if source.indexed else "levels without a palette"
 
 
-def _channels(source: Source, keep_colour: bool) -> int:
+def channels_of(source: Source, keep_colour: bool) -> int:
+    """Channels of the images of a file once colours have become grey, unless they are kept."""
     return 1 if source.colour and not keep_colour else source.shape[1]
 
 

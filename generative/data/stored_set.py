@@ -10,7 +10,7 @@ import numpy as np
 
 from generative.data import hdf5_guard as guard
 from generative.data.check import Limits, reading
-from generative.data.dataset import Dataset
+from generative.data.dataset import Dataset, Places
 from generative.data.source import check_real
 from generative.errors import DataError
 
@@ -100,7 +100,26 @@ def read_set(path: Path, limits: Limits | None = None) -> Dataset:
             content=str(guard.attribute(file, "content", path)),
             voxel_size_m=None if size is None else tuple(float(edge) for edge in size),
             reading=str(guard.attribute(file, "reading", path) or ""),
+            places=_places(file, path, images.shape, limits),
         )
+
+
+def _places(file: h5py.File, path: Path, shape: tuple[int, ...], limits: Limits) -> Places | None:
+    """Where each image lies in the one it was cut from, as its provenance says; None if not."""
+    texts = _values(file, "provenance", path, limits)
+    if texts.shape != shape[:1]:
+        return None
+    numbers: dict[tuple[str, int], int] = {}
+    try:
+        records = [json.loads(text) for text in texts]
+        images = [(str(record["file"]), int(record["row"])) for record in records]
+        offsets = np.array([record["offset"] for record in records], np.int64)
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        return None
+    if offsets.shape != (shape[0], len(shape) - 2):
+        return None
+    origins = [numbers.setdefault(image, len(numbers)) for image in images]
+    return Places(np.array(origins, np.int64), offsets)
 
 
 def read_provenance(path: Path, limits: Limits | None = None) -> list[dict[str, object]]:

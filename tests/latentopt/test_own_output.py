@@ -62,7 +62,7 @@ WRITERS = {
     "make, table": ((*MAKE, "set.npz"), "set.csv"),
     "make, picture of a folder": ((*MAKE, "sets"), "sets.png"),
     "make zoo, table": (
-        ("data", "make", "zoo", "--n", "1", "--shape", "21", "21", "21", "--out", "zoo"), "zoo.csv"),
+        ("data", "make", "zoo", "--n", "1", "--shape", "21x21x21", "--out", "zoo"), "zoo.csv"),
 }  # fmt: skip
 
 

@@ -1,0 +1,167 @@
+"""Which images a space is trained on, and which it is judged by: read, cut and split."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from generative.data.check import Limits
+from generative.data.dataset import Dataset
+from generative.data.duplicates import Duplicates, find_duplicates, share_parents, turned_digest
+from generative.data.find import find
+from generative.data.patches import Split, extract_patches, split_by_parent, split_regions
+from generative.data.read import read_dataset
+from generative.data.regions import LEAST_PARENTS, split_patches
+from generative.data.sizes import read_by_size
+from generative.data.synthetic import gaussian_random_field
+from generative.errors import DataError
+from latentopt.training_settings import FieldData, FileData
+
+__all__ = ["FEW_PARENTS", "read_split", "split_with_facts"]
+
+FEW_PARENTS = 10  # below, none can be spared for the test: each is cut into regions instead
+NAMED = 5  # of what is left out
+_log = logging.getLogger(__name__)
+
+
+def read_split(data: FileData | FieldData) -> tuple[Dataset, Dataset | None, Dataset]:
+    """Training, validation and held-out images that share no parent, or at least no voxel.
+
+    Synthetic structures need no validation: there are as many as one likes. None of the validation
+    and held-out images equals a training image, mirrored or turned ones among them.
+
+    Raises
+    ------
+    DataError
+        If the images cannot be read, or are too few to hold some out.
+    """
+    return split_with_facts(data)[0]
+
+
+def split_with_facts(
+    data: FileData | FieldData,
+) -> tuple[tuple[Dataset, Dataset | None, Dataset], dict[str, str]]:
+    """As `read_split`, with what the reader of a model card should know of it, by title."""
+    if isinstance(data, FieldData):
+        training, held_out = (
+            Dataset.from_images(
+                gaussian_random_field(n, data.shape, seed=seed, **data.ranges), name="field"
+            )
+            for n, seed in ((data.n, data.seed), (data.held_out, data.seed + 1))
+        )
+        return (training, None, held_out), {}
+    split = _split_whole(data) if data.patch is None else _split_patches(data)
+    kept, facts = _without_copies(split, Path(data.path))
+    if left_out := find(Path(data.path)).left_out:
+        named = "; ".join(left_out[:NAMED]) + ("; ..." if len(left_out) > NAMED else "")
+        facts["Left out"] = f"{len(left_out)} files: {named}"
+        _log.warning("%s: left out %s", data.path, facts["Left out"])
+    return tuple(kept), facts
+
+
+def _split_whole(data: FileData) -> Split:
+    """Images as they are: whole ones by parent, those of a prepared set by region if need be."""
+    whole = read_dataset(data.path, **_asked(data))
+    parents = _parents(whole)
+    if parents >= FEW_PARENTS:
+        return split_by_parent(whole, fractions=data.fractions)
+    if whole.are_parts and whole.places is not None:
+        return split_patches(whole, fractions=data.fractions)
+    copies = " but for duplicates" if parents < len(whole) else ""
+    one = "1 image is" if parents == 1 else f"{parents} images are"
+    raise DataError(
+        f"{data.path}: {one} too few to hold some out{copies}. Set patch (--patch) to cut each "
+        "into disjoint regions and patches."
+    )
+
+
+def _split_patches(data: FileData) -> Split:
+    """Patches of images of any sizes: split by parent, or where these are few by region."""
+    groups = read_by_size(data.path, **_asked(data))
+    if _parents(*groups) >= FEW_PARENTS:
+        patches = Dataset.joined([_cut(group, data) for group in groups])
+        found = find_duplicates(patches.images, constant=False)
+        shared = share_parents(patches.parents, found)
+        if len(np.unique(shared)) >= LEAST_PARENTS:  # else what is equal is left out below
+            patches = replace(patches, parents=shared)
+        return split_by_parent(patches, fractions=data.fractions)
+    parted, unparted = [], []
+    for group in _once(groups):
+        if group.are_parts:
+            split = split_patches(group, fractions=data.fractions)
+        elif max(group.image_shape[1:]) >= 3 * data.patch:
+            split = split_regions(group, fractions=data.fractions, smallest=data.patch)
+        else:
+            unparted.append(_cut(group, data))
+            continue
+        parted.append(Split(*(_cut(part, data) for part in split)))
+    if not parted:
+        return split_patches(Dataset.joined(unparted), fractions=data.fractions)
+    training, validation, test = zip(*parted, strict=True)
+    return Split(*map(Dataset.joined, ([*training, *unparted], validation, test)))
+
+
+def _asked(data: FileData) -> dict[str, Any]:
+    """How the images are read."""
+    names = ("grey", "channels", "spatial_dims", "axes")
+    limits = Limits(**data.limits.model_dump())
+    return {name: getattr(data, name) for name in names} | {"limits": limits}
+
+
+def _cut(images: Dataset, data: FileData) -> Dataset:
+    return extract_patches(images, data.patch, stride=data.stride)
+
+
+def _parents(*groups: Dataset) -> int:
+    return len({parent for group in groups for parent in group.parents.tolist()})
+
+
+def _once(groups: list[Dataset]) -> list[Dataset]:
+    """Whole images without those that equal an earlier one: their regions would be elsewhere."""
+    seen: set[bytes] = set()
+    kept = []
+    for group in groups:
+        if group.are_parts:
+            kept.append(group)
+            continue
+        rows = []
+        for row, image in enumerate(group.images):
+            if (digest := turned_digest(image)) not in seen:
+                seen.add(digest)
+                rows.append(row)
+        if rows:
+            kept.append(group.subset(rows))
+    return kept
+
+
+def _without_copies(split: Split, path: Path) -> tuple[Split, dict[str, str]]:
+    """The split without validation and held-out images that are in an earlier part, and facts."""
+    ends = np.cumsum([len(part) for part in split])
+    images = [image for part in split for image in part.images]
+    groups = find_duplicates(images, constant=False)
+    part_of = np.searchsorted(ends, np.arange(len(images)), side="right")
+    copies = {row for rows, _ in groups for row in rows if part_of[row] > part_of[list(rows)].min()}
+    kept = []
+    for number, part in enumerate(split):
+        start = ends[number] - len(part)
+        rows = [row for row in range(len(part)) if start + row not in copies]
+        if not rows:
+            name = ("training", "validation", "held-out")[number]
+            raise DataError(
+                f"{path}: all {len(part)} {name} images equal images of the training, mirrored or "
+                "turned ones among them, so there is nothing to judge a space by. Give more images."
+            )
+        kept.append(part.subset(rows))
+    return Split(*kept), {"Duplicates": _duplicates_text(groups, len(images), len(copies))}
+
+
+def _duplicates_text(groups: list[Duplicates], images: int, left_out: int) -> str:
+    copies = sum(len(group.rows) - 1 for group in groups)
+    if not copies:
+        return f"none among {images} images, mirrored and turned ones looked for"
+    text = f"{copies} of {images} images equal another one, mirrored or turned ones among them"
+    if left_out:
+        text += f"; {left_out} left out of the validation and held-out images"
+    return text
