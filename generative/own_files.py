@@ -14,11 +14,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from generative.data.walk import Identity, identity_of, walk
+from generative.data.walk import NOTES, Identity, identity_of, walk
 from generative.errors import OutputError
 
-MANIFEST, NOTES = "manifest.json", ".latentopt.sha256"
-SPACE = "space.json"
+MANIFEST, SPACE = "manifest.json", "space.json"
 # Of a training that was killed: they are written before the manifest that lists them.
 _BEFORE_MANIFEST = (SPACE, "whitening.safetensors", "training.json", "training_images.txt")
 _NAMED = 5  # files that a message lists

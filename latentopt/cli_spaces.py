@@ -39,14 +39,15 @@ def common_shape(spaces: dict[str, "LatentSpace"]) -> tuple[int, ...]:
 def read_images(
     path: Path, shape: tuple[int, ...], patch: bool, reading: dict[str, Any]
 ) -> "Dataset":
-    """Images of a shape, cut into patches of it if asked; a `DataError` where they have another."""
-    from generative.data.patches import extract_patches
+    """Images of a shape, or patches of it of images of any size; a `DataError` for another."""
     from generative.data.read import read_dataset
+    from generative.data.sizes import read_patches
     from latentopt.errors import DataError
 
-    data = read_dataset(path, channels=shape[0], spatial_dims=len(shape) - 1, **reading)
+    asked = {"channels": shape[0], "spatial_dims": len(shape) - 1, **reading}
     if patch:
-        return extract_patches(data, shape[1:])
+        return read_patches(path, shape[1:], **asked)
+    data = read_dataset(path, **asked)
     if data.image_shape != shape:
         larger = all(a >= b for a, b in zip(data.image_shape[1:], shape[1:], strict=True))
         remedy = "Cut patches with --patch." if larger else "Train a space on images of this size."

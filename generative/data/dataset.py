@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 
 from generative.data.check import check_images
 from generative.data.phases import Content
@@ -22,25 +22,28 @@ class Places:
         Number of the whole image, of which a specimen may have several (the slices of a stack).
     offsets
         Voxels from its first corner along (z,) y, x.
+    copies
+        Whether the whole image equals an earlier one of the set, or is it mirrored or turned.
     """
 
     origins: Int64[np.ndarray, "n"]
     offsets: Int64[np.ndarray, "n d"]
+    copies: Bool[np.ndarray, "n"]
 
     @classmethod
     def of_whole(cls, n: int, dims: int) -> "Places":
         """Of n images that are not cut from others."""
-        return cls(np.arange(n), np.zeros((n, dims), np.int64))
+        return cls(np.arange(n), np.zeros((n, dims), np.int64), np.zeros(n, bool))
 
     def subset(self, rows: np.ndarray) -> "Places":
         """Those of some rows."""
-        return Places(self.origins[rows], self.offsets[rows])
+        return Places(self.origins[rows], self.offsets[rows], self.copies[rows])
 
     @classmethod
     def joined(cls, parts: Sequence["Places"]) -> "Places":
         """Those of several, whose numbers of whole images are of one count."""
-        origins, offsets = ([getattr(part, name) for part in parts] for name in vars(parts[0]))
-        return cls(np.concatenate(origins), np.concatenate(offsets))
+        names = vars(parts[0])
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     @property
     def are_parts(self) -> bool:

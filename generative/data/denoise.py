@@ -3,9 +3,12 @@
 import numpy as np
 from jaxtyping import Float, Real
 
-_MOST_OF_PICTURE = 0.3
+_HIGHEST = 0.3  # of the picture
 _BAR_SHARE = 0.4
 _PICTURE_SHARE = 0.3
+_RARE = 0.05
+_LEAST_PLAIN = (4, 0.02)  # rows, and of the height
+_PLAIN_SHARE = 0.25
 
 
 def noise_level(image: Real[np.ndarray, "..."]) -> float:
@@ -58,30 +61,58 @@ def denoise(image: Real[np.ndarray, "c *space"]) -> tuple[Float[np.ndarray, "c *
     return smooth.reshape(levels.shape).astype(np.float64), noise
 
 
+def info_bars(image: Real[np.ndarray, "c h w"]) -> tuple[int, int]:
+    """Rows at the top and at the bottom that are no picture, as `info_bar_rows` finds them."""
+    return info_bar_rows(image[:, ::-1]), info_bar_rows(image)
+
+
 def info_bar_rows(image: Real[np.ndarray, "c h w"]) -> int:
     """Rows at the bottom that are no picture: the bar with scale and settings, 0 if there is none.
 
-    A bar is looked for in the lower 30 %, as rows of which one and the same value fills 40 % or
-    more, below a picture of which no value fills 30 % of most rows. Pictures of two phases have
-    no bar by this rule; give them its height.
+    A bar takes at most 30 % of the height. It is rows from the edge on of which one and the same
+    value (black, white or grey) fills 40 % or more, the rest being text, and that are unlike the
+    picture beside them in one of three ways:
+
+    - no value fills 30 % of most rows of the picture (grey levels with noise);
+    - the value of the bar fills 5 % or less of most rows of the picture;
+    - the bar has 4 rows or more, and 2 % of the height, of nothing but its value, two or more side
+      by side, the first among them and one of four at least, and the picture has fewer than half
+      as many. Then it ends with the last of them.
+
+    A picture of few phases whose edge is plain matrix may look like the last; compare before and
+    after, or give the number of rows.
+
+    Examples
+    --------
+    >>> picture = np.random.default_rng(0).integers(0, 2, (1, 90, 64))
+    >>> info_bar_rows(np.concatenate([picture, np.zeros((1, 10, 64), int)], axis=1))
+    10
     """
     values = image[0] if len(image) == 1 else image.astype(np.float64).mean(axis=0)
+    values = values[::-1]  # from the edge inwards
     height = len(values)
-    ground = [_most_frequent(row) for row in values]
-    least = int(height * (1 - _MOST_OF_PICTURE))
-    top = height
-    while top > least and _is_bar(ground[top - 1], ground[-1][0]):
-        top -= 1
-    above = [share for _, share in ground[max(0, top - height // 4) : top]]
-    if top in (height, least) or not above or np.median(above) > _PICTURE_SHARE:
+    limit = int(_HIGHEST * height)
+    ground = [_most_frequent(row) for row in values[: limit + height // 4]]
+    value = ground[0][0]
+    end = next(
+        (k for k, (v, share) in enumerate(ground) if v != value or share < _BAR_SHARE), len(ground)
+    )
+    shares = (values == value).mean(axis=1)
+    beside = [share for _, share in ground[end : end + height // 4]]
+    if 0 < end < limit and beside:
+        rare = np.median(shares[end : end + height // 4]) <= _RARE
+        if rare or np.median(beside) <= _PICTURE_SHARE:
+            return end
+    is_plain = shares == 1
+    paired = is_plain & (np.roll(is_plain, 1) | np.roll(is_plain, -1))
+    plain = np.flatnonzero(paired[: min(end, limit)])
+    if len(plain) < max(_LEAST_PLAIN[0], _LEAST_PLAIN[1] * height) or plain[0] != 0:
         return 0
-    return height - top
+    rows = int(plain[-1]) + 1
+    in_picture = np.count_nonzero(paired[rows : height - limit])
+    return 0 if 2 * in_picture >= len(plain) or len(plain) < _PLAIN_SHARE * rows else rows
 
 
 def _most_frequent(row: np.ndarray) -> tuple[float, float]:
     values, counts = np.unique(row, return_counts=True)
     return float(values[counts.argmax()]), float(counts.max() / len(row))
-
-
-def _is_bar(ground: tuple[float, float], value: float) -> bool:
-    return ground[0] == value and ground[1] >= _BAR_SHARE

@@ -11,6 +11,7 @@ from generative.data.check import Limits, by, not_finite
 from generative.data.duplicates import find_duplicates
 from generative.data.find import classes_of, find
 from generative.data.phases import MAX_AUTO_PHASES, Phases, doubts, read_phases
+from generative.data.prepared import EMPTY_SPREAD, is_near_empty
 from generative.data.read import decode_unchecked, names_of
 from generative.data.readers import open_source
 from generative.data.segment import luminance
@@ -19,8 +20,6 @@ from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
 
 BINS = 16
-EMPTY_SHARE = 0.99
-EMPTY_SPREAD = 0.02  # of the range of all values
 HELD_OUT = "held-out: "
 PICTURES_A_CLASS = 4
 
@@ -52,6 +51,8 @@ class Inspection:
         classes or on both sides of the split.
     near_empty
         Images of which 99 % lies within 2 % of one value.
+    left_out
+        Files and folders that are no images, are hidden or lead in a circle, a line each.
     problems
         What keeps `read_dataset` from reading it all, a line each.
     pictures
@@ -72,6 +73,7 @@ class Inspection:
     reading: str
     duplicates: tuple[Mapping[str, object], ...]
     near_empty: tuple[str, ...]
+    left_out: tuple[str, ...]
     problems: tuple[str, ...]
     pictures: tuple[tuple[str, np.ndarray], ...] = field(repr=False)
 
@@ -88,6 +90,7 @@ class _Found:
     indexed: list[bool] = field(default_factory=list)
     lossy: bool = False
     reading: str = ""
+    left_out: list[str] = field(default_factory=list)
     files: int = 0
 
 
@@ -147,8 +150,9 @@ def inspect_images(
         near_empty=tuple(
             name
             for name, image in zip(found.names, found.images, strict=True)
-            if _is_near_empty(image, EMPTY_SPREAD * (high - low))
+            if is_near_empty(image, EMPTY_SPREAD * (high - low))
         ),
+        left_out=tuple(found.left_out),
         problems=tuple(found.problems),
         pictures=_pictures(found, low, high),
     )
@@ -161,7 +165,7 @@ def _read(
     if options.get("dataset") is None and root.is_file() and is_stored_set(root):
         _read_stored(found, root, prefix, limits)
         return
-    files, class_names, classes = _files(found, root)
+    files, class_names, classes = _files(found, root, prefix)
     base = root if root.is_dir() else root.parent
     total = 0
     for file, number in zip(watch(files, len(files)), classes, strict=True):
@@ -190,10 +194,13 @@ def _read(
         found.lossy |= source.lossy
 
 
-def _files(found: _Found, root: Path) -> tuple[list[Path], tuple[str, ...], np.ndarray]:
+def _files(
+    found: _Found, root: Path, prefix: str
+) -> tuple[list[Path], tuple[str, ...], np.ndarray]:
     """Files that are read, with their classes; what is wrong with the folder is a problem each."""
     listed = find(root)
     files = list(listed.files)
+    found.left_out += [prefix + line for line in listed.left_out]
     found.problems += listed.problems
     try:
         return files, *classes_of(files, root)
@@ -243,12 +250,6 @@ def _histogram(images: Sequence[np.ndarray], low: float, high: float) -> tuple[i
     for image in images:
         counts += np.histogram(image, BINS, (low, high))[0]
     return tuple(counts.tolist())
-
-
-def _is_near_empty(image: np.ndarray, spread: float) -> bool:
-    flat = image.reshape(len(image), -1).astype(np.float64)
-    apart = np.abs(flat - np.median(flat, axis=1, keepdims=True)) > spread
-    return bool(apart.any(axis=0).mean() <= 1 - EMPTY_SHARE)
 
 
 def _phase_fractions(found: _Found) -> dict[str, tuple[float, ...]]:

@@ -82,8 +82,9 @@ def extract_patches(
 def _places(dataset: Dataset, corners: np.ndarray) -> Places:
     """Places of what is cut at the same corners (r, d) from every image, image by image."""
     whole = dataset.places or Places.of_whole(len(dataset), dataset.spatial_dims)
-    offsets = whole.offsets[:, None] + corners
-    return Places(np.repeat(whole.origins, len(corners)), offsets.reshape(-1, corners.shape[1]))
+    offsets = (whole.offsets[:, None] + corners).reshape(-1, corners.shape[1])
+    origins, copies = (np.repeat(a, len(corners)) for a in (whole.origins, whole.copies))
+    return Places(origins, offsets, copies)
 
 
 def patch_regions(

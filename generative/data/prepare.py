@@ -1,19 +1,20 @@
 """From micrographs as they come to a data set of patches, each with its provenance."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from generative.data.check import Limits, by
-from generative.data.dataset import Dataset
-from generative.data.denoise import denoise, info_bar_rows
+from generative.data.dataset import Dataset, Places
+from generative.data.denoise import denoise, info_bars
 from generative.data.find import classes_of, find_files
 from generative.data.inspection import flat_grey
 from generative.data.patches import patch_regions, region_name
 from generative.data.phases import MAX_AUTO_PHASES, Phases, doubts, read_phases
+from generative.data.prepared import Prepared, WholeImages, put_together
 from generative.data.read import decode, indices_for, names_of, parents_of
 from generative.data.readers import open_source
 from generative.data.segment import luminance, one_hot
@@ -32,7 +33,7 @@ class Preparation:
     Parameters
     ----------
     info_bar
-        Rows cut off the bottom: a number, or ``"auto"`` for `info_bar_rows`.
+        Rows cut off the bottom: a number, or ``"auto"`` for `info_bars` at bottom and top.
     denoised
         Non-local means first.
     segmentation
@@ -47,6 +48,15 @@ class Preparation:
     ask
         Refuse images that Otsu's threshold would cut although they show no two populations
         (`doubts`), instead of doing as said.
+    drop_empty
+        Leave out images of which 99 % lies within 2 % of one value.
+    drop_duplicates
+        Leave out images that equal an earlier one, mirrored and turned ones too.
+
+    Raises
+    ------
+    ValueError
+        For settings that would have no effect, or spoil the others.
     """
 
     info_bar: int | Literal["auto"] = 0
@@ -56,25 +66,17 @@ class Preparation:
     patch: int | tuple[int, ...] | None = None
     stride: int | tuple[int, ...] | None = None
     ask: bool = False
+    drop_empty: bool = False
+    drop_duplicates: bool = False
 
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A data set, what is known of each image, and one picture of each class.
-
-    Parameters
-    ----------
-    dataset
-        Patches, or whole images.
-    provenance
-        File, row, offset, size, class, parent, voxel size and steps of each.
-    pictures
-        Class, image before and image after, (h, w) in [0, 1]; after has lost its info bar.
-    """
-
-    dataset: Dataset
-    provenance: tuple[Mapping[str, object], ...]
-    pictures: tuple[tuple[str, np.ndarray, np.ndarray], ...]
+    def __post_init__(self) -> None:
+        method = getattr(self.segmentation, "method", self.segmentation)
+        if self.stride is not None and self.patch is None:
+            raise ValueError("stride is from patch to patch: set patch (--patch), or leave it out.")
+        if self.colour and method not in ("keep", "k_means"):
+            raise ValueError(f"colour is for keep and k_means: {method} takes grey levels.")
+        if self.denoised and method == "labels":
+            raise ValueError("denoised labels are none: take one of the other segmentations.")
 
 
 @dataclass
@@ -83,6 +85,7 @@ class _Image:
 
     values: np.ndarray  # (c, *space) as stored; phases (1, *space) once it is segmented
     before: np.ndarray
+    stored: np.ndarray  # as in the file
     name: str
     record: dict[str, object]
 
@@ -127,18 +130,55 @@ def prepare_images(
     options["indices"] = indices_for(how.segmentation if kept else "otsu")
     sources = [open_source(file, limits=limits, **options) for file in files]
     size = _checked(sources, how, voxel_size_m, limits)
-    patches: list[np.ndarray] = []
-    names: list[str] = []
-    records: list[dict[str, object]] = []
+    cut = _Patches(how, limits)
     firsts: dict[str, tuple[_Image, int]] = {}
     made = _all_images(root, sources, [class_names[number] for number in classes], how)
     for image in watch(made, sum(source.shape[0] for source in sources)):
         image.record["voxel_size_m"] = size and list(size)
-        firsts.setdefault(image.record["class"], (image, len(patches)))
+        firsts.setdefault(image.record["class"], (image, len(cut.patches)))
+        cut.add(image)
+    read = _as_phases(np.stack(cut.patches), how, cut.names, indexed=sources[0].indexed)
+    if kept:
+        for record in cut.records:
+            record["steps"] = [*record["steps"], read.reading]
+    dataset = Dataset(
+        images=read.images,
+        labels=np.array([class_names.index(record["class"]) for record in cut.records]),
+        class_names=class_names,
+        sources=tuple(cut.names),
+        parents=np.array([record["parent"] for record in cut.records]),
+        content=read.content,
+        voxel_size_m=size,
+        reading=read.reading,
+        places=cut.places,
+    )
+    pictures = tuple(_picture(name, *first, read.images, how) for name, first in firsts.items())
+    drop = {"drop_empty": how.drop_empty, "drop_duplicates": how.drop_duplicates}
+    put, records, findings = put_together(dataset, cut.records, cut.whole, **drop)
+    return Prepared(put, records, pictures, replace(findings, images=tuple(cut.facts)))
+
+
+class _Patches:
+    """Patches as they are cut, one entry each in `patches`, `names` and `records`."""
+
+    def __init__(self, how: Preparation, limits: Limits) -> None:
+        self.how, self.limits, self.whole = how, limits, WholeImages()
+        self.patches: list[np.ndarray] = []
+        self.names: list[str] = []
+        self.records: list[dict[str, object]] = []
+        self.facts: list[dict[str, object]] = []  # of each whole image
+        self._origins: list[int] = []
+
+    def add(self, image: _Image) -> None:
+        """Cut an image, or take it whole."""
+        same_as = self.whole.add(image.name, image.stored, image.values)
+        known = image.record if same_as is None else {**image.record, "same_as": same_as}
+        of_image = {name: known[name] for name in ("thresholds", "cropped")}
+        self.facts.append({"name": image.name, **of_image})
         space = image.values.shape[1:]
-        regions = patch_regions(space, how.patch or space, how.stride, image.name)
-        first = (patches or [image.values[(slice(None), *regions[0])]])[0]
-        limits.check((len(patches) + len(regions), *first.shape), image.name)
+        regions = patch_regions(space, self.how.patch or space, self.how.stride, image.name)
+        first = (self.patches or [image.values[(slice(None), *regions[0])]])[0]
+        self.limits.check((len(self.patches) + len(regions), *first.shape), image.name)
         for region in regions:
             cut = image.values[(slice(None), *region)]
             if cut.shape != first.shape:
@@ -146,26 +186,26 @@ def prepare_images(
                     f"{image.name}: expected {by(first.shape[1:])} voxels as before, got "
                     f"{by(cut.shape[1:])}; give a patch, which every image is cut into."
                 )
-            patches.append(cut.copy())
-            names.append(region_name(image.name, region) if how.patch else image.name)
-            offset = [side.start for side in region]
-            records.append({**image.record, "offset": offset, "size": list(cut.shape[1:])})
-    read = _as_phases(np.stack(patches), how, names, indexed=sources[0].indexed)
-    if kept:
-        for record in records:
-            record["steps"] = [*record["steps"], read.reading]
-    dataset = Dataset(
-        images=read.images,
-        labels=np.array([class_names.index(record["class"]) for record in records]),
-        class_names=class_names,
-        sources=tuple(names),
-        parents=np.array([record["parent"] for record in records]),
-        content=read.content,
-        voxel_size_m=size,
-        reading=read.reading,
-    )
-    pictures = tuple(_picture(name, *first, read.images, how) for name, first in firsts.items())
-    return Prepared(dataset, tuple(records), pictures)
+            place = _in_file(region, image)
+            self.patches.append(cut.copy())
+            self.names.append(region_name(image.name, place) if self.how.patch else image.name)
+            offset = [side.start for side in place]
+            self.records.append({**known, "offset": offset, "size": list(cut.shape[1:])})
+            self._origins.append(len(self.facts) - 1)
+
+    @property
+    def places(self) -> Places:
+        """Where each patch lies in its image."""
+        offsets = np.array([record["offset"] for record in self.records])
+        copies = np.array(["same_as" in record for record in self.records])
+        return Places(np.array(self._origins), offsets, copies)
+
+
+def _in_file(region: tuple[slice, ...], image: _Image) -> tuple[slice, ...]:
+    """A region of what is left of an image, in voxels of the whole one."""
+    *before, rows, columns = region
+    top = image.record["cropped"][0]
+    return (*before, slice(rows.start + top, rows.stop + top), columns)
 
 
 def _checked(
@@ -220,8 +260,9 @@ def _all_images(
     base = root if root.is_dir() else root.parent
     parents = iter(parents_of(sources).tolist())
     for source, name in zip(sources, class_of, strict=True):
+        file = source.path.relative_to(base).as_posix()
         for image in _images(source, names_of([source], base), how):
-            image.record |= {"class": name, "parent": next(parents)}
+            image.record |= {"file": file, "class": name, "parent": next(parents)}
             yield image
 
 
@@ -233,10 +274,12 @@ def _images(source: Source, names: tuple[str, ...], how: Preparation) -> Iterato
     low, high = float(stored.min()), float(stored.max())
     for row, values in enumerate(stored):
         steps: list[str] = []
+        levels: tuple[float, ...] = ()
         before = flat_grey(values, low, high)
         if _to_grey(source, how):
             steps.append("colours to grey (ITU-R BT.709)")
-        values = _cropped(values, how.info_bar, names[row], steps)
+        bars = _bars(values, how.info_bar, names[row])
+        values = _cropped(values, bars, names[row], steps)
         if how.denoised:
             smooth, noise = denoise(values)
             whole = source.dtype.kind in "iu"
@@ -249,8 +292,8 @@ def _images(source: Source, names: tuple[str, ...], how: Preparation) -> Iterato
             values = phases[None]
             at = f" at {', '.join(f'{level:.6g}' for level in levels)}" if levels else ""
             steps.append(f"{how.segmentation.phases} phases by {how.segmentation.method}{at}")
-        record = {"file": names[row].partition("[")[0], "row": row, "steps": steps}
-        yield _Image(values, before, names[row], record)
+        record = {"row": row, "steps": steps, "thresholds": list(levels), "cropped": list(bars)}
+        yield _Image(values, before, stored[row], names[row], record)
 
 
 def _ask(values: np.ndarray, name: str) -> None:
@@ -262,17 +305,27 @@ def _ask(values: np.ndarray, name: str) -> None:
         )
 
 
-def _cropped(values: np.ndarray, rows: int | str, name: str, steps: list[str]) -> np.ndarray:
-    if rows == "auto":
-        rows = info_bar_rows(values) if values.ndim == 3 else 0
-    if not rows:
-        return values
-    if not 0 < rows < values.shape[-2]:
+def _bars(values: np.ndarray, rows: int | str, name: str) -> tuple[int, int]:
+    """Rows to cut off the top and the bottom."""
+    if rows != "auto":
+        return 0, int(rows)
+    if values.ndim != 3:
         raise DataError(
-            f"{name}: cannot lose {rows} of its {values.shape[-2]} rows; give a lower info bar."
+            f"{name}: is a volume, and info bars are found in pictures; give the number of rows."
         )
-    steps.append(f"cut {rows} rows off the bottom")
-    return values[..., :-rows, :]
+    return info_bars(values)
+
+
+def _cropped(values: np.ndarray, bars: tuple[int, int], name: str, steps: list[str]) -> np.ndarray:
+    height = values.shape[-2]
+    if min(bars) < 0 or sum(bars) >= height:
+        raise DataError(
+            f"{name}: cannot lose {sum(bars)} of its {height} rows; give a lower info bar."
+        )
+    for rows, side in zip(bars, ("top", "bottom"), strict=True):
+        if rows:
+            steps.append(f"cut {rows} rows off the {side}")
+    return values[..., bars[0] : height - bars[1], :]
 
 
 def _as_phases(patches: np.ndarray, how: Preparation, names: list[str], *, indexed: bool) -> Phases:

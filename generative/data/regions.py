@@ -19,7 +19,8 @@ def split_patches(dataset: Dataset, *, fractions: tuple[float, float, float] = F
     For patches that are cut already, as those of a prepared set; `split_regions` is for whole
     images. Every parent is parted across its longest axis that has room for three patches side by
     side: at the ends of patches near the shares, training first and test last. Patches across a
-    border are left out. A parent without room gives all its patches to the training; if none has
+    border are left out, and those of an image that equals an earlier one: mirrored or turned, its
+    regions are elsewhere. A parent without room gives all its patches to the training; if none has
     room, whole parents are held out.
 
     Parameters
@@ -50,6 +51,7 @@ def split_patches(dataset: Dataset, *, fractions: tuple[float, float, float] = F
             f"{dataset.sources[0]}: where each patch lies in its image is not known; cut the "
             "images again with data prepare, or give whole images."
         )
+    dataset = dataset.subset(np.flatnonzero(~dataset.places.copies))
     part_of = np.zeros(len(dataset), np.int64)
     parents = np.unique(dataset.parents)
     parted = 0

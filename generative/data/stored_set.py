@@ -113,13 +113,14 @@ def _places(file: h5py.File, path: Path, shape: tuple[int, ...], limits: Limits)
     try:
         records = [json.loads(text) for text in texts]
         images = [(str(record["file"]), int(record["row"])) for record in records]
+        copies = np.array([record.get("same_as") is not None for record in records])
         offsets = np.array([record["offset"] for record in records], np.int64)
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError):
         return None
     if offsets.shape != (shape[0], len(shape) - 2):
         return None
     origins = [numbers.setdefault(image, len(numbers)) for image in images]
-    return Places(np.array(origins, np.int64), offsets)
+    return Places(np.array(origins, np.int64), offsets, copies)
 
 
 def read_provenance(path: Path, limits: Limits | None = None) -> list[dict[str, object]]:

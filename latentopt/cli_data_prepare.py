@@ -1,0 +1,263 @@
+"""The command ``latentopt data prepare``: micrographs as they come become one set of patches."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from latentopt.cli_data_options import (
+    DatasetOption,
+    DimsOption,
+    DtypeOption,
+    ShapeOption,
+    listed,
+    numbers,
+    plural,
+    write_sheet,
+)
+from latentopt.cli_output import OverwriteOption
+from latentopt.cli_reading import AxesOption, LimitOption, read_limits
+from latentopt.cli_shown import shown
+
+if TYPE_CHECKING:
+    from generative.data.dataset import Dataset
+    from generative.data.prepare import Preparation
+    from generative.data.prepared import Prepared
+    from generative.data.segmentation import Segmentation
+
+__all__ = ["prepare"]
+
+NAMED = 3  # files in one line
+
+
+def prepare(
+    path: Annotated[Path, typer.Argument(help="Folder or file of images.")],
+    out: Annotated[Path, typer.Option(help="HDF5 file for the set; a PNG of it lies beside.")] = (
+        Path("set.h5")
+    ),
+    segment: Annotated[
+        str | None,
+        typer.Option(
+            help="otsu, multi_otsu, k_means, thresholds, labels or keep; otsu if absent, where it "
+            "parts two populations."
+        ),
+    ] = None,
+    phases: Annotated[int | None, typer.Option(help="Of multi_otsu and k_means.")] = None,
+    threshold: Annotated[
+        list[float] | None, typer.Option(help="Grey level between two phases; may be repeated.")
+    ] = None,
+    denoise: Annotated[bool, typer.Option("--denoise", help="Non-local means first.")] = False,
+    info_bar: Annotated[
+        str, typer.Option(help="Rows to cut off the bottom, or auto to find them, at the top too.")
+    ] = "0",
+    colour: Annotated[
+        bool, typer.Option("--colour", help="Keep colours; with keep and k_means.")
+    ] = False,
+    patch: Annotated[int | None, typer.Option(min=1, help="Cut patches of this side.")] = None,
+    stride: Annotated[
+        int | None, typer.Option(min=1, help="From a patch to the next; its side if absent.")
+    ] = None,
+    drop_empty: Annotated[
+        bool, typer.Option("--drop-empty", help="Leave out patches of which 99 % is one phase.")
+    ] = False,
+    drop_duplicates: Annotated[
+        bool,
+        typer.Option(
+            "--drop-duplicates", help="Leave out what equals an earlier image, or is it turned."
+        ),
+    ] = False,
+    voxel_size: Annotated[
+        str | None, typer.Option(help="In metres: one length, or z,y,x or y,x.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Fixes k_means; 0 if absent.")
+    ] = None,
+    dims: DimsOption = None,
+    dataset: DatasetOption = None,
+    shape: ShapeOption = None,
+    dtype: DtypeOption = None,
+    axes: AxesOption = None,
+    limit: LimitOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Crop, denoise, segment and cut images into one HDF5 file, which train reads."""
+    from generative.data.find import find
+    from generative.data.prepare import prepare_images
+    from generative.data.stored_set import encode_set
+    from generative.own_files import check_outputs
+    from latentopt.disk import output_file
+    from latentopt.errors import ConfigError
+
+    if out.suffix.lower() not in (".h5", ".hdf5"):
+        raise ConfigError(f"--out should end in .h5, got {out.name}.")
+    picture = out.with_suffix(".png")
+    check_outputs([out, picture], images=[path], overwrite=overwrite)
+    how = _preparation(
+        segmentation=_segmentation(segment or "otsu", phases, threshold, seed),
+        info_bar="auto" if info_bar == "auto" else numbers(info_bar, "--info-bar", int)[0],
+        denoised=denoise,
+        colour=colour,
+        patch=patch,
+        stride=stride,
+        drop_empty=drop_empty,
+        drop_duplicates=drop_duplicates,
+        ask=segment is None,
+    )
+    prepared = prepare_images(
+        path,
+        how,
+        watch=partial(shown, title="preparing"),
+        voxel_size_m=numbers(voxel_size, "--voxel-size", float),
+        spatial_dims=dims,
+        dataset=dataset,
+        shape=numbers(shape, "--shape", int),
+        dtype=dtype,
+        axes=axes,
+        limits=read_limits(limit),
+    )
+    encoded = encode_set(prepared.dataset, prepared.provenance)
+    with output_file(out, overwrite=overwrite) as file:
+        file.write(encoded)
+    pictures = [
+        (f"{name}: {when}", image)
+        for name, before, after in prepared.pictures
+        for when, image in (("before", before), ("after", after))
+    ]
+    write_sheet(pictures, picture, columns=2, overwrite=overwrite)
+    lines = [*_about_set(out, prepared.dataset), *_about_work(prepared, how)]
+    print("\n".join([*lines, *listed("left out", find(path).left_out)]))
+    if segment not in ("labels", "keep"):
+        _warn_of_labels(prepared)
+
+
+def _preparation(**settings: Any) -> "Preparation":
+    from generative.data.prepare import Preparation
+    from latentopt.errors import ConfigError
+
+    try:
+        return Preparation(**settings)
+    except ValueError as error:
+        raise ConfigError(f"data prepare: {error}") from error
+
+
+def _segmentation(
+    method: str, phases: int | None, thresholds: list[float] | None, seed: int | None
+) -> "Segmentation | str":
+    from generative.data.segmentation import Method, Segmentation
+    from latentopt.errors import ConfigError
+
+    methods = (*get_args(Method), "labels", "keep")
+    if method not in methods:
+        raise ConfigError(f"--segment should be one of {', '.join(methods)}, got {method!r}.")
+    whole_set = method in ("labels", "keep")
+    for option, given in (("--phases", phases), ("--threshold", thresholds)):
+        if whole_set and given:
+            raise ConfigError(f"{option} has no effect with --segment {method}; leave it out.")
+    if seed is not None and method != "k_means":
+        raise ConfigError(f"--seed is for k_means, {method} draws nothing; leave it out.")
+    if whole_set:
+        return method
+    levels = tuple(thresholds or ())
+    default = len(levels) + 1 if method == "thresholds" else 2
+    try:
+        return Segmentation(method, phases or default, levels, seed or 0)
+    except ValueError as error:
+        raise ConfigError(f"--segment: {error}") from error
+
+
+# -- what is printed ------------------------------------------------------------------------------
+
+
+def _about_set(out: Path, data: "Dataset") -> list[str]:
+    size = "x".join(map(str, data.image_shape))
+    parents = plural(len(set(data.parents.tolist())), "parent")
+    lines = [
+        f"{out}: {plural(len(data), 'image')} of {size} from {parents}",
+        f"read as: {data.reading}",
+    ]
+    for row, name in enumerate(data.class_names):
+        images = data.images[data.labels == row]
+        shares = ", phase fractions " + _shares(images) if data.content == "phases" else ""
+        lines.append(f"class {name}: {plural(len(images), 'image')}{shares if len(images) else ''}")
+    if data.voxel_size_m is None:
+        return [*lines, "voxel size: not known; say it with --voxel-size"]
+    return [*lines, f"voxel size: {' x '.join(f'{edge:g}' for edge in data.voxel_size_m)} m"]
+
+
+def _shares(images: Any) -> str:
+    """Mean share of each phase, phase 0 first."""
+    shares = images.mean(axis=(0, *range(2, images.ndim)), dtype=float).tolist()
+    shares = shares if len(shares) > 1 else [1 - shares[0], *shares]
+    return ", ".join(f"{share:.4f}" for share in shares)
+
+
+def _about_work(prepared: "Prepared", how: "Preparation") -> list[str]:
+    found, lines = prepared.findings, []
+    levels = [image["thresholds"] for image in found.images]
+    if any(levels):
+        ranges = (_range(column) for column in zip(*levels, strict=True))
+        lines.append(f"thresholds: {', '.join(ranges)}")
+    if how.info_bar:
+        lines += _about_bars(found.images, how.info_bar == "auto")
+    groups = [
+        f"{' = '.join(names[:NAMED])}{_more(names)} ({'exact' if exact else 'mirrored or turned'})"
+        for names, exact in found.duplicates
+    ]
+    fate = "left out but for the first"
+    if not how.drop_duplicates:
+        fate = "they share a parent; --drop-duplicates leaves them out"
+    lines += listed("duplicates", groups, note=fate)
+    kept = "left out" if how.drop_empty else "kept; --drop-empty leaves them out"
+    return [*lines, *listed("near-empty", found.near_empty, note=kept)]
+
+
+def _about_bars(images: Sequence[Mapping[str, Any]], sought: bool) -> list[str]:
+    """Rows that were cut off, and where no bar was found."""
+    lines = []
+    for side, name in enumerate(("top", "bottom")):
+        cut: dict[int, list[str]] = {}
+        for image in images:
+            if image["cropped"][side]:
+                cut.setdefault(image["cropped"][side], []).append(image["name"])
+        lines += [
+            f"info bar: {rows} rows cut off the {name} of {_these(names, images)}"
+            for rows, names in sorted(cut.items())
+        ]
+    without = [image["name"] for image in images if not any(image["cropped"])]
+    if sought and without:
+        lines.append(
+            f"info bar: none found in {_these(without, images)}; where there is one, give its "
+            "rows with --info-bar"
+        )
+    return lines
+
+
+def _these(names: Sequence[str], of: Sequence[object]) -> str:
+    if len(names) == len(of) > NAMED:
+        return f"all {len(of)} images"
+    return ", ".join(names[:NAMED]) + _more(names)
+
+
+def _more(names: Sequence[str]) -> str:
+    return f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
+
+
+def _warn_of_labels(prepared: "Prepared") -> None:
+    from generative.data.phases import MAX_AUTO_PHASES
+
+    for name, before, _ in prepared.pictures:
+        values = len(set(before.ravel().tolist()))
+        if 3 <= values <= MAX_AUTO_PHASES:
+            print(
+                f"note: {name}: the first image has {values} values only; if they are labels of "
+                "phases, take --segment labels",
+                file=sys.stderr,
+            )
