@@ -19,7 +19,7 @@ from generative.errors import OutputError
 
 MANIFEST, SPACE = "manifest.json", "space.json"
 # Of a training that was killed: they are written before the manifest that lists them.
-_BEFORE_MANIFEST = (SPACE, "whitening.safetensors", "training.json", "training_images.txt")
+_BEFORE_MANIFEST = (SPACE, "whitening.safetensors", "training.json")
 _NAMED = 5  # files that a message lists
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 

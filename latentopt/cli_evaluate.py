@@ -1,5 +1,6 @@
 """The command ``latentopt evaluate``: how faithful latent spaces are to held-out structures."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,7 +55,7 @@ def evaluate(
     from latentopt.export.whole_file import make_folder
     from latentopt.parts import import_target
     from latentopt.space_fidelity import evaluate_spaces, feature_spaces, steps_of
-    from latentopt.space_fidelity_page import FILES, write_fidelity
+    from latentopt.space_fidelity_page import FILES, seen_warnings, write_fidelity
 
     images = [path for path in (data, training) if path is not None]
     files = [out / name for name in FILES]
@@ -89,6 +90,8 @@ def evaluate(
     }
     page = write_fidelity(found, out, facts, overwrite=overwrite)
     _print_table(found)
+    for line in seen_warnings(found):
+        print(f"latentopt: warning: {line}", file=sys.stderr)
     print(page)
 
 

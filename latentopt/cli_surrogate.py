@@ -67,6 +67,7 @@ def fit_surrogate(
 ) -> None:
     """Cross-validate a surrogate, fit it to all images and save it with its figures."""
     from latentopt.config import read_yaml
+    from latentopt.seen_images import SEEN_IMAGES, digests_text
     from latentopt.surrogate_card import figures_text, surrogate_card
     from objectives.surrogates import accuracy, cross_validate
 
@@ -92,7 +93,8 @@ def fit_surrogate(
         figures = accuracy(predicted, targets)
         surrogate.fit(dataset.images, targets)
     card = surrogate_card(surrogate, figures, _described(images, dataset), where, folds)
-    surrogate.save(out, card=card, overwrite=overwrite)
+    documents = {SEEN_IMAGES: digests_text(dataset.images)}
+    surrogate.save(out, card=card, documents=documents, overwrite=overwrite)
     print(f"{folds}-fold cross-validation of {surrogate.kind} on {len(dataset)} images:")
     print(figures_text(figures))
     print(f"{out}: fitted to all of them; rank with it, and let the solver decide")
@@ -110,6 +112,7 @@ def measure_surrogate(
     limit: LimitOption = None,
 ) -> None:
     """Compare a surrogate's predictions with the values of images it was not fitted to."""
+    from latentopt.seen_images import count_seen
     from latentopt.surrogate_card import figures_text
     from latentopt.surrogate_data import choose
     from objectives.surrogates import accuracy, load_surrogate
@@ -129,20 +132,28 @@ def measure_surrogate(
         figures = accuracy(prediction, targets)
     print(f"{surrogate} ({loaded.kind}) on {len(dataset)} images:")
     print(figures_text(figures))
+    if seen := count_seen(dataset.images, surrogate):
+        print(
+            f"latentopt: warning: {images}: {seen} of {len(dataset)} images are among those that "
+            f"{surrogate} was fitted to, or are one mirrored or turned: the figures are too good.",
+            file=sys.stderr,
+        )
 
 
 def _check_out(out: Path, *, overwrite: bool, **read: Sequence[Any]) -> None:
     """Refuse a folder of something else by an `OutputError`, before the work."""
     from generative.own_files import check_outputs
     from latentopt.errors import OutputError
+    from latentopt.seen_images import SEEN_IMAGES
     from objectives.errors import SurrogateFileError
     from objectives.surrogates.folder import CARD, CONFIG, MANIFEST, WEIGHTS, check_folder
 
-    files = [out / name for name in (WEIGHTS, CONFIG, CARD, MANIFEST)]
+    names = (WEIGHTS, CONFIG, CARD, SEEN_IMAGES)
+    files = [out / name for name in (*names, MANIFEST)]
     check_outputs(files, overwrite=overwrite, **read)
     try:
         if not overwrite:
-            check_folder(out)
+            check_folder(out, names)
     except SurrogateFileError as error:
         raise OutputError(str(error)) from None
 

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from generative.batching import to_tensor
 from generative.checkpoint import json_bytes, write_durably
 from generative.data.augment import Augmentation
+from generative.data.duplicates import image_digests
 from generative.errors import DataError
 from generative.registry import MODELS
 from generative.stage import is_fitted
@@ -185,6 +186,8 @@ def _retrain(campaign: "Campaign", folder: Path) -> tuple[LatentSpace, dict[str,
         space = retrain_space(
             campaign.space, images, weights, config, seed=seed, folder=folder / place
         )
+        known = [digests for digests in (campaign.space.trained_on,) if digests is not None]
+        space.trained_on = np.unique(np.concatenate([*known, image_digests(images)]))
         _save(space, folder / place, record, campaign.space.documents.get(SETTINGS))
         space = LatentSpace.load(folder / place)
     found = invert(space, to_tensor(_structures(campaign, run, run.trials)), _FIT)

@@ -7,8 +7,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from generative.batching import map_rows
@@ -45,6 +46,8 @@ class LatentSpace:
     radius
         Norm that `TYPICAL` of the training set keeps below. In 64 dimensions a standard normal
         lives near radius 8; further out decoders were never trained.
+    trained_on
+        Digests of the training images (`generative.data.duplicates`), where they are known.
 
     Examples
     --------
@@ -62,12 +65,14 @@ class LatentSpace:
         reference: Float[Tensor, "m d"],
         radius: float,
         documents: Mapping[str, bytes] | None = None,
+        trained_on: Int64[np.ndarray, " t"] | None = None,
     ) -> None:
         self.model = model.eval() if isinstance(model, nn.Module) else model
         self.whitening = whitening
         self.reference_ = reference
         self.radius = float(radius)
         self.documents = dict(documents or {})
+        self.trained_on = trained_on
         self.latent_dim = int(model.latent_dim)
         self.image_shape = tuple(model.image_shape)
 

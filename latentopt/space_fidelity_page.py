@@ -17,7 +17,7 @@ from latentopt.plotting import grey_picture, plain_text, png_of
 from latentopt.space_fidelity import ALL, FIGURES, SpaceFidelity
 from objectives.fidelity.ensemble import fewest_units
 
-__all__ = ["FILES", "write_fidelity"]
+__all__ = ["FILES", "seen_warnings", "write_fidelity"]
 
 FILES = ("bars.png", "structures.png", "fidelity.csv", "fidelity.json", "report.html")
 
@@ -205,12 +205,21 @@ def _warnings(spaces: Sequence[SpaceFidelity]) -> str:
                 "chance (one case in 20), or because images of one specimen count as several "
                 "parents."
             )
-        if figures.get("seen", 0.0) > 0:
-            texts.append(
-                f"{round(figures['seen'] * group.images)} of the held-out images are training "
-                "images too: leave them out, or every figure is too good."
-            )
+    texts += seen_warnings(spaces)
     return "".join(f'<p class="warn">{escape(text)}</p>' for text in texts)
+
+
+def seen_warnings(spaces: Sequence[SpaceFidelity]) -> list[str]:
+    """A line for each space that was trained on some of the held-out images."""
+    lines = []
+    for space in spaces:
+        group = space.groups[0]
+        if seen := round(group.figures.get("seen", 0.0) * group.images):
+            lines.append(
+                f"{seen} of the held-out images are training images too (of {space.name}; "
+                "mirrored and turned ones count): leave them out, or every figure is too good."
+            )
+    return lines
 
 
 def _table_section(title: str, names: Sequence[str], spaces: Sequence[SpaceFidelity]) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from latentopt.protocols import Decoder
     from latentopt.space import LatentSpace
 
-WHITENING = "whitening.safetensors"
+WHITENING, TRAINED_ON = "whitening.safetensors", "trained_on"
 SETTINGS = "training.json"  # what `latentopt train` was asked for
 OWN = (CONFIG, WEIGHTS, SPACE, WHITENING)
 
@@ -48,6 +48,8 @@ def write_space(space: "LatentSpace", folder: Path, *, overwrite: bool = False) 
         "spread": space.whitening.spread,
         "reference": space.reference_.float(),
     }
+    if space.trained_on is not None:
+        tensors[TRAINED_ON] = torch.from_numpy(space.trained_on)
     # A model of the user's own is theirs to save; its whitening is kept all the same.
     model = model_files(space.model) if type(space.model) in MODELS.values() else {}
     own = {SPACE: json_bytes(settings), WHITENING: tensors_to_bytes(tensors)}
@@ -96,6 +98,7 @@ def read_space(folder: Path, model: "Decoder | None") -> dict[str, Any]:
         whitening = Whitening(tensors["mean"], tensors["axes"], tensors["spread"])
         reference = tensors["reference"].to(torch.float64)
         radius = float(settings["radius"])
+        seen = tensors.get(TRAINED_ON)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(
             f"{folder}: its whitening is incomplete ({error}). Restore the folder from a copy."
@@ -115,5 +118,6 @@ def read_space(folder: Path, model: "Decoder | None") -> dict[str, Any]:
         "whitening": whitening,
         "reference": reference,
         "radius": radius,
+        "trained_on": None if seen is None else seen.to(torch.int64).flatten().numpy(),
         "documents": {name: data for name, data in files.items() if name not in OWN},
     }

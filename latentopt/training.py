@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from generative.batching import to_tensor
 from generative.checkpoint import json_bytes, save_model
 from generative.data.dataset import Dataset
+from generative.data.duplicates import image_digests
 from generative.errors import DataError
 from generative.model_card import CARD, PICTURE, CardContent, write_model_card
 from generative.own_files import MANIFEST, check_outputs
@@ -121,6 +122,7 @@ def train_space(
         pair = to_tensor(training.images), to_tensor(held_out.images)
         card[CARD] += noise_space_section(noise_space_figures(model, *pair)).encode()
     space.documents = {**card, SETTINGS: json_bytes(record)}
+    space.trained_on = image_digests(training.images)
     space.save(folder, overwrite=overwrite)
     remove_states(folder)
     return space

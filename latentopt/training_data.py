@@ -1,6 +1,7 @@
 """Which images a space is trained on, and which it is judged by: read, cut and split."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,11 @@ def split_with_facts(
             for n, seed in ((data.n, data.seed), (data.held_out, data.seed + 1))
         )
         return (training, None, held_out), {}
-    split = _split_whole(data) if data.patch is None else _split_patches(data)
-    kept, facts = _without_copies(split, Path(data.path))
+    if data.patch is None:
+        kept, facts = _without_copies(_split_whole(data), data.path)
+    else:
+        groups = read_by_size(data.path, **_asked(data))
+        kept, facts = _without_copies(_split_patches(groups, data), data.path, whole=groups)
     if left_out := find(Path(data.path)).left_out:
         named = "; ".join(left_out[:NAMED]) + ("; ..." if len(left_out) > NAMED else "")
         facts["Left out"] = f"{len(left_out)} files: {named}"
@@ -77,9 +81,8 @@ def _split_whole(data: FileData) -> Split:
     )
 
 
-def _split_patches(data: FileData) -> Split:
+def _split_patches(groups: list[Dataset], data: FileData) -> Split:
     """Patches of images of any sizes: split by parent, or where these are few by region."""
-    groups = read_by_size(data.path, **_asked(data))
     if _parents(*groups) >= FEW_PARENTS:
         patches = Dataset.joined([_cut(group, data) for group in groups])
         found = find_duplicates(patches.images, constant=False)
@@ -136,7 +139,9 @@ def _once(groups: list[Dataset]) -> list[Dataset]:
     return kept
 
 
-def _without_copies(split: Split, path: Path) -> tuple[Split, dict[str, str]]:
+def _without_copies(
+    split: Split, path: str, *, whole: Sequence[Dataset] = ()
+) -> tuple[Split, dict[str, str]]:
     """The split without validation and held-out images that are in an earlier part, and facts."""
     ends = np.cumsum([len(part) for part in split])
     images = [image for part in split for image in part.images]
@@ -154,14 +159,22 @@ def _without_copies(split: Split, path: Path) -> tuple[Split, dict[str, str]]:
                 "turned ones among them, so there is nothing to judge a space by. Give more images."
             )
         kept.append(part.subset(rows))
-    return Split(*kept), {"Duplicates": _duplicates_text(groups, len(images), len(copies))}
+    counted = [(groups, len(images), "patches" if whole else "images")]
+    if whole:
+        images = [image for group in whole for image in group.images]
+        counted.insert(0, (find_duplicates(images, constant=False), len(images), "images"))
+    return Split(*kept), {"Duplicates": _duplicates_text(counted, len(copies))}
 
 
-def _duplicates_text(groups: list[Duplicates], images: int, left_out: int) -> str:
-    copies = sum(len(group.rows) - 1 for group in groups)
-    if not copies:
-        return f"none among {images} images, mirrored and turned ones looked for"
-    text = f"{copies} of {images} images equal another one, mirrored or turned ones among them"
+def _duplicates_text(
+    counted: Sequence[tuple[Sequence[Duplicates], int, str]], left_out: int
+) -> str:
+    """How many images (and patches) equal another one, and what was done about it."""
+    copies = [sum(len(group.rows) - 1 for group in groups) for groups, _, _ in counted]
+    if not any(copies):
+        return f"none among {counted[-1][1]} {counted[-1][2]}, mirrored and turned ones looked for"
+    told = [f"{k} of {n} {what}" for k, (_, n, what) in zip(copies, counted, strict=True)]
+    text = f"{' and '.join(told)} equal another one, mirrored or turned ones among them"
     if left_out:
         text += f"; {left_out} left out of the validation and held-out images"
     return text

@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from generative.data.check import Limits
 from generative.data.synthetic import FieldRanges
@@ -54,6 +54,12 @@ class FileData(BaseModel):
     fractions: tuple[float, float, float] = Field(
         (0.8, 0.1, 0.1), description="Training, validation and test, split by parent image."
     )
+
+    @model_validator(mode="after")
+    def _stride_has_an_effect(self) -> "FileData":
+        if self.stride is not None and self.patch is None:
+            raise ValueError("stride is from patch to patch: set patch, or leave stride out.")
+        return self
 
     @field_validator("fractions")
     @classmethod

@@ -1,7 +1,7 @@
 """Before segmentation: noise taken out of grey levels, and info bars cut off micrographs."""
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Bool, Float, Real
 
 _HIGHEST = 0.3  # of the picture
 _BAR_SHARE = 0.4
@@ -62,8 +62,15 @@ def denoise(image: Real[np.ndarray, "c *space"]) -> tuple[Float[np.ndarray, "c *
 
 
 def info_bars(image: Real[np.ndarray, "c h w"]) -> tuple[int, int]:
-    """Rows at the top and at the bottom that are no picture, as `info_bar_rows` finds them."""
-    return info_bar_rows(image[:, ::-1]), info_bar_rows(image)
+    """Rows at the top and at the bottom that are no picture, as `info_bar_rows` finds them.
+
+    Plain rows of one value at both ends are the matrix of the picture.
+    """
+    top, bottom = info_bar_rows(image[:, ::-1]), info_bar_rows(image)
+    values = image.astype(np.float64).mean(axis=0)
+    both = top and bottom and values[0, 0] == values[-1, 0]
+    plain = both and np.ptp(values[:top]) == np.ptp(values[-bottom:]) == 0
+    return (0, 0) if plain else (top, bottom)
 
 
 def info_bar_rows(image: Real[np.ndarray, "c h w"]) -> int:
@@ -79,7 +86,7 @@ def info_bar_rows(image: Real[np.ndarray, "c h w"]) -> int:
       by side, the first among them and one of four at least, and the picture has fewer than half
       as many. Then it ends with the last of them.
 
-    A picture of few phases whose edge is plain matrix may look like the last; compare before and
+    A picture of few phases with plain matrix at its edge may look like the last; compare before and
     after, or give the number of rows.
 
     Examples
@@ -103,14 +110,21 @@ def info_bar_rows(image: Real[np.ndarray, "c h w"]) -> int:
         rare = np.median(shares[end : end + height // 4]) <= _RARE
         if rare or np.median(beside) <= _PICTURE_SHARE:
             return end
-    is_plain = shares == 1
+    return _plain_rows(shares == 1, min(end, limit), limit)
+
+
+def _plain_rows(is_plain: Bool[np.ndarray, "h"], end: int, limit: int) -> int:
+    """Rows up to the last of the plain ones within ``end``; 0 if the picture may have them too."""
+    height = len(is_plain)
     paired = is_plain & (np.roll(is_plain, 1) | np.roll(is_plain, -1))
-    plain = np.flatnonzero(paired[: min(end, limit)])
+    plain = np.flatnonzero(paired[:end])
     if len(plain) < max(_LEAST_PLAIN[0], _LEAST_PLAIN[1] * height) or plain[0] != 0:
         return 0
     rows = int(plain[-1]) + 1
     in_picture = np.count_nonzero(paired[rows : height - limit])
-    return 0 if 2 * in_picture >= len(plain) or len(plain) < _PLAIN_SHARE * rows else rows
+    goes_on = rows == limit and is_plain[limit]
+    is_bar = 2 * in_picture < len(plain) and len(plain) >= _PLAIN_SHARE * rows and not goes_on
+    return rows if is_bar else 0
 
 
 def _most_frequent(row: np.ndarray) -> tuple[float, float]:

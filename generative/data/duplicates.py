@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int64, Shaped, UInt64
+from jaxtyping import Bool, Int64, Shaped, UInt64
 
 _DIGEST = 16  # bytes: two different images share one by a chance of 1 in 10^38
 _MIX = 0x9E3779B97F4A7C15  # odd, so that no value is lost in products modulo 2^64
@@ -82,6 +82,26 @@ def share_parents(
         for parent in found:
             root[parent] = min(found)
     return np.array([find(int(parent)) for parent in parents], dtype=np.int64)
+
+
+def image_digests(images: Shaped[np.ndarray, "n _ ..."]) -> Int64[np.ndarray, "n"]:
+    """Eight bytes for each image (n, c, *space), by which `were_seen` knows it in any orientation.
+
+    Those of a training set are kept with what was learned from it.
+    """
+    digests = b"".join(turned_digest(image)[:8] for image in images)
+    return np.frombuffer(digests, "<i8").astype(np.int64)
+
+
+def were_seen(
+    images: Shaped[np.ndarray, "n _ ..."], known: Int64[np.ndarray, "m"]
+) -> Bool[np.ndarray, "n"]:
+    """Which images (n, c, *space) equal one of those with digests ``known``, or are it turned.
+
+    An image of one value is not counted: it says nothing of where it is from.
+    """
+    told = np.array([not is_constant(image) for image in images], bool)
+    return told & np.isin(image_digests(images), known)
 
 
 def is_constant(image: Shaped[np.ndarray, "_ ..."]) -> bool:

@@ -129,7 +129,8 @@ def _told_together(
     kind = {"indexed": sources[0].indexed, "lossy": any(source.lossy for source in sources)}
     asked: dict[str, Any] = {"channels": channels, **kind}
     by_value = grey in ("labels", "keep") or channels not in (None, 1) or kind["indexed"]
-    if by_value or _has_few_values(row):
+    labels = grey == "auto" and not kind["lossy"] and _has_few_values(row)
+    if by_value or labels or _has_few_values(row, 2):
         told = read_phases(row, grey=grey, names=names, **asked)
         ends = np.cumsum([np.prod(space, dtype=int) for space in spaces])[:-1]
         parts = np.split(told.images[0], ends, axis=1)
@@ -148,13 +149,13 @@ def _told_together(
     return _Told([one.images[0] for one in told], told[0].content, "; ".join(readings[:3]))
 
 
-def _has_few_values(raw: np.ndarray) -> bool:
+def _has_few_values(raw: np.ndarray, most: int = MAX_AUTO_PHASES) -> bool:
     """Whether the values (or colours) may be labels, as `read_phases` counts them."""
     if raw.shape[1] == 3 and (raw != raw[:, :1]).any():
-        return distinct_colours(raw, MAX_AUTO_PHASES) is not None
+        return distinct_colours(raw, most) is not None
     flat, seen = raw[:, 0].ravel(), np.empty(0, raw.dtype)
     for start in range(0, flat.size, 2**20):
         seen = np.union1d(seen, flat[start : start + 2**20])
-        if len(seen) > MAX_AUTO_PHASES:
+        if len(seen) > most:
             return False
     return True

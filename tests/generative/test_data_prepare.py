@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from generative.data import Dataset, Limits, read_dataset
-from generative.data.denoise import denoise, info_bar_rows, noise_level
+from generative.data.denoise import denoise, info_bar_rows, info_bars, noise_level
 from generative.data.prepare import Preparation, prepare_images
 from generative.data.segmentation import Segmentation, segment
 from generative.data.stored_set import encode_set, read_provenance
@@ -103,6 +103,80 @@ def test_an_info_bar_is_found_and_nothing_else_taken_for_one(ground):
     assert info_bar_rows(np.vstack([picture, bar])[None]) == 14
     assert info_bar_rows(picture[None]) == 0
     assert info_bar_rows(blobs()[None]) == 0
+
+
+PICTURES = {
+    "grey": lambda: micrograph(blobs()),
+    "two phases": lambda: blobs() * np.uint8(255),
+    "three phases": lambda: blobs(3) * np.uint8(100),
+    "noise": lambda: RNG.integers(0, 256, (96, 96), dtype=np.uint8),
+    "floats": lambda: RNG.random((96, 96)).astype(np.float32) * 255,
+}
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+@pytest.mark.parametrize("side", ["top", "bottom"])
+@pytest.mark.parametrize("value", [0, 128, 255])
+@pytest.mark.parametrize("text", [False, True])
+def test_a_bar_of_one_value_is_found_at_either_end_of_any_picture(kind, side, value, text):
+    picture = PICTURES[kind]()
+    while (picture == picture[:, :1]).all(axis=1).any():  # a plain row of its own
+        picture = PICTURES[kind]()
+    bar = np.full((14, 96), value, picture.dtype)
+    if text:
+        bar[4:10, 10:40] = np.where(RNG.random((6, 30)) > 0.5, 255 - value // 2, value)
+    rows = [bar, picture] if side == "top" else [picture, bar]
+    assert info_bars(np.vstack(rows)[None]) == ((14, 0) if side == "top" else (0, 14))
+    assert info_bars(picture[None]) == (0, 0)
+
+
+def test_a_picture_of_plain_matrix_has_no_bar():
+    sparse = np.zeros((1, 60, 60), np.uint8)
+    for edge in (10, 20):
+        sparse[0, edge:-edge, 20:40] = 1
+        assert info_bars(sparse) == (0, 0)
+        sparse[:] = 0
+    assert info_bars(np.zeros((1, 20, 20))) == (0, 0)
+
+
+def test_what_is_cut_off_the_top_counts_for_where_a_patch_lies(tmp_path):
+    picture = micrograph(blobs())
+    Image.fromarray(np.vstack([np.zeros((12, 96), np.uint8), picture])).save(tmp_path / "a.png")
+    Image.fromarray(micrograph(blobs())).save(tmp_path / "b.png")
+    prepared = prepare_images(tmp_path, Preparation(info_bar="auto", patch=32))
+    assert [image["cropped"] for image in prepared.findings.images] == [[12, 0], [0, 0]]
+    first = prepared.provenance[0]
+    assert first["steps"][0] == "cut 12 rows off the top"
+    assert (first["offset"], prepared.dataset.sources[0]) == ([12, 0], "a.png[12:44, 0:32]")
+    level = first["thresholds"][0]
+    np.testing.assert_array_equal(prepared.dataset.images[0, 0], picture[:32, :32] > level)
+    assert prepared.dataset.places.offsets[:9, 0].tolist() == [12] * 3 + [44] * 3 + [76] * 3
+
+
+def test_bars_of_volumes_are_not_sought_in_vain(tmp_path):
+    np.save(tmp_path / "a.npy", RNG.integers(0, 2, (8, 8, 8)))
+    how = Preparation(info_bar="auto", segmentation="labels")
+    with pytest.raises(DataError, match="is a volume, and info bars are found in pictures"):
+        prepare_images(tmp_path / "a.npy", how, spatial_dims=3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"stride": 4}, {"colour": True}, {"denoised": True, "segmentation": "labels"},
+     {"colour": True, "segmentation": "labels"}],
+    ids=str,
+)  # fmt: skip
+def test_settings_without_effect_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"leave it out|takes grey levels|are none"):
+        Preparation(**wrong)
+
+
+def test_nothing_is_left_of_empty_images(tmp_path):
+    image = np.zeros((32, 32), np.uint8)
+    image[0, 0] = 255
+    Image.fromarray(image).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="all 1 images are near-empty or equal another one"):
+        prepare_images(tmp_path, Preparation(segmentation="labels", drop_empty=True))
 
 
 @pytest.fixture

@@ -93,6 +93,61 @@ def test_prepare_writes_a_set_that_is_read_again_and_a_picture(run, folder, tmp_
     assert f"{folder}: 15 images in 4 files" in printed
 
 
+def test_prepare_says_what_it_found_and_did(run, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    phases = np.kron(RNG.integers(0, 2, (8, 8)), np.ones((8, 8)))
+    grey = np.clip(60 + 100 * phases + 5 * RNG.standard_normal((64, 64)), 0, 255).astype(np.uint8)
+    bar = np.zeros((10, 64), np.uint8)
+    other = grey.copy()
+    other[:32, :32] = 60
+    Image.fromarray(np.vstack([grey, bar])).save(images / "a.png")
+    Image.fromarray(np.vstack([bar, grey[:, ::-1]])).save(images / "b.png")
+    Image.fromarray(other).save(images / "c.png")
+    (images / "notes.txt").write_text("x")
+    ask = ("prepare", images, "--patch", 32, "--info-bar", "auto", "--out")
+    code, out, err = run(*ask, tmp_path / "a.h5")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert "12 images of 1x32x32 from 1 parent" in lines[0]
+    shares = lines[1].partition("phase fractions ")[2].split(", ")
+    assert sum(map(float, shares)) == pytest.approx(1, abs=1e-4)
+    (levels,) = (line for line in lines if line.startswith("thresholds: "))
+    assert all(60 < float(level) < 160 for level in levels.split()[1::2])
+    assert "info bar: 10 rows cut off the top of b.png" in lines
+    assert "info bar: 10 rows cut off the bottom of a.png" in lines
+    assert any(line.startswith("info bar: none found in c.png; ") for line in lines)
+    assert "duplicates: 4 (they share a parent; --drop-duplicates leaves them out)" in lines
+    assert "  a.png = b.png (mirrored or turned)" in lines
+    assert "near-empty: 1 (kept; --drop-empty leaves them out)" in lines
+    assert lines[-2:] == ["left out: 1", "  notes.txt (no image)"]
+    code, out, _ = run(*ask, tmp_path / "b.h5", "--drop-empty", "--drop-duplicates")
+    assert "4 images of 1x32x32 from 1 parent" in out.splitlines()[0]
+    assert "duplicates: 4 (left out but for the first)" in out
+    assert "near-empty: 1 (left out)" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--stride", "8"), "stride is from patch to patch: set patch"),
+        (("--segment", "labels", "--phases", "3"), "--phases has no effect with --segment labels"),
+        (
+            ("--segment", "keep", "--threshold", "9"),
+            "--threshold has no effect with --segment keep",
+        ),
+        (("--segment", "labels", "--denoise"), "denoised labels are none"),
+        (("--colour",), "colour is for keep and k_means"),
+        (("--seed", "3"), "--seed is for k_means"),
+        (("--threshold", "3"), "thresholds are for the method thresholds"),
+    ],
+)
+def test_prepare_refuses_settings_without_effect(run, folder, tmp_path, arguments, message):
+    code, out, err = run("prepare", folder, "--out", tmp_path / "set.h5", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
 def test_labels_are_not_segmented_unseen(run, tmp_path):
     np.save(tmp_path / "a.npy", GREY % 3)
     code, out, err = run("prepare", tmp_path / "a.npy", "--out", tmp_path / "set.h5")

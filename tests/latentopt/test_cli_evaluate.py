@@ -12,6 +12,7 @@ from generative.data.synthetic import gaussian_random_field
 from generative.pca import PCA
 from latentopt.space import LatentSpace
 from latentopt.space_fidelity import FIGURES
+from latentopt.training import TrainingSettings, read_split, train_space
 
 USAGE, DATA, CAMPAIGN = 2, 3, 4
 FILES = {"report.html", "fidelity.json", "fidelity.csv", "bars.png", "structures.png"}
@@ -27,6 +28,42 @@ def saved(folder, side, components):
 def spaces(tmp_path_factory):
     folder = tmp_path_factory.mktemp("spaces")
     return saved(folder / "<b>rough", 16, 2), saved(folder / "fine", 16, 16)
+
+
+@pytest.mark.slow
+def test_held_out_images_that_a_space_was_trained_on_are_counted(run, tmp_path):
+    """Without the training images: the space knows them, mirrored and turned ones too."""
+    images = gaussian_random_field(90, (16, 16), seed=3)
+    np.save(tmp_path / "images.npy", images)
+    settings = {"kind": "files", "path": str(tmp_path / "images.npy")}
+    chosen = TrainingSettings(data=settings, model="pca", options={"components": 4})
+    train_space(chosen, tmp_path / "space")
+    training, _, held_out = read_split(chosen.data)
+    turned = np.rot90(training.images[:3], axes=(2, 3))
+    np.save(tmp_path / "fresh.npy", held_out.images)
+    np.save(tmp_path / "mixed.npy", np.concatenate([held_out.images, turned]))
+    for name, seen in (("fresh", 0), ("mixed", 3)):
+        out = tmp_path / name
+        ask = ("--data", tmp_path / f"{name}.npy", "--samples", 8, "--no-classes", "--out", out)
+        code, _, err = run("evaluate", tmp_path / "space", *ask)
+        assert code == 0
+        assert (f"warning: {seen} of the held-out images are training" in err) == bool(seen)
+        figures = json.loads((out / "fidelity.json").read_text())["spaces"][0]["groups"][0]
+        assert figures["figures"]["seen"] == pytest.approx(seen / (len(held_out) + seen))
+
+
+def test_images_of_several_sizes_are_evaluated_by_their_patches(run, spaces, tmp_path):
+    (tmp_path / "images").mkdir()
+    for name, shape in (("a", (48, 40)), ("b", (32, 70))):
+        image = gaussian_random_field(1, shape, seed=5)[0, 0]
+        np.save(tmp_path / "images" / f"{name}.npy", image)
+    ask = ("--data", tmp_path / "images", "--samples", 8, "--no-classes", "--out", tmp_path / "o")
+    code, _, err = run("evaluate", spaces[1], *ask)
+    assert (code, "cut patches of one size (--patch)" in err) == (DATA, True)
+    code, _, err = run("evaluate", spaces[1], *ask, "--patch")
+    assert code == 0, err
+    group = json.loads((tmp_path / "o" / "fidelity.json").read_text())["spaces"][0]["groups"][0]
+    assert (group["images"], group["parents"]) == (6 + 8, 2)
 
 
 @pytest.fixture(scope="module")

@@ -80,6 +80,22 @@ def test_test_compares_with_the_column_of_the_same_name(fitted, run):
     assert float(out[1].split()[2]) > 0.9
 
 
+@pytest.mark.slow
+def test_images_it_was_fitted_to_are_counted(folder, run):
+    assert run(*fit("--out", "known"))[0] == 0
+    old, fresh = (np.load(folder / f"{name}.npy") for name in ("images", "fresh"))
+    np.save(folder / "mixed.npy", np.concatenate([fresh, np.rot90(old[:2], axes=(2, 3)), old[5:6]]))
+    code, _, lines = run("test", "known", "fresh.npy", "--y", "fresh.csv")
+    assert (code, lines) == (0, [])
+    table = np.genfromtxt(folder / "fresh.csv", delimiter=",", names=True)
+    rows = np.stack([table["solid"], table["porosity"]], 1)
+    more = np.concatenate([rows, rows[:3]])
+    np.savetxt(folder / "mixed.csv", more, delimiter=",", header="solid,porosity", comments="")
+    code, _, lines = run("test", "known", "mixed.npy", "--y", "mixed.csv")
+    assert code == 0
+    assert "3 of 23 images are among those that known was fitted to" in lines[-1]
+
+
 def test_values_may_come_from_an_objective_and_unnamed_ones_by_their_place(run, folder):
     small = ("--config", "small.yaml", "--folds", "2", "--out", "f")
     assert run("fit", "images.npy", "--objective", "volume_fraction", *small)[0] == 0
