@@ -74,9 +74,7 @@ def train_space(
     record = settings.model_dump(mode="json", exclude={"training": HOW_IT_RUNS})
     if is_space(folder) and (finished := _load_finished(folder, record, overwrite)) is not None:
         return finished
-    images = [settings.data.path] if isinstance(settings.data, FileData) else []
-    files = [folder / name for name in (*OWN, SETTINGS, CARD, PICTURE, MANIFEST)]
-    check_outputs(files, inputs=inputs, images=images, overwrite=overwrite)
+    _check_folder(settings, folder, inputs, overwrite)
     (training, validation, held_out), about_data = split_with_facts(settings.data)
     if (training.images == training.images[:1]).all():
         raise DataError(
@@ -126,6 +124,20 @@ def train_space(
     space.save(folder, overwrite=overwrite)
     remove_states(folder)
     return space
+
+
+def _check_folder(
+    settings: TrainingSettings, folder: Path, inputs: Sequence[Path | str], overwrite: bool
+) -> None:
+    """Refuse a folder whose files are not ours, or are read, before the work."""
+    images = [settings.data.path] if isinstance(settings.data, FileData) else []
+    first = [settings.autoencoder_from, settings.backbone_weights]
+    check_outputs(
+        [folder / name for name in (*OWN, SETTINGS, CARD, PICTURE, MANIFEST)],
+        inputs=[*inputs, *(path for path in first if path is not None)],
+        images=images,
+        overwrite=overwrite,
+    )
 
 
 def _check_device(name: str) -> None:
