@@ -36,12 +36,15 @@ class Found:
         Pictures of a format that is not read.
     lost
         Links to nothing.
+    seen
+        How many there are, hidden ones apart.
     """
 
     files: tuple[Path, ...]
     left_out: tuple[str, ...] = ()
     foreign: tuple[Path, ...] = ()
     lost: tuple[Path, ...] = ()
+    seen: int = 1
 
     @property
     def problems(self) -> list[str]:
@@ -60,10 +63,9 @@ def find_files(root: Path) -> list[Path]:
     if found.lost:
         raise DataError(found.problems[0])
     if found.foreign:
-        count = len(found.foreign) + len(found.files)
         raise DataError(
             f"{found.foreign[0]}: pictures of this format are not read ({len(found.foreign)} of "
-            f"{count} files); convert them to PNG or TIFF, or move them out of the folder."
+            f"{found.seen} files); convert them to PNG or TIFF, or move them out of the folder."
         )
     return list(found.files)
 
@@ -97,7 +99,7 @@ def find(root: Path) -> Found:
             f"{root}: holds no images{only}; expected files ending in {', '.join(READERS)}."
         )
     left_out += [f"{file.relative_to(root).as_posix()} (no image)" for file in others]
-    return Found(tuple(files), tuple(sorted(left_out)), tuple(foreign), tuple(lost))
+    return Found(tuple(files), tuple(sorted(left_out)), tuple(foreign), tuple(lost), len(seen))
 
 
 def _look(root: Path) -> tuple[list[Path], list[str]]:

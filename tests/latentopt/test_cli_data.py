@@ -110,7 +110,8 @@ def test_prepare_says_what_it_found_and_did(run, tmp_path):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert "12 images of 1x32x32 from 1 parent" in lines[0]
-    shares = lines[1].partition("phase fractions ")[2].split(", ")
+    (of_class,) = (line for line in lines if line.startswith("class "))
+    shares = of_class.partition("phase fractions ")[2].split(", ")
     assert sum(map(float, shares)) == pytest.approx(1, abs=1e-4)
     (levels,) = (line for line in lines if line.startswith("thresholds: "))
     assert all(60 < float(level) < 160 for level in levels.split()[1::2])
