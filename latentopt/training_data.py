@@ -58,6 +58,8 @@ def split_with_facts(
     else:
         groups = read_by_size(data.path, **_asked(data))
         kept, facts = _without_copies(_split_patches(groups, data), data.path, whole=groups)
+    if not facts["Duplicates"].startswith("none"):
+        _log.warning("%s: %s.", data.path, facts["Duplicates"])
     if left_out := find(Path(data.path)).left_out:
         named = "; ".join(left_out[:NAMED]) + ("; ..." if len(left_out) > NAMED else "")
         facts["Left out"] = f"{len(left_out)} files: {named}"

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int64, Shaped, UInt64
 
 _DIGEST = 16  # bytes: two different images share one by a chance of 1 in 10^38
+_AT_ONCE = 2**22  # voxels
 _MIX = 0x9E3779B97F4A7C15  # odd, so that no value is lost in products modulo 2^64
 
 Orientation = tuple[tuple[int, ...], tuple[int, ...]]  # order of the axes, and those to mirror
@@ -47,8 +49,11 @@ def find_duplicates(
     >>> find_duplicates([picture, np.zeros((1, 2, 2)), np.rot90(picture, axes=(1, 2))])
     [Duplicates(rows=(0, 2), exact=False)]
     """
-    same = defaultdict(list)
+    alike = defaultdict(list)  # large volumes are seldom two of one size
     for row, image in enumerate(images):
+        alike[image.dtype, len(image), tuple(sorted(image.shape[1:]))].append((row, image))
+    same = defaultdict(list)
+    for row, image in (pair for pairs in alike.values() if len(pairs) > 1 for pair in pairs):
         if constant or not is_constant(image):
             same[turned_digest(image)].append((row, digest(image)))
     groups = [
@@ -118,7 +123,21 @@ def turned_digest(image: Shaped[np.ndarray, "_ ..."]) -> bytes:
     """
     if is_constant(image):
         return digest(image.transpose(0, *np.argsort(image.shape[1:], kind="stable") + 1))
-    return min(digest(_turned(image, way)) for way in _orientations(_keys(image)))
+    return min(digest(_turned(image, way)) for way in _orientations(_sums(image)))
+
+
+def _sums(image: np.ndarray) -> list[tuple[int, ...]]:
+    """Along each axis, the sums of `_keys` over all others; no order of the voxels changes them."""
+    space = image.shape[1:]
+    sums = [np.zeros(side, np.uint64) for side in space]
+    step = max(1, _AT_ONCE // max(1, math.prod(space[1:])))
+    for start in range(0, space[0], step):
+        keys = _keys(image[:, start : start + step])
+        for axis, total in enumerate(sums):
+            others = tuple(a for a in range(len(space)) if a != axis)
+            part = total[start : start + step] if axis == 0 else total
+            part += keys.sum(axis=others, dtype=np.uint64)
+    return [tuple(total.tolist()) for total in sums]
 
 
 def _keys(image: np.ndarray) -> UInt64[np.ndarray, "*space"]:
@@ -134,13 +153,9 @@ def _keys(image: np.ndarray) -> UInt64[np.ndarray, "*space"]:
     return keys
 
 
-def _orientations(keys: UInt64[np.ndarray, "*space"]) -> Iterator[Orientation]:
+def _orientations(sums: Sequence[tuple[int, ...]]) -> Iterator[Orientation]:
     """Orientations in which the sums along the axes are in order."""
-    axes = range(keys.ndim)
-    sums = {
-        a: tuple(keys.sum(axis=tuple(b for b in axes if b != a), dtype=np.uint64).tolist())
-        for a in axes
-    }
+    axes = range(len(sums))
     smaller = {a: min(sums[a], sums[a][::-1]) for a in axes}
     ways = {a: [f for f in (False, True) if sums[a][:: -1 if f else 1] == smaller[a]] for a in axes}
     ranked = sorted(axes, key=lambda a: (len(smaller[a]), smaller[a]))
@@ -162,4 +177,6 @@ def digest(image: Shaped[np.ndarray, "_ ..."]) -> bytes:
     if image.dtype.kind == "f":
         image = image + image.dtype.type(0)  # one zero, not two
     head = f"{image.dtype} {image.shape}".encode()
-    return hashlib.blake2b(head + image.tobytes(), digest_size=_DIGEST).digest()
+    found = hashlib.blake2b(head, digest_size=_DIGEST)
+    found.update(np.ascontiguousarray(image).view(np.uint8).data)
+    return found.digest()

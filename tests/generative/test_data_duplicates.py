@@ -86,7 +86,14 @@ def test_images_are_brought_into_one_orientation_and_not_compared_in_all(shape):
     """What makes thousands quick: only symmetric ones leave a choice."""
     for _ in range(20):
         image = RNG.integers(0, 2, shape)
-        assert len(list(duplicates._orientations(duplicates._keys(image)))) == 1
+        assert len(list(duplicates._orientations(duplicates._sums(image)))) == 1
+
+
+def test_large_images_are_looked_at_in_parts(monkeypatch):
+    images = [RNG.integers(0, 3, shape) for shape in ((1, 40, 30), (2, 9, 8, 7), (1, 5, 90))]
+    whole = [turned_digest(image) for image in images]
+    monkeypatch.setattr(duplicates, "_AT_ONCE", 64)
+    assert [turned_digest(image) for image in images] == whole
 
 
 @given(st.lists(st.lists(st.integers(0, 11), min_size=2, max_size=4, unique=True), max_size=6))
