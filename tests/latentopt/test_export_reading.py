@@ -14,7 +14,7 @@ import pytest
 
 from generative.data import Limits
 from latentopt.candidate_files import candidate_path, read_phases
-from latentopt.errors import CampaignError, ExportError
+from latentopt.errors import CampaignError, ExportError, OutputError
 from latentopt.export import EXPORTERS, verify
 from latentopt.export.sidecar import sidecar_path
 from latentopt.microstructure import Microstructure, voxel_sha256
@@ -23,11 +23,11 @@ RNG = np.random.default_rng(41)
 PHASES = RNG.integers(0, 2, (6, 7, 8), dtype=np.uint8)
 
 
-def write(kind, folder, phases=PHASES):
+def write(kind, folder, phases=PHASES, **options):
     exporter = EXPORTERS[kind]() if isinstance(EXPORTERS[kind], type) else EXPORTERS[kind]
     dims = phases.ndim
     structure = Microstructure(phases, (1e-6,) * dims, ("pore", "solid"), (True,) * dims)
-    return exporter.write(structure, folder / f"a{exporter.suffix}")
+    return exporter.write(structure, folder / f"a{exporter.suffix}", **options)
 
 
 def forge(path, **changes):
@@ -114,7 +114,7 @@ CHILD = """
 import resource, sys
 from pathlib import Path
 import h5py, numpy, PIL.Image, skimage.color
-from latentopt.errors import ExportError
+from latentopt.errors import ExportError, OutputError
 from latentopt.export import verify
 import generative.data.readers
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -174,7 +174,9 @@ def test_a_sidecar_that_is_no_sidecar_is_refused(tmp_path, text):
     path = write("npz", tmp_path)
     sidecar_path(path).write_text(text, encoding="latin-1")
     assert "Export again" in refusal(path)
-    write("npz", tmp_path)  # and it does not keep us from exporting again
+    with pytest.raises(OutputError, match="with --overwrite"):  # somebody changed it
+        write("npz", tmp_path)
+    write("npz", tmp_path, overwrite=True)
     assert verify(path)
 
 
