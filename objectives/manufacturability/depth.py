@@ -1,23 +1,29 @@
-"""How deep voxels lie inside a phase: the Euclidean distance transform, finer than the grid."""
+"""How deep voxels lie inside a phase: the distance to its surface, finer than the grid."""
 
-from itertools import product
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
-from scipy import ndimage
+from jaxtyping import Float, Float64
 
-# Voxels of its copies put around a periodic image first, in 2-D and 3-D; widened where needed.
-MARGIN = {2: 24, 3: 8}
-
+from objectives.manufacturability.distance import Lattice, distances_outside, spread
 
 Depth = Float64[np.ndarray, "*space"]
+# From so much of a voxel on that is partly filled, its neighbours tell the slope of the surface.
+TELLING = 0.5
+ROUNDING = 1e-9
 
 
-def depth_inside(share: Float[np.ndarray, "*space"], *, periodic: bool) -> tuple[Depth, Depth]:
-    """Distance in voxels from each voxel of a phase to the phase's surface; 0 outside.
+def depth_inside(
+    share: Float[np.ndarray, "*space"],
+    *,
+    periodic: bool,
+    edges: Sequence[float] | None = None,
+) -> tuple[Depth, Depth]:
+    """Distance from each voxel of a phase to the phase's surface; 0 outside.
 
     The surface lies between voxels, and its place follows the share of the phase in the voxels next
-    to it: moving an edge by a tenth of a voxel moves the depth by as much.
+    to it: moving an edge by a tenth of a voxel moves the depth by as much. Mirrored and turned
+    images have mirrored and turned depths, and so have shifted ones that repeat.
 
     Parameters
     ----------
@@ -26,6 +32,8 @@ def depth_inside(share: Float[np.ndarray, "*space"], *, periodic: bool) -> tuple
     periodic
         Whether the image repeats. If not, nothing is known beyond its faces, and they are no
         surface of the phase.
+    edges
+        Edge of a voxel along each axis, by default 1: the unit of the answer.
 
     Returns
     -------
@@ -33,146 +41,121 @@ def depth_inside(share: Float[np.ndarray, "*space"], *, periodic: bool) -> tuple
     neighbours: ``w/2`` in the middle of a stripe of ``w`` voxels, for odd and for even ``w``. Half
     the longest edge in an image without surface, and never more.
     """
+    share = np.asarray(share, np.float64)
+    edges = np.ones(share.ndim) if edges is None else np.asarray(edges, np.float64)
+    most = float((edges * share.shape).max()) / 2
     inside = share > 0.5
-    most = max(share.shape) / 2
-    if inside.all():
-        return np.full(share.shape, most), np.full(share.shape, most)
-    if not inside.any():
-        return np.zeros(share.shape), np.zeros(share.shape)
-    offsets = _to_nearest_outside(inside, periodic)
-    surface = _surface_position(share, periodic)
-    if surface.ndim:
-        _turn_to_nearer_surface(offsets, inside, surface, periodic)
-    depth = np.zeros(share.shape)
-    depth[inside] = _lengths(offsets[:, inside], np.argwhere(inside).T, surface, periodic)
-    depth = depth.clip(0, most)
-    raised = _raised_between_voxels(depth, inside, offsets, surface, periodic)
-    return depth, raised.clip(0, most)
+    if inside.all() or not inside.any():
+        depth = np.where(inside, most, 0.0)
+        return depth, depth.copy()
+    # One voxel thick is a section: its thickness is no length of it.
+    unit = float(edges[np.array(share.shape) > 1].min())
+    lattice = Lattice(share.shape, tuple((edges / unit).tolist()), periodic)
+    centres, raised = _in_units(share, inside, lattice)
+    return (unit * centres).clip(0, most), (unit * raised).clip(0, most)
 
 
-def _to_nearest_outside(inside: Bool[np.ndarray, "*space"], periodic: bool) -> np.ndarray:
-    """Vector from each voxel to the nearest one outside the phase, shape ``(dim, *space)``."""
-    here = np.indices(inside.shape, dtype=np.int32, sparse=True)
-    if not periodic:
-        return _features(inside) - np.stack(np.broadcast_arrays(*here))
-    margin = MARGIN[inside.ndim]
-    while True:  # the nearest is never further than half a period along any axis
-        pads = [min(margin, -(-n // 2)) for n in inside.shape]
-        nearest = _features(np.pad(inside, [(p, p) for p in pads], mode="wrap"))
-        middle = tuple(slice(p, p + n) for p, n in zip(pads, inside.shape, strict=True))
-        offsets = nearest[(slice(None), *middle)].copy()
-        for axis, (pad, index) in enumerate(zip(pads, here, strict=True)):
-            offsets[axis] -= index + pad
-        if 2 * margin >= max(inside.shape):
-            return offsets
-        # How much further the nearest is than the face: beyond the margin there may be a nearer.
-        sizes = zip(here, inside.shape, strict=True)
-        to_face = np.minimum.reduce(
-            np.broadcast_arrays(*[np.minimum(i, n - 1 - i) for i, n in sizes])
-        )
-        needed = (np.sqrt(np.einsum("a...,a...->...", offsets, offsets)) - to_face).max()
-        if needed <= margin + 1:
-            return offsets
-        margin = int(needed)
+def _in_units(share: np.ndarray, inside: np.ndarray, lattice: Lattice) -> tuple[Depth, Depth]:
+    """The two depths in units of the shortest edge."""
+    points = distances_outside(inside, lattice)
+    _, distance = next(points)
+    grey = ((share > 0) & (share < 1)).any()
+    moved = _moved_surface(share, inside, distance, lattice) if grey else None
+    depth = np.where(inside, distance - 0.5, 0.0)
+    depth += moved if grey else 0.0
+    raised, highest = depth.copy(), np.where(inside, depth, np.inf)
+    for axes, distance in points:
+        between = distance - 0.5
+        if grey:  # of two surfaces on either side of a ridge, it gains half the way of both
+            between += _over_corners(moved, axes, lambda a, b: (a + b) / 2)
+        ridge = between > _over_corners(highest, axes, np.maximum) + ROUNDING
+        if not lattice.periodic:
+            for axis in axes:
+                np.moveaxis(ridge, axis, 0)[-1] = False
+        between = np.where(ridge, between, 0.0)
+        np.maximum(raised, _over_corners(between, axes, np.maximum, back=True), out=raised)
+    return depth, np.where(inside, raised, 0.0)
 
 
-def _features(inside: Bool[np.ndarray, "*space"]) -> np.ndarray:
-    return ndimage.distance_transform_edt(inside, return_distances=False, return_indices=True)
-
-
-def _surface_position(share: np.ndarray, periodic: bool) -> np.ndarray:
-    """Where the surface is, counted from the centre of the first voxel outside.
-
-    -1/2 (one number) if no voxel is partly filled. Else for every voxel, exact for a flat face
-    along the grid, whose two voxels hold ``share`` and `most` of the phase.
-    """
-    if ((share == 0) | (share == 1)).all():
-        return np.array(-0.5)
-    cross = ndimage.generate_binary_structure(share.ndim, 1)
-    mode = "wrap" if periodic else "nearest"
-    most = ndimage.maximum_filter(share, footprint=cross, mode=mode)
-    return np.clip(share.astype(np.float64) + most - 1.5, -1.0, 0.0)
-
-
-def _lengths(offsets: np.ndarray, where: np.ndarray, surface: np.ndarray, periodic: bool):
-    """Length of vectors `offsets` (dim, k) from voxels `where` to the surface at their ends."""
-    lengths = np.sqrt(np.einsum("ak,ak->k", offsets, offsets))
-    return lengths + _at(surface, offsets + where, periodic)
-
-
-def _at(surface: np.ndarray, index: np.ndarray, periodic: bool) -> np.ndarray:
-    if surface.ndim == 0:
-        return surface
-    mode = "wrap" if periodic else "clip"
-    return surface.ravel()[np.ravel_multi_index(tuple(index), surface.shape, mode=mode)]
-
-
-def _turn_to_nearer_surface(
-    offsets: np.ndarray, inside: np.ndarray, surface: np.ndarray, periodic: bool
-) -> None:
-    """Where the surface that is nearest to a neighbour is nearer than one's own, take that.
-
-    The distance transform knows centres of voxels only; with partly filled voxels the surface
-    behind the nearest centre need not be the nearest surface.
-    """
-    found = offsets.copy()
-    where = np.argwhere(inside).T
-    best, sizes = found[:, inside], np.array(inside.shape)[:, None]
-    shortest = _lengths(best, where, surface, periodic)
-    for axis, step in product(range(inside.ndim), (-1, 1)):
-        there = where.copy()
-        there[axis] += step
-        there = there % sizes if periodic else there.clip(0, sizes - 1)
-        theirs = found[(slice(None), *there)]
-        theirs[axis] += step
-        lengths = _lengths(theirs, where, surface, periodic)
-        nearer = (lengths < shortest) & inside[tuple(there)]
-        best[:, nearer], shortest[nearer] = theirs[:, nearer], lengths[nearer]
-    offsets[:, inside] = best
-
-
-def _raised_between_voxels(
-    depth: np.ndarray,
-    inside: np.ndarray,
-    offsets: np.ndarray,
-    surface: np.ndarray,
-    periodic: bool,
+def _over_corners(
+    values: np.ndarray, axes: Sequence[int], combine: Callable, *, back: bool = False
 ) -> np.ndarray:
-    """Depth of the points half-way to their neighbours, for voxels where that is larger.
+    """The values of the voxels around the point half a step ahead (or behind), combined."""
+    for axis in axes:
+        values = combine(values, np.roll(values, 1 if back else -1, axis))
+    return values
 
-    Such a point's nearest voxel outside is that of one of the voxels around it.
+
+def _moved_surface(
+    share: np.ndarray, inside: np.ndarray, distance: np.ndarray, lattice: Lattice
+) -> Float64[np.ndarray, "*space"]:
+    r"""How much deeper voxels are by the filling of the partly filled ones next to the surface.
+
+    .. math:: \min_q\, [\psi(d(p, q)) + m(q)] - \psi(\min_q d(p, q)), \qquad
+              \psi(d) = \min_{t = 1, 2, 4 \ldots} \frac{1}{2} \Big( \frac{d^2}{t} + t \Big)
+
+    over the voxels q outside, m being `_moved_outward`. It is m itself before a flat face along
+    the grid. The rising :math:`\psi` stands for the distance, with which this would be the least
+    distance to a surface: as a parabola of it, it is found axis by axis.
     """
-    ridges = [_is_ridge(inside, offsets[axis], axis, periodic) for axis in range(depth.ndim)]
-    raised = depth.copy()
-    for step in product((0, 1), repeat=depth.ndim):
-        axes = [axis for axis, s in enumerate(step) if s]
-        if not axes:
-            continue
-        where = np.argwhere(np.logical_and.reduce([ridges[axis] for axis in axes])).T
-        corners = [
-            np.array(corner)[:, None] for corner in product(*[(0, 1) if s else (0,) for s in step])
-        ]
-        around = [where + corner for corner in corners]
-        if periodic:
-            around = [a % np.array(depth.shape)[:, None] for a in around]
-        reach = np.full(where.shape[1], np.inf)
-        for corner, a in zip(corners, around, strict=True):
-            to_nearest = offsets[(slice(None), *a)]
-            end = _at(surface, to_nearest + a, periodic)
-            to_nearest = to_nearest + corner - np.array(step)[:, None] / 2
-            # Half a voxel beside the nearest one outside, a flat surface is no further.
-            to_nearest[np.abs(to_nearest) == 0.5] = 0.0
-            length = np.sqrt((to_nearest**2).sum(0)) + end
-            reach = np.minimum(reach, np.where(inside[tuple(a)], length, 0.0))
-        for a in around:
-            np.maximum.at(raised, tuple(a), np.where(inside[tuple(a)], reach, 0.0))
-    return raised
+    beside = _moved_outward(share, inside, lattice)
+    furthest = float(distance.max())
+    beyond = furthest + 2 * max(lattice.edges)  # what is further moved too little to be least
+    nearest, plain, t = np.full_like(share, np.inf), np.full_like(share, np.inf), 1.0
+    while True:
+        reach = np.sqrt(2) * t  # further away the next t is less
+        least = beside
+        for axis in lattice.axes:
+            terms = lattice.terms(axis, half=False) / (2 * t)
+            most = min(reach, beyond) ** 2 / (2 * t)
+            least = spread(least, axis, terms, lattice.periodic, most=most)
+        np.minimum(nearest, least + t / 2, out=nearest)
+        np.minimum(plain, distance**2 / (2 * t) + t / 2, out=plain)
+        if reach >= furthest:
+            return np.where(inside, nearest - plain, 0.0)
+        t *= 2
 
 
-def _is_ridge(inside: np.ndarray, offset: np.ndarray, axis: int, periodic: bool) -> np.ndarray:
-    """Whether the surfaces nearest to a voxel and to the next along `axis` are on either side."""
-    next_inside, next_offset = np.roll(inside, -1, axis), np.roll(offset, -1, axis)
-    ridge = inside & next_inside & (offset <= 0) & (next_offset >= 0) & (next_offset > offset)
-    if not periodic:
-        np.moveaxis(ridge, axis, 0)[-1] = False
-    return ridge
+def _moved_outward(
+    share: np.ndarray, inside: np.ndarray, lattice: Lattice
+) -> Float64[np.ndarray, "*space"]:
+    """How far the surface is moved from the face of a voxel outside into it; infinite elsewhere.
+
+    Along an axis it lies as far from the voxel inside as the shares of the two voxels add to. Where
+    they are partly filled, the surface is a plane that leans as the shares of their neighbours say;
+    else it is a face.
+    """
+    slopes = [_steepest(share, axis, lattice) for axis in lattice.axes]
+    filled = np.where(inside, share, np.nan)
+    moved, face, plane, clear = (np.full_like(share, np.inf) for _ in range(4))
+    for i, axis in enumerate(lattice.axes):
+        edge = lattice.edges[axis]
+        others = slopes[:i] + slopes[i + 1 :]
+        for step in (1, -1):
+            other = _beside(filled, axis, step, lattice)
+            away = (1.5 - share - other) * edge  # from the centre outside to the surface
+            rise = ((other - share) / edge) ** 2
+            across = sum(np.fmax(s, _beside(s, axis, step, lattice)) ** 2 for s in others)
+            face = np.fmin(face, away)
+            plane = np.fmin(plane, away * np.sqrt(rise / (rise + across)))
+            clear = np.fmin(clear, 1 - other)
+            moved = np.where(np.isnan(other), moved, np.minimum(moved, edge / 2))
+    told = np.minimum((share + clear) / TELLING, 1.0)
+    beside = np.isfinite(face) & ~inside
+    return np.where(beside, moved - (1 - told) * face - told * plane, np.inf)
+
+
+def _steepest(share: np.ndarray, axis: int, lattice: Lattice) -> Float64[np.ndarray, "*space"]:
+    """Larger of the two changes to the neighbours along an axis, for a length of one unit."""
+    change = np.abs(np.roll(share, -1, axis) - share)
+    if not lattice.periodic:
+        np.moveaxis(change, axis, 0)[-1] = 0.0
+    return np.maximum(change, np.roll(change, 1, axis)) / lattice.edges[axis]
+
+
+def _beside(values: np.ndarray, axis: int, step: int, lattice: Lattice) -> np.ndarray:
+    """The neighbours' values along an axis, NaN beyond the faces of an image that ends there."""
+    values = np.roll(values, step, axis)
+    if not lattice.periodic:
+        np.moveaxis(values, axis, 0)[0 if step == 1 else -1] = np.nan
+    return values

@@ -14,7 +14,8 @@ class Islands(Rule):
 
     The value is the share of the solid's volume that is not connected to the largest piece (or to
     the plate); partly filled voxels count by their share. It is continuous as pieces grow and
-    shrink, and jumps where one becomes attached. 0 without solid.
+    shrink, and jumps where one becomes attached. 0 without solid. Of the largest pieces, where
+    several are equally large, any may be the one that stays: all of them are offending voxels.
     """
 
     kind: Literal["islands"] = "islands"
@@ -38,12 +39,14 @@ class Islands(Rule):
         """Share of loose solid, and where it is."""
         structure.check_axis(self.axis)
         labels = structure.solid_clusters.labels
-        held = np.zeros(labels.max() + 1, bool)
         volumes = np.bincount(labels.ravel(), weights=structure.share.ravel())
         volumes[0] = 0.0
+        whole = max(volumes.sum(), 1e-300)
         if self.anchor == "plate":
-            held[np.take(labels, 0, self.axis)] = True
+            held = np.isin(np.arange(len(volumes)), np.take(labels, 0, self.axis))
+            loose = float(volumes[~held].sum() / whole)
         else:
-            held[volumes.argmax()] = True
-        loose = structure.solid & ~held[labels]
-        return float(volumes[~held].sum() / max(volumes.sum(), 1e-300)), loose
+            held = volumes >= volumes.max() * (1 - 1e-9)
+            loose = float((volumes.sum() - volumes.max()) / whole)
+            held &= held[1:].sum() < 2
+        return loose, structure.solid & ~held[labels]

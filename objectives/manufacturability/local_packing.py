@@ -14,8 +14,9 @@ class LocalPacking(Rule):
     """No window of the image should hold more of the solid than a limit.
 
     The value is the largest share of the solid in a cube (square in 2-D) that is moved over the
-    image, and stays inside it where the image is not periodic. The offending voxels are the centres
-    of windows over the limit.
+    image, and stays inside it where the image is not periodic. Its edges are rounded to voxels. The
+    offending voxels are the centres of windows over the limit: both, or all, where that is between
+    voxels.
     """
 
     kind: Literal["local_packing"] = "local_packing"
@@ -31,23 +32,30 @@ class LocalPacking(Rule):
 
     def measure(self, structure: Structure) -> Measured:
         """Share in the fullest window, and the centres of windows that are too full."""
-        edge = max(1, round(self.window_um / structure.voxel_size_um))
         shape = structure.share.shape
-        edges = [1 if n == 1 else edge for n in shape]  # one voxel thick: a section
-        if any(e > n for e, n in zip(edges, shape, strict=True)):
+        sides = [
+            1 if n == 1 else max(1, round(self.window_um / edge))  # one voxel thick: a section
+            for n, edge in zip(shape, structure.edges_um, strict=True)
+        ]
+        if any(side > n for side, n in zip(sides, shape, strict=True)):
             raise ValueError(
                 f"window_um should fit into the image of {' x '.join(map(str, shape))} voxels, got "
-                f"{self.window_um:g} um, which are {edge} voxels. Use a smaller window."
+                f"{self.window_um:g} um, which are {' x '.join(map(str, sides))} voxels. Use a "
+                "smaller window."
             )
         mode = "wrap" if structure.periodic else "nearest"
-        share = ndimage.uniform_filter(structure.share.astype(np.float64), edges, mode=mode)
-        inner = np.ones(shape, bool)
+        share = ndimage.uniform_filter(structure.share, sides, mode=mode)
+        # A running sum leaves rounding errors behind: full is full.
+        share = np.clip(np.round(share, 12), 0, 1)
         if not structure.periodic:  # windows that stick out see the image's last voxel repeated
             whole = tuple(
-                slice(e // 2, n - (e - 1) // 2) for e, n in zip(edges, shape, strict=True)
+                slice(side // 2, n - (side - 1) // 2) for side, n in zip(sides, shape, strict=True)
             )
-            inner[:] = False
-            inner[whole] = True
-        # A running sum leaves rounding errors behind: full is full.
-        value = float(np.clip(np.round(share[inner].max(), 12), 0, 1))
-        return value, inner & (share > self.limit + 1e-12)
+            inner = np.full(shape, -np.inf)
+            inner[whole] = share[whole]
+            share = inner
+        dense = share > self.limit + 1e-12
+        for axis, side in enumerate(sides):
+            if side % 2 == 0:  # the centre is half a step before the voxel
+                dense |= np.roll(dense, -1, axis)  # a window inside never begins behind a face
+        return float(share.max()), dense

@@ -1,14 +1,12 @@
 """Smallest gap between particles."""
 
-from math import ceil
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
-from scipy import ndimage
 
 from objectives.manufacturability.clusters import find_clusters
-from objectives.manufacturability.depth import MARGIN
+from objectives.manufacturability.depth import depth_inside
+from objectives.manufacturability.gaps import ROUNDING, Particles, closest_pairs, middles
 from objectives.manufacturability.rule import Measured, Rule
 from objectives.manufacturability.structure import Structure
 
@@ -40,48 +38,15 @@ class MinGap(Rule):
 
     def measure(self, structure: Structure) -> Measured:
         """Smallest gap, and the voxels half-way between particles that are too close."""
-        erosion = self.erosion_um / structure.voxel_size_um
-        depth = structure.depth_of_centres
-        cores = structure.solid & (depth >= erosion)
+        most, depth = structure.longest_edge_um, structure.depth_of_centres
+        # Rounding must not decide what is as deep as the erosion.
+        cores = structure.solid & (depth >= self.erosion_um - ROUNDING * structure.unit_um)
         labels = find_clusters(cores, periodic=structure.periodic).labels
         if labels.max() < 2:
-            return structure.longest_edge * structure.voxel_size_um, structure.nothing()
-        gaps, place = _between(labels, depth, structure.periodic)
-        gaps = np.minimum(gaps, structure.longest_edge) * structure.voxel_size_um
-        value = float(gaps.min(initial=structure.longest_edge * structure.voxel_size_um))
-        blamed = structure.nothing()
-        blamed[tuple(place[:, gaps < self.limit_um])] = True
-        return value, blamed
-
-
-def _between(
-    labels: np.ndarray, depth: np.ndarray, periodic: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Gaps in voxels, each seen from a voxel whose neighbour is nearest to another core; and where.
-
-    On the straight line across the narrowest gap the nearest core changes: the pair of voxels
-    there has the ends of the line as its nearest. The depth of an end is how far the surface is.
-    """
-    margin = MARGIN[labels.ndim]
-    while True:
-        pads = [min(margin, -(-n // 2)) if periodic else 0 for n in labels.shape]
-        padded = np.pad(labels, [(p, p) for p in pads], mode="wrap") if any(pads) else labels
-        nearest = ndimage.distance_transform_edt(
-            padded == 0, return_distances=False, return_indices=True
-        )
-        owner, before = padded[tuple(nearest)], np.array(pads)[:, None]
-        sizes = np.array(labels.shape)[:, None]
-        gaps, places, narrowest = [], [], np.inf
-        for axis in range(labels.ndim):
-            where = np.argwhere(np.diff(owner, axis=axis) != 0).T
-            beyond = where + np.eye(labels.ndim, dtype=int)[axis][:, None]
-            ends = [nearest[(slice(None), *pixel)] for pixel in (where, beyond)]
-            apart = np.sqrt(((ends[0] - ends[1]) ** 2).sum(0))
-            gaps.append(apart - sum(depth[tuple((end - before) % sizes)] for end in ends))
-            places.append((where - before) % sizes)
-            narrowest = min(narrowest, apart.min(initial=np.inf))
-        # The middle of a gap is in the image or its copy, its ends within half of it.
-        needed = min(narrowest / 2 + 2, max(labels.shape) / 2)
-        if not periodic or needed <= margin or margin >= max(labels.shape) / 2:
-            return np.concatenate(gaps), np.concatenate(places, 1)
-        margin = ceil(needed)
+            return most, structure.nothing()
+        own, _ = depth_inside(cores * 1.0, periodic=structure.periodic, edges=structure.edges_um)
+        particles = Particles(labels, depth - own, structure.edges_um, structure.periodic)
+        *ends, gaps = closest_pairs(particles, self.limit_um)
+        close = gaps < self.limit_um
+        blamed = middles(tuple(end[close] for end in ends), particles)
+        return min(most, float(gaps.min())), blamed

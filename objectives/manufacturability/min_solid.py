@@ -12,9 +12,9 @@ from objectives.manufacturability.thickness import out_of_reach, smallest_size
 class MinSolid(Rule):
     """Solid walls, struts and grains should be no thinner than a limit.
 
-    The value is `smallest_size` of the solid: ``w`` voxels for a wall of ``w`` voxels. It follows
-    partly filled voxels; a round part is measured up to a voxel short, and as its radius grows the
-    value moves by less than a voxel at a time. Without solid nothing is too thin: the value is the
+    The value is `smallest_size` of the solid: the width of a wall. It follows partly filled voxels;
+    a round part is measured up to a voxel short, and as its radius grows the value moves by less
+    than a voxel at a time. Without solid nothing is too thin: the value is the
     longest edge of the image, as it is of solid throughout.
     """
 
@@ -35,10 +35,10 @@ def measure_size(structure: Structure, limit_um: float, *, solid: bool) -> Measu
     """Smallest size in micrometres of the solid or the void, and the voxels under the limit."""
     inside = structure.solid if solid else ~structure.solid
     depth = structure.solid_depth if solid else structure.void_depth
-    size, too_large = smallest_size(inside, depth, periodic=structure.periodic)
-    limit = limit_um / structure.voxel_size_um
+    options = {"periodic": structure.periodic, "edges": structure.edges_um}
+    size, too_large = smallest_size(inside, depth, **options)
     thin = structure.nothing()
-    if size < limit:
-        for diameter in {limit, min(limit, too_large)}:
-            thin |= out_of_reach(inside, depth, diameter, periodic=structure.periodic)
-    return size * structure.voxel_size_um, thin
+    if size < limit_um:
+        for diameter in {limit_um, min(limit_um, too_large)}:
+            thin |= out_of_reach(inside, depth, diameter, **options)
+    return size, thin

@@ -1,15 +1,18 @@
 """Manufacturability as an objective: the margins of rules, to be constraints of a campaign."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from jaxtyping import Float, Float64
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
+from objectives.grid import Grid
 from objectives.manufacturability.rule import Rule
 from objectives.manufacturability.rules import AnyRule
 from objectives.manufacturability.screening import checked_rules, screen
+
+GRID_SETTINGS = ("voxel_size_um", "periodic")
 
 
 def _with_names(rules: str | tuple[Rule, ...]) -> str | tuple[Rule, ...]:
@@ -37,22 +40,31 @@ class Manufacturability(BaseModel):
         description="Name of a preset (laser_powder_bed, vat_photopolymer, resin_transfer_fibre, "
         "sintered_ceramic), or a list of rules, each with a kind."
     )
-    voxel_size_um: float = Field(
-        default=1.0, gt=0, allow_inf_nan=False, description="Edge of a voxel, a cube."
-    )
-    periodic: bool = Field(
-        default=True, description="Whether structures repeat beyond their faces."
-    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_grid_of_its_own(cls, settings: Any) -> Any:
+        """Say where the voxel size of an older version's settings belongs."""
+        moved = [name for name in GRID_SETTINGS if isinstance(settings, dict) and name in settings]
+        if moved:
+            raise ValueError(
+                f"{' and '.join(moved)} of the rules are the campaign's now: set "
+                f"{' and '.join(f'campaign.{name}' for name in moved)}, and leave it out here"
+            )
+        return settings
 
     @property
     def units(self) -> dict[str, str]:
         """Margin of every rule, in the rule's unit."""
         return {f"{rule.name}_margin": rule.unit for rule in checked_rules(self.rules)}
 
-    def __call__(self, images: Float[Tensor, "n c *space"]) -> dict[str, Float64[Tensor, "n"]]:
-        """The margins of every image; without gradient."""
+    def __call__(
+        self, images: Float[Tensor, "n c *space"], grid: Grid | None = None
+    ) -> dict[str, Float64[Tensor, "n"]]:
+        """The margins of every image; without gradient. By default voxels are cubes of 1 um."""
+        grid = grid or Grid()
         results = screen(
-            images, self.rules, voxel_size_um=self.voxel_size_um, periodic=self.periodic
+            images, self.rules, voxel_size_um=grid.voxel_size_um, periodic=grid.periodic
         )
         return {
             f"{rule.name}_margin": torch.tensor(

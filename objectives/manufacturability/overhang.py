@@ -21,10 +21,11 @@ class Overhang(Rule):
 
     The value is the angle between surface and build axis, in degrees: 0 for a vertical wall, 45 for
     a chamfer, 90 for a ceiling. A share `tolerated` of the surface that faces down may lean further
-    (the bottom of a round pore's roof is always flat). Slopes are those of the image smoothed by
-    1.5 voxels. The first layer along the axis stands on the plate, unless the image is periodic.
-    Surfaces within 3 voxels of an open side face are not judged: how they go on is not known.
-    Without surfaces that face down the value is 0.
+    (the bottom of a round pore's roof is always flat). The image is smoothed by 1.5 voxels along
+    each axis first; angles are those in space, whatever the edges of a voxel. The first layer along
+    the axis stands on the plate, unless the image is periodic. Surfaces within 3 voxels of an open
+    side face are not judged: how they go on is not known. Without surfaces that face down the value
+    is 0.
     """
 
     kind: Literal["overhang"] = "overhang"
@@ -50,11 +51,13 @@ class Overhang(Rule):
         """Angle that only the tolerated share exceeds, and the solid voxels over the limit."""
         structure.check_axis(self.axis)
         gradient = _gradient(structure)
-        steepness = np.sqrt((gradient**2).sum(0))
-        up = gradient[self.axis]
+        at_surface = np.sqrt((gradient**2).sum(0)) > FAINTEST
+        down = (gradient[self.axis] > 1e-9) & at_surface & structure.solid & self._judged(structure)
+        gradient /= np.reshape(structure.edges_um, (-1, *[1] * structure.share.ndim))
         # Area of the surface: the integral of the gradient (coarea formula).
-        down = (up > 1e-9) & (steepness > FAINTEST) & structure.solid & self._judged(structure)
-        angle = np.degrees(np.arcsin(np.clip(up[down] / steepness[down], 0, 1)))
+        steepness = np.sqrt((gradient**2).sum(0))
+        sine = gradient[self.axis][down] / steepness[down]
+        angle = np.degrees(np.arcsin(np.clip(sine, 0, 1)))
         value = _quantile(angle, steepness[down], 1 - self.tolerated)
         too_flat = structure.nothing()
         if value > self.limit_deg:
@@ -72,7 +75,8 @@ class Overhang(Rule):
 
 
 def _gradient(structure: Structure) -> Float64[np.ndarray, "dim *space"]:
-    share = structure.share.astype(np.float64)
+    """Of the smoothed share, a voxel along each axis."""
+    share = structure.share
     mode = "wrap" if structure.periodic else "nearest"
     orders = np.eye(share.ndim, dtype=int)
     return np.stack(
@@ -84,7 +88,8 @@ def _quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
     """Value below which a share of the weight lies, linear between values; 0 of none."""
     if not values.size:
         return 0.0
-    order = np.argsort(values)
+    values = np.round(values, 6)  # equal ones in spite of rounding, in one order for all images
+    order = np.lexsort((weights, values))
     values, weights = values[order], weights[order]
     middle = np.cumsum(weights) - weights / 2
     return float(np.interp(share * weights.sum(), middle, values))

@@ -38,6 +38,7 @@ class Percolation(Rule):
         if self.of == "void":
             height = -height
         # Places that are equally wide should be so in spite of rounding.
-        value, place = throat(np.round(height, 3), self.axis, periodic=structure.periodic)
-        width = 2 * value * structure.voxel_size_um
+        height = np.round(height / structure.unit_um, 6)
+        value, place = throat(height, self.axis, periodic=structure.periodic)
+        width = 2 * value * structure.unit_um
         return width, place if width < self.limit_um else structure.nothing()

@@ -14,7 +14,8 @@ class PeriodicSeam(Rule):
 
     The value is the mean difference of the solid's share between the last layer and the first,
     less that between neighbouring layers inside, of the worst axis. It is about 0 for a periodic
-    image, wherever it is cut, and does not depend on whether the image is taken to be periodic.
+    image, wherever it is cut, and does not depend on whether the image is taken to be periodic. It
+    is of these faces: shifting an image that is not periodic in truth moves its seam inside.
     Axes of one voxel have no seam.
     """
 
@@ -34,7 +35,7 @@ class PeriodicSeam(Rule):
         for axis, n in enumerate(structure.share.shape):
             if n == 1:
                 continue
-            layers = np.moveaxis(structure.share, axis, 0).astype(np.float64)
+            layers = np.moveaxis(structure.share, axis, 0)
             seam = np.abs(layers[-1] - layers[0])
             excess.append(float(seam.mean() - np.abs(np.diff(layers, axis=0)).mean()))
             if excess[-1] > self.limit:

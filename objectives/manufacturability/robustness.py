@@ -1,6 +1,6 @@
 """What a process of finite resolution leaves of a structure's properties."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, log, sqrt
 
@@ -11,6 +11,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from objectives.errors import EvaluationError
+from objectives.grid import Grid, takes_grid
 from objectives.images import checked_images
 from objectives.phases import cut_phases
 
@@ -40,10 +41,10 @@ class ProcessDrop:
 
 def process_drop(
     images: Float[Tensor, "n c *space"],
-    objective: Callable[[Tensor], Mapping[str, Tensor]],
+    objective: Callable[..., Mapping[str, Tensor]],
     *,
     resolution_um: float,
-    voxel_size_um: float = 1.0,
+    voxel_size_um: float | int | Sequence[float | int] = 1.0,
     periodic: bool = True,
 ) -> ProcessDrop:
     """How much an objective changes when the process blurs the structure.
@@ -56,11 +57,12 @@ def process_drop(
     images
         Shares of phases in [0, 1].
     objective
-        Function from images to named values, such as an entry of `objectives.OBJECTIVES`.
+        Function from images to named values, such as an entry of `objectives.OBJECTIVES`. It is
+        given the `Grid`, too, if it takes one.
     resolution_um
         Full width of the blur at half its maximum; 0 changes nothing.
     voxel_size_um
-        Edge of a voxel.
+        Edge of a voxel, or one for each axis of the images.
     periodic
         Whether images repeat; else their last voxels go on beyond the faces.
 
@@ -71,18 +73,23 @@ def process_drop(
     """
     if not (isfinite(resolution_um) and resolution_um >= 0):
         raise EvaluationError(f"resolution_um should be at least 0, got {resolution_um}.")
-    if not (isfinite(voxel_size_um) and voxel_size_um > 0):
-        raise EvaluationError(f"voxel_size_um should be positive, got {voxel_size_um}.")
+    try:
+        grid = Grid(voxel_size_um, periodic)
+    except ValueError:
+        raise EvaluationError(
+            f"voxel_size_um should be positive, one or one for each axis, got {voxel_size_um}."
+        ) from None
     x = checked_images(images).detach()
     x = cut_phases(x).to(x.dtype)
-    sigma = resolution_um / voxel_size_um / sqrt(8 * log(2))
+    sigma = resolution_um / sqrt(8 * log(2))
     blurred = ndimage.gaussian_filter(
         x.cpu().numpy().astype(np.float64),
-        (0, 0, *[sigma] * (x.ndim - 2)),
+        (0, 0, *[sigma / edge for edge in grid.edges_um(x.ndim - 2)]),
         mode="wrap" if periodic else "nearest",
     )
     made_images = cut_phases(torch.from_numpy(blurred)).to(x)
-    designed, made = dict(objective(x)), dict(objective(made_images))
+    given = {"grid": grid} if takes_grid(objective) else {}
+    designed, made = dict(objective(x, **given)), dict(objective(made_images, **given))
     changed = (x != made_images).any(1).double().flatten(1).mean(1)
     drop = {name: designed[name] - made[name] for name in designed}
     return ProcessDrop(designed, made, drop, changed, made_images)

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from objectives.errors import EvaluationError
+from objectives.grid import Grid
 from objectives.images import checked_images, phase_indicator
 from objectives.manufacturability.presets import PRESETS
 from objectives.manufacturability.rule import Rule
@@ -58,7 +59,7 @@ def screen(
     images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
     rules: str | Sequence[Rule | Mapping[str, Any]],
     *,
-    voxel_size_um: float = 1.0,
+    voxel_size_um: float | int | Sequence[float | int] = 1.0,
     periodic: bool = True,
 ) -> list[dict[str, RuleResult]]:
     """Results of every rule for every image, by the names of the rules.
@@ -71,7 +72,7 @@ def screen(
         Name of a preset, or rules: objects or their settings, such as
         ``[{"kind": "min_solid", "limit_um": 400}]``.
     voxel_size_um
-        Edge of a voxel; voxels are cubes (squares).
+        Edge of a voxel, or one for each axis of the images.
     periodic
         Whether images repeat beyond their faces. If not, faces are open, and nothing is known
         beyond them.
@@ -91,20 +92,13 @@ def screen(
     (30.0, -10.0)
     """
     rules = checked_rules(rules)
-    if not (np.isscalar(voxel_size_um) and np.isfinite(voxel_size_um) and voxel_size_um > 0):
-        raise ValueError(
-            f"voxel_size_um should be one positive number, the edge of a cube, got {voxel_size_um}."
-            " Resample the images to cubic voxels if theirs are not."
-        )
+    grid = Grid(voxel_size_um, periodic)
     x = checked_images(images).detach().cpu()
     _check_sums(x)
     shares = {rule.phase: _shares(x, rule.phase).numpy() for rule in rules}
     results = []
     for i, image in enumerate(x.numpy()):
-        structures = {
-            phase: Structure(image, share[i], voxel_size_um=voxel_size_um, periodic=periodic)
-            for phase, share in shares.items()
-        }
+        structures = {phase: Structure(image, share[i], grid) for phase, share in shares.items()}
         results.append({rule.name: _result(rule, structures[rule.phase]) for rule in rules})
     return results
 

@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
+from objectives.grid import Grid
 from objectives.manufacturability.clusters import Clusters, find_clusters
 from objectives.manufacturability.depth import Depth, depth_inside
 
@@ -18,29 +19,29 @@ class Structure:
         One image of all channels, which `TrainingDistance` scores.
     share
         Share of the solid in every voxel; above one half the voxel is solid.
-    voxel_size_um
-        Edge of a voxel.
-    periodic
-        Whether the image repeats beyond its faces.
+    grid
+        Edges of a voxel, and whether the image repeats beyond its faces.
     """
 
     def __init__(
-        self,
-        image: Float[np.ndarray, "c *space"],
-        share: Float[np.ndarray, "*space"],
-        *,
-        voxel_size_um: float,
-        periodic: bool,
+        self, image: Float[np.ndarray, "c *space"], share: Float[np.ndarray, "*space"], grid: Grid
     ) -> None:
         self.image = image
-        self.share = share
-        self.voxel_size_um = voxel_size_um
-        self.periodic = periodic
+        self.share = share.astype(np.float64)  # 1 - share is the void's, to the last digit
+        self.grid = grid
+        self.periodic = grid.periodic
+        self.edges_um = grid.edges_um(share.ndim)
 
     @property
-    def longest_edge(self) -> int:
-        """Voxels along the longest axis: the size of what has no smaller one."""
-        return max(self.share.shape)
+    def longest_edge_um(self) -> float:
+        """Longest edge of the image: the size of what has no smaller one."""
+        return max(n * edge for n, edge in zip(self.share.shape, self.edges_um, strict=True))
+
+    @property
+    def unit_um(self) -> float:
+        """Shortest edge of a voxel, along the axes of more than one."""
+        sides = zip(self.share.shape, self.edges_um, strict=True)
+        return min((edge for n, edge in sides if n > 1), default=self.edges_um[-1])
 
     @cached_property
     def solid(self) -> Bool[np.ndarray, "*space"]:
@@ -49,7 +50,7 @@ class Structure:
 
     @property
     def depth_of_centres(self) -> Depth:
-        """Depth in voxels of the centres of solid voxels, by `depth_inside`."""
+        """Depth in micrometres of the centres of solid voxels, by `depth_inside`."""
         return self._solid_depths[0]
 
     @property
@@ -62,11 +63,14 @@ class Structure:
         """Raised depth of the void voxels."""
         # Where the share of the solid is exactly one half, the voxel is void.
         share = np.where(self.share == 0.5, 0.5 + 1e-6, 1 - self.share)
-        return depth_inside(share, periodic=self.periodic)[1]
+        return self._depths(share)[1]
 
     @cached_property
     def _solid_depths(self) -> tuple[Depth, Depth]:
-        return depth_inside(self.share, periodic=self.periodic)
+        return self._depths(self.share)
+
+    def _depths(self, share: Float[np.ndarray, "*space"]) -> tuple[Depth, Depth]:
+        return depth_inside(share, periodic=self.periodic, edges=self.edges_um)
 
     @cached_property
     def solid_clusters(self) -> Clusters:

@@ -1,24 +1,35 @@
 """Smallest size of a phase: the largest ball that reaches all of it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool, Float64
 from scipy import fft
 
-# Grey images have a hundred thousand different depths: looked through as far as this, in voxels.
-PRECISION = 1e-3
+Edges = Sequence[float] | Float64[np.ndarray, "dim"]
+
+# Grey images have a hundred thousand different depths: looked through as far as this share of an
+# edge. Below the finer one, sizes differ by rounding.
+PRECISION, ROUNDING = 1e-3, 1e-7
+# Counts of a convolution in single precision are off by less than a tenth up to this product.
+MOST_SINGLE = 1e10
 
 
 def smallest_size(
-    inside: Bool[np.ndarray, "*space"], depth: Float64[np.ndarray, "*space"], *, periodic: bool
+    inside: Bool[np.ndarray, "*space"],
+    depth: Float64[np.ndarray, "*space"],
+    *,
+    periodic: bool,
+    edges: Edges | None = None,
 ) -> tuple[float, float]:
-    r"""Largest diameter :math:`D` in voxels whose balls, moved inside the phase, reach all of it.
+    r"""Largest diameter :math:`D` whose balls, moved inside the phase, reach all of it.
 
     This is the opening of mathematical morphology with an allowance for corners: a voxel is reached
-    within :math:`\sqrt{d}\,(D + 1)/2` of a place where the ball fits, in :math:`d` dimensions. That
-    is as far as the corner of a cube around the ball, and half a voxel's diagonal, because balls
-    move in steps of a voxel. So a stripe of ``w`` voxels and a box of shortest edge ``w`` have size
-    ``w``, although no ball fills a corner. Thinner bridges and spikes are not reached, once they
-    stand out further than that.
+    within :math:`(\sqrt{d}\,D + e)/2` of a place where the ball fits, in :math:`d` dimensions with
+    voxels of diagonal :math:`e`. That is as far as the corner of a cube around the ball, and half
+    a diagonal, because balls move in steps of a voxel. So a stripe of width ``w`` and a box of
+    shortest edge ``w`` have size ``w``, although no ball fills a corner. Thinner bridges and spikes
+    are not reached, once they stand out further than that.
 
     Parameters
     ----------
@@ -26,28 +37,30 @@ def smallest_size(
         The phase, and the depth of its voxels by `depth_inside`.
     periodic
         Whether the image repeats.
+    edges
+        Edge of a voxel along each axis, by default 1: the unit of the depth and the answer.
 
     Returns
     -------
     The size, and the next larger diameter that was found not to reach all (infinite, if the size is
     that of the largest ball). An absent phase has no thin part: its size is the longest edge.
     """
+    edges = _edges(inside.shape, edges)
     if not inside.any():
-        return float(max(inside.shape)), float("inf")
+        return float((edges * inside.shape).max()), float("inf")
+    unit = _along_space(inside.shape, edges).min()
     sizes = np.unique(2 * depth[inside])
+    sizes = sizes[np.diff(sizes, prepend=-np.inf) > ROUNDING * unit]
     low, high = 0, len(sizes)  # the smallest reaches all: it is everywhere
-    while high - low > 1 and not _alike(sizes, low, high):
+    while high - low > 1:
+        if high < len(sizes) and sizes[high] - sizes[low] < PRECISION * unit:
+            break
         middle = (low + high) // 2
-        if out_of_reach(inside, depth, sizes[middle], periodic=periodic).any():
+        if out_of_reach(inside, depth, sizes[middle], periodic=periodic, edges=edges).any():
             high = middle
         else:
             low = middle
     return float(sizes[low]), float(sizes[high]) if high < len(sizes) else float("inf")
-
-
-def _alike(sizes: np.ndarray, low: int, high: int) -> bool:
-    """Whether it does not matter which of the sizes from low to high it is."""
-    return high < len(sizes) and bool(sizes[high] - sizes[low] < PRECISION)
 
 
 def out_of_reach(
@@ -56,28 +69,45 @@ def out_of_reach(
     size: float,
     *,
     periodic: bool,
+    edges: Edges | None = None,
 ) -> Bool[np.ndarray, "*space"]:
     """Voxels of the phase that no ball of diameter `size` reaches."""
+    edges = _edges(inside.shape, edges)
+    space = _along_space(inside.shape, edges)
     # Rounding must not decide whether a ball fits that fits exactly.
-    fits = inside & (depth >= size / 2 - 1e-9)
-    dim = max(sum(n > 1 for n in inside.shape), 1)  # one voxel thick: a section
-    return inside & ~_dilated(fits, np.sqrt(dim) * (size + 1) / 2 + 1e-9, periodic)
+    fits = inside & (depth >= size / 2 - ROUNDING / 2 * space.min())
+    reach = (np.sqrt(len(space)) * size + np.sqrt((space**2).sum())) / 2
+    return inside & ~_dilated(fits, reach + ROUNDING * space.min(), edges, periodic)
 
 
-def _dilated(mask: np.ndarray, radius: float, periodic: bool) -> np.ndarray:
+def _edges(shape: tuple[int, ...], edges: Edges | None) -> Float64[np.ndarray, "dim"]:
+    return np.ones(len(shape)) if edges is None else np.asarray(edges, np.float64)
+
+
+def _along_space(shape: tuple[int, ...], edges: np.ndarray) -> Float64[np.ndarray, "d"]:
+    """Edges along the axes of more than one voxel; one voxel thick is a section."""
+    thick = np.array(shape) > 1
+    return edges[thick] if thick.any() else edges[-1:]
+
+
+def _dilated(mask: np.ndarray, radius: float, edges: np.ndarray, periodic: bool) -> np.ndarray:
     """The voxels within `radius` of the mask; a convolution, cheaper than a distance transform."""
     if not mask.any():
         return mask
     if periodic:
         shape = mask.shape
     else:
-        widest = [min(int(radius), n - 1) for n in mask.shape]
+        sides = zip(mask.shape, edges, strict=True)
+        widest = [min(int(radius / edge), n - 1) for n, edge in sides]
         shape = tuple(
             fft.next_fast_len(n + w, real=True) for n, w in zip(mask.shape, widest, strict=True)
         )
-    squares = [np.minimum(np.arange(n), n - np.arange(n)) ** 2.0 for n in shape]
+    steps = [np.minimum(np.arange(n), n - np.arange(n)) for n in shape]
+    squares = [np.square(step * edge) for step, edge in zip(steps, edges, strict=True)]
     ball = sum(np.ix_(*squares)) <= radius**2
+    several = float(mask.sum()) * float(ball.sum()) > MOST_SINGLE
+    precision = np.float64 if several else np.float32
     counts = fft.irfftn(
-        fft.rfftn(mask.astype(np.float32), shape) * fft.rfftn(ball.astype(np.float32)), shape
+        fft.rfftn(mask.astype(precision), shape) * fft.rfftn(ball.astype(precision)), shape
     )
     return counts[tuple(slice(n) for n in mask.shape)] > 0.5

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from torch import Tensor
 
 from objectives.errors import EvaluationError
+from objectives.grid import takes_grid
 from objectives.manufacturability.rule import Measured, Rule
 from objectives.manufacturability.structure import Structure
 
@@ -64,7 +65,7 @@ class TrainingDistance(Rule):
     score: Annotated[Callable[[Any], Any], BeforeValidator(_imported), PlainSerializer(_name)] = (
         Field(
             description="Function from images (n, c, *space) to scores (n, d), or its "
-            "package.module:name."
+            "package.module:name. It is given the grid, too, if it has a parameter grid."
         )
     )
     reference: Annotated[list[list[float]], BeforeValidator(_plain), AfterValidator(_enough)] = (
@@ -78,7 +79,8 @@ class TrainingDistance(Rule):
 
     def measure(self, structure: Structure) -> Measured:
         """The distance, and no voxels."""
-        scores = self.score(torch.from_numpy(structure.image)[None])
+        given = {"grid": structure.grid} if takes_grid(self.score) else {}
+        scores = self.score(torch.from_numpy(structure.image)[None], **given)
         row = np.asarray(torch.as_tensor(scores).detach().cpu(), dtype=np.float64)
         mean, whitening = self._moments
         if row.shape != (1, len(mean)):

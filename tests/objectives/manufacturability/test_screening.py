@@ -9,6 +9,7 @@ from generative import PCA
 from generative.data.synthetic import gaussian_random_field
 from latentopt.campaign import Campaign
 from latentopt.space import LatentSpace
+from objectives.grid import Grid
 from objectives.manufacturability import PRESETS, RULES, Manufacturability, screen
 from objectives.manufacturability.min_solid import MinSolid
 from objectives.phases import to_images
@@ -130,8 +131,8 @@ def test_bad_input_is_refused_in_one_line(change, message):
 
 def test_the_objective_gives_the_margins_of_the_screen_with_their_units():
     images = blocks(2, (16, 16))
-    objective = Manufacturability(rules="laser_powder_bed", voxel_size_um=100, periodic=False)
-    values = objective(torch.from_numpy(images))
+    objective = Manufacturability(rules="laser_powder_bed")
+    values = objective(torch.from_numpy(images), Grid(100, periodic=False))
     results = screen(images, "laser_powder_bed", voxel_size_um=100.0, periodic=False)
     assert objective.units["overhang_margin"] == "deg"
     assert objective.units["min_solid_margin"] == "um"
@@ -148,6 +149,13 @@ def test_the_objective_refuses_wrong_rules_when_it_is_made():
         Manufacturability(rules=[{"kind": "islands"}, {"kind": "islands"}])
 
 
+@pytest.mark.parametrize("setting", [{"voxel_size_um": 2.0}, {"periodic": False}])
+def test_the_objective_says_where_a_voxel_size_of_its_own_belongs_now(setting):
+    (name,) = setting
+    with pytest.raises(ValidationError, match=rf"set campaign\.{name}, and leave it out here"):
+        Manufacturability.model_validate({"rules": "sintered_ceramic", **setting})
+
+
 def test_a_campaign_is_held_by_a_margin(tmp_path):
     images = torch.from_numpy(gaussian_random_field(60, (16, 16), seed=0))
     space = LatentSpace.fit(PCA((1, 16, 16), components=8).fit(images), images)
@@ -159,9 +167,9 @@ def test_a_campaign_is_held_by_a_margin(tmp_path):
             {
                 "kind": "manufacturability",
                 "rules": [{"kind": "min_solid", "limit_um": 4}, {"kind": "percolation"}],
-                "voxel_size_um": 2.0,
             },
         ],
+        "voxel_size_um": 2.0,
         "strategy": "prior",
         "engine": "serial",
         "trials": 12,
