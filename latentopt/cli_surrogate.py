@@ -19,6 +19,7 @@ from latentopt.cli_reading import AxesOption, LimitOption, reading_options
 
 if TYPE_CHECKING:
     from generative.data import Dataset
+    from objectives.grid import Grid
     from objectives.surrogates import Surrogate
 
 __all__ = ["app"]
@@ -59,6 +60,13 @@ def fit_surrogate(
     seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Parts of the cross-validation.")] = 5,
     space: SpaceOption = None,
+    voxel_size_um: Annotated[
+        str | None,
+        typer.Option(help="Edge of a voxel, or z,y,x or y,x; by default as the images' file says."),
+    ] = None,
+    not_periodic: Annotated[
+        bool, typer.Option("--not-periodic", help="The images do not repeat.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder for the surrogate.")] = Path("surrogate"),
     grey: GreyOption = "auto",
     axes: AxesOption = None,
@@ -76,9 +84,11 @@ def fit_surrogate(
     spec |= {name: value for name, value in given.items() if value is not None}
     inputs = [path for path in (y, config, objective, space) if path is not None]
     _check_out(out, inputs=inputs, images=[images], overwrite=overwrite)
+    spec |= _grid_of_options(voxel_size_um, not_periodic)
     surrogate = _build({"kind": "two_point_gp"} | spec, space)
     dataset = _read(images, reading_options(grey, axes, limit))
-    targets, where = _targets(dataset, y, objective, output or ())
+    surrogate = _on_grid_of(dataset, surrogate)
+    targets, where = _targets(dataset, y, objective, output or (), surrogate.grid)
     out.mkdir(parents=True, exist_ok=True)  # refused now, not after the work
     with _one_line(where), _progress() as show:
         on_fold = _steps(show, "fold")
@@ -112,6 +122,7 @@ def measure_surrogate(
     limit: LimitOption = None,
 ) -> None:
     """Compare a surrogate's predictions with the values of images it was not fitted to."""
+    from latentopt.errors import DataError
     from latentopt.seen_images import count_seen
     from latentopt.surrogate_card import figures_text
     from latentopt.surrogate_data import choose
@@ -121,10 +132,15 @@ def measure_surrogate(
     with _one_line(str(surrogate)):
         loaded = load_surrogate(surrogate, **given)
     dataset = _read(images, reading_options(grey, axes, limit))
-    targets, where = _targets(dataset, y, objective, ())
+    targets, where = _targets(dataset, y, objective, (), loaded.grid)
     if _unnamed(targets) and len(targets) == len(loaded.outputs):
         targets = dict(zip(loaded.outputs, targets.values(), strict=True))
     targets = choose(targets, loaded.outputs, where)
+    if (grid := _grid_of(dataset, loaded)) is not None:
+        try:
+            loaded.check_grid(grid)
+        except ValueError as error:
+            raise DataError(f"{images}: {error}") from None
     with _one_line(str(images)):
         prediction = loaded.predict(dataset.images)
     with _one_line(where):
@@ -196,8 +212,45 @@ def _described(images: Path, dataset: "Dataset") -> str:
     return f"{images}, {len(dataset)} images{reading}"
 
 
+def _grid_of_options(voxel_size_um: str | None, not_periodic: bool) -> dict[str, Any]:
+    from latentopt.cli_data import numbers
+
+    edges = numbers(voxel_size_um, "--voxel-size-um", float)
+    if edges is None and not not_periodic:
+        return {}
+    size = 1.0 if edges is None else edges if len(edges) > 1 else edges[0]
+    return {"grid": {"voxel_size_um": size, "periodic": not not_periodic}}
+
+
+def _on_grid_of(dataset: "Dataset", surrogate: "Surrogate") -> "Surrogate":
+    """The surrogate on the grid that options or settings say, or else the images' file."""
+    from latentopt.errors import ConfigError
+
+    if surrogate.grid is None:
+        return surrogate.model_copy(update={"grid": _grid_of(dataset, surrogate)})
+    try:
+        surrogate.grid.edges_um(dataset.images.ndim - 2)
+    except ValueError as error:
+        raise ConfigError(f"surrogate.grid: {error}") from None
+    return surrogate
+
+
+def _grid_of(dataset: "Dataset", surrogate: "Surrogate") -> "Grid | None":
+    """The grid of the images, if their file says what a voxel measures."""
+    from objectives.grid import Grid
+
+    if dataset.voxel_size_m is None:
+        return None
+    edges = tuple(float(f"{edge * 1e6:.12g}") for edge in dataset.voxel_size_m)
+    return Grid(edges, surrogate.images_repeat)
+
+
 def _targets(
-    dataset: "Dataset", y: Path | None, objective: str | None, wanted: Sequence[str]
+    dataset: "Dataset",
+    y: Path | None,
+    objective: str | None,
+    wanted: Sequence[str],
+    grid: "Grid | None",
 ) -> tuple[Mapping[str, Any], str]:
     """Values by name, and where they come from."""
     from latentopt.errors import ConfigError
@@ -208,7 +261,7 @@ def _targets(
     if y is not None:
         return choose(read_targets(y, dataset.sources), wanted, str(y)), str(y)
     with _progress() as show:
-        columns = solve_targets(objective, dataset.images, _steps(show, "solved image"))
+        columns = solve_targets(objective, dataset.images, _steps(show, "solved image"), grid=grid)
     return choose(columns, wanted, objective), objective
 
 

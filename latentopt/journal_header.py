@@ -80,7 +80,7 @@ def _require_same_measure(
     for name in sorted(MEASURING):
         was, now = old[name], new[name]
         if name == "evaluate":
-            was = [_complete(spec) for spec in was]
+            was = [_complete(_without_periodic(spec, header, config)) for spec in was]
         elif "boundary" not in header and config.grid.is_cubic and config.periodic:
             continue  # before there was a grid all values were those of cubes that repeat
         if was != now:
@@ -101,6 +101,16 @@ def _require_same_files(
         for now in (new or {}).get("evaluate", ()):
             if was != now and {**was, "version": None} == {**now, "version": None}:
                 raise _differs(folder, "screen", was, now)
+
+
+def _without_periodic(
+    spec: Mapping[str, Any], header: Mapping[str, Any], config: CampaignConfig
+) -> Mapping[str, Any]:
+    """Before there was a grid, each target said whether it repeats; that is the campaign's now."""
+    before = "boundary" not in header and spec.get("kind") == "two_point_target"
+    if before and spec.get("periodic") == config.periodic:
+        return {name: value for name, value in spec.items() if name != "periodic"}
+    return spec
 
 
 def _complete(spec: Mapping[str, Any]) -> Mapping[str, Any]:

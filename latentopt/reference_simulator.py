@@ -111,7 +111,7 @@ def screen_structure(structure: "Microstructure", rules: Any) -> "dict[str, Rule
     Raises
     ------
     DataError
-        Voxels are no cubes, or the structure repeats along some of its axes only.
+        The structure repeats along some of its axes only.
     EvaluationError
         A rule does not fit the structure, such as one for a phase that it has not.
     """
@@ -119,8 +119,6 @@ def screen_structure(structure: "Microstructure", rules: Any) -> "dict[str, Rule
     from objectives.manufacturability import screen
 
     sizes, count = structure.voxel_size_m, len(structure.phase_names)
-    if max(sizes) > min(sizes) * (1 + 1e-6):
-        raise DataError(f"voxels should be cubes, got {sizes} m; resample the structure.")
     if len(set(structure.periodic)) > 1:
         raise DataError(
             f"structures should repeat along all axes or none, got {structure.periodic}; export "
@@ -128,8 +126,8 @@ def screen_structure(structure: "Microstructure", rules: Any) -> "dict[str, Rule
         )
     images = to_images(structure.phases[None], channels=1 if count <= 2 else count)
     # Rounded: sizes in metres have no exact 2.0 um.
-    voxel_size_um = float(f"{sizes[0] * 1e6:.12g}")
-    (found,) = screen(images, rules, voxel_size_um=voxel_size_um, periodic=structure.periodic[0])
+    edges = tuple(float(f"{size * 1e6:.12g}") for size in sizes)
+    (found,) = screen(images, rules, voxel_size_um=edges, periodic=structure.periodic[0])
     return found
 
 

@@ -26,7 +26,8 @@ def surrogate_card(
         f"{f.within_two_sigma:.1%} |"
         for name, f in figures.items()
     )
-    settings = surrogate.model_dump(mode="json", exclude={"kind"})
+    settings = surrogate.model_dump(mode="json", exclude={"kind", "grid"})
+    settings["voxels"] = _voxels(surrogate)
     lines = "\n".join(f"- {name}: {value}" for name, value in settings.items())
     return f"""# {surrogate.kind}: {", ".join(figures)} of images, with uncertainty
 
@@ -50,3 +51,10 @@ It ranks; it does not decide. Its error is largest where it promises most, and i
 size and the kinds of structure it was fitted to: let the solver evaluate what it chose
 (`objectives.surrogates.screen_then_solve`).
 """
+
+
+def _voxels(surrogate: Surrogate) -> str:
+    """Edges of a voxel, and whether images repeat."""
+    grid = surrogate.grid
+    size = "cubes of any size" if grid is None else f"{grid.voxel_size_um} um"
+    return f"{size}, images {'repeat' if surrogate.images_repeat else 'do not repeat'}"

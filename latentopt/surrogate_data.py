@@ -13,6 +13,7 @@ from latentopt.config import read_yaml
 from latentopt.errors import ConfigError, DataError
 from latentopt.parts import fit_objectives, resolve_objectives
 from latentopt.tables import Rows, hint, number_of, read_table
+from objectives.grid import Grid, takes_grid
 
 FILE_COLUMN = "file"
 AT_ONCE = 16  # images solved between two looks at the progress
@@ -112,8 +113,12 @@ def solve_targets(
     objective: str,
     images: Float[np.ndarray, "n c *space"],
     on_images: Callable[[int, int], None] | None = None,
+    *,
+    grid: Grid | None = None,
 ) -> Columns:
     """Values of an objective: its kind, or a YAML file with its ``kind`` and settings.
+
+    An objective that takes a grid is given that of the images, by default cubes of 1 um.
 
     Raises
     ------
@@ -131,10 +136,11 @@ def solve_targets(
     except ConfigError as error:
         lines = str(error).replace("campaign.evaluate[0]", "objective").splitlines()
         raise ConfigError("\n".join(f"{objective}: {line}" for line in lines)) from None
+    given = {"grid": grid or Grid()} if takes_grid(solver) else {}
     x, answers = torch.from_numpy(images), []
     with torch.no_grad():
         for start in range(0, len(x), AT_ONCE):
-            answers.append(solver(x[start : start + AT_ONCE]))
+            answers.append(solver(x[start : start + AT_ONCE], **given))
             if on_images is not None:
                 on_images(min(start + AT_ONCE, len(x)), len(x))
     return {

@@ -65,6 +65,14 @@ class Grid:
             )
         return self.voxel_size_um
 
+    def steps(self, dim: int) -> tuple[float, ...]:
+        """Edge of a voxel along each of `dim` axes, over the shortest of them.
+
+        Statistics by length count in steps of the shortest edge: of voxels if they are cubes.
+        """
+        edges = self.edges_um(dim)
+        return tuple(edge / min(edges) for edge in edges)
+
     @property
     def is_cubic(self) -> bool:
         """Whether voxels are cubes (or squares)."""

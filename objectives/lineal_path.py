@@ -1,11 +1,16 @@
 """Lineal path function: how far one goes along an axis without leaving a phase."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from objectives.grid import Grid
 from objectives.images import checked_images, in_kind, phase_indicator
+
+ROUNDING = 1e-9
 
 
 def lineal_path(
@@ -14,14 +19,17 @@ def lineal_path(
     phase: int = 1,
     periodic: bool = True,
     cutoff: int | None = None,
+    voxel_size_um: float | int | Sequence[float | int] = 1.0,
 ) -> Float[Tensor, "n axes r"] | Float[np.ndarray, "n axes r"]:
-    r"""Probability :math:`L(r)` that a line of r voxel steps along an axis lies in the phase.
+    r"""Probability :math:`L(r)` that a line of r steps along an axis lies in the phase.
 
     .. math:: L_a(r) = \Big\langle \prod_{t=0}^{r} m(s + t\, e_a) \Big\rangle_s
 
     One row an axis, in the order of the images' axes (z, y, x); ``.mean(1)`` is the average over
     them. L(0) is the volume fraction, L never grows with r and is at most the two-point statistic
-    at the same shift. Differentiable; values between 0 and 1 count as probabilities.
+    at the same shift. Differentiable; values between 0 and 1 count as probabilities. A step is the
+    edge of a voxel, of longer ones the shortest: rows tell of equal lengths, and are what they are
+    for the voxels cut into cubes.
 
     Parameters
     ----------
@@ -32,7 +40,10 @@ def lineal_path(
     periodic
         Whether the image repeats. If not, only lines that are in the image are counted.
     cutoff
-        Largest r. By default one less than the shortest axis has voxels.
+        Largest r. By default as far as it goes along every axis: one less than the shortest has
+        voxels, if they are cubes.
+    voxel_size_um
+        Edge of a voxel, or one for each axis of the images.
 
     Returns
     -------
@@ -43,7 +54,8 @@ def lineal_path(
     EvaluationError
         (A ``ValueError``.) The images are not images, or have no such phase.
     ValueError
-        The cutoff is negative, or longer than the shortest axis.
+        The cutoff is negative, or longer than the shortest axis; or the voxel size does not fit the
+        images.
 
     References
     ----------
@@ -62,14 +74,16 @@ def lineal_path(
     """
     x = checked_images(images)
     m = phase_indicator(x, phase)[:, 0]
-    longest = min(m.shape[1:]) - 1
+    edges = Grid(voxel_size_um, periodic).steps(m.ndim - 1)
+    lengths = [(n - 1) * edge for n, edge in zip(m.shape[1:], edges, strict=True)]
+    longest = int(min(lengths) + ROUNDING)
     cutoff = longest if cutoff is None else cutoff
     if not 0 <= cutoff <= longest:
         raise ValueError(
             f"cutoff should be from 0 to {longest} for images of {tuple(m.shape[1:])}, "
             f"got {cutoff}."
         )
-    paths = [_paths_along(m, axis, cutoff, periodic) for axis in range(1, m.ndim)]
+    paths = [_paths_along(m, axis, cutoff, periodic, edge) for axis, edge in enumerate(edges, 1)]
     return in_kind(torch.stack(paths, 1), images)
 
 
@@ -82,13 +96,23 @@ def times_ahead(run: Tensor, field: Tensor, steps: int, axis: int, periodic: boo
 
 
 def _paths_along(
-    m: Float[Tensor, "n *space"], axis: int, cutoff: int, periodic: bool
+    m: Float[Tensor, "n *space"], axis: int, cutoff: int, periodic: bool, edge: float
 ) -> Float[Tensor, "n r"]:
+    n = m.shape[axis]
+    steps = torch.arange(cutoff + 1, dtype=torch.float64, device=m.device) / edge
+    before = (steps + ROUNDING).floor()
+    share = (steps - before).clamp_min(0).to(m)  # of the lines that enter one more voxel
+    before = before.long()
+    furthest = min(int(before[-1]) + bool(share.any()), n - 1)
     run, values = m, [m.flatten(1).mean(1)]
-    for r in range(1, cutoff + 1):
+    for r in range(1, furthest + 1):
         if not (run.requires_grad or run.any()):
-            values += [torch.zeros_like(values[0])] * (cutoff + 1 - r)
+            values += [torch.zeros_like(values[0])] * (furthest + 1 - r)
             break
         run = times_ahead(run, m, r, axis, periodic)
         values.append(run.flatten(1).mean(1))
-    return torch.stack(values, 1)
+    paths, after = torch.stack(values, 1), (before + 1).clamp_max(furthest)
+    room = (n - torch.arange(furthest + 1, device=m.device)).to(m)
+    places = torch.ones_like(room) if periodic else room
+    shorter, longer = (1 - share) * places[before], share * places[after]
+    return (paths[:, before] * shorter + paths[:, after] * longer) / (shorter + longer)

@@ -1,5 +1,7 @@
 """Pair correlation: two-point statistics by distance, against those of no correlation."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -16,6 +18,7 @@ def pair_correlation(
     correlations: Pairs | None = None,
     periodic: bool = True,
     cutoff: int | None = None,
+    voxel_size_um: float | int | Sequence[float | int] = 1.0,
 ) -> Float[Tensor, "n p r"] | Float[np.ndarray, "n p r"]:
     r"""How much likelier a phase is at distance r from another than anywhere: 1 is no correlation.
 
@@ -28,11 +31,14 @@ def pair_correlation(
     Parameters
     ----------
     images, correlations, periodic, cutoff
-        As `two_point_statistics` takes them.
+        As `two_point_statistics` takes them: the cutoff is in voxels along each axis.
+    voxel_size_um
+        Edge of a voxel, or one for each axis of the images.
 
     Returns
     -------
-    One row an image and pair for r = 0, 1, 2 ... voxels, dimensionless, 0 or more.
+    One row an image and pair for r = 0, 1, 2 ... steps, dimensionless, 0 or more. A step is the
+    edge of a voxel, of longer ones the shortest.
 
     Raises
     ------
@@ -69,4 +75,5 @@ def pair_correlation(
             f"{int(torch.cat([first, second])[k])} in row {row}. Leave that row or channel out."
         )
     product = fractions[:, first] * fractions[:, second]
-    return in_kind(radial_average(statistics) / product[..., None], images)
+    averages = radial_average(statistics, voxel_size_um=voxel_size_um)
+    return in_kind(averages / product[..., None], images)

@@ -4,21 +4,33 @@ import hashlib
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    model_validator,
+)
 from torch import Tensor
 
 from objectives.errors import EvaluationError
+from objectives.grid import Grid
 from objectives.images import checked_images, phase_indicator
 from objectives.pymks_import import pymks_installed
 from objectives.two_point import two_point_statistics
 
-# The module whose `read_structure` reads a structure from a file, as (h, w) or (d, h, w) in [0, 1].
+# The module whose `read_structure` reads a structure from a file, as (h, w) or (d, h, w) in [0, 1],
+# and whose `voxel_size_um` knows what the file says of its voxels.
 READER = "generative.data.structure_files"
+VoxelSize = PositiveFloat | tuple[PositiveFloat, ...]
 
 
 def _plain(target: Any) -> Any:
@@ -36,7 +48,8 @@ class TwoPointTarget(BaseModel):
     """Mean absolute difference of two-point statistics to a target's over all shifts; 0 is a match.
 
     The statistics are the autocorrelation of one phase, so a shift or a point reflection of the
-    target is as good as the target.
+    target is as good as the target. Statistics are compared shift by shift, so the voxels of images
+    and target should measure the same.
 
     >>> import torch
     >>> target = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
@@ -53,7 +66,16 @@ class TwoPointTarget(BaseModel):
         "integers of an array may have one value besides 0, which becomes 1."
     )
     phase: int = Field(default=1, ge=0, description="Phase of the images that is 1 in the target.")
-    periodic: bool = Field(default=True, description="Whether images and target repeat.")
+    voxel_size_um: VoxelSize | None = Field(
+        default=None,
+        description="Edge of the target's voxels, or one for each axis. By default as its file "
+        "or its sidecar says, else as the campaign's.",
+    )
+    periodic: bool | None = Field(
+        default=None,
+        description="Whether images and target repeat. By default as the campaign says; without "
+        "one they do.",
+    )
     cutoff: int | None = Field(
         default=None,
         ge=0,
@@ -72,7 +94,7 @@ class TwoPointTarget(BaseModel):
 
     @model_validator(mode="after")
     def _is_the_same_file(self) -> "TwoPointTarget":
-        """Keep which file it is, so that a campaign does not go on towards another one."""
+        """Keep which file it is and says, so that a campaign does not go on towards another one."""
         if isinstance(self.target, Path):
             version = hashlib.sha256(self.target.read_bytes()).hexdigest()[:12]
             if self.version not in (None, version):
@@ -81,6 +103,10 @@ class TwoPointTarget(BaseModel):
                     f"{self.version}); restore that file, or leave out version"
                 )
             object.__setattr__(self, "version", version)
+            if self.voxel_size_um is None:
+                object.__setattr__(
+                    self, "voxel_size_um", _reader(self.target).voxel_size_um(self.target)
+                )
         return self
 
     @property
@@ -88,10 +114,54 @@ class TwoPointTarget(BaseModel):
         """The one value, without unit."""
         return {"two_point_error": "1"}
 
-    def __call__(self, images: Float[Tensor, "n c *space"]) -> dict[str, Float64[Tensor, "n"]]:
-        """The distance of every image, from 0 to 1; with a gradient if the engine is torch."""
-        statistics = self._statistics(phase_indicator(checked_images(images), self.phase))
-        target = self._target_statistics.to(statistics.device)
+    def boundary(self, grid: Grid) -> str:
+        """What lies beyond the faces: ``periodic`` copies, or nothing (``open``)."""
+        return "periodic" if grid.periodic else "open"
+
+    def for_images(self, shape: tuple[int, ...]) -> "TwoPointTarget":
+        """The distance to the target, for images of shape (c, *space).
+
+        Raises
+        ------
+        EvaluationError
+            (A ``ValueError``.) The target is of another size, or the cutoff or the phase is not one
+            of such images.
+        """
+        space, target = tuple(shape[1:]), read_structure(self.target).shape
+        if len(target) != len(space) or (self.cutoff is None and target != space):
+            raise EvaluationError(
+                f"two_point_target: the target has {target} voxels and the images have {space}. "
+                "Crop the target to the images' size, or set a cutoff."
+            )
+        most = (min(*space, *target) - 1) // 2
+        if self.cutoff is not None and self.cutoff > most:
+            raise EvaluationError(
+                f"two_point_target: cutoff should be from 0 to {most} for images of {space} and a "
+                f"target of {target} voxels, got {self.cutoff}."
+            )
+        if self.phase >= max(shape[0], 2):
+            raise EvaluationError(
+                f"two_point_target: phase should be one of 0 to {max(shape[0], 2) - 1} for images "
+                f"of {shape[0]} channels, got {self.phase}."
+            )
+        return self
+
+    def __call__(
+        self, images: Float[Tensor, "n c *space"], grid: Grid | None = None
+    ) -> dict[str, Float64[Tensor, "n"]]:
+        """The distance of every image, from 0 to 1; with a gradient if the engine is torch.
+
+        Raises
+        ------
+        EvaluationError
+            (A ``ValueError``.) The images are not images, or their grid is not the target's.
+        """
+        x = phase_indicator(checked_images(images), self.phase)
+        periodic = self._periodic(grid)
+        if grid is not None:
+            self._check_voxels(grid, x.ndim - 2)
+        statistics = self._statistics(x, periodic)
+        target = self._target_statistics(periodic).to(statistics.device)
         if statistics.shape[2:] != target.shape[2:]:
             raise EvaluationError(
                 f"images have shifts {tuple(statistics.shape[2:])} and the target has "
@@ -99,15 +169,40 @@ class TwoPointTarget(BaseModel):
             )
         return {"two_point_error": (statistics - target).abs().flatten(1).mean(1)}
 
-    @cached_property
-    def _target_statistics(self) -> Float64[Tensor, "1 1 *shifts"]:
-        structure = torch.from_numpy(read_structure(self.target))
-        return self._statistics(structure[None, None])
+    def _periodic(self, grid: Grid | None) -> bool:
+        if grid is None:
+            return self.periodic is not False
+        if self.periodic not in (None, grid.periodic):
+            raise EvaluationError(
+                f"two_point_target has periodic: {self.periodic} and the campaign periodic: "
+                f"{grid.periodic}. Leave it out of two_point_target, or change the campaign's."
+            )
+        return grid.periodic
 
-    def _statistics(self, indicator: Tensor) -> Float64[Tensor, "n 1 *shifts"]:
+    def _check_voxels(self, grid: Grid, dim: int) -> None:
+        known, edges = self.voxel_size_um, grid.edges_um(dim)
+        if known is not None and not np.allclose(Grid(known).edges_um(dim), edges, rtol=1e-4):
+            raise EvaluationError(
+                f"two_point_target: voxels of the target measure {known} um and those of the "
+                f"images {edges} um, so that equal shifts are other lengths. Resample the target, "
+                "or set voxel_size_um of campaign or target to what is true."
+            )
+
+    @cached_property
+    def _statistics_of_target(self) -> dict[bool, Float64[Tensor, "1 1 *shifts"]]:
+        return {}  # periodic or not
+
+    def _target_statistics(self, periodic: bool) -> Float64[Tensor, "1 1 *shifts"]:
+        known = self._statistics_of_target
+        if periodic not in known:
+            structure = torch.from_numpy(read_structure(self.target))
+            known[periodic] = self._statistics(structure[None, None], periodic)
+        return known[periodic]
+
+    def _statistics(self, indicator: Tensor, periodic: bool) -> Float64[Tensor, "n 1 *shifts"]:
         return two_point_statistics(
             indicator.double(),
-            periodic=self.periodic,
+            periodic=periodic,
             cutoff=self.cutoff,
             engine=self.engine or ("pymks" if pymks_installed() else "torch"),
         )
@@ -146,15 +241,19 @@ def _array(rows: list) -> np.ndarray:
         raise ValueError("array: expected rows of one length.") from error
 
 
-def _read_file(path: Path) -> np.ndarray:
-    """By the reader of all image files, which is looked for only where a file is named."""
+def _reader(path: Path) -> ModuleType:
+    """The reader of all image files, which is looked for only where a file is named."""
     try:
-        reader = import_module(READER)
+        return import_module(READER)
     except ModuleNotFoundError as error:
         raise ValueError(
             f"{path}: cannot be read without the package {error.name}; pip install latentopt, or "
             "give the structure as an array."
         ) from error
+
+
+def _read_file(path: Path) -> np.ndarray:
+    reader = _reader(path)
     try:
         return reader.read_structure(path)
     except ValueError as error:

@@ -15,6 +15,18 @@ from generative.errors import DataError
 log = logging.getLogger("generative.data")
 
 
+def voxel_size_um(path: Path) -> tuple[float, ...] | None:
+    """Edges of a voxel along (z,) y, x as the file or its sidecar says them; None if neither does.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    size = open_source(Path(path), single=True).voxel_size_m
+    return size and tuple(float(f"{edge * 1e6:.12g}") for edge in size)
+
+
 def read_structure(path: Path) -> Float64[np.ndarray, "*space"]:
     """The share of phase 1 in every voxel of a picture or volume, (h, w) or (d, h, w).
 

@@ -1,9 +1,10 @@
 """How deep voxels lie inside a phase: the distance to its surface, finer than the grid."""
 
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Bool, Float, Float64
 
 from objectives.manufacturability.distance import Lattice, distances_outside, spread
 
@@ -11,13 +12,15 @@ Depth = Float64[np.ndarray, "*space"]
 # From so much of a voxel on that is partly filled, its neighbours tell the slope of the surface.
 TELLING = 0.5
 ROUNDING = 1e-9
+# Largest t of the parabolas that stand for the distance: deeper, the nearest voxel decides alone.
+FLATTEST = 8.0
 
 
 def depth_inside(
     share: Float[np.ndarray, "*space"],
     *,
     periodic: bool,
-    edges: Sequence[float] | None = None,
+    edges: Sequence[float | int] | None = None,
 ) -> tuple[Depth, Depth]:
     """Distance from each voxel of a phase to the phase's surface; 0 outside.
 
@@ -92,18 +95,18 @@ def _moved_surface(
     r"""How much deeper voxels are by the filling of the partly filled ones next to the surface.
 
     .. math:: \min_q\, [\psi(d(p, q)) + m(q)] - \psi(\min_q d(p, q)), \qquad
-              \psi(d) = \min_{t = 1, 2, 4 \ldots} \frac{1}{2} \Big( \frac{d^2}{t} + t \Big)
+              \psi(d) = \min_{t = 1, 2, 4, 8} \frac{1}{2} \Big( \frac{d^2}{t} + t \Big)
 
     over the voxels q outside, m being `_moved_outward`. It is m itself before a flat face along
     the grid. The rising :math:`\psi` stands for the distance, with which this would be the least
-    distance to a surface: as a parabola of it, it is found axis by axis.
+    distance to a surface: made of parabolas, it is found axis by axis.
     """
     beside = _moved_outward(share, inside, lattice)
     furthest = float(distance.max())
     beyond = furthest + 2 * max(lattice.edges)  # what is further moved too little to be least
     nearest, plain, t = np.full_like(share, np.inf), np.full_like(share, np.inf), 1.0
     while True:
-        reach = np.sqrt(2) * t  # further away the next t is less
+        reach = np.sqrt(2) * t if t < FLATTEST else np.inf  # further away the next t is less
         least = beside
         for axis in lattice.axes:
             terms = lattice.terms(axis, half=False) / (2 * t)
@@ -125,24 +128,50 @@ def _moved_outward(
     they are partly filled, the surface is a plane that leans as the shares of their neighbours say;
     else it is a face.
     """
-    slopes = [_steepest(share, axis, lattice) for axis in lattice.axes]
-    filled = np.where(inside, share, np.nan)
-    moved, face, plane, clear = (np.full_like(share, np.inf) for _ in range(4))
-    for i, axis in enumerate(lattice.axes):
-        edge = lattice.edges[axis]
-        others = slopes[:i] + slopes[i + 1 :]
-        for step in (1, -1):
-            other = _beside(filled, axis, step, lattice)
-            away = (1.5 - share - other) * edge  # from the centre outside to the surface
-            rise = ((other - share) / edge) ** 2
-            across = sum(np.fmax(s, _beside(s, axis, step, lattice)) ** 2 for s in others)
-            face = np.fmin(face, away)
-            plane = np.fmin(plane, away * np.sqrt(rise / (rise + across)))
-            clear = np.fmin(clear, 1 - other)
-            moved = np.where(np.isnan(other), moved, np.minimum(moved, edge / 2))
-    told = np.minimum((share + clear) / TELLING, 1.0)
-    beside = np.isfinite(face) & ~inside
-    return np.where(beside, moved - (1 - told) * face - told * plane, np.inf)
+    slopes = {axis: _steepest(share, axis, lattice) for axis in lattice.axes}
+    where = np.nonzero(~inside & _next_to(inside, lattice))
+    here = share[where]
+    moved, face, plane, clear = (np.full_like(here, np.inf) for _ in range(4))
+    for axis, step in product(lattice.axes, (-1, 1)):
+        there, exists = _neighbours(where, axis, step, lattice)
+        exists &= inside[there]
+        other, edge = np.where(exists, share[there], 1.0), lattice.edges[axis]
+        away = (1.5 - here - other) * edge  # from the centre outside to the surface
+        rise = ((other - here) / edge) ** 2
+        across = sum(
+            np.maximum(slope[where], slope[there]) ** 2
+            for beside, slope in slopes.items()
+            if beside != axis
+        )
+        leaning = away * np.sqrt(rise / (rise + across))
+        values = (edge / 2, away, leaning, 1 - other)
+        for least, value in zip((moved, face, plane, clear), values, strict=True):
+            np.minimum(least, value, out=least, where=exists)
+    told = np.minimum((here + clear) / TELLING, 1.0)
+    outward = np.full_like(share, np.inf)
+    outward[where] = moved - (1 - told) * face - told * plane
+    return outward
+
+
+def _next_to(inside: np.ndarray, lattice: Lattice) -> Bool[np.ndarray, "*space"]:
+    """Voxels with a neighbour inside, over a face."""
+    found = np.zeros_like(inside)
+    for axis, step in product(lattice.axes, (-1, 1)):
+        beside = np.roll(inside, step, axis)
+        if not lattice.periodic:
+            np.moveaxis(beside, axis, 0)[0 if step == 1 else -1] = False
+        found |= beside
+    return found
+
+
+def _neighbours(
+    where: tuple[np.ndarray, ...], axis: int, step: int, lattice: Lattice
+) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Places one step along an axis, and whether they are in the image; if not, the last there."""
+    n, along = lattice.shape[axis], where[axis] + step
+    exists = np.full(along.shape, True) if lattice.periodic else (along >= 0) & (along < n)
+    along = along % n if lattice.periodic else along.clip(0, n - 1)
+    return (*where[:axis], along, *where[axis + 1 :]), exists
 
 
 def _steepest(share: np.ndarray, axis: int, lattice: Lattice) -> Float64[np.ndarray, "*space"]:
@@ -151,11 +180,3 @@ def _steepest(share: np.ndarray, axis: int, lattice: Lattice) -> Float64[np.ndar
     if not lattice.periodic:
         np.moveaxis(change, axis, 0)[-1] = 0.0
     return np.maximum(change, np.roll(change, 1, axis)) / lattice.edges[axis]
-
-
-def _beside(values: np.ndarray, axis: int, step: int, lattice: Lattice) -> np.ndarray:
-    """The neighbours' values along an axis, NaN beyond the faces of an image that ends there."""
-    values = np.roll(values, step, axis)
-    if not lattice.periodic:
-        np.moveaxis(values, axis, 0)[0 if step == 1 else -1] = np.nan
-    return values

@@ -117,14 +117,20 @@ def spread(
     if most is not None:
         terms = terms[: max(1, np.searchsorted(terms, most, "right"))]
     n, reach = values.shape[axis], len(terms) - 1
-    if periodic:
-        wide = np.take(values, np.arange(-reach, n + reach + 1), axis, mode="wrap")
-    else:
-        pads = [(reach, reach + 1) if a == axis else (0, 0) for a in range(values.ndim)]
-        wide = np.pad(values, pads, constant_values=np.inf)
 
-    def part(start: int) -> Squares:
-        return wide[(slice(None),) * axis + (slice(start, start + n),)]
+    def at(whole: np.ndarray, start: int, stop: int) -> np.ndarray:
+        return whole[(slice(None),) * axis + (slice(start, stop),)]
+
+    shape = list(values.shape)
+    shape[axis] = n + 2 * reach + 1
+    wide = np.full(shape, np.inf, values.dtype)
+    at(wide, reach, reach + n)[...] = values
+    if periodic:
+        at(wide, 0, reach)[...] = at(values, n - reach, n)
+        at(wide, reach + n, shape[axis])[...] = at(values, 0, reach + 1)
+
+    def part(start: int) -> np.ndarray:
+        return at(wide, start, start + n)
 
     least = np.minimum(part(reach), part(reach + half))
     least += terms[0]

@@ -7,6 +7,7 @@ from jaxtyping import Float, Float64
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
+from objectives.errors import EvaluationError
 from objectives.grid import Grid
 from objectives.manufacturability.rule import Rule
 from objectives.manufacturability.rules import AnyRule
@@ -57,6 +58,32 @@ class Manufacturability(BaseModel):
     def units(self) -> dict[str, str]:
         """Margin of every rule, in the rule's unit."""
         return {f"{rule.name}_margin": rule.unit for rule in checked_rules(self.rules)}
+
+    def boundary(self, grid: Grid) -> str:
+        """What lies beyond the faces: ``periodic`` copies, or nothing (``open``)."""
+        return "periodic" if grid.periodic else "open"
+
+    def for_images(self, shape: tuple[int, ...]) -> "Manufacturability":
+        """These rules, for images of shape (c, *space).
+
+        Raises
+        ------
+        EvaluationError
+            (A ``ValueError``.) A rule is for an axis or a phase that such images do not have.
+        """
+        channels, dim = shape[0], len(shape) - 1
+        for rule in checked_rules(self.rules):
+            if getattr(rule, "axis", 0) >= dim:
+                raise EvaluationError(
+                    f"{rule.name}: axis should be 0 to {dim - 1} for images of {dim} axes, got "
+                    f"{rule.axis}. Axes are z, y, x, or y, x of a section."
+                )
+            if rule.phase >= max(channels, 2):
+                raise EvaluationError(
+                    f"{rule.name}: phase should be one of 0 to {max(channels, 2) - 1} for images "
+                    f"of {channels} channels, got {rule.phase}."
+                )
+        return self
 
     def __call__(
         self, images: Float[Tensor, "n c *space"], grid: Grid | None = None

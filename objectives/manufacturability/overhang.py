@@ -12,7 +12,7 @@ from objectives.manufacturability.structure import Structure
 
 # Voxel stairs are smoothed by a Gaussian of this many voxels before their slope is read.
 SMOOTHING = 1.5
-# Gradients below this are the smooth tails beside a surface, not the surface (its own is .27).
+# Gradients a voxel below this are the smooth tails beside a surface, not the surface (.27 itself).
 FAINTEST = 0.05
 
 
@@ -21,11 +21,11 @@ class Overhang(Rule):
 
     The value is the angle between surface and build axis, in degrees: 0 for a vertical wall, 45 for
     a chamfer, 90 for a ceiling. A share `tolerated` of the surface that faces down may lean further
-    (the bottom of a round pore's roof is always flat). The image is smoothed by 1.5 voxels along
-    each axis first; angles are those in space, whatever the edges of a voxel. The first layer along
-    the axis stands on the plate, unless the image is periodic. Surfaces within 3 voxels of an open
-    side face are not judged: how they go on is not known. Without surfaces that face down the value
-    is 0.
+    (the bottom of a round pore's roof is always flat). Slopes are those of the image smoothed by
+    1.5 voxels (of boxes, by 1.5 of their longest edge in every direction). The first layer along
+    the axis stands on the plate, unless the image is periodic. Surfaces within twice that of an
+    open side face are not judged: how they go on is not known. Without surfaces that face down the
+    value is 0.
     """
 
     kind: Literal["overhang"] = "overhang"
@@ -51,13 +51,11 @@ class Overhang(Rule):
         """Angle that only the tolerated share exceeds, and the solid voxels over the limit."""
         structure.check_axis(self.axis)
         gradient = _gradient(structure)
-        at_surface = np.sqrt((gradient**2).sum(0)) > FAINTEST
-        down = (gradient[self.axis] > 1e-9) & at_surface & structure.solid & self._judged(structure)
-        gradient /= np.reshape(structure.edges_um, (-1, *[1] * structure.share.ndim))
-        # Area of the surface: the integral of the gradient (coarea formula).
         steepness = np.sqrt((gradient**2).sum(0))
-        sine = gradient[self.axis][down] / steepness[down]
-        angle = np.degrees(np.arcsin(np.clip(sine, 0, 1)))
+        up = gradient[self.axis]
+        # Area of the surface: the integral of the gradient (coarea formula).
+        down = (up > 1e-9) & (steepness > FAINTEST) & structure.solid & self._judged(structure)
+        angle = np.degrees(np.arcsin(np.clip(up[down] / steepness[down], 0, 1)))
         value = _quantile(angle, steepness[down], 1 - self.tolerated)
         too_flat = structure.nothing()
         if value > self.limit_deg:
@@ -66,21 +64,30 @@ class Overhang(Rule):
 
     def _judged(self, structure: Structure) -> Bool[np.ndarray, "*space"]:
         judged = ~structure.nothing()
-        for axis, n in enumerate(judged.shape):
-            skipped = min(round(2 * SMOOTHING), n // 4)
+        for axis, (n, sigma) in enumerate(zip(judged.shape, _sigmas(structure), strict=True)):
+            skipped = min(round(2 * sigma), n // 4)
             if axis != self.axis and skipped and not structure.periodic:
                 layers = np.moveaxis(judged, axis, 0)
                 layers[:skipped] = layers[-skipped:] = False
         return judged
 
 
+def _sigmas(structure: Structure) -> list[float]:
+    """Voxels along each axis by which the image is smoothed."""
+    sides = list(zip(structure.share.shape, structure.edges_um, strict=True))
+    longest = max((edge for n, edge in sides if n > 1), default=1.0)
+    return [SMOOTHING * (longest / edge if n > 1 else 1) for n, edge in sides]
+
+
 def _gradient(structure: Structure) -> Float64[np.ndarray, "dim *space"]:
-    """Of the smoothed share, a voxel along each axis."""
-    share = structure.share
+    """Of the smoothed share, for a length of a voxel (its longest edge) along each axis."""
     mode = "wrap" if structure.periodic else "nearest"
-    orders = np.eye(share.ndim, dtype=int)
+    sigmas, orders = _sigmas(structure), np.eye(structure.share.ndim, dtype=int)
     return np.stack(
-        [ndimage.gaussian_filter(share, SMOOTHING, order=tuple(o), mode=mode) for o in orders]
+        [
+            sigma / SMOOTHING * ndimage.gaussian_filter(structure.share, sigmas, order, mode=mode)
+            for sigma, order in zip(sigmas, orders.tolist(), strict=True)
+        ]
     )
 
 

@@ -43,7 +43,7 @@ def process_drop(
     images: Float[Tensor, "n c *space"],
     objective: Callable[..., Mapping[str, Tensor]],
     *,
-    resolution_um: float,
+    resolution_um: float | int,
     voxel_size_um: float | int | Sequence[float | int] = 1.0,
     periodic: bool = True,
 ) -> ProcessDrop:

@@ -98,11 +98,13 @@ def _ball(radius: float, centred: float, x: Tensor) -> Tensor:
 
 
 def _summed(x: Tensor, ball: Tensor, periodic: bool, *, before: bool) -> Tensor:
-    """Sum over the ball around every voxel; even balls go from voxels to corners, and back."""
+    """Sum over the ball around every voxel; even balls go from voxels to corners, and back.
+
+    An image that ends at its faces has a corner more than voxels along each axis.
+    """
     for axis, n in enumerate(ball.shape, start=2):
-        total = n - 1
-        low = total - total // 2 if before else total // 2
-        x = _extended(x, axis, low, total - low, periodic)
+        low = n // 2 if before else (n - 1) // 2
+        x = _extended(x, axis, low, n - 1 - low if periodic else low, periodic)
     convolve = functional.conv2d if ball.ndim == 2 else functional.conv3d
     return convolve(x, ball[None, None])
 

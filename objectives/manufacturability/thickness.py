@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy import fft
 
-Edges = Sequence[float] | Float64[np.ndarray, "dim"]
+Edges = Sequence[float | int] | Float64[np.ndarray, "dim"]
 
 # Grey images have a hundred thousand different depths: looked through as far as this share of an
 # edge. Below the finer one, sizes differ by rounding.
@@ -25,11 +25,12 @@ def smallest_size(
     r"""Largest diameter :math:`D` whose balls, moved inside the phase, reach all of it.
 
     This is the opening of mathematical morphology with an allowance for corners: a voxel is reached
-    within :math:`(\sqrt{d}\,D + e)/2` of a place where the ball fits, in :math:`d` dimensions with
-    voxels of diagonal :math:`e`. That is as far as the corner of a cube around the ball, and half
-    a diagonal, because balls move in steps of a voxel. So a stripe of width ``w`` and a box of
-    shortest edge ``w`` have size ``w``, although no ball fills a corner. Thinner bridges and spikes
-    are not reached, once they stand out further than that.
+    within :math:`\sqrt{d}\,(D + e)/2` of a place where the ball fits, in :math:`d` dimensions, with
+    the edge :math:`e` of a voxel (of boxes, along each axis with its own). That is as far as the
+    corner of a cube around the ball, and half a voxel's diagonal, because balls move in steps of a
+    voxel. So a stripe of width ``w`` and a box of shortest edge ``w`` have size ``w``, although no
+    ball fills a corner. Thinner bridges and spikes are not reached, once they stand out further
+    than that.
 
     Parameters
     ----------
@@ -76,8 +77,8 @@ def out_of_reach(
     space = _along_space(inside.shape, edges)
     # Rounding must not decide whether a ball fits that fits exactly.
     fits = inside & (depth >= size / 2 - ROUNDING / 2 * space.min())
-    reach = (np.sqrt(len(space)) * size + np.sqrt((space**2).sum())) / 2
-    return inside & ~_dilated(fits, reach + ROUNDING * space.min(), edges, periodic)
+    reach = np.sqrt(len(space)) * (size + edges) / 2 + ROUNDING * space.min()
+    return inside & ~_dilated(fits, reach / edges, periodic)
 
 
 def _edges(shape: tuple[int, ...], edges: Edges | None) -> Float64[np.ndarray, "dim"]:
@@ -90,21 +91,21 @@ def _along_space(shape: tuple[int, ...], edges: np.ndarray) -> Float64[np.ndarra
     return edges[thick] if thick.any() else edges[-1:]
 
 
-def _dilated(mask: np.ndarray, radius: float, edges: np.ndarray, periodic: bool) -> np.ndarray:
-    """The voxels within `radius` of the mask; a convolution, cheaper than a distance transform."""
+def _dilated(mask: np.ndarray, radii: np.ndarray, periodic: bool) -> np.ndarray:
+    """The voxels in an ellipsoid around any of the mask; by convolution, cheaper than distances."""
     if not mask.any():
         return mask
     if periodic:
         shape = mask.shape
     else:
-        sides = zip(mask.shape, edges, strict=True)
-        widest = [min(int(radius / edge), n - 1) for n, edge in sides]
+        sides = zip(mask.shape, radii, strict=True)
+        widest = [min(int(radius), n - 1) for n, radius in sides]
         shape = tuple(
             fft.next_fast_len(n + w, real=True) for n, w in zip(mask.shape, widest, strict=True)
         )
     steps = [np.minimum(np.arange(n), n - np.arange(n)) for n in shape]
-    squares = [np.square(step * edge) for step, edge in zip(steps, edges, strict=True)]
-    ball = sum(np.ix_(*squares)) <= radius**2
+    squares = [np.square(step / radius) for step, radius in zip(steps, radii, strict=True)]
+    ball = sum(np.ix_(*squares)) <= 1
     several = float(mask.sum()) * float(ball.sum()) > MOST_SINGLE
     precision = np.float64 if several else np.float32
     counts = fft.irfftn(

@@ -46,8 +46,10 @@ class CNN(Surrogate):
     members: int = Field(default=4, ge=2, description="Networks of the ensemble.")
     steps: int = Field(default=800, ge=1, description="Training steps of each, 32 images a step.")
     learning_rate: float = Field(default=3e-3, gt=0, description="Largest of AdamW's one cycle.")
-    periodic: bool = Field(
-        default=True, description="Whether the images repeat: pads so, and shifts in training."
+    periodic: bool | None = Field(
+        default=None,
+        description="Whether the images repeat: pads so, and shifts in training. By default as the "
+        "grid says; without one they do.",
     )
     flips: bool = Field(
         default=True,
@@ -111,7 +113,7 @@ class CNN(Surrogate):
         """Halves the grid layer by layer, then averages over it: shifts by whole strides pass."""
         conv = nn.Conv2d if dim == 2 else nn.Conv3d
         norm = nn.BatchNorm2d if dim == 2 else nn.BatchNorm3d
-        pad = "circular" if self.periodic else "zeros"
+        pad = "circular" if self.images_repeat else "zeros"
         layers: list[nn.Module] = []
         before = channels
         for width in WIDTHS[dim]:
@@ -156,7 +158,7 @@ class CNN(Surrogate):
     def _vary(self, x: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         """Other images with the same y."""
         axes = list(range(2, x.ndim))
-        if self.periodic:
+        if self.images_repeat:
             x = x.roll([int(torch.randint(x.shape[axis], ())) for axis in axes], axes)
         if self.flips:
             for axis in axes:

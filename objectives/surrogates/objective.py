@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from objectives.errors import EvaluationError
+from objectives.grid import Grid
 from objectives.images import checked_images
 from objectives.surrogates.folder import MANIFEST, load_surrogate, read_surrogate
 from objectives.surrogates.surrogate import Surrogate
@@ -70,11 +71,38 @@ class SurrogateObjective(BaseModel):
             units |= {f"{self.prefix}{name}": unit, f"{self.prefix}{name}_std": unit}
         return units
 
-    def __call__(self, images: Float[Tensor, "n c *space"]) -> dict[str, Float64[Tensor, "n"]]:
-        """Mean and standard deviation of each output for every image."""
+    def for_images(self, shape: tuple[int, ...]) -> "SurrogateObjective":
+        """The same, if the surrogate was fitted to images of this shape (c, *space).
+
+        Raises
+        ------
+        EvaluationError
+            (A ``ValueError``.) It was fitted to others.
+        """
+        known = self.surrogate.image_shape
+        if tuple(shape) != known:
+            raise EvaluationError(
+                f"{self.folder.name}: was fitted to images of shape {known}, got {tuple(shape)}. "
+                "Fit a surrogate on images of this size."
+            )
+        return self
+
+    def __call__(
+        self, images: Float[Tensor, "n c *space"], grid: Grid | None = None
+    ) -> dict[str, Float64[Tensor, "n"]]:
+        """Mean and standard deviation of each output for every image.
+
+        Raises
+        ------
+        EvaluationError
+            (A ``ValueError``.) The images are not images, or of another size or grid than those
+            that the surrogate was fitted to.
+        """
         x = checked_images(images)
         try:
             mean, std = self.surrogate.predict(x)
+            if grid is not None:
+                self.surrogate.check_grid(grid, self.unit)
         except ValueError as error:
             raise EvaluationError(f"{self.folder.name}: {error}") from error
         shape = len(x), len(self.surrogate.outputs)

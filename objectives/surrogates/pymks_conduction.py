@@ -52,7 +52,7 @@ class PymksConduction(Surrogate):
     the larger of the two where fractions vary, and at 100 a cubic of the fraction does as well.
 
     Needs PyMKS (Python 3.11), without which `fit`, `predict` and loading raise an ImportError, and
-    periodic images.
+    images of cubes that repeat.
 
     References
     ----------
@@ -79,6 +79,13 @@ class PymksConduction(Surrogate):
         self, images: Float[Tensor, "n c *space"], targets: Float64[Tensor, "n m"]
     ) -> dict[str, Tensor]:
         import_pymks()  # refused now, not after the solver's work
+        if self.grid is not None:
+            self.grid.cube_edge_um(self.kind)
+            if not self.grid.periodic:
+                raise ValueError(
+                    f"{self.kind} needs images that repeat, got periodic: False. Take another "
+                    "surrogate."
+                )
         gradients = self._gradients(images)
         fold = torch.randperm(len(images)) % FOLDS
         energy = torch.empty(len(images), dtype=torch.float64)

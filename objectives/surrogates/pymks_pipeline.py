@@ -34,7 +34,10 @@ class PymksPipeline(Surrogate):
     kind: Literal["pymks_pipeline"] = "pymks_pipeline"
     components: int = Field(default=5, ge=1, description="Scores the polynomial is in.")
     degree: int = Field(default=3, ge=1, le=5, description="Of the polynomial.")
-    periodic: bool = Field(default=True, description="Whether the images repeat.")
+    periodic: bool | None = Field(
+        default=None,
+        description="Whether the images repeat. By default as the grid says; without one they do.",
+    )
     cutoff: int | None = Field(
         default=None, ge=0, description="Largest shift along an axis; by default half the image."
     )
@@ -86,7 +89,7 @@ class PymksPipeline(Surrogate):
 
     def _statistics(self, images: Float[Tensor, "n c *space"]) -> Float64[Tensor, "n f"]:
         fields = two_point_statistics(
-            images.double().cpu(), periodic=self.periodic, cutoff=self.cutoff, engine="pymks"
+            images.double().cpu(), periodic=self.images_repeat, cutoff=self.cutoff, engine="pymks"
         )
         return fields.flatten(1)
 

@@ -9,6 +9,7 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from objectives.arrays import as_tensor
+from objectives.grid import takes_grid
 from objectives.surrogates.surrogate import Prediction, Surrogate
 
 Score = Callable[[Prediction], Tensor | np.ndarray]
@@ -49,7 +50,8 @@ def screen_then_solve(
     Parameters
     ----------
     solver
-        An objective of `OBJECTIVES`, or any function of images that returns values by name.
+        An objective of `OBJECTIVES`, or any function of images that returns values by name. It is
+        given the surrogate's grid, if there is one and it takes one.
     keep
         How many images the solver evaluates.
     score
@@ -74,4 +76,5 @@ def screen_then_solve(
         )
     rows = scores.argsort(descending=True, stable=True)[:keep]
     chosen = images[rows.cpu().numpy()] if isinstance(images, np.ndarray) else images[rows]
-    return Screened(rows=rows.cpu(), values=solver(chosen), scores=scores.cpu())
+    given = {"grid": surrogate.grid} if surrogate.grid is not None and takes_grid(solver) else {}
+    return Screened(rows=rows.cpu(), values=solver(chosen, **given), scores=scores.cpu())

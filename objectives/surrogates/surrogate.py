@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from torch import Tensor
 
 from objectives.arrays import as_tensor
+from objectives.errors import EvaluationError
+from objectives.grid import Grid
 from objectives.images import checked_images, in_kind
 
 Targets = np.ndarray | Tensor | Mapping[str, np.ndarray | Tensor]
@@ -47,16 +49,42 @@ class Surrogate(BaseModel, ABC):
         "mean and std are then those of the lognormal distribution.",
     )
     seed: int = Field(default=0, ge=0, description="Fixes every random choice of fit.")
+    grid: Grid | None = Field(
+        default=None,
+        description="Edges of a voxel and whether the images repeat, as the property was computed "
+        "with. It is kept, and another is refused. null says cubes of any size.",
+    )
 
     _state: dict[str, Tensor] | None = PrivateAttr(None)
     _facts: dict[str, Any] = PrivateAttr(default_factory=dict)
     _ready: Any = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _one_periodicity(self) -> "Surrogate":
+        own = getattr(self, "periodic", None)
+        if self.grid is not None and own not in (None, self.grid.periodic):
+            raise ValueError(
+                f"periodic is {own} and that of the grid {self.grid.periodic}; leave periodic out"
+            )
+        return self
+
+    @property
+    def images_repeat(self) -> bool:
+        """Whether the images it is fitted to repeat: its own setting, the grid's, or else yes."""
+        own = getattr(self, "periodic", None)
+        return (self.grid is None or self.grid.periodic) if own is None else own
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the columns of y: of the mapping given to `fit`, else y, or y0, y1, ..."""
         self._check_fitted()
         return tuple(self._facts["outputs"])
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape (c, *space) of the images it was fitted to."""
+        self._check_fitted()
+        return tuple(self._facts["image_shape"])
 
     def fit(
         self, images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"], y: Targets
@@ -79,6 +107,8 @@ class Surrogate(BaseModel, ABC):
             few images for the settings.
         """
         x = checked_images(images).detach()
+        if self.grid is not None:
+            self.grid.edges_um(x.ndim - 2)  # refused now: a number for each of other axes
         targets, names = as_columns(y, len(x))
         if len(x) < self._least_images():
             raise ValueError(
@@ -121,7 +151,7 @@ class Surrogate(BaseModel, ABC):
         """
         self._check_fitted()
         x = checked_images(images).detach()
-        shape = tuple(self._facts["image_shape"])
+        shape = self.image_shape
         if tuple(x.shape[1:]) != shape:
             raise ValueError(
                 f"images should have shape (n, {', '.join(map(str, shape))}) as those of fit, got "
@@ -139,6 +169,44 @@ class Surrogate(BaseModel, ABC):
         if self._facts["one_output"]:
             values, spread = values[:, 0], spread[:, 0]
         return Prediction(*(in_kind(answer.to(x.device), images) for answer in (values, spread)))
+
+    def check_grid(self, grid: Grid, units: Mapping[str, str] | None = None) -> None:
+        """Refuse images on another grid than that of `fit`.
+
+        Where that was not recorded (`grid` is None, and folders of before grids were), images
+        should be of cubes and repeat as the settings say. Their size is free, unless an output is
+        a margin of manufacturability rules or has the unit um: these were computed at 1 um.
+
+        Parameters
+        ----------
+        grid
+            Of the images.
+        units
+            Of outputs by their names, as far as they are known.
+
+        Raises
+        ------
+        EvaluationError
+            (A ``ValueError``.) It is another; the message says both.
+        """
+        self._check_fitted()
+        units = units or {}
+        lengths = [o for o in self.outputs if o.endswith("_margin") or units.get(o) == "um"]
+        dim = len(self.image_shape) - 1
+        edges = grid.edges_um(dim)
+        if self.grid is not None:
+            known, expected = self.grid.edges_um(dim), f"voxels of {self.grid.voxel_size_um} um"
+        elif lengths:
+            known, expected = (1.0,) * dim, f"voxels of 1 um (for {lengths[0]})"
+        else:
+            known, expected = edges[:1] * dim, "cubes"
+        if not np.allclose(edges, known, rtol=1e-6, atol=0) or grid.periodic != self.images_repeat:
+            repeat = {True: "that repeat", False: "that do not repeat"}
+            raise EvaluationError(
+                f"{self.kind} was fitted to images of {expected} {repeat[self.images_repeat]}, got "
+                f"voxels of {grid.voxel_size_um} um {repeat[grid.periodic]}. Fit a surrogate with "
+                "this grid: --voxel-size-um, --not-periodic."
+            )
 
     def save(
         self,

@@ -27,7 +27,10 @@ class TwoPointGP(Surrogate):
 
     kind: Literal["two_point_gp"] = "two_point_gp"
     components: int = Field(default=20, ge=1, description="Scores the process sees.")
-    periodic: bool = Field(default=True, description="Whether the images repeat.")
+    periodic: bool | None = Field(
+        default=None,
+        description="Whether the images repeat. By default as the grid says; without one they do.",
+    )
     cutoff: int | None = Field(
         default=None, ge=0, description="Largest shift along an axis; by default half the image."
     )
@@ -60,7 +63,7 @@ class TwoPointGP(Surrogate):
         return ask_gp(process, (raw - offset) / scale)
 
     def _pca(self) -> TwoPointPCA:
-        return TwoPointPCA(self.components, periodic=self.periodic, cutoff=self.cutoff)
+        return TwoPointPCA(self.components, periodic=self.images_repeat, cutoff=self.cutoff)
 
 
 def _raw_features(pca: TwoPointPCA, images: Float[Tensor, "n c *space"]) -> Float64[Tensor, "n d"]:

@@ -10,8 +10,10 @@ from jaxtyping import Float, Float64
 from scipy.fft import next_fast_len
 from torch import Tensor
 
+from objectives.grid import Grid
 from objectives.images import checked_images, in_kind
 from objectives.pymks_import import import_pymks
+from objectives.two_point.measured import measured
 
 Pairs = Sequence[Sequence[int]]
 Space = tuple[int, ...]
@@ -20,6 +22,7 @@ Shifts = tuple[Space, Space]
 # Voxels that are transformed at once: what a cache holds with their waves.
 PART = 2**16
 LEAST_PAIR_WEIGHT = 1e-6
+ROUNDING = 1e-9
 
 
 def two_point_statistics(
@@ -51,9 +54,9 @@ def two_point_statistics(
     periodic
         Whether the image repeats. If not, nothing is assumed outside of it.
     mask
-        How far each voxel was measured, in [0, 1], of shape ``(n, 1, *space)``, or
-        ``(1, 1, *space)`` for all images: what lies where it is 0 has no influence. Summed in
-        float64 whatever the type, since few pairs may be left.
+        How far each voxel was measured: numbers in [0, 1] or booleans, of shape ``(n, 1, *space)``,
+        or ``(1, 1, *space)`` for all images. What lies where it is 0 is not read, be it NaN. Summed
+        in float64 whatever the type, since few pairs may be left.
     cutoff
         Largest shift along each axis: the answer has 2 cutoff + 1 shifts an axis. By default it has
         as many as the image has voxels, from ``-(size // 2)`` to ``(size - 1) // 2``.
@@ -93,7 +96,8 @@ def two_point_statistics(
     >>> two_point_statistics(layers)[0, 0, :, 2]
     tensor([0.5000, 0.0000, 0.5000, 0.0000])
     """
-    x = checked_images(images)
+    given, w = (images, None) if mask is None else measured(images, mask)
+    x = checked_images(given)
     pairs = _checked_pairs(correlations, x.shape[1])
     space = tuple(x.shape[2:])
     shifts = _largest_shifts(space, cutoff)
@@ -104,8 +108,7 @@ def two_point_statistics(
         shape = (back + ahead + 1 for back, ahead in zip(*shifts, strict=True))
         return in_kind(x.new_zeros(0, len(pairs), *shape), images)
     correlate = _correlate_by_torch if engine == "torch" else _correlate_by_pymks
-    if mask is not None:
-        w = _checked_mask(mask, x)
+    if w is not None:
         counts = correlate(w, [(0, 0)], padded, shifts)
         _refuse_empty_shifts(counts)
         answer = correlate(x.double() * w, pairs, padded, shifts) / counts
@@ -114,16 +117,32 @@ def two_point_statistics(
     return in_kind(correlate(x, pairs, padded, shifts) / counts, images)
 
 
-def radial_average(statistics: Float[Tensor, "n p *shifts"]) -> Float[Tensor, "n p r"]:
-    """Mean over all shifts of length 0, 1, 2 ... voxels, each shift rounded to the nearest length.
+def radial_average(
+    statistics: Float[Tensor, "n p *shifts"],
+    *,
+    voxel_size_um: float | int | Sequence[float | int] = 1.0,
+) -> Float[Tensor, "n p r"]:
+    """Mean over all shifts of length 0, 1, 2 ... steps, each shift rounded to the nearest length.
 
-    Ends at the largest length that fits the shortest axis in every direction.
+    A step is the edge of a voxel, of longer ones the shortest: along the others, shifts in between
+    are interpolated, which is what the statistics of the voxels cut into cubes are. Ends at the
+    largest length that fits the shortest axis in every direction.
 
     Parameters
     ----------
     statistics
         As `two_point_statistics` gives them, zero shift at the centre.
+    voxel_size_um
+        Edge of a voxel, or one for each axis of the images.
+
+    Raises
+    ------
+    EvaluationError
+        (A ``ValueError``.) The voxel size does not fit the images.
     """
+    for axis, edge in enumerate(Grid(voxel_size_um).steps(statistics.ndim - 2), 2):
+        if edge > 1:
+            statistics = _interpolated(statistics, axis, edge)
     shifts = statistics.shape[2:]
     axes = [torch.arange(n, device=statistics.device) - n // 2 for n in shifts]
     squares = sum(grid.double() ** 2 for grid in torch.meshgrid(*axes, indexing="ij"))
@@ -134,6 +153,23 @@ def radial_average(statistics: Float[Tensor, "n p *shifts"]) -> Float[Tensor, "n
     sums = statistics.new_zeros(*statistics.shape[:2], longest + 1)
     sums = sums.index_add(2, lengths, statistics.flatten(2)[..., inside])
     return sums / torch.bincount(lengths)
+
+
+def _interpolated(
+    statistics: Float[Tensor, "n p *shifts"], axis: int, edge: float
+) -> Float[Tensor, "n p *finer"]:
+    """At every step along an axis, as far as there are shifts on both sides."""
+    n = statistics.shape[axis]
+    furthest = int((n - 1) // 2 * edge + ROUNDING)
+    steps = torch.arange(-furthest, furthest + 1, dtype=torch.float64, device=statistics.device)
+    at = steps / edge + n // 2
+    before = (at + ROUNDING).floor().long().clamp_max(n - 1)
+    share = (at - before).clamp_min(0).to(statistics)
+    share = share.reshape([-1 if a == axis else 1 for a in range(statistics.ndim)])
+    after = (before + 1).clamp_max(n - 1)
+    return statistics.index_select(axis, before) * (1 - share) + (
+        statistics.index_select(axis, after) * share
+    )
 
 
 def _checked_pairs(correlations: Pairs | None, channels: int) -> Pairs:
@@ -156,24 +192,6 @@ def _largest_shifts(space: Space, cutoff: int | None) -> Shifts:
             f"got {cutoff}."
         )
     return (cutoff,) * len(space), (cutoff,) * len(space)
-
-
-def _checked_mask(
-    mask: Tensor | np.ndarray, x: Float[Tensor, "n c *space"]
-) -> Float64[Tensor, "m 1 *space"]:
-    w = torch.as_tensor(mask, device=x.device)
-    if w.ndim != x.ndim or w.shape[0] not in (1, len(x)) or w.shape[1:] != (1, *x.shape[2:]):
-        raise ValueError(
-            f"mask should have shape {(len(x), 1, *x.shape[2:])} or {(1, 1, *x.shape[2:])}, got "
-            f"{tuple(w.shape)}. Add the batch and channel axes with mask[None, None]."
-        )
-    w = w.double()
-    if not ((w >= 0) & (w <= 1)).all():
-        raise ValueError(
-            f"mask should be in [0, 1], got values from {w.min():.4g} to {w.max():.4g}. "
-            "Use 1 for measured voxels and 0 for the others."
-        )
-    return w
 
 
 def _refuse_empty_shifts(counts: Float64[Tensor, "m 1 *shifts"]) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from objectives.arrays import as_tensor
+from objectives.grid import Grid
 from objectives.images import checked_images, in_kind
 from objectives.two_point.correlation import Pairs, radial_average, two_point_statistics
 
@@ -46,6 +47,9 @@ class TwoPointPCA:
     radial
         Whether to average the statistics over directions first; scores then do not depend on the
         orientation, and one structure along y scores as the same along x.
+    voxel_size_um
+        Edge of a voxel, or one for each axis of the images: lengths of shifts are compared if
+        radial. Without, it is refused.
     normalized
         Whether to take from the statistics what phase fractions alone say of them. Of most data
         sets these make up nearly all of the variance; without, the scores tell arrangement only:
@@ -92,15 +96,22 @@ class TwoPointPCA:
         cutoff: int | None = None,
         radial: bool = False,
         normalized: bool = False,
+        voxel_size_um: float | int | Sequence[float | int] = 1.0,
     ) -> None:
         if components < 1:
             raise ValueError(f"components should be 1 or more, got {components}.")
+        if not radial and voxel_size_um != 1:
+            raise ValueError(
+                "voxel_size_um has no effect on the statistics of single shifts: leave it out, or "
+                "set radial=True."
+            )
         self.components = components
         self.correlations = correlations
         self.periodic = periodic
         self.cutoff = cutoff
         self.radial = radial
         self.normalized = normalized
+        self.voxel_size_um = Grid(voxel_size_um).voxel_size_um
         self.mean_: Tensor | None = None
         self.components_: Tensor | None = None
         self.explained_variance_: Tensor | None = None
@@ -144,7 +155,9 @@ class TwoPointPCA:
         )
         if self.normalized:
             fields = _normalized(fields, images, self.correlations)
-        return radial_average(fields) if self.radial else fields
+        if not self.radial:
+            return fields
+        return radial_average(fields, voxel_size_um=self.voxel_size_um)
 
     def transform(
         self, images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"]
@@ -185,6 +198,7 @@ class TwoPointPCA:
             "cutoff": self.cutoff,
             "radial": self.radial,
             "normalized": self.normalized,
+            "voxel_size_um": self.voxel_size_um,
         }
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from latentopt.protocols import Objective
 from objectives import OBJECTIVES
 from objectives.errors import EvaluationError
+from objectives.grid import Grid, takes_grid
 from objectives.surrogates import SURROGATES
 
 # Settings in two and three dimensions, as a config file would give them; a new row needs its own.
@@ -31,7 +32,7 @@ SETTINGS = {
                 {"kind": "min_gap", "limit_um": 2, "erosion_um": 0.5},
             ]
         },
-        {"rules": "sintered_ceramic", "voxel_size_um": 2, "periodic": False},
+        {"rules": "sintered_ceramic"},
     ),
     "two_point_target": (
         {"target": [[0, 1, 1, 0, 0, 1]] * 5},
@@ -39,6 +40,7 @@ SETTINGS = {
     ),
     "surrogate": ({"prefix": "gp_"}, {}),  # and a folder, which `fitted` makes
 }
+NO_LENGTHS = {"volume_fraction"}
 SPACES = ((5, 6), (5, 4, 3))
 CASES = [(kind, dim) for kind in OBJECTIVES for dim in (2, 3)]
 
@@ -135,3 +137,58 @@ def test_an_unknown_setting_is_refused(case):
     objective, _ = case
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         type(objective).model_validate({**objective.model_dump(), "tolerence": 1})
+
+
+def values_on(objective, images, grid):
+    """Values of an objective, which is given the grid if anything in it depends on one."""
+    return objective(images) if objective.kind in NO_LENGTHS else objective(images, grid)
+
+
+def test_it_takes_a_grid_unless_nothing_in_it_is_a_length(case):
+    objective, images = case
+    assert takes_grid(objective) == (objective.kind not in NO_LENGTHS)
+    alone, given = objective(images), values_on(objective, images, Grid())
+    assert all(torch.equal(alone[name], given[name]) for name in objective.units)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_a_point_reflection_of_the_image_has_the_same_values(case, periodic):
+    objective, images = case
+    if objective.kind == "surrogate" and not periodic:
+        pytest.skip("it was fitted to images that repeat")
+    grid = Grid((2.0, *[1.0] * (images.ndim - 3)), periodic)
+    if objective.kind == "surrogate":
+        grid = Grid(2.0)
+    before = values_on(objective, images, grid)
+    after = values_on(objective, images.flip(tuple(range(2, images.ndim))), grid)
+    for name in objective.units:
+        torch.testing.assert_close(before[name], after[name], rtol=1e-3, atol=1e-6)
+
+
+def slabs(dim):
+    """Two voxels of four along the first axis."""
+    return torch.zeros(1, 1, *SPACES[dim - 2]).index_fill(2, torch.tensor([1, 2]), 1.0)
+
+
+def test_boxes_have_the_values_of_the_cubes_they_could_be_cut_into_or_are_refused(case):
+    objective, images = case
+    images, edges = slabs(images.ndim - 2), (2.0, *[1.0] * (images.ndim - 3))
+    if objective.kind == "surrogate":
+        with pytest.raises(EvaluationError, match="cubes that repeat"):
+            objective(images, Grid(edges))
+        return
+    boxes = values_on(objective, images, Grid(edges))
+    if objective.kind == "two_point_target":  # a target that says nothing is on the same grid
+        cubes = objective(images)
+    else:
+        cubes = values_on(objective, images.repeat_interleave(2, 2), Grid())
+    for name in objective.units:
+        torch.testing.assert_close(boxes[name], cubes[name], rtol=1e-3, atol=1e-6)
+
+
+def test_a_grid_of_other_axes_is_refused(case):
+    objective, images = case
+    if objective.kind in NO_LENGTHS:
+        pytest.skip("nothing in it is a length")
+    with pytest.raises(ValueError, match="voxel_size_um should be one length"):
+        values_on(objective, images, Grid((1.0, 2.0, 3.0, 4.0)))

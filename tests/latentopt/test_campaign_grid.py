@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from latentopt.campaign import Campaign
 from latentopt.errors import CampaignError, ConfigError
@@ -160,3 +161,51 @@ def test_a_candidate_carries_the_voxels_of_the_campaign(make):
     np.testing.assert_allclose(structure.voxel_size_m, (5e-6, 1e-6))
     assert structure.periodic == (False, False)
     assert json.dumps(structure.provenance)
+
+
+TARGET = {"kind": "two_point_target", "target": np.eye(6).tolist(), "cutoff": 1}
+RULES = {"kind": "manufacturability", "rules": [{"kind": "min_solid", "limit_um": 30}]}
+
+
+def test_rules_and_targets_are_measured_by_the_voxels_of_the_campaign(make):
+    goal = {"objective": "min_solid_margin", "trials": 1, "voxel_size_um": (20, 10)}
+    campaign = make(evaluate=[RULES, TARGET], periodic=False, **goal)
+    run = campaign.run(progress=False)
+    (trial,) = run.trials
+    images = torch.from_numpy(campaign.evaluation.phases(trial.z).astype(float))[None, None]
+    for objective in campaign.objectives:
+        for name, value in objective(images, Grid((20, 10), periodic=False)).items():
+            assert trial.metrics[name] == pytest.approx(value.item())
+    assert set(run.boundary.values()) == {"open"}
+    with pytest.raises(ConfigError, match=r"evaluate\[0\]: .* set campaign\.voxel_size_um"):
+        make("own", evaluate=[{**RULES, "voxel_size_um": 10.0}], **goal)
+    with pytest.raises(CampaignError, match=r"voxels of the target measure 5\.0 um"):
+        make("other", evaluate=[RULES, {**TARGET, "voxel_size_um": 5.0}], **goal).run()
+
+
+def test_a_target_that_said_whether_it_repeats_goes_on_as_the_campaign_does(make, tmp_path):
+    goal = {"objective": "two_point_error", "evaluate": [TARGET]}
+    make("new", **goal).run(progress=False)
+    header, *others = read_events(tmp_path / "new")
+    del header["boundary"]
+    for folder, periodic in (("same", True), ("other", False)):
+        header["config"]["evaluate"][0]["periodic"] = periodic
+        with Journal(tmp_path / folder) as journal:
+            for event in (header, *others):
+                journal.append(event)
+    make("same", **goal).close()
+    with pytest.raises(CampaignError, match="holds a campaign with evaluate"):
+        make("other", **goal)
+
+
+def test_a_folder_whose_rules_had_a_voxel_size_of_their_own_is_read(make, tmp_path):
+    make("new", objective="min_solid_margin", evaluate=[RULES]).run(progress=False)
+    header, *others = read_events(tmp_path / "new")
+    header["config"]["evaluate"][0] |= {"voxel_size_um": 10.0, "periodic": False}
+    del header["boundary"]
+    with Journal(tmp_path / "old") as journal:
+        for event in (header, *others):
+            journal.append(event)
+    run = Run.read(tmp_path / "old")
+    assert [trial.status for trial in run.trials] == ["completed"] * 2
+    assert write_report(run).exists()

@@ -1,13 +1,17 @@
 """`latentopt surrogate`: fit and test from files, what it says, and one line for every mistake."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from generative.data import Dataset
+from generative.data.stored_set import encode_set
 from generative.data.synthetic import gaussian_random_field
 from latentopt.cli import main
 from latentopt.surrogate_data import read_targets
+from objectives.grid import Grid
 from objectives.surrogates import SURROGATES, load_surrogate
 
 USAGE, DATA, CAMPAIGN = 2, 3, 4
@@ -115,6 +119,13 @@ def test_values_may_come_from_an_objective_and_unnamed_ones_by_their_place(run, 
         (USAGE, fit("--kind", "cnn"), "surrogate.components: "),
         (USAGE, fit("--space", "default"), "--space goes with kind latent_gp"),
         (USAGE, fit("--grey", "black"), "--grey should be one of"),
+        (USAGE, fit("--voxel-size-um", "a"), "--voxel-size-um should be lengths"),
+        (
+            USAGE,
+            fit("--voxel-size-um", "0"),
+            "surrogate.grid: voxel_size_um should be one positive",
+        ),
+        (USAGE, fit("--voxel-size-um", "1,2,3"), "surrogate.grid: voxel_size_um should be one"),
         (DATA, fit("--output", "stiffness"), "has no 'stiffness'; its outputs are solid, porosity"),
         (DATA, fit("--folds", "50"), "folds should be from 2 to the 40 independent images"),
         (DATA, ("fit", "images.npy", "--y", "none.csv"), "none.csv: cannot be read"),
@@ -128,6 +139,30 @@ def test_a_mistake_is_answered_in_one_line(run, code, arguments, reason):
     assert (ended, len(lines)) == (code, 1), lines
     assert lines[0].startswith("latentopt: ")
     assert reason in lines[0]
+
+
+@pytest.mark.slow
+def test_the_grid_of_the_images_is_used_kept_and_asked_for(run, folder):
+    (folder / "rule.yaml").write_text(
+        "kind: manufacturability\nrules: [{kind: min_solid, limit_um: 2}]\n"
+    )
+    small = ("--config", "small.yaml", "--folds", "2")
+    rule = ("fit", "images.npy", "--objective", "rule.yaml", *small)
+    sizes = {}
+    for name, options in (("one", ()), ("five", ("--voxel-size-um", "5", "--not-periodic"))):
+        assert run(*rule, "--out", name, *options)[0] == 0
+        surrogate = load_surrogate(folder / name)
+        sizes[name] = float(surrogate.predict(np.load(folder / "images.npy")).mean.mean()) + 2
+        card = (folder / name / "README.md").read_text()
+        assert ("5.0 um, images do not repeat" in card) == bool(options)
+    assert sizes["five"] > 2.5 * sizes["one"]
+    assert surrogate.grid == Grid(5.0, periodic=False)
+    data = replace(Dataset.from_images(np.load(folder / "fresh.npy")), voxel_size_m=(2e-6, 2e-6))
+    (folder / "sized.h5").write_bytes(encode_set(data))
+    code, _, (line,) = run("test", "five", "sized.h5", "--objective", "rule.yaml")
+    assert code == DATA
+    assert "fitted to images of voxels of 5.0 um" in line
+    assert "2.0" in line
 
 
 def test_nan_among_the_values_is_answered_by_row_and_nothing_is_saved(run, folder):

@@ -85,6 +85,13 @@ def test_a_structure_is_called_infeasible_only_if_asked(screen):
     assert "infeasible: min_solid_margin is -2" in out
 
 
+@pytest.mark.parametrize(("sizes", "width"), [((5e-6, 2e-6), 6.0), ((2e-6, 5e-6), 15.0)])
+def test_a_wall_of_boxes_is_as_wide_as_its_voxels_along_that_axis(screen, sizes, width):
+    code, answer, _, _ = screen(wall(voxel_size_m=sizes), "--rules", RULES)
+    assert code == 0
+    assert answer["metrics"]["min_solid_margin"] == pytest.approx(width - 8.0)
+
+
 @pytest.mark.parametrize("preset", sorted(PRESETS.keys() - {"resin_transfer_fibre"}))
 def test_a_preset_can_be_named(screen, preset):
     code, answer, _, _ = screen(wall(), "--rules", preset)
@@ -121,7 +128,6 @@ def test_wrong_usage_is_one_line_and_code_2(screen, options, problem):
     ("structure", "problem"),
     [
         (None, "cannot read"),
-        (wall(voxel_size_m=(1e-6, 2e-6)), "voxels should be cubes"),
         (wall(periodic=(True, False)), "should repeat along all axes or none"),
     ],
 )

@@ -35,3 +35,10 @@ def test_an_objective_gets_a_grid_where_it_has_a_parameter_of_that_name():
 
     assert takes_grid(Objective())
     assert not takes_grid(max)
+
+
+def test_edges_are_counted_in_steps_of_the_shortest():
+    assert Grid(3.0).steps(2) == (1.0, 1.0)
+    assert Grid((5, 2)).steps(2) == (2.5, 1.0)
+    with pytest.raises(EvaluationError, match="2 for images of 2 axes"):
+        Grid((1, 2, 3)).steps(2)

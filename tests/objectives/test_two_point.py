@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from objectives.errors import EvaluationError
 from objectives.pymks_import import import_pymks, pymks_installed
 from objectives.two_point import radial_average, two_point_statistics
 
@@ -175,11 +176,69 @@ def test_a_shift_that_the_mask_leaves_without_pairs_is_refused_with_the_cutoff_t
         (torch.ones(3, 1, 9, 9), "mask should have shape"),
         (torch.full((3, 1, 8, 9), 1.5), "mask should be in .0, 1., got values from 1.5"),
         (torch.full((3, 1, 8, 9), torch.nan), "mask should be in .0, 1., got values from nan"),
+        (255 * torch.ones(1, 1, 8, 9).byte(), "mask should be in .0, 1., .* to 255.* mask > 0"),
     ],
 )
 def test_a_mask_that_is_none_is_refused(mask, message):
     with pytest.raises(ValueError, match=message):
         two_point_statistics(random_images(1, (8, 9)), mask=mask)
+
+
+@pytest.mark.parametrize(
+    "mask", [np.full((1, 1, 8, 9), "1"), np.ma.masked_array(np.ones((1, 1, 8, 9)))]
+)
+def test_a_mask_that_is_no_array_of_numbers_is_refused_by_name(mask):
+    with pytest.raises(TypeError, match="mask should be"):
+        two_point_statistics(random_images(1, (8, 9)), mask=mask)
+
+
+@pytest.mark.parametrize("engine", ["torch", pytest.param("pymks", marks=needs_pymks)])
+@pytest.mark.parametrize("space", [(8, 9), (5, 4, 6)])
+@pytest.mark.parametrize("unread", [float("nan"), float("inf"), 9.0, -1.0])
+def test_what_lies_under_a_mask_of_zero_is_not_read(unread, space, engine):
+    images, mask = random_images(2, space), torch.ones(1, 1, *space)
+    mask[0, 0, :2] = 0
+    options = {"cutoff": 1, "engine": engine}
+    expected = two_point_statistics(torch.where(mask > 0, images, 0.0), mask=mask, **options)
+    broken = torch.where(mask > 0, images, unread)
+    torch.testing.assert_close(two_point_statistics(broken, mask=mask, **options), expected)
+    array = two_point_statistics(broken.numpy(), mask=mask.numpy(), **options)
+    np.testing.assert_allclose(array, expected.numpy())
+    with pytest.raises(EvaluationError, match="row 0"):
+        two_point_statistics(broken, **options)
+
+
+def test_a_broken_value_that_is_measured_a_little_is_refused():
+    images, mask = random_images(1, (8, 9)), torch.ones(3, 1, 8, 9)
+    images[1, 0, 2, 2], mask[1, 0, 2, 2] = torch.nan, 1e-3
+    with pytest.raises(EvaluationError, match="row 1"):
+        two_point_statistics(images, mask=mask, cutoff=1)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16, np.float32, ">f8"])
+def test_a_mask_of_any_type_is_the_same_mask(dtype):
+    images, mask = random_images(1, (8, 9)).numpy(), np.ones((1, 1, 8, 9))
+    mask[..., :3] = 0
+    expected = two_point_statistics(images, mask=mask, cutoff=1)
+    np.testing.assert_array_equal(
+        two_point_statistics(images, mask=mask.astype(dtype), cutoff=1), expected
+    )
+    if dtype != ">f8":
+        given = torch.from_numpy(mask.astype(dtype))
+        found = two_point_statistics(torch.from_numpy(images), mask=given, cutoff=1)
+        np.testing.assert_array_equal(found.numpy(), expected)
+
+
+def test_gradients_are_zero_under_the_mask_and_as_without_it_elsewhere():
+    images, mask = random_images(1, (8, 9)), torch.ones(1, 1, 8, 9)
+    mask[..., :3] = 0
+    gradients = []
+    for unread in (0.0, torch.nan):
+        x = torch.where(mask > 0, images, unread).requires_grad_()
+        two_point_statistics(x, mask=mask, cutoff=1).square().sum().backward()
+        gradients.append(x.grad)
+    torch.testing.assert_close(*gradients)
+    assert (gradients[0][..., :3] == 0).all()
 
 
 @needs_pymks

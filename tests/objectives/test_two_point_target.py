@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import tifffile
@@ -5,6 +7,8 @@ import torch
 from PIL import Image
 from pydantic import ValidationError
 
+from objectives.errors import EvaluationError
+from objectives.grid import Grid
 from objectives.pymks_import import pymks_installed
 from objectives.two_point import two_point_statistics
 from objectives.two_point_target import TwoPointTarget, read_structure
@@ -169,3 +173,94 @@ def test_without_the_package_of_readers_arrays_still_do(tmp_path, monkeypatch):
     with pytest.raises(ValidationError, match="cannot be read without the package no_such_package"):
         TwoPointTarget(target=tmp_path / "target.npy")
     assert error(TwoPointTarget(target=structure()), as_images(structure())).item() < 1e-6
+
+
+def write_target(folder, name, size_um):
+    """The structure in a file that says what a voxel measures, as several programs do."""
+    array, path = structure() * 255, folder / name
+    y, x = size_um
+    if name.endswith("imagej.tif"):
+        about = {"imagej": True, "metadata": {"unit": "um", "axes": "YX"}}
+        tifffile.imwrite(path, array, resolution=(1 / x, 1 / y), **about)
+    elif name.endswith("ome.tif"):
+        about = {"PhysicalSizeX": x * 1e3, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": y}
+        tifffile.imwrite(path, array, ome=True, metadata={"axes": "YX", **about})
+    else:
+        Image.fromarray(array).save(path)
+        sidecar = {
+            "schema": "latentopt.export/1",
+            "axes": "yx",
+            "voxel_size": {"y": y * 1e-6, "x": x * 1e-6},
+        }
+        (folder / f"{name}.json").write_text(json.dumps(sidecar))
+    return path
+
+
+@pytest.mark.parametrize("name", ["target.imagej.tif", "target.ome.tif", "target.png"])
+@pytest.mark.parametrize("size", [(0.5, 0.5), (2.0, 0.5)])
+def test_a_file_that_says_its_voxel_size_goes_with_images_of_that_size_only(tmp_path, name, size):
+    path = write_target(tmp_path, name, size)
+    target, images = TwoPointTarget(target=path, engine="torch"), as_images(structure())
+    assert target.voxel_size_um == pytest.approx(size)
+    assert TwoPointTarget.model_validate(target.model_dump(mode="json")) == target
+    assert target(images, Grid(size))["two_point_error"].item() < 1e-6
+    for other in (Grid(), Grid((0.5, 2.0)), Grid(5.0)):
+        with pytest.raises(EvaluationError, match=r"voxels of the target measure .* Resample the"):
+            target(images, other)
+    # What the user says comes before what the file says.
+    said = TwoPointTarget(target=path, engine="torch", voxel_size_um=5.0)
+    assert said(images, Grid(5.0))["two_point_error"].item() < 1e-6
+
+
+@pytest.mark.parametrize("name", ["plain.tif", "plain.png", "plain.npy", "printed.tif"])
+def test_a_file_that_says_nothing_goes_with_images_of_any_voxel_size(tmp_path, name):
+    path = tmp_path / name
+    if name.endswith(".npy"):
+        np.save(path, structure())
+    elif name == "printed.tif":
+        tifffile.imwrite(path, structure() * 255, resolution=(300, 300), resolutionunit="inch")
+    else:
+        Image.fromarray(structure() * 255).save(path)
+    target = TwoPointTarget(target=path, engine="torch")
+    for grid in (Grid(), Grid((3.0, 0.1)), None):
+        assert target(as_images(structure()), grid)["two_point_error"].item() < 1e-6
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"schema": "latentopt.export/1"}', "[" * 9999]
+)
+def test_a_file_beside_it_that_is_no_sidecar_says_nothing(tmp_path, content):
+    Image.fromarray(structure() * 255).save(tmp_path / "target.png")
+    (tmp_path / "target.png.json").write_text(content)
+    assert TwoPointTarget(target=tmp_path / "target.png").voxel_size_um is None
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_images_and_target_repeat_as_the_grid_says(periodic):
+    images, goal = torch.rand(2, 1, 8, 9, dtype=torch.float64), structure()
+    options = {"periodic": periodic, "cutoff": 3}
+    expected = two_point_statistics(images, **options)
+    expected = expected - two_point_statistics(as_images(goal).double(), **options)
+    target = TwoPointTarget(target=goal, cutoff=3)
+    for _ in range(2):  # the target's statistics are kept for either
+        found = target(images, Grid(periodic=periodic))["two_point_error"]
+        torch.testing.assert_close(found, expected.abs().mean((1, 2, 3)))
+        target(images, Grid(periodic=not periodic))
+    own = TwoPointTarget(target=goal, cutoff=3, periodic=periodic)
+    torch.testing.assert_close(own(images)["two_point_error"], found)
+    with pytest.raises(EvaluationError, match=f"periodic: {not periodic}. Leave it out"):
+        own(images, Grid(periodic=not periodic))
+
+
+def test_images_that_it_can_never_be_compared_with_are_refused_before_any_is_seen():
+    target = TwoPointTarget(target=structure((20, 30)))
+    assert target.for_images((1, 20, 30)) is target
+    for shape in ((1, 8, 9), (1, 20, 30, 30)):
+        with pytest.raises(EvaluationError, match="Crop the target to the images' size"):
+            target.for_images(shape)
+    cut = TwoPointTarget(target=structure((20, 30)), cutoff=4, phase=2)
+    assert cut.for_images((3, 9, 9)) is cut
+    with pytest.raises(EvaluationError, match="cutoff should be from 0 to 3"):
+        cut.for_images((3, 8, 9))
+    with pytest.raises(EvaluationError, match="phase should be one of 0 to 1"):
+        cut.for_images((1, 9, 9))

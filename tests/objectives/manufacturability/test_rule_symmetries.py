@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from objectives.manufacturability import RULES, screen
+from objectives.manufacturability import RULES, screen, soft_thin_share
 
 # Settings of each rule, two where it has two ways; along which axis it looks is added.
 EVERY_RULE = {
@@ -99,8 +100,9 @@ def test_every_rule_has_settings_here():
     assert EVERY_RULE.keys() == RULES.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("periodic", [True, False])
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_values_and_blamed_voxels_move_with_the_image(data, periodic):
     image = data.draw(structures())
@@ -121,3 +123,54 @@ def test_values_and_blamed_voxels_move_with_the_image(data, periodic):
         assert there[name].value == pytest.approx(before[name].value, rel=1e-6, abs=1e-6), name
         expected = moved(before[name].mask, symmetry, periodic)
         np.testing.assert_array_equal(there[name].mask, expected, err_msg=name)
+
+
+def size(structure, kind="min_solid", periodic=True, **options):
+    images = np.array(structure, float)[None, None]
+    rules = [{"kind": kind, "limit_um": 2.0, **options}]
+    return screen(images, rules, periodic=periodic)[0][kind].value
+
+
+def test_a_tie_of_nearest_voxels_does_not_decide():
+    corner = np.array([[1, 1, 0], [1, 0, 0]])
+    for image in (corner, corner[::-1], corner[:, ::-1], corner.T, corner.T[::-1]):
+        assert size(image) == pytest.approx(1)
+        assert size(1 - image, "min_void") == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", ["min_solid", "min_void", "percolation", "min_gap"])
+def test_random_fields_are_as_thick_mirrored_turned_and_shifted(kind):
+    for seed in range(4):
+        field = np.random.default_rng(seed).normal(size=(64, 64))
+        field = ndimage.gaussian_filter(field, 2.0, mode="wrap") > 0
+        options = {"limit_um": 1.0} if kind == "percolation" else {}
+        turned = {} if kind != "percolation" else {"axis": 1}
+        expected = size(field, kind, **options)
+        assert size(field[::-1], kind, **options) == pytest.approx(expected, abs=1e-9)
+        assert size(field[:, ::-1], kind, **options) == pytest.approx(expected, abs=1e-9)
+        assert size(field.T, kind, **options, **turned) == pytest.approx(expected, abs=1e-9)
+        moved = np.roll(field, (13, 37), (0, 1))
+        assert size(moved, kind, **options) == pytest.approx(expected, abs=1e-9)
+
+
+@settings(max_examples=15, deadline=None)
+@given(image=structures(), periodic=st.booleans())
+def test_the_void_is_measured_as_the_solid_of_the_other_phase(image, periodic):
+    image = np.where(image == 0.5, 0.25, image)  # exactly half is void, and then solid
+    expected = size(1 - image, "min_solid", periodic)
+    assert size(image, "min_void", periodic) == pytest.approx(expected, abs=1e-9)
+    assert size(1 - image, "min_void", periodic, phase=0) == pytest.approx(expected, abs=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_the_soft_size_moves_with_the_image(data):
+    image = data.draw(structures())
+    symmetry = data.draw(symmetries(image.ndim))
+    periodic = data.draw(st.booleans())
+    diameter = data.draw(st.integers(1, min(4, max(image.shape))))
+    before, after = (
+        soft_thin_share(torch.from_numpy(x.copy())[None, None], diameter, periodic=periodic)
+        for x in (image, moved(image, symmetry, periodic))
+    )
+    torch.testing.assert_close(before, after)

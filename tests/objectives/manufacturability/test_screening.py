@@ -9,6 +9,7 @@ from generative import PCA
 from generative.data.synthetic import gaussian_random_field
 from latentopt.campaign import Campaign
 from latentopt.space import LatentSpace
+from objectives.errors import EvaluationError
 from objectives.grid import Grid
 from objectives.manufacturability import PRESETS, RULES, Manufacturability, screen
 from objectives.manufacturability.min_solid import MinSolid
@@ -156,6 +157,27 @@ def test_the_objective_says_where_a_voxel_size_of_its_own_belongs_now(setting):
         Manufacturability.model_validate({"rules": "sintered_ceramic", **setting})
 
 
+@pytest.mark.parametrize(
+    ("rule", "shape", "message"),
+    [
+        ({"kind": "percolation", "axis": 2}, (1, 8, 8), "percolation: axis should be 0 to 1"),
+        ({"kind": "overhang", "axis": 2, "label": "roof"}, (1, 8, 8), "roof: axis should be 0"),
+        ({"kind": "islands", "phase": 3}, (3, 8, 8, 8), "islands: phase should be one of 0 to 2"),
+    ],
+)
+def test_rules_that_no_structure_can_have_are_refused_before_any_is_seen(rule, shape, message):
+    with pytest.raises(EvaluationError, match=message):
+        Manufacturability(rules=[rule]).for_images(shape)
+    fits = Manufacturability(rules=[{"kind": "percolation", "axis": 1}])
+    assert fits.for_images(shape) is fits
+
+
+def test_the_boundary_is_that_of_the_grid():
+    rules = Manufacturability(rules="sintered_ceramic")
+    assert rules.boundary(Grid()) == "periodic"
+    assert rules.boundary(Grid(periodic=False)) == "open"
+
+
 def test_a_campaign_is_held_by_a_margin(tmp_path):
     images = torch.from_numpy(gaussian_random_field(60, (16, 16), seed=0))
     space = LatentSpace.fit(PCA((1, 16, 16), components=8).fit(images), images)
@@ -166,7 +188,7 @@ def test_a_campaign_is_held_by_a_margin(tmp_path):
             "volume_fraction",
             {
                 "kind": "manufacturability",
-                "rules": [{"kind": "min_solid", "limit_um": 4}, {"kind": "percolation"}],
+                "rules": [{"kind": "min_solid", "limit_um": 2}, {"kind": "percolation"}],
             },
         ],
         "voxel_size_um": 2.0,

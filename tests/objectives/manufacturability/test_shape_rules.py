@@ -13,6 +13,7 @@ from generative.data.synthetic import gaussian_random_field
 from objectives.errors import EvaluationError
 from objectives.manufacturability import RULES, screen
 from objectives.manufacturability.clusters import find_clusters
+from objectives.manufacturability.depth import depth_inside
 from objectives.two_point import TwoPointPCA
 
 
@@ -178,6 +179,28 @@ def test_the_gap_is_the_smallest_distance_of_all_pairs_of_voxels(shape, periodic
             expected = min(expected, np.sqrt((apart**2).sum(-1)).min() - 1)
         result = measured(structure, "min_gap", periodic, limit_um=1)
         assert result.value == pytest.approx(expected)
+
+
+def test_with_erosion_it_is_the_smallest_of_all_pairs_less_what_lies_beyond_the_cores():
+    for seed in range(4):
+        field = np.random.default_rng(seed).normal(size=(30, 28))
+        structure = ndimage.gaussian_filter(field, 1.5, mode="wrap") > 0.1
+        depth, _ = depth_inside(structure * 1.0, periodic=True)
+        cores = structure & (depth >= 1.2)
+        own, _ = depth_inside(cores * 1.0, periodic=True)
+        labels = find_clusters(cores, periodic=True).labels
+        where, beyond = np.argwhere(cores), (depth - own)[cores]
+        particle = labels[cores]
+        apart = np.abs(where[:, None] - where)
+        apart = np.sqrt((np.minimum(apart, np.array(cores.shape) - apart) ** 2).sum(-1))
+        gaps = (apart - 1 - beyond[:, None] - beyond)[particle[:, None] != particle]
+        result = measured(structure, "min_gap", True, limit_um=1, erosion_um=1.2)
+        # Only voxels at the cores' surface are compared: their own depth is half a voxel.
+        assert result.value >= gaps.min() - 1e-9
+        at_surface = own[cores] == 0.5
+        both = at_surface[:, None] & at_surface & (particle[:, None] != particle)
+        gaps = (apart - 1 - beyond[:, None] - beyond)[both]
+        assert result.value == pytest.approx(gaps.min())
 
 
 def test_fewer_than_two_particles_have_the_longest_edge():
