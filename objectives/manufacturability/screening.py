@@ -22,6 +22,7 @@ from objectives.phases import to_phases
 
 # How far the shares of the phases of a voxel may be from one: as far as rounding to 8 bits.
 SUM_TOLERANCE = 0.01
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,8 @@ def _result(rule: Rule, structure: Structure) -> RuleResult:
     except ValueError as error:
         raise EvaluationError(f"{rule.name}: {error}") from None
     margin = rule.margin(value)
+    if abs(margin) <= ROUNDING * max(abs(value), abs(rule.bound)):
+        margin = 0.0  # rounding must not decide what is just at the limit
     if margin >= 0:
         mask = structure.nothing()
     return RuleResult(rule.name, value, rule.bound, margin, rule.unit, mask)

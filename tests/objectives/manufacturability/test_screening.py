@@ -172,6 +172,18 @@ def test_rules_that_no_structure_can_have_are_refused_before_any_is_seen(rule, s
     assert fits.for_images(shape) is fits
 
 
+@pytest.mark.parametrize("edge", [0.1, 0.3, 0.7, 1.1])
+def test_what_is_just_at_the_limit_is_kept_in_spite_of_rounding(edge):
+    wall = np.zeros((1, 1, 12, 12))
+    wall[..., 3:6, :] = 1
+    limit = round(3 * edge, 12)  # 3 * 0.7 is a little less than 2.1
+    for kind in ("min_solid", "percolation"):
+        rule = {"kind": kind, "limit_um": limit} | ({"axis": 1} if kind == "percolation" else {})
+        assert screen(wall, [rule], voxel_size_um=edge)[0][kind].margin == 0
+    fraction = {"kind": "phase_fraction", "target": 0.3, "tolerance": 0.05}
+    assert screen(wall, [fraction])[0]["phase_fraction"].margin == 0
+
+
 def test_the_boundary_is_that_of_the_grid():
     rules = Manufacturability(rules="sintered_ceramic")
     assert rules.boundary(Grid()) == "periodic"
