@@ -77,15 +77,22 @@ def _require_same_measure(
     header: Mapping[str, Any], old: Mapping[str, Any], config: CampaignConfig, folder: Path
 ) -> None:
     new = config.model_dump(mode="json")
+    before = "boundary" not in header  # there was no grid, and rules depended on orientation
+    if before and any(spec["kind"] == "manufacturability" for spec in old["evaluate"]):
+        raise CampaignError(
+            f"{folder}: holds margins of rules as an earlier version measured them, which depended "
+            "on how an image was turned; those of this version would not compare. Give this "
+            "campaign another folder; reports and exports of this one can still be made."
+        )
     for name in sorted(MEASURING):
         was, now = old[name], new[name]
         if name == "evaluate":
             was = [_complete(_without_periodic(spec, header, config)) for spec in was]
-        elif "boundary" not in header and config.grid.is_cubic and config.periodic:
+        elif before and config.grid.is_cubic and config.periodic:
             continue  # before there was a grid all values were those of cubes that repeat
         if was != now:
             raise _differs(folder, name, was, now)
-    if "boundary" not in header and not (config.grid.is_cubic and config.periodic):
+    if before and not (config.grid.is_cubic and config.periodic):
         raise CampaignError(
             f"{folder}: holds values that an earlier version computed as if voxels were cubes of "
             "structures that repeat; with these voxel_size_um and periodic they would mean "

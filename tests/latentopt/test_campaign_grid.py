@@ -209,3 +209,21 @@ def test_a_folder_whose_rules_had_a_voxel_size_of_their_own_is_read(make, tmp_pa
     run = Run.read(tmp_path / "old")
     assert [trial.status for trial in run.trials] == ["completed"] * 2
     assert write_report(run).exists()
+
+
+def test_margins_of_an_earlier_version_are_not_gone_on_with(make, tmp_path):
+    rules = [{"kind": "min_solid", "limit_um": 2}]
+    settings = {
+        "evaluate": [{"kind": "manufacturability", "rules": rules}],
+        "objective": "min_solid_margin",
+    }
+    make("new", **settings).run(progress=False)
+    header, *others = read_events(tmp_path / "new")
+    del header["boundary"]
+    header["config"]["evaluate"][0] |= {"voxel_size_um": 1.0, "periodic": True}
+    with Journal(tmp_path / "old") as journal:
+        for event in (header, *others):
+            journal.append(event)
+    assert len(Run.read(tmp_path / "old").trials) == 2
+    with pytest.raises(CampaignError, match="margins of rules as an earlier version measured them"):
+        make("old", **settings)
