@@ -43,6 +43,7 @@ app = typer.Typer(
 )
 
 USAGE, DATA, CAMPAIGN = 2, 3, 4
+OURS = ("latentopt", "generative", "objectives")
 
 SpaceArgument = Annotated[
     str, typer.Argument(help='Folder of a latent space, or "default" or "ldm".')
@@ -53,8 +54,11 @@ RunArgument = Annotated[Path, typer.Argument(help="Folder of a campaign.")]
 def main() -> None:
     """Run a command; answer a known error in one line and with its exit code."""
     import logging
+    import warnings
 
     from latentopt import errors
+
+    warnings.showwarning = partial(_say_warning, warnings.showwarning)
 
     # It logs lines of its own on damaged files, which are answered below in one.
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -89,6 +93,16 @@ def main() -> None:
     except KeyboardInterrupt:  # while typer was still reading the command
         say_interrupted()
         sys.exit(130)
+
+
+def _say_warning(others: Callable[..., None], message: Warning | str, *about: Any) -> None:
+    """A warning of ours in one line, as errors are; those of other packages as they come."""
+    category, filename = about[:2]
+    ours = Path(filename).parent.parent.name in OURS or Path(filename).parent.name in OURS
+    if category is UserWarning and ours:
+        print(f"latentopt: {message}", file=sys.stderr)
+    else:
+        others(message, *about)
 
 
 def _stop(message: str, code: int) -> None:

@@ -1,5 +1,6 @@
 """`latentopt sample`: new structures, of a class and with properties if the space knows any."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,4 +85,6 @@ def _values(pairs: list[str]) -> dict[str, float]:
             values[name.strip()] = float(value)
         except ValueError:
             raise ConfigError(f"--property: should be NAME=NUMBER, got {pair!r}.") from None
+        if not math.isfinite(values[name.strip()]):
+            raise ConfigError(f"--property: should be a finite number, got {pair!r}.")
     return values

@@ -1,6 +1,8 @@
 """A conditional space from start to end: properties computed, trained, sampled, used to start."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -140,6 +142,7 @@ def test_sampling_from_the_command_line_answers_points_images_and_what_was_obtai
         (("--property", "k=3"), "property 'k' was not trained"),
         (("--class", "steel"), "trained without classes"),
         (("--property", "volume_fraction"), "should be NAME=NUMBER"),
+        (("--property", "volume_fraction=nan"), "should be a finite number"),
     ],
 )
 def test_a_wish_that_cannot_be_met_is_refused_in_one_line(run, folder, tmp_path, wish, said):
@@ -147,6 +150,17 @@ def test_a_wish_that_cannot_be_met_is_refused_in_one_line(run, folder, tmp_path,
     assert code == 2
     assert said in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_wish_outside_the_training_images_is_met_with_a_warning_of_one_line(folder, tmp_path):
+    command = [sys.executable, "-m", "latentopt", "sample", str(folder), "--n", "2"]
+    wish = ["--property", "volume_fraction=0.97", "--out", str(tmp_path / "s")]
+    ended = subprocess.run([*command, *wish], capture_output=True, text=True, timeout=200)
+    assert ended.returncode == 0
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("latentopt: volume_fraction = 0.97 is outside 0.")
+    assert "the range of the training images" in line
 
 
 def test_a_space_that_draws_no_properties_says_which_does(run, tmp_path):
