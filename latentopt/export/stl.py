@@ -1,5 +1,8 @@
 """STL: one closed surface for each phase, for slicers, meshers and CFD; lengths in millimetres.
 
+Together they fill the box: where two phases meet, both surfaces have the same triangles, so that
+meshes of the phases conform.
+
 STL has no unit; millimetres are what slicers assume, and metres would leave them with nothing to
 see. The header of each file and the sidecar name the unit. Surfaces are smooth and yet keep every
 voxel (`latentopt.export.surface_net`), so `latentopt export verify` compares voxels as it does for
@@ -38,7 +41,8 @@ class STLExporter:
 
     The sidecar is that of the first, vouches for all of them, and its path is the one to keep. A
     2-D structure is extruded by one voxel, as thick as wide. Phases without voxels have no file.
-    Voxels that touch at an edge or a corner only are parted by a fraction of a voxel.
+    Where voxels of a phase touch at an edge or a corner only, either a bridge of a fraction of a
+    voxel joins them, or that of another phase parts them: the phase with more voxels is joined.
     """
 
     suffix = ".stl"

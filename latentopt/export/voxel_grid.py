@@ -44,3 +44,11 @@ class VoxelGrid:
         """Whether nodes lie on an outer face across z, y, x."""
         place = self.place(nodes)
         return (place == 0) | (place == np.array(self.shape) - 2)
+
+    def octant(
+        self, nodes: Int64[np.ndarray, "*any"], voxels: Int64[np.ndarray, "*any"]
+    ) -> Int64[np.ndarray, "*any"]:
+        """Where voxels lie seen from one of their nodes: 4 z + 2 y + x, each 1 on the far side."""
+        z, rest = np.divmod(nodes - voxels, self.strides[0])
+        y, x = np.divmod(rest, self.strides[1])
+        return 7 - (4 * z + 2 * y + x)

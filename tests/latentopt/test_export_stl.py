@@ -108,13 +108,109 @@ def test_bars_of_six_voxels_keep_their_volume(folder):
     assert surfaces[1].volume == pytest.approx(1e-9 * bar.sum(), rel=0.03)
 
 
-def test_phases_share_their_interface_and_fill_the_box(folder):
+def volume(surface):
+    corners = surface.vertices[surface.triangles]
+    return np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
+
+
+def fans(triangles):
+    """Triangles around each vertex, and how many of them follow one another round it."""
+    following = {}
+    for a, b, c in triangles.tolist():
+        following |= {(a, b): c, (b, c): a, (c, a): b}
+    around = {}
+    for vertex, neighbour in following:
+        around.setdefault(vertex, []).append(neighbour)
+    for vertex, neighbours in around.items():
+        turns, neighbour = 1, following[vertex, neighbours[0]]
+        while neighbour != neighbours[0]:
+            turns, neighbour = turns + 1, following[vertex, neighbour]
+        yield len(neighbours), turns
+
+
+def sides(surface):
+    """Each triangle by the places of its corners, the least of them first."""
+    for triangle in surface.vertices[surface.triangles].tolist():
+        first = triangle.index(min(triangle))
+        yield tuple(map(tuple, triangle[first:] + triangle[:first]))
+
+
+def check_that_surfaces_fill_the_box(labels):
+    surfaces = surface_net(labels)
+    assert sum(map(volume, surfaces.values())) == pytest.approx(labels.size, rel=1e-12)
+    every = [triangle for surface in surfaces.values() for triangle in sides(surface)]
+    assert len(set(every)) == len(every)
+    from_behind = {(a, c, b) for a, b, c in every}
+    for triangle in set(every) - from_behind:  # nobody has it from the other side
+        corners = np.array(triangle)
+        assert ((corners == 0) | (corners == labels.shape[::-1])).all(axis=0).any()
+    for surface in surfaces.values():
+        assert all(count == turns for count, turns in fans(surface.triangles))
+
+
+NOISE = np.random.default_rng(0)
+SMOOTH = gaussian_filter(NOISE.normal(size=(12, 12, 12)), 1.5, mode="wrap")
+STRUCTURES = {
+    "smooth, two phases": np.digitize(SMOOTH, [0.0]),
+    "smooth, three phases": np.digitize(SMOOTH, np.quantile(SMOOTH, [1 / 3, 2 / 3])),
+    "noise, three phases": NOISE.integers(0, 3, (5, 5, 5)),
+    "noise, seven phases": NOISE.integers(0, 7, (5, 5, 5)),
+    "cubes in a checkerboard": (np.indices((8, 8, 8)) // 2).sum(axis=0) % 2,
+    "a checkerboard": np.indices((4, 4, 4)).sum(axis=0) % 2,
+    "rods that touch along edges": np.repeat((np.indices((4, 4)).sum(axis=0) % 2)[None], 3, 0),
+    "a picture": NOISE.integers(0, 3, (1, 8, 8)),
+    "one voxel": np.zeros((1, 1, 1), dtype=int),
+}
+
+
+@pytest.mark.parametrize("labels", STRUCTURES.values(), ids=STRUCTURES)
+def test_surfaces_share_every_triangle_between_two_phases_and_fill_the_box(labels):
+    check_that_surfaces_fill_the_box(labels)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    labels=st.tuples(*[st.integers(1, 4)] * 3).flatmap(
+        lambda shape: arrays(np.uint8, shape, elements=st.integers(0, 4))
+    )
+)
+def test_surfaces_of_any_structure_fill_the_box_and_touch_themselves_nowhere(labels):
+    check_that_surfaces_fill_the_box(labels)
+
+
+def test_files_fill_the_box_as_vtk_measures_them(folder):
+    for labels in (STRUCTURES["smooth, three phases"], STRUCTURES["noise, three phases"]):
+        _, surfaces = meshes(microstructure(labels, (1e-6, 2e-6, 3e-6)), folder / "filled.stl")
+        volumes = [mesh.volume for mesh in surfaces.values()]
+        assert sum(volumes) == pytest.approx(6e-9 * labels.size, rel=1e-5)
+
+
+def test_smooth_phases_keep_their_volume(folder):
     noise = np.random.default_rng(0).normal(size=(24, 24, 24))
     labels = np.digitize(gaussian_filter(noise, 3, mode="wrap"), [0.0])
     _, surfaces = meshes(microstructure(labels), folder / "smooth.stl")
-    assert sum(mesh.volume for mesh in surfaces.values()) == pytest.approx(24**3 * 1e-9, rel=1e-3)
     for label, mesh in surfaces.items():
         assert mesh.volume == pytest.approx(1e-9 * (labels == label).sum(), rel=0.03)
+
+
+def pieces(surface):
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    start, end = surface.triangles[:, [0, 1]].T
+    count = len(surface.vertices)
+    links = coo_array((np.ones(len(start)), (start, end)), shape=(count, count))
+    return connected_components(links, directed=False)[0]
+
+
+@pytest.mark.parametrize("at", [(1, 1, 1), (2, 1, 1)])  # by a corner, by an edge
+def test_of_two_phases_that_touch_themselves_the_one_with_more_voxels_is_joined(at):
+    few = np.zeros((4, 4, 4), dtype=int)
+    few[2, 2, 2] = few[at] = 1
+    assert pieces(surface_net(few)[1]) == 2
+    assert pieces(surface_net(1 - few)[0]) == 2
+    more = np.where(few == 1, 0, np.arange(few.size).reshape(few.shape) + 1)
+    assert pieces(surface_net(more)[0]) == 1
 
 
 def test_a_laminate_is_exact_boxes_in_millimetres(folder):
