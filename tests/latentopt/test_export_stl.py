@@ -197,7 +197,7 @@ def pieces(surface):
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    start, end = surface.triangles[:, [0, 1]].T
+    start, end = surface.triangles[:, [0, 1, 1, 2]].reshape(-1, 2).T
     count = len(surface.vertices)
     links = coo_array((np.ones(len(start)), (start, end)), shape=(count, count))
     return connected_components(links, directed=False)[0]
