@@ -15,6 +15,7 @@ from latentopt.kept_structures import keep_structure, with_digests
 from latentopt.ledger import Ledger, names_unsaved
 from latentopt.loop import run_loop
 from latentopt.parts import load_space
+from latentopt.printable import one_line
 from latentopt.proposal import next_event
 from latentopt.retraining import check_retraining, is_due, present_space, retrain
 from latentopt.run import FailedState, Run, Trial
@@ -226,7 +227,7 @@ class Campaign:
         trial = self._pending(index)
         if state not in get_args(FailedState):
             raise ValueError(f"state should be one of {get_args(FailedState)}, got {state!r}.")
-        event = {"kind": "fail", "reason": reason, "state": state, "seconds": seconds}
+        event = {"kind": "fail", "reason": one_line(reason), "state": state, "seconds": seconds}
         return self._end(trial, event)
 
     def retry_failed(self) -> list[Trial]:

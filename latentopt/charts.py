@@ -5,11 +5,11 @@ that is a trial carries its index, by which the page shows its structure.
 """
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 
 from latentopt.baseline import Baseline
+from latentopt.printable import escape_html as escape
 from latentopt.run import Run, Trial
 
 __all__ = [

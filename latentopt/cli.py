@@ -33,6 +33,7 @@ from latentopt.cli_repair import repair
 from latentopt.cli_sample import sample
 from latentopt.cli_status import print_status, status
 from latentopt.cli_surrogate import app as surrogate
+from latentopt.printing import print
 
 app = typer.Typer(
     cls=InterruptibleGroup,

@@ -26,6 +26,7 @@ from latentopt.cli_data_prepare import prepare
 from latentopt.cli_output import OverwriteOption, check_has_effect
 from latentopt.cli_reading import AxesOption, LimitOption, read_limits
 from latentopt.cli_shown import shown
+from latentopt.printing import print
 
 if TYPE_CHECKING:
     from generative.data.inspection import Inspection

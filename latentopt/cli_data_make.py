@@ -8,6 +8,7 @@ from typer.core import TyperCommand
 
 from latentopt.cli_output import OverwriteOption
 from latentopt.cli_shown import shown
+from latentopt.printing import print
 
 __all__ = ["MakeCommand", "make"]
 

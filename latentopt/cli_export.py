@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from latentopt.cli_output import OverwriteOption
 from latentopt.cli_reading import LimitOption, read_limits
+from latentopt.printing import print
 
 __all__ = ["CandidatesByDefault", "candidates", "verify"]
 

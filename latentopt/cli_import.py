@@ -9,6 +9,7 @@ import typer
 
 from latentopt.cli_grey import GreyOption
 from latentopt.cli_reading import AxesOption, LimitOption, reading_options
+from latentopt.printing import print
 
 if TYPE_CHECKING:
     from latentopt.old_data import Imported
@@ -75,7 +76,7 @@ def import_measured(
 
 
 def _show(done: int, rows: int) -> None:
-    print(f"\rfitted {done} of {rows}", end="\n" if done == rows else "", file=sys.stderr)
+    print(f"fitted {done} of {rows}", end="\n" if done == rows else "\r", file=sys.stderr)
 
 
 def _tell(imported: "Imported", folder: Path, unmeasured: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ from latentopt.cli_grey import GreyOption
 from latentopt.cli_output import OverwriteOption
 from latentopt.cli_reading import AxesOption, LimitOption, reading_options
 from latentopt.cli_spaces import common_shape, load_spaces, read_images, shown_progress
+from latentopt.printing import print
 
 if TYPE_CHECKING:
     import numpy as np

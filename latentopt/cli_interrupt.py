@@ -5,6 +5,8 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from latentopt.printing import print
+
 __all__ = ["InterruptibleGroup"]
 
 _GOES_ON = ("train", "optimize", "quickstart")  # commands that keep their work as they go

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latentopt.cli_output import OverwriteOption
+from latentopt.printing import print
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from latentopt.printing import print
+
 __all__ = ["shown"]
 
 SECONDS_BETWEEN_LINES = 5.0

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from latentopt.printable import printable
+from latentopt.printing import print
+
 if TYPE_CHECKING:
     from generative.data.dataset import Dataset
     from latentopt.space import LatentSpace
@@ -78,7 +81,7 @@ def shown_progress(steps: int) -> Iterator[Callable[[str], None]]:
             nonlocal begun
             begun += 1
             if terminal:
-                bar.update(task, completed=begun - 1, description=step)
+                bar.update(task, completed=begun - 1, description=printable(step))
             else:
                 print(f"{begun}/{steps} {step}", file=sys.stderr, flush=True)
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console, Group
 
+from latentopt.printing import print
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -165,7 +167,7 @@ def duration(seconds: float) -> str:
 
 
 def _page(state: "Status") -> Group:
-    from rich.markup import escape
+    from latentopt.printing import escape_markup as escape
 
     run = state.run
     constraints = ", ".join(run.config.constraints)
@@ -226,8 +228,9 @@ def _failures(state: "Status") -> "Table | None":
 
 def _table(heads: Iterable[str], numbers: bool = True) -> "Table":
     from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
     from rich.table import Table
+
+    from latentopt.printing import escape_markup as escape
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for k, head in enumerate(heads):
@@ -236,6 +239,6 @@ def _table(heads: Iterable[str], numbers: bool = True) -> "Table":
 
 
 def _row(table: "Table", cells: Iterable[str]) -> None:
-    from rich.markup import escape
+    from latentopt.printing import escape_markup as escape
 
     table.add_row(*(escape(cell) for cell in cells))

@@ -16,6 +16,7 @@ import typer
 from latentopt.cli_grey import GreyOption
 from latentopt.cli_output import OverwriteOption
 from latentopt.cli_reading import AxesOption, LimitOption, reading_options
+from latentopt.printing import print
 
 if TYPE_CHECKING:
     from generative.data import Dataset

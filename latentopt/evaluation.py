@@ -11,6 +11,7 @@ from torch import Tensor
 
 from latentopt.errors import EvaluationError
 from latentopt.microstructure import to_images, to_phases
+from latentopt.printable import is_plain, one_line, printable
 from latentopt.protocols import Objective
 from latentopt.simulators.trial_simulations import CampaignSimulations, TrialSimulation
 from latentopt.space import LatentSpace
@@ -144,7 +145,7 @@ def _call(objective: Objective, images: Tensor, grid: Grid) -> dict[str, float]:
         known = isinstance(error, EvaluationError)
         if known and isinstance(objective, TrialSimulation):
             raise  # it says all there is to say
-        text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        text = one_line(f"{type(error).__name__}: {printable(error)}").removesuffix(":")
         failed = EvaluationError(f"{_name(objective)} raised {text}")
         failed.state = getattr(error, "state", "crashed") if known else "crashed"
         raise failed from error
@@ -154,9 +155,12 @@ def _call(objective: Objective, images: Tensor, grid: Grid) -> dict[str, float]:
 
 
 def as_numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Values by name as floats; an `EvaluationError` names one that is not a single number."""
+    """Values by name as floats; an `EvaluationError` tells of one that is not a single number."""
     if len(values) > _MOST_METRICS:
         raise _invalid(f"there are {len(values)} values, more than {_MOST_METRICS}")
+    for name in values:
+        if not is_plain(str(name)):
+            raise _invalid(f"a metric's name should be text that can be printed, got {name!r:.60}")
     return {str(name): _number(name, value) for name, value in values.items()}
 
 

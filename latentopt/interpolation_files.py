@@ -1,7 +1,5 @@
 """Interpolations as files: a table, the same as JSON, the paths as pictures, charts of figures."""
 
-import csv
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -11,6 +9,7 @@ import numpy as np
 import torch
 
 from latentopt import __version__
+from latentopt.csv_tables import csv_table
 from latentopt.export.whole_file import make_folder, write_whole
 from latentopt.interpolation import FIGURES, InterpolationFigures
 from latentopt.plotting import grey_picture, plain_text, png_of
@@ -82,15 +81,13 @@ def write_interpolation(
 
 
 def _csv(found: Sequence[InterpolationFigures]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     heads = [f"{name}_{level}" for name in FIGURES for level in ("5", "median", "95")]
-    writer.writerow(["space", "way", "position", "t", *heads])
+    rows: list[list[object]] = [["space", "way", "position", "t", *heads]]
     for path in found:
         values = torch.cat([path.quantiles(name) for name in FIGURES]).T.tolist()
         for k, (t, row) in enumerate(zip(path.positions.tolist(), values, strict=True)):
-            writer.writerow([path.name, path.how, k, t, *("" if v != v else v for v in row)])
-    return text.getvalue()
+            rows.append([path.name, path.how, k, t, *("" if v != v else v for v in row)])
+    return csv_table(rows)
 
 
 def _json(found: Sequence[InterpolationFigures], facts: Mapping[str, object]) -> str:

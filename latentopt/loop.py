@@ -27,6 +27,7 @@ from latentopt.engines.worker import Parts, Work, evaluate, here
 from latentopt.errors import CampaignError, ConfigError, EvaluationError
 from latentopt.evaluation import problem_of
 from latentopt.kept_structures import image_to_score
+from latentopt.printable import one_line
 
 if TYPE_CHECKING:
     from latentopt.campaign import Campaign
@@ -253,8 +254,8 @@ class Loop:
         if not alone:
             self._suspects.append(trial)
         elif broken or type(error).__name__ in _LOST:
-            what = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-            self._fail(trial, f"its worker was lost ({what[:_LONGEST]})", "crashed")
+            what = one_line(f"{type(error).__name__}: {error}", _LONGEST).removesuffix(":")
+            self._fail(trial, f"its worker was lost ({what})", "crashed")
         else:
             raise CampaignError(self._cannot(error))
 
@@ -279,7 +280,7 @@ class Loop:
             self.engine.close(executor)
 
     def _cannot(self, problem: object) -> str:
-        text = " ".join(str(problem).split())
+        text = one_line(problem)
         if isinstance(problem, Exception) and not isinstance(problem, WorkerFailed):
             text = f"{type(problem).__name__}: {text}"
         return (

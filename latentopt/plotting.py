@@ -5,6 +5,8 @@ import io
 import numpy as np
 from jaxtyping import Float
 
+from latentopt.printable import printable
+
 
 def grey_picture(image: Float[np.ndarray, "c *space"]) -> Float[np.ndarray, "h w"]:
     """One grey picture: the middle slice of a volume, phases of several channels as levels."""
@@ -14,8 +16,8 @@ def grey_picture(image: Float[np.ndarray, "c *space"]) -> Float[np.ndarray, "h w
 
 
 def plain_text(text: str) -> str:
-    """Text in which Matplotlib finds no formula: it reads those between dollars."""
-    return text.replace("$", r"\$")
+    """Printable text in which Matplotlib finds no formula: it reads those between dollars."""
+    return printable(text).replace("$", r"\$")
 
 
 def png_of(figure: object) -> bytes:

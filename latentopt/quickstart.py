@@ -13,6 +13,7 @@ from latentopt.errors import ConfigError
 from latentopt.export import export_candidates
 from latentopt.microstructure import to_images, to_phases
 from latentopt.parts import build_objectives
+from latentopt.printing import escape_markup
 from latentopt.report import write_report
 from latentopt.run import Run
 from latentopt.space import LatentSpace
@@ -88,8 +89,8 @@ def run_quickstart(
         indices = [trial.index for trial in best]
         export_candidates(run, indices, format, folder, overwrite=overwrite)
     report = write_report(run, space=space, overwrite=overwrite)
-    console.print(f"Best {len(best)} structures for your simulator: {folder}")
-    console.print(f"Report: {report}   ({time.monotonic() - started:.0f} s)")
+    console.print(f"Best {len(best)} structures for your simulator: {escape_markup(folder)}")
+    console.print(f"Report: {escape_markup(report)}   ({time.monotonic() - started:.0f} s)")
     return run
 
 

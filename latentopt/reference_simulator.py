@@ -19,6 +19,7 @@ from generative.own_files import check_outputs
 from latentopt.cli_output import OverwriteOption, check_has_effect
 from latentopt.disk import explain_refusal, output_file
 from latentopt.errors import ConfigError, DataError, EvaluationError, ExportError, OutputError
+from latentopt.printing import print
 
 if TYPE_CHECKING:
     from latentopt.microstructure import Microstructure

@@ -1,19 +1,18 @@
 """The fidelity of latent spaces as files: an HTML page, pictures, the table as JSON and CSV."""
 
 import base64
-import csv
-import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 
 import numpy as np
 
 from latentopt import __version__
+from latentopt.csv_tables import csv_table
 from latentopt.export.whole_file import make_folder, write_whole
 from latentopt.plotting import grey_picture, plain_text, png_of
+from latentopt.printable import escape_html as escape
 from latentopt.space_fidelity import ALL, FIGURES, SpaceFidelity
 from objectives.fidelity.ensemble import fewest_units
 
@@ -133,14 +132,12 @@ def _json(spaces: Sequence[SpaceFidelity], facts: Mapping[str, object]) -> str:
 
 
 def _csv(spaces: Sequence[SpaceFidelity]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["space", "group", "images", "parents", *FIGURES])
+    rows: list[list[object]] = [["space", "group", "images", "parents", *FIGURES]]
     for space in spaces:
         for group in space.groups:
             values = [group.figures.get(name, "") for name in FIGURES]
-            writer.writerow([space.name, group.name, group.images, group.parents, *values])
-    return text.getvalue()
+            rows.append([space.name, group.name, group.images, group.parents, *values])
+    return csv_table(rows)
 
 
 # -- page -----------------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """Synthetic structures on the disk: one array file, or a folder of classes; a table; a picture."""
 
-import csv
-import io
 import json
 import os
 import shutil
@@ -15,6 +13,7 @@ from jaxtyping import UInt8
 from generative.data.check import Limits
 from generative.data.synthetic import FAMILIES, ZOO, Family
 from generative.own_files import check_outputs
+from latentopt.csv_tables import csv_table
 from latentopt.disk import output_file, replacing
 from latentopt.errors import ConfigError
 from latentopt.figures import image_grid_png
@@ -198,12 +197,9 @@ def _write_beside(
 ) -> list[Path]:
     table, sheet = _beside(path)
     names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, names, restval="")
-    writer.writeheader()
-    writer.writerows(rows)
+    text = csv_table([names, *([row.get(name, "") for name in names] for row in rows)], end="\r\n")
     with output_file(table, overwrite=overwrite) as file:
-        file.write(text.getvalue().encode())
+        file.write(text.encode())
     with output_file(sheet, overwrite=overwrite) as file:
         file.write(image_grid_png(pictures, titles))
     return [table, sheet]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from latentopt.engines.engine import Engine
 from latentopt.errors import ConfigError
+from latentopt.printable import one_line
 
 
 class ProcessEngine(Engine):
@@ -44,5 +45,5 @@ def _why_it_cannot_be_sent(part: Any, module: str) -> str | None:
     try:
         ForkingPickler.dumps(part)
     except Exception as error:  # whatever reducing a user's object raises
-        return " ".join(str(error).split())
+        return one_line(error)
     return None

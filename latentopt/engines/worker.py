@@ -22,9 +22,9 @@ from jaxtyping import Float
 from latentopt.errors import EvaluationError
 from latentopt.evaluation import evaluate_images
 from latentopt.parts import build_objectives
+from latentopt.printable import one_line
 from objectives.grid import Grid
 
-_LONGEST_REASON = 500  # characters
 _FREED_AFTER = 1.0  # seconds, for the answer to be sent
 
 
@@ -126,7 +126,7 @@ def evaluate(work: Work) -> dict[str, Any]:
         error, state = f"took longer than {work.timeout_s:g} s", "timeout"
     except SystemExit as stop:  # an objective that ends its process
         error, state = f"an objective called sys.exit({stop.code!r})", "crashed"
-    error = error if error is None else error[:_LONGEST_REASON]
+    error = error if error is None else one_line(error)
     seconds = round(time.perf_counter() - started, 4)
     return {"metrics": metrics, "error": error, "state": state, "seconds": seconds}
 

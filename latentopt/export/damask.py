@@ -21,9 +21,11 @@ from generative.data.check import Limits
 from latentopt import __version__
 from latentopt.errors import ExportError
 from latentopt.export.damask_skeletons import damask_skeletons
+from latentopt.export.phase_sets import printable_names
 from latentopt.export.reading import EXPORTED
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
+from latentopt.printable import one_line
 
 # The solver's inflate loop is quadratic in the number of blocks, so they are large.
 _BLOCK_VOXELS = 1 << 18
@@ -108,8 +110,11 @@ def _comments(microstructure: Microstructure) -> list[str]:
     return [
         f"latentopt {__version__}, lengths in m",
         f"voxel_sha256: {microstructure.sha256}",
-        *(f"material {label}: {name}" for label, name in enumerate(microstructure.phase_names)),
-        *(f"{key}: {json.dumps(value)}" for key, value in microstructure.provenance.items()),
+        *(
+            f"material {label}: {name}"
+            for label, name in enumerate(printable_names(microstructure.phase_names))
+        ),
+        *(f"{one_line(k)}: {json.dumps(value)}" for k, value in microstructure.provenance.items()),
     ]
 
 

@@ -1,5 +1,9 @@
 """``material.yaml`` and ``load.yaml`` for DAMASK, to be completed by who knows the materials."""
 
+import json
+from collections.abc import Sequence
+
+from latentopt.export.phase_sets import simple_names
 from latentopt.microstructure import Microstructure
 
 _MATERIAL = """\
@@ -19,7 +23,8 @@ def damask_skeletons(microstructure: Microstructure) -> dict[str, bytes]:
     Parameters
     ----------
     microstructure
-        Its phases become materials 0, 1, ... of one phase each, without elastic constants.
+        Its phases become materials 0, 1, ... of one phase each, without elastic constants. A name
+        that is not simple is replaced by that of `phase_set_names`, and stands in a comment.
 
     Returns
     -------
@@ -27,16 +32,24 @@ def damask_skeletons(microstructure: Microstructure) -> dict[str, bytes]:
     """
     import yaml
 
+    names = simple_names(microstructure)
+
     def text(comment: str, content: dict) -> bytes:
         return (comment + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)).encode()
 
     return {
-        "material.yaml": text(_MATERIAL, _material(microstructure.phase_names)),
+        "material.yaml": text(_MATERIAL + _full_names(microstructure), _material(names)),
         "load.yaml": text(_LOAD, _tension()),
     }
 
 
-def _material(names: tuple[str, ...]) -> dict:
+def _full_names(microstructure: Microstructure) -> str:
+    """Comments that give the names in full, where DAMASK could not take them."""
+    pairs = zip(simple_names(microstructure), microstructure.phase_names, strict=True)
+    return "".join(f"# {name} is {json.dumps(full)}\n" for name, full in pairs if name != full)
+
+
+def _material(names: Sequence[str]) -> dict:
     def mechanical() -> dict:
         return {"output": ["F", "P"], "elastic": {"type": "Hooke"}}
 

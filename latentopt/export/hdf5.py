@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 
 from generative.data.check import Limits
 from latentopt import __version__
+from latentopt.export.phase_sets import printable_names
 from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
@@ -54,7 +55,7 @@ def encode(microstructure: Microstructure) -> bytes:
         phase = file.create_dataset("phase", data=microstructure.phases, compression="gzip")
         phase.attrs["axes"] = "zyx"[-microstructure.spatial_dims :]
         phase.attrs["voxel_size_m"] = microstructure.voxel_size_m
-        phase.attrs["phase_names"] = list(microstructure.phase_names)
+        phase.attrs["phase_names"] = printable_names(microstructure.phase_names)
         phase.attrs["periodic"] = np.array(microstructure.periodic, dtype=np.uint8)
         phase.attrs["voxel_sha256"] = microstructure.sha256
     return buffer.getvalue()

@@ -1,12 +1,15 @@
 """The part of a MOOSE input file that reads phases from pictures."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import UInt8
 
+from latentopt.errors import ExportError
 from latentopt.microstructure import Microstructure
+from latentopt.printable import one_line
 
 
 def moose_input(
@@ -38,9 +41,9 @@ def moose_input(
         mesh += [f"n{axis} = {count}", f"{axis}max = {edge!r}"]
     if dims == 3:
         base, last = pictures[0].removesuffix(".png").rstrip("0"), len(pictures) - 1
-        files = [f"file_base = {base}", "file_suffix = png", f"file_range = '0 {last}'"]
+        files = [f"file_base = {_quoted(base)}", "file_suffix = png", f"file_range = '0 {last}'"]
     else:
-        files = [f"file = {pictures[0]}"]
+        files = [f"file = {_quoted(pictures[0])}"]
     place = [
         "origin = '0 0 0'",
         f"dimensions = '{' '.join(map(repr, [*edges, 0.0][:3]))}'",
@@ -83,6 +86,22 @@ def _block(name: str, lines: list[str]) -> list[str]:
     return [f"  [{name}]", *(f"    {line}" for line in lines), "  []"]
 
 
+def _quoted(name: str) -> str:
+    """A file's name as MOOSE takes it for one word.
+
+    >>> _quoted("best.png"), _quoted("my best.png")
+    ('best.png', "'my best.png'")
+    """
+    if re.fullmatch(r"[\w.+-]+", name):
+        return name
+    quote = next((q for q in ("'", '"') if q not in name), None)
+    if quote is None or not name.isprintable():
+        raise ExportError(
+            f"MOOSE cannot read a file named {name!r}. Use letters, digits and underscores."
+        )
+    return f"{quote}{name}{quote}"
+
+
 def _named(item: tuple[int, str]) -> str:
     label, name = item
-    return f"{label} {' '.join(name.split())}"
+    return f"{label} {one_line(name)}"

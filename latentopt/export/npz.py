@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from generative.data.check import Limits
+from latentopt.export.phase_sets import printable_names
 from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
@@ -43,7 +44,7 @@ def encode(microstructure: Microstructure) -> bytes:
         buffer,
         phases=microstructure.phases,
         voxel_size_m=np.array(microstructure.voxel_size_m, dtype=np.float64),
-        phase_names=np.array(microstructure.phase_names, dtype=np.str_),
+        phase_names=np.array(printable_names(microstructure.phase_names), dtype=np.str_),
         periodic=np.array(microstructure.periodic, dtype=np.bool_),
     )
     return buffer.getvalue()

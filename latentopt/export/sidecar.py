@@ -162,7 +162,8 @@ def checked_name(path: Path, *, kind: str, suffix: str) -> Path:
 
 def as_text(record: Mapping[str, object]) -> bytes:
     """A sidecar's content as the bytes of its file."""
-    return (json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")  # half a surrogate pair, as JSON escapes it
 
 
 def sidecar(microstructure: Microstructure, file: str, data: bytes, *, kind: str) -> dict:

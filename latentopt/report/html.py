@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from html import escape
+
+from latentopt.printable import escape_html as escape
 
 __all__ = ["chart", "note", "number", "section", "table", "warning"]
 

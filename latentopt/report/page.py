@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from latentopt.baseline import baseline_from, baseline_of
 from latentopt.campaign_folder import campaign_files
 from latentopt.errors import ConfigError
 from latentopt.export.whole_file import write_whole
+from latentopt.printable import escape_html as escape
 from latentopt.report.front import front_section
 from latentopt.report.html import note, section, table, warning
 from latentopt.report.place import place_sections

@@ -8,6 +8,7 @@ import numpy as np
 
 from latentopt.errors import CampaignError
 from latentopt.figures import PHASE_COLOURS, structure_png, thumbnail_png
+from latentopt.printable import escape_html as escape
 from latentopt.report.html import number, to_script, warning
 from latentopt.run import Run, Trial
 

@@ -2,12 +2,12 @@
 
 import warnings
 from collections.abc import Mapping
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latentopt.charts import ACCENT, INK, Chart, json_number, layout_of, with_status
+from latentopt.printable import escape_html as escape
 from latentopt.report.html import chart, note, number, section, table, warning
 from latentopt.run import Run
 

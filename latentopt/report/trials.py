@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from html import escape
 
 from latentopt.baseline import Baseline
 from latentopt.charts import best_so_far, constraint_margins, is_feasible, outcomes
+from latentopt.printable import escape_html as escape
 from latentopt.report.html import chart, note, number, section, table, warning
 from latentopt.report.structures import cards, unit_of
 from latentopt.run import Run

@@ -29,7 +29,8 @@ from pydantic import AfterValidator, Field
 from latentopt.errors import ConfigError, ExportError
 from latentopt.export.sidecar import exported_files
 from latentopt.microstructure import Microstructure
-from latentopt.simulators.result import MAX_BYTES, SimulationResult, one_line, parse_result
+from latentopt.printable import one_line
+from latentopt.simulators.result import MAX_BYTES, SimulationResult, parse_result
 from latentopt.simulators.simulator import SimulatorSpec, simulation_id
 from latentopt.simulators.task import TASK, check_format, write_task
 

@@ -19,12 +19,13 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from latentopt.printable import one_line
+
 __all__ = ["MAX_BYTES", "STATES", "SimulationResult", "parse_result", "read_result"]
 
 State = Literal["ok", "infeasible", "invalid", "timeout", "crashed", "lost"]
 STATES: tuple[str, ...] = get_args(State)
 MAX_BYTES = 1_000_000  # a larger answer is none: it holds a few numbers and a message
-_MAX_MESSAGE = 500  # characters of a message; the journal keeps it
 
 
 @dataclass(frozen=True)
@@ -146,16 +147,6 @@ def read_result(path: Path, wanted: Iterable[str]) -> SimulationResult | None:
             "lost", message=f"{path.name} cannot be read ({one_line(error.strerror)})"
         )
     return parse_result(data, wanted, path.name)
-
-
-def one_line(text: object, most: int = _MAX_MESSAGE) -> str:
-    """The text without line breaks and control characters, cut to `most` characters.
-
-    >>> one_line("no  convergence\\nafter 300 steps", 22)
-    'no convergence afte...'
-    """
-    flat = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-    return flat if len(flat) <= most else f"{flat[: most - 3]}..."
 
 
 def _number(value: object) -> float | None:

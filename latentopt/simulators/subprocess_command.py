@@ -16,8 +16,9 @@ from pydantic import AfterValidator, Field, field_validator
 from latentopt.disk import explain_refusal
 from latentopt.errors import ConfigError, ExportError
 from latentopt.microstructure import Microstructure
+from latentopt.printable import one_line
 from latentopt.simulators.process_group import run_in_group
-from latentopt.simulators.result import SimulationResult, one_line, read_result
+from latentopt.simulators.result import SimulationResult, read_result
 from latentopt.simulators.simulator import SimulatorSpec
 from latentopt.simulators.task import RESULT, TASK, check_format, write_task
 

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from latentopt.errors import EvaluationError
 from latentopt.microstructure import Microstructure, to_phases
+from latentopt.printable import one_line
 from latentopt.protocols import Simulator
 from latentopt.simulators.cache import ResultCache
-from latentopt.simulators.result import STATES, SimulationResult, one_line
+from latentopt.simulators.result import STATES, SimulationResult
 from latentopt.simulators.simulator import SimulatorSpec, simulation_id
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -249,6 +250,67 @@ def test_an_independent_reader_finds_every_voxel_and_the_voxel_size(kind, folder
     expected = structure.voxel_size_m
     np.testing.assert_allclose(size[-len(expected) :], expected, rtol=1e-6)
     verify(path)
+
+
+NAMES = [
+    ("β", "γ"),
+    ("", "  "),
+    ("7", "07"),
+    ("a b", "a_b"),
+    ("a\nb", "a b"),
+    ("x" * 3000, "x" * 3001),
+    ("yes", "null"),
+    ("a\0", "a"),
+    ("\x1b[31mred", "\u202ered"),
+    ("=cmd|' /C calc'!A0", "+1"),
+    ("../../x", "C:\\x"),
+    ("\ud800", "\udcff"),
+    ("\"'`$(x)", "<a>&amp;]]>"),
+    ("phase_1", "phase_0"),
+    ("*END STEP", "# - a: b"),
+]
+
+
+def check_names(kind, folder, names):
+    labels = np.arange(8, dtype=np.uint8).reshape(2, 2, 2) % len(names)
+    structure = small(phases=labels, phase_names=tuple(names))
+    path = EXPORTERS[kind].write(structure, folder / f"named{EXPORTERS[kind].suffix}")
+    np.testing.assert_array_equal(READERS[kind](path)[0], labels)
+    record = verify(path)
+    assert [phase["name"] for phase in record["phases"].values()] == list(names)
+    return path
+
+
+@pytest.mark.parametrize("names", NAMES, ids=ascii)
+def test_a_structure_is_verified_whatever_its_phases_are_called(kind, tmp_path, names):
+    check_names(kind, tmp_path, names)
+
+
+@pytest.mark.parametrize("kind", sorted(EXPORTERS))
+@settings(max_examples=15, deadline=None)
+@given(names=st.lists(st.text(max_size=70), min_size=1, max_size=4, unique=True))
+def test_any_names_are_written_and_verified(kind, folder, names):
+    check_names(kind, folder, names)
+
+
+@pytest.mark.parametrize("names", [*NAMES, ("a", "a ", "a\t", "a (1)")], ids=ascii)
+def test_names_that_a_file_holds_are_different_and_can_be_printed(tmp_path, names):
+    import damask
+
+    written = {kind: check_names(kind, tmp_path, names) for kind in ("hdf5", "npz", "damask")}
+    with h5py.File(written["hdf5"]) as file:
+        held = {"hdf5": list(file["phase"].attrs["phase_names"])}
+    with np.load(written["npz"]) as file:
+        held["npz"] = file["phase_names"].tolist()
+    comments = damask.GeomGrid.load(written["damask"]).comments
+    held["vti"] = [line for line in comments if line.startswith("material ")]
+    material = damask.ConfigMaterial.load(tmp_path / "material.yaml")
+    assert material.is_valid
+    assert material.is_complete
+    held["material.yaml"] = list(material["phase"])
+    for found in held.values():
+        assert len(set(found)) == len(names)
+        assert all(name.isprintable() and len(name) < 600 for name in found)
 
 
 @pytest.mark.parametrize("edge", [5e-324, 1e-30, 1e-14, 1e3, 1e30, 1e300])
