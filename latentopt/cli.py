@@ -33,7 +33,8 @@ from latentopt.cli_repair import repair
 from latentopt.cli_sample import sample
 from latentopt.cli_status import print_status, status
 from latentopt.cli_surrogate import app as surrogate
-from latentopt.printing import print
+from latentopt.interrupts import INTERRUPTED, say_interrupted
+from latentopt.printing import print, print_logs_plainly
 
 app = typer.Typer(
     cls=InterruptibleGroup,
@@ -60,7 +61,7 @@ def main() -> None:
     from latentopt import errors
 
     warnings.showwarning = partial(_say_warning, warnings.showwarning)
-
+    print_logs_plainly()
     # It logs lines of its own on damaged files, which are answered below in one.
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     tell_readings()
@@ -93,7 +94,7 @@ def main() -> None:
         _stop(f"a number is too large ({error}); give a smaller one.", USAGE)
     except KeyboardInterrupt:  # while typer was still reading the command
         say_interrupted()
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 def _say_warning(others: Callable[..., None], message: Warning | str, *about: Any) -> None:

@@ -1,31 +1,41 @@
-"""Ctrl-C in any command: one line that says what becomes of the work, and exit code 130."""
+"""The group of all commands: what it answers to Ctrl-C, and to arguments it cannot print."""
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from typer.core import TyperGroup
 
-from latentopt.printing import print
+from latentopt.interrupts import INTERRUPTED, raising, say_interrupted
+from latentopt.printable import printable
 
 __all__ = ["InterruptibleGroup"]
-
-_GOES_ON = ("train", "optimize", "quickstart")  # commands that keep their work as they go
 
 
 class InterruptibleGroup(TyperGroup):
     """Commands that answer Ctrl-C in words: typer itself ends without any."""
 
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Read the command."""
+        with _plain_messages():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; exit with code 130 if it is interrupted."""
         try:
-            return super().invoke(ctx)
+            with _plain_messages(), raising():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             say_interrupted(ctx.invoked_subcommand)
-            ctx.exit(130)
+            ctx.exit(INTERRUPTED)
 
 
-def say_interrupted(command: str | None = None) -> None:
-    """Print the line for a command that was interrupted."""
-    goes_on = command in _GOES_ON
-    remedy = "the same command goes on from here" if goes_on else "the same command starts again"
-    print(f"latentopt: interrupted; {remedy}.", file=sys.stderr)
+@contextmanager
+def _plain_messages() -> Iterator[None]:
+    """Make what typer says of wrong arguments printable."""
+    try:
+        yield
+    except Exception as error:  # by what it has: typer's own class differs between its versions
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = printable(message)
+        raise

@@ -12,7 +12,6 @@ from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
     CancelledError,
-    Executor,
     Future,
     wait,
 )
@@ -23,9 +22,11 @@ from latentopt.campaign_progress import progress_bar
 from latentopt.draining import Drain, DrainEnded, draining
 from latentopt.dry_run import dry_work, judge_dry_run, wants_dry_run
 from latentopt.engines.engine import Engine, WorkerDied, WorkerFailed, WorkerOverran
-from latentopt.engines.worker import Parts, Work, evaluate, here
-from latentopt.errors import CampaignError, ConfigError, EvaluationError
+from latentopt.engines.held_executor import HeldExecutor
+from latentopt.engines.worker import Parts, Work, here
+from latentopt.errors import CampaignError, EvaluationError
 from latentopt.evaluation import problem_of
+from latentopt.interrupts import unwinding
 from latentopt.kept_structures import image_to_score
 from latentopt.printable import one_line
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MOMENT = 0.2  # seconds between looks at the drain
-_OPENINGS = 3  # of an engine that breaks without an answer in between
 _LONGEST = 200  # characters of what an engine says
 # By name, as their packages are not installed everywhere.
 _LOST = {"WorkerLost", "ManagerLost", "KilledWorker", "CommClosedError", "CancelledError"}
@@ -48,6 +48,7 @@ def run_loop(campaign: "Campaign", n: int, *, progress: bool) -> None:
     SIGTERM and SIGUSR1 drain it: nothing more is begun, and what ends in time is written down.
     """
     with (
+        unwinding(),
         draining(campaign.engine.drain_s) as drain,
         progress_bar(progress, lambda: campaign.result) as show,
     ):
@@ -85,10 +86,9 @@ class Loop:
         self._left = 0
         self._suspects: list[Trial] = []
         self._alone: Trial | None = None
-        self._executor: Executor | None = None
-        self._openings = 0
         self._failure: tuple[str, str] | None = None
         self._alike = 0  # failures of this kind in a row
+        self.executor = HeldExecutor(self.engine, self.parts)
 
     def run(self, n: int) -> None:
         """Evaluate up to `n` trials, those that are pending first."""
@@ -98,24 +98,26 @@ class Loop:
             return
         self.engine.check((*self.parts.items, *campaign.simulators))
         try:
-            self._open()  # workers start while the first points are chosen
+            self.executor.open()  # workers start while the first points are chosen
             if wants_dry_run(campaign):
                 self._dry_run()
             while self._submit_all() or self.running:
                 done, _ = wait(self.running, timeout=_MOMENT, return_when=FIRST_COMPLETED)
                 for future in sorted(done, key=lambda future: self.running[future].index):
                     self._end(self.running.pop(future), future)
+                self.executor.look(self.running)
         finally:
             for future in self.running:
                 _cancel(future)
-            self._close()
+            self.executor.close()
 
     def _dry_run(self) -> None:
         """Evaluate a training structure, as any trial would be."""
         self.show("A training structure is evaluated first, for a test (dry_run: false skips it).")
         work = dry_work(self.campaign, self.parts)
-        future = self._executor.submit(evaluate, work)
+        future = self.executor.submit(work)
         while not wait([future], timeout=_MOMENT).done:
+            self.executor.look([future])
             if self.drain.signal is not None:
                 _cancel(future)
                 raise DrainEnded
@@ -126,8 +128,8 @@ class Loop:
         except WorkerDied as error:
             answer = {"error": str(error)}
         except (Exception, CancelledError) as error:
-            raise CampaignError(self._cannot(error)) from None
-        self._openings = 0
+            raise self.executor.cannot(error) from None
+        self.executor.answered()
         self.show(judge_dry_run(self.campaign, work, answer))
 
     # -- submitting -------------------------------------------------------------------------------
@@ -179,14 +181,7 @@ class Loop:
             timeout_s=self.engine.timeout_s,
             driver=here(),
         )
-        while True:
-            self._open()
-            try:
-                future = self._executor.submit(evaluate, work)
-                break
-            except RuntimeError:  # broken, or shut down by its owner
-                self._close()
-        self.running[future] = trial
+        self.running[self.executor.submit(work)] = trial
 
     # -- ending -----------------------------------------------------------------------------------
 
@@ -195,7 +190,7 @@ class Loop:
         try:
             answer = future.result()
         except WorkerFailed as error:
-            raise CampaignError(self._cannot(error)) from None
+            raise self.executor.cannot(error) from None
         except WorkerOverran:
             self._fail(trial, f"took longer than {self.engine.timeout_s:g} s", "timeout")
         except WorkerDied as error:
@@ -204,7 +199,7 @@ class Loop:
         except (Exception, CancelledError) as error:
             self._lose(trial, error)
         else:
-            self._openings = 0
+            self.executor.answered()
             self._take(trial, answer)
 
     def _take(self, trial: "Trial", answer: dict[str, Any]) -> None:
@@ -225,14 +220,15 @@ class Loop:
     def _fail(
         self, trial: "Trial", reason: str, state: "FailedState", seconds: float | None = None
     ) -> None:
-        self._ends(self.campaign.fail(trial.index, reason, state=state, seconds=seconds))
+        failed = self.campaign.fail(trial.index, reason, state=state, seconds=seconds)
+        self._ends(failed)
         # Numbers differ from trial to trial, and say nothing of what failed.
         kind = (state, re.sub(r"\d+", "#", reason))
         self._alike = self._alike + 1 if kind == self._failure else 1
         self._failure, limit = kind, self.campaign.config.stop_failures
         if state in ("crashed", "invalid") and limit is not None and self._alike >= limit:
             raise CampaignError(
-                f"{limit} evaluations in a row failed alike: {reason}. What was recorded is kept. "
+                f"{limit} evaluations in a row failed alike: {failed.reason}. What was recorded is kept. "
                 "Mend it, and go on with --retry-failed (in Python: campaign.retry_failed()); or "
                 "set stop_failures."
             )
@@ -247,46 +243,18 @@ class Loop:
         """A worker or the whole pool was lost, by this trial or by another one."""
         broken = isinstance(error, BrokenExecutor)
         if broken:
-            self._close()
+            self.executor.broke(error)
         if self.drain.signal is not None:
             return
         alone = self._alone is not None or self.engine.workers == 1
         if not alone:
             self._suspects.append(trial)
         elif broken or type(error).__name__ in _LOST:
+            self.executor.check()
             what = one_line(f"{type(error).__name__}: {error}", _LONGEST).removesuffix(":")
             self._fail(trial, f"its worker was lost ({what})", "crashed")
         else:
-            raise CampaignError(self._cannot(error))
-
-    # -- the executor -----------------------------------------------------------------------------
-
-    def _open(self) -> None:
-        if self._executor is not None:
-            return
-        if self._openings == _OPENINGS:
-            raise CampaignError(self._cannot(f"it broke {_OPENINGS} times without a result"))
-        self._openings += 1
-        try:
-            self._executor = self.engine.open()
-        except (ConfigError, CampaignError):
-            raise
-        except Exception as error:  # whatever the packages of an engine raise
-            raise CampaignError(self._cannot(error)) from error
-
-    def _close(self) -> None:
-        if self._executor is not None:
-            executor, self._executor = self._executor, None
-            self.engine.close(executor)
-
-    def _cannot(self, problem: object) -> str:
-        text = one_line(problem)
-        if isinstance(problem, Exception) and not isinstance(problem, WorkerFailed):
-            text = f"{type(problem).__name__}: {text}"
-        return (
-            f"engine {self.engine.kind} cannot run evaluations: {text}. Results so far are kept; "
-            "mend it, or set engine: serial, and go on."
-        )
+            raise self.executor.cannot(error)
 
 
 def _cancel(future: Future) -> None:

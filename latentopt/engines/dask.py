@@ -1,16 +1,17 @@
 """Workers of dask.distributed: on this machine, or behind a scheduler that runs already."""
 
 import logging
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
+from contextlib import ExitStack
 from typing import Literal
 
 from pydantic import Field
 
-from latentopt.engines.engine import Engine, OwnedExecutor
+from latentopt.engines.engine import EngineWithWorkers, OwnedExecutor
 from latentopt.errors import ConfigError
 
 
-class DaskEngine(Engine):
+class DaskEngine(EngineWithWorkers):
     """A cluster of Dask; without an address, `workers` processes of this machine.
 
     A worker that hangs is ended and started again by Dask where it has a nanny, as by default. A
@@ -22,6 +23,10 @@ class DaskEngine(Engine):
     address: str | None = Field(
         None, description="Of a running scheduler, such as tcp://node:8786; its own unless given."
     )
+
+    def is_running(self, future: Future, answered: bool) -> bool:
+        """Whether it can be: there is a worker, and nothing tells when a call has begun."""
+        return True
 
     def open(self) -> Executor:
         """An executor of a client of the cluster."""
@@ -41,12 +46,15 @@ class DaskEngine(Engine):
                 dashboard_address=None,
                 silence_logs=logging.CRITICAL,
             )
-        client = Client(cluster, set_as_default=False)
-
-        def end() -> None:
-            client.close()
-            if self.address is None:
-                cluster.close()
-
+        opened = ExitStack()
+        if self.address is None:
+            opened.callback(cluster.close)
+        try:
+            client = Client(cluster, set_as_default=False)
+            opened.callback(client.close)
+            client.wait_for_workers(1, timeout=self.start_s)
+        except BaseException:
+            opened.close()
+            raise
         # pure: equal calls would be taken for one.
-        return OwnedExecutor(client.get_executor(pure=False, retries=0), end)
+        return OwnedExecutor(client.get_executor(pure=False, retries=0), opened.close)

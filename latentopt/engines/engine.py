@@ -36,6 +36,29 @@ class Engine(BaseModel, ABC):
         """Refuse, with a `ConfigError`, objectives that cannot be evaluated on this engine."""
 
 
+class EngineWithWorkers(Engine):
+    """An engine whose evaluations run in processes of their own, which have to start first."""
+
+    start_s: PositiveFloat | None = Field(
+        600.0,
+        description="Seconds a worker may take to start and to load the objectives, imports from "
+        "slow disks included; then it is replaced, and the third time the campaign ends. null sets "
+        "no limit.",
+    )
+
+    def is_running(self, future: Future, answered: bool) -> bool:
+        """Whether an evaluation can be under way, and does not wait for a worker.
+
+        Parameters
+        ----------
+        future
+            Of the evaluation.
+        answered
+            Whether any evaluation has come back.
+        """
+        return future.running()
+
+
 class OwnedExecutor(Executor):
     """An executor with more to end than itself.
 

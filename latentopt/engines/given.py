@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from latentopt.engines.engine import Engine
+from latentopt.engines.engine import EngineWithWorkers
 
 
-class GivenExecutor(Engine):
+class GivenExecutor(EngineWithWorkers):
     """A ready executor in place of an engine; it stays open, as it is not ours to close."""
 
     kind: Literal["python"] = "python"

@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from latentopt.engines.engine import Engine
+from latentopt.engines.engine import EngineWithWorkers
 from latentopt.errors import ConfigError
 
 
-class ImportedEngine(Engine):
+class ImportedEngine(EngineWithWorkers):
     """``{kind: import, target: "package.module:factory"}``, or ``import:package.module:factory``.
 
     The factory is called for a new executor when the campaign starts, and again should it break.

@@ -5,18 +5,18 @@ import shlex
 import shutil
 import sys
 import tempfile
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from typing import Any, Literal
 
 from pydantic import Field
 
-from latentopt.engines.engine import Engine, OwnedExecutor
+from latentopt.engines.engine import EngineWithWorkers, OwnedExecutor
 from latentopt.errors import ConfigError
 
 _MODULE = "parsl.executors.high_throughput"
 
 
-class ParslEngine(Engine):
+class ParslEngine(EngineWithWorkers):
     """A job of `nodes` nodes, submitted to the queue when the campaign starts.
 
     The driver runs on the login node and has to live as long as the campaign; killed with SIGKILL
@@ -38,6 +38,10 @@ class ParslEngine(Engine):
     folder: str | None = Field(
         None, description="For Parsl's logs and job scripts; a temporary one unless given."
     )
+
+    def is_running(self, future: Future, answered: bool) -> bool:
+        """Whether it can be: its job may wait in a queue until the first answer comes."""
+        return answered or self.provider == "local"
 
     def open(self) -> Executor:
         """An executor of a data flow kernel of its own."""

@@ -6,12 +6,12 @@ from concurrent.futures import Executor
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Literal
 
-from latentopt.engines.engine import Engine
+from latentopt.engines.engine import EngineWithWorkers
 from latentopt.errors import ConfigError
 from latentopt.printable import one_line
 
 
-class ProcessEngine(Engine):
+class ProcessEngine(EngineWithWorkers):
     """Spawned processes, the default: one that dies or hangs costs its own evaluation only.
 
     Each loads the objectives once and computes with one thread. A script that uses them calls its
@@ -24,7 +24,7 @@ class ProcessEngine(Engine):
         """Processes, which start in the background."""
         from latentopt.engines.process_pool import ProcessPool
 
-        return ProcessPool(self.workers, self.timeout_s)
+        return ProcessPool(self.workers, self.timeout_s, self.start_s)
 
     def check(self, parts: Iterable[Any]) -> None:
         """Refuse objectives that another process cannot read."""

@@ -104,6 +104,16 @@ class Work:
     driver: str
     grid: Grid = field(default_factory=Grid)
 
+    def load(self) -> None:
+        """Make the objectives, before the clock runs."""
+        self.parts.objectives  # noqa: B018
+
+
+def prepare(parts: Parts) -> str:
+    """Make the objectives, as before an evaluation; the name of the process that did."""
+    parts.objectives  # noqa: B018
+    return here()
+
 
 def evaluate(work: Work) -> dict[str, Any]:
     """Metrics of one image, or why there are none.
@@ -114,7 +124,7 @@ def evaluate(work: Work) -> dict[str, Any]:
     """
     if here() != work.driver and torch.get_num_threads() != 1:
         torch.set_num_threads(1)  # workers share the cores
-    work.parts.objectives  # noqa: B018  loaded before the clock runs
+    work.load()
     started = time.perf_counter()
     metrics: Mapping[str, float] = {}
     error = state = None

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Iterable
-from html import escape
 
 import numpy as np
 
