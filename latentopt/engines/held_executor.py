@@ -8,7 +8,7 @@ from contextlib import suppress
 from latentopt.engines.engine import Engine, EngineWithWorkers, WorkerFailed
 from latentopt.engines.worker import Parts, Work, evaluate, prepare
 from latentopt.errors import CampaignError, ConfigError
-from latentopt.printable import one_line
+from latentopt.printable import one_line, printable
 
 _OPENINGS = 3  # of an engine that breaks without an answer in between
 
@@ -34,7 +34,7 @@ class HeldExecutor:
         self._executor: Executor | None = None
         self._openings = 0
         self._answered = False
-        self._problem: object = f"it broke {_OPENINGS} times without a result"
+        self._problem = ""
         self._quiet, self._looked = 0.0, time.monotonic()
 
     def open(self) -> None:
@@ -42,7 +42,7 @@ class HeldExecutor:
         if self._executor is not None:
             return
         if self._openings == _OPENINGS:
-            raise self.cannot(self._problem)
+            raise self.cannot(f"it broke {_OPENINGS} times without a result{self._problem}")
         self._openings += 1
         try:
             self._executor = self.engine.open()
@@ -68,7 +68,7 @@ class HeldExecutor:
 
     def broke(self, error: BaseException) -> None:
         """The executor takes no more evaluations: another is opened for the next."""
-        self._problem = error
+        self._problem = f" ({_named(error)})"
         self.close()
 
     def check(self) -> None:
@@ -112,14 +112,17 @@ class HeldExecutor:
         """That the engine cannot run evaluations, why, and what to do."""
         text = one_line(problem)
         if isinstance(problem, BaseException) and not isinstance(problem, WorkerFailed):
-            text = one_line(f"{type(problem).__name__}: {text}").removesuffix(": ")
             cause = _first_cause(problem)
-            if cause is not problem:
-                text += f" (because of {one_line(f'{type(cause).__name__}: {cause}')})"
+            text = _named(problem)
+            text += "" if cause is problem else f" (because of {_named(cause)})"
         return CampaignError(
             f"engine {self.engine.kind} cannot run evaluations: {text.rstrip('.')}. Results so far "
             "are kept; mend it, or set engine: serial, and go on."
         )
+
+
+def _named(error: BaseException) -> str:
+    return one_line(f"{type(error).__name__}: {printable(error)}").removesuffix(":")
 
 
 def _first_cause(error: BaseException) -> BaseException:
