@@ -31,6 +31,22 @@ def sleepy(images):
     return {"mean": 0.0}
 """
 
+# Sends a signal at the import of a module, in the driver or in a worker, as a terminal does: to the
+# driver and to workers that have no group of their own yet.
+SITECUSTOMIZE = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        worker = "--multiprocessing-fork" in sys.orig_argv
+        if name == os.environ["AT"] and worker == ("IN_WORKERS" in os.environ):
+            sys.meta_path.remove(self)
+            driver = os.getppid() if worker else os.getpid()
+            os.killpg(os.getpgid(driver), getattr(signal, os.environ["BY"]))
+
+sys.meta_path.insert(0, Interrupting())
+"""
+
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are a POSIX thing")
 
 
@@ -102,3 +118,105 @@ def test_a_command_that_keeps_nothing_says_that_it_starts_again(tmp_path):
     code, err = interrupted(tmp_path, reading, "decode", "default", "points.csv")
     os.close(opened[0])
     assert (code, err) == (130, "latentopt: interrupted; the same command starts again.\n")
+
+
+@pytest.fixture
+def run(tiny_space_folder, tmp_path):
+    """What `optimize` answers to a signal that comes at an import."""
+    (tmp_path / "sleepy.py").write_text(SLEEPY)
+    (tmp_path / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    text = CAMPAIGN.format(space=tiny_space_folder, folder=tmp_path / "run")
+    (tmp_path / "campaign.yaml").write_text(text.replace("engine: serial", "engine: process"))
+
+    def call(**environment):
+        paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+        return subprocess.run(
+            [sys.executable, "-m", "latentopt", "optimize", "campaign.yaml"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": paths, **environment},
+            capture_output=True,
+            text=True,
+            start_new_session=True,  # its workers are of its group until they have a group each
+            timeout=60,
+        )
+
+    return call
+
+
+def left_of_the_session(tmp_path):
+    """Processes whose working folder is that of the test."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if Path(os.readlink(process / "cwd")) == tmp_path:
+                found.append(process.name)
+        except OSError:
+            continue
+    return found
+
+
+SAID = "latentopt: interrupted; the same command goes on from here.\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    "at", ["latentopt.cli", "typer", "torch", "latentopt.campaign", "sleepy", "latentopt.loop"]
+)
+def test_a_signal_in_the_middle_of_an_import_is_answered_in_one_line(run, at, by):
+    ran = run(AT=at, BY=by)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", SAID)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at", ["latentopt.engines.process_worker", "torch", "sleepy"])
+def test_ctrl_c_while_workers_start_is_answered_in_one_line(run, at, tmp_path):
+    ran = run(AT=at, BY="SIGINT", IN_WORKERS="yes")
+    assert (ran.returncode, ran.stderr) == (130, SAID)
+    assert "Traceback" not in ran.stdout
+    assert not left_of_the_session(tmp_path)
+
+
+def test_an_interrupt_that_python_drops_comes_again():
+    script = """
+import signal, sys, time
+from latentopt.interrupts import interruptible, raising
+
+class Dropping:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+with interruptible(["train"]), raising():
+    Dropping()
+    time.sleep(30)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stderr) == (130, SAID)
+
+
+def test_a_second_signal_does_not_wait_for_what_is_wound_up():
+    script = """
+import signal, time
+from latentopt.interrupts import interruptible, raising
+
+with interruptible(["optimize"]), raising():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(30)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert (ran.returncode, ran.stderr) == (130, SAID)
