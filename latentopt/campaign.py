@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from latentopt.campaign_parts import CampaignParts
 from latentopt.candidate_files import settle_waiting
 from latentopt.config import CampaignConfig, load_config
+from latentopt.credentials import without_secrets
 from latentopt.engines.process_worker import end_if_a_worker_starts
 from latentopt.errors import CampaignError, EvaluationError
 from latentopt.evaluation import Evaluation, as_numbers, problem_of
@@ -227,7 +228,8 @@ class Campaign:
         trial = self._pending(index)
         if state not in get_args(FailedState):
             raise ValueError(f"state should be one of {get_args(FailedState)}, got {state!r}.")
-        event = {"kind": "fail", "reason": one_line(reason), "state": state, "seconds": seconds}
+        reason = without_secrets(one_line(reason))
+        event = {"kind": "fail", "reason": reason, "state": state, "seconds": seconds}
         return self._end(trial, event)
 
     def retry_failed(self) -> list[Trial]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latentopt.config import DEFAULT_STRATEGY, ROOT, CampaignConfig
+from latentopt.credentials import check_no_secrets
 from latentopt.embedded import EMBEDDED
 from latentopt.parts import (
     BUILT_IN_UNITS,
@@ -79,6 +80,7 @@ class CampaignParts:
         simulators, fields["simulate"] = resolve_simulators(items)
         cheap, fields["screen"] = resolve_screen(fields.get("screen"))
         config = CampaignConfig.checked(fields)
+        check_no_secrets(config.model_dump(mode="json"), ROOT)
         screen = Screen.of(cheap, config.screen)
         return cls(config, strategy, engine, objectives, simulators, screen).checked()
 

@@ -108,7 +108,9 @@ def _say_warning(others: Callable[..., None], message: Warning | str, *about: An
 
 
 def _stop(message: str, code: int) -> None:
-    for line in message.splitlines():
+    from latentopt.credentials import without_secrets
+
+    for line in without_secrets(message).splitlines():
         print(f"latentopt: {line}", file=sys.stderr)
     sys.exit(code)
 

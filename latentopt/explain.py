@@ -6,6 +6,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from latentopt.credentials import with_secrets_hidden, without_secrets
 from latentopt.expressions import nearest
 
 __all__ = ["explain", "members", "short"]
@@ -50,7 +51,7 @@ def members(annotation: object) -> list[Any]:
 
 def short(value: object) -> str:
     """A value as Python writes it, cut where it is long."""
-    text = repr(value)
+    text = without_secrets(repr(with_secrets_hidden(value)))
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from latentopt import __version__
 from latentopt.config import CampaignConfig
+from latentopt.credentials import with_secrets_hidden
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.journal import FORMAT_VERSION
 from latentopt.parts import resolve_objectives
@@ -137,6 +138,7 @@ def _meaning(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _differs(folder: Path, name: str, was: object, now: object) -> CampaignError:
+    was, now = (with_secrets_hidden(settings) for settings in (was, now))
     was, now = _excerpts(f"{was}", f"{now}")
     return CampaignError(
         f"{folder}: holds a campaign with {name} {was}, not {now}; give it {was} again, or give "

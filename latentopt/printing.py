@@ -7,7 +7,7 @@ prints takes this function, so that none of its lines can be forgotten.
 import builtins
 import logging
 import sys
-from typing import TextIO
+from typing import Any
 
 from latentopt.printable import printable
 
@@ -18,7 +18,7 @@ def print(
     *values: object,
     sep: str = " ",
     end: str = "\n",
-    file: TextIO | None = None,
+    file: Any = None,
     flush: bool = False,
 ) -> None:
     """Print values as `latentopt.printable.printable` gives them; `end` is printed as it is.

@@ -13,6 +13,7 @@ from generative.own_files import check_outputs
 from latentopt import __version__
 from latentopt.baseline import baseline_from, baseline_of
 from latentopt.campaign_folder import campaign_files
+from latentopt.credentials import with_secrets_hidden
 from latentopt.errors import ConfigError
 from latentopt.export.whole_file import write_whole
 from latentopt.printable import escape_html as escape
@@ -180,7 +181,7 @@ def _provenance(run: Run) -> str:
         for name, value in facts.items()
     ]
     settings = yaml.safe_dump(
-        run.config.model_dump(mode="json"), sort_keys=False, allow_unicode=True
+        with_secrets_hidden(run.config.model_dump(mode="json")), sort_keys=False, allow_unicode=True
     )
     body = f"{table(('', ''), rows)}<h3>campaign.yaml</h3><pre>{escape(settings)}</pre>"
     return section("Provenance", body)

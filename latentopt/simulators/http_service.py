@@ -16,7 +16,6 @@ import json
 import os
 import re
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
@@ -24,12 +23,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from latentopt.errors import ConfigError, ExportError
 from latentopt.export.sidecar import exported_files
 from latentopt.microstructure import Microstructure
 from latentopt.printable import one_line
+from latentopt.simulators.http_exchange import Answer, exchange
 from latentopt.simulators.result import MAX_BYTES, SimulationResult, parse_result
 from latentopt.simulators.simulator import SimulatorSpec, simulation_id
 from latentopt.simulators.task import TASK, check_format, write_task
@@ -38,6 +38,23 @@ _WAITING = ("queued", "running")
 _MOST_WAIT_S = 60.0  # between two attempts
 _ABOUT_THE_STRUCTURE = (400, 413, 415, 422)  # the other 4xx are about address, token or method
 _COME_BACK_LATER = (429,)  # a limit on the rate of requests
+
+
+def _checked_url(url: object) -> object:
+    """Refuse what the journal must not keep, and what leaves no place for a job's id."""
+    # Without the address: what it holds is what should not be told.
+    place = url.partition("://")[2] if isinstance(url, str) else ""
+    if "@" in re.split("[/?#]", place)[0]:
+        raise ValueError(
+            "should hold no user and password, which the journal would keep; put a token into an "
+            "environment variable and name it as token_variable"
+        )
+    if "?" in place or "#" in place:
+        raise ValueError(
+            "should end with its path, to which the id of a job is added, and hold no '?' and no "
+            "'#'; a token goes into an environment variable, named as token_variable"
+        )
+    return url
 
 
 class HTTPSimulator(SimulatorSpec):
@@ -52,7 +69,9 @@ class HTTPSimulator(SimulatorSpec):
     )
 
     kind: Literal["http"] = "http"
-    url: str = Field(pattern=r"^https?://[!-~]+$", description="Where jobs are submitted.")
+    url: Annotated[str, BeforeValidator(_checked_url)] = Field(
+        pattern=r"^https?://[!-~]+$", description="Where jobs are submitted."
+    )
     format: Annotated[str, AfterValidator(check_format)] = Field(
         "hdf5", description="Format of the structure: hdf5, tiff or damask."
     )
@@ -62,7 +81,9 @@ class HTTPSimulator(SimulatorSpec):
     timeout_s: float = Field(
         3600.0, gt=0, le=2e6, description="Seconds from submitting to giving up."
     )
-    request_timeout_s: float = Field(30.0, gt=0, description="Seconds one request may take.")
+    request_timeout_s: float = Field(
+        30.0, gt=0, le=2e6, description="Seconds one request may take, to the end of its answer."
+    )
     poll_s: float = Field(2.0, gt=0, description="Seconds between questions for the result.")
     retries: int = Field(5, ge=0, description="How often a failed request is sent again.")
 
@@ -87,7 +108,10 @@ class HTTPSimulator(SimulatorSpec):
             result = failed.result
         except (OSError, ExportError) as error:
             result = SimulationResult("lost", message=one_line(error))
-        return replace(result, seconds=round(time.monotonic() - start, 3))
+        message = result.message
+        if self.token_variable is not None and (token := self._token()):
+            message = message.replace(token, "***")  # a service may say what it was sent
+        return replace(result, message=message, seconds=round(time.monotonic() - start, 3))
 
     def _token(self) -> str | None:
         token = os.environ.get(self.token_variable, "").strip()
@@ -132,25 +156,27 @@ class _Service:
                 return parse_result(data, self.spec.units, f"the result of job {one_line(job)}")
             self._wait(self.spec.poll_s, late="timeout")
 
-    def _retried(self, send: Callable[[], bytes], late: str) -> bytes:
+    def _retried(self, send: Callable[[], Answer], late: str) -> bytes:
         """Answer of a request that is sent again while the machine or the network fails."""
         wait = self.spec.poll_s
         for attempt in range(self.spec.retries + 1):
             try:
-                return send()
-            except urllib.error.HTTPError as error:
-                problem = _of_status(error)
-                if error.code < 500 and error.code not in _COME_BACK_LATER:
-                    state = "invalid" if error.code in _ABOUT_THE_STRUCTURE else "lost"
-                    raise _Failed(state, problem) from None
+                answer = send()
             except (OSError, http.client.HTTPException) as error:
                 problem = str(getattr(error, "reason", error)) or type(error).__name__
-            if attempt < self.spec.retries:
+            else:
+                if 200 <= answer.status < 300:
+                    return answer.body
+                problem = _of_status(answer)
+                if answer.status < 500 and answer.status not in _COME_BACK_LATER:
+                    state = "invalid" if answer.status in _ABOUT_THE_STRUCTURE else "lost"
+                    raise _Failed(state, problem)
+            if attempt < self.spec.retries or time.monotonic() >= self.deadline:
                 self._wait(wait, late)
                 wait = min(2 * wait, _MOST_WAIT_S)
         raise _Failed("lost", f"{self.spec.url} failed {attempt + 1} times: {problem}")
 
-    def _send(self, url: str, headers: dict[str, str], body: bytes | None) -> bytes:
+    def _send(self, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
         if self.spec.token_variable is not None:
             token = self.spec._token()
             if token is None:
@@ -158,9 +184,8 @@ class _Service:
                 raise _Failed("lost", f"the environment variable {variable} holds no token here")
             headers = {**headers, "Authorization": f"Bearer {token}"}
         request = urllib.request.Request(url, body, {"Accept": "application/json", **headers})
-        left = max(1.0, min(self.spec.request_timeout_s, self.deadline - time.monotonic()))
-        with _opener().open(request, timeout=left) as response:
-            return response.read(MAX_BYTES + 1)
+        left = self.deadline - time.monotonic()
+        return exchange(request, max(0.0, min(self.spec.request_timeout_s, left)), MAX_BYTES + 1)
 
     def _wait(self, seconds: float, late: str) -> None:
         """Wait, or fail with the state `late` if there is not so much time."""
@@ -170,25 +195,20 @@ class _Service:
             raise _Failed(late, f"no answer in {self.spec.timeout_s:g} s")
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Answers a redirect as an error; urllib would send the token to whatever host it names."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(_NoRedirects)
+def _of_status(answer: Answer) -> str:
+    said = one_line(answer.body.decode(errors="replace"), 200)
+    where = f" to {_shown(answer.location)}" if answer.location else ""
+    return f"HTTP {answer.status} {answer.reason}{where}" + (f": {said}" if said else "")
 
 
-def _of_status(error: urllib.error.HTTPError) -> str:
-    with error:
-        try:
-            said = one_line(error.read(2000).decode(errors="replace"), 200)
-        except (OSError, http.client.HTTPException):
-            said = ""
-    where = f" to {one_line(target, 100)}" if (target := error.headers.get("Location")) else ""
-    return f"HTTP {error.code} {error.reason}{where}" + (f": {said}" if said else "")
+def _shown(url: str) -> str:
+    """An address without what may be a secret in it: user, password and query."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:
+        return "an address that is none"
+    host = parts.netloc.rpartition("@")[2]
+    return one_line(urllib.parse.urlunsplit((parts.scheme, host, parts.path, "", "")), 100)
 
 
 def _json(data: bytes) -> Any:

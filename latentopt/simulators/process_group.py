@@ -1,5 +1,6 @@
 """One command with everything it starts, ended as a whole."""
 
+import json
 import os
 import signal
 import socket
@@ -15,7 +16,12 @@ _GUARD = Path(__file__).with_name("guard.py")
 _GRACE_S = 2.0  # between asking a group to end and killing it
 
 
-def run_in_group(command: Sequence[str], folder: Path, timeout_s: float) -> int | None:
+def run_in_group(
+    command: Sequence[str],
+    folder: Path,
+    timeout_s: float,
+    environment: Sequence[str] | None = None,
+) -> int | None:
     """Run a command in a folder; its exit code, or None if it took longer than `timeout_s`.
 
     The command and all it starts form a process group, which is gone when this returns or raises.
@@ -23,6 +29,14 @@ def run_in_group(command: Sequence[str], folder: Path, timeout_s: float) -> int 
     SIGKILL. The group is also killed if this process dies, whichever way. Only a child that leaves
     the group (``setsid``) gets away. Standard output and error go to ``stdout.txt`` and
     ``stderr.txt`` in the folder.
+
+    Parameters
+    ----------
+    command, folder, timeout_s
+        What is run, where, and how long at most.
+    environment
+        Names of the variables that the command gets, beside a few that all programs need; ``A*``
+        stands for all that begin with A. All variables if None.
 
     Returns
     -------
@@ -41,7 +55,7 @@ def run_in_group(command: Sequence[str], folder: Path, timeout_s: float) -> int 
     ):
         with theirs:
             guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_GUARD), *command],
+                [sys.executable, "-I", "-S", str(_GUARD), json.dumps(environment), *command],
                 cwd=folder,
                 stdin=theirs,
                 stdout=stdout,

@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from latentopt.microstructure import Microstructure
+from latentopt.printable import is_plain
 from latentopt.simulators.result import SimulationResult
 
 __all__ = ["SimulatorSpec", "simulation_id"]
@@ -17,7 +18,8 @@ __all__ = ["SimulatorSpec", "simulation_id"]
 class SimulatorSpec(BaseModel, ABC):
     """A simulator as data: frozen, written to the journal, called with one structure at a time."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # An error in Python does not tell the settings, in which somebody may have put a password.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     # Fields that may change while a campaign goes on: no value depends on them.
     patience: ClassVar[frozenset[str]] = frozenset({"timeout_s"})
@@ -35,6 +37,16 @@ class SimulatorSpec(BaseModel, ABC):
     cache: bool = Field(
         True, description="Simulate equal structures once; turn it off where results are random."
     )
+
+    @field_validator("units")
+    @classmethod
+    def _names_can_be_printed(cls, units: dict[str, str]) -> dict[str, str]:
+        for name in units:
+            if not is_plain(name):
+                raise ValueError(
+                    f"a metric's name should be text that can be printed, got {name!r}"
+                )
+        return units
 
     @property
     def name(self) -> str:

@@ -9,10 +9,11 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
+from latentopt.credentials import with_secrets_hidden
 from latentopt.disk import explain_refusal
 from latentopt.errors import ConfigError, ExportError
 from latentopt.microstructure import Microstructure
@@ -39,6 +40,8 @@ class SubprocessSimulator(SimulatorSpec):
     that is why.
     """
 
+    patience: ClassVar[frozenset[str]] = frozenset({"timeout_s", "environment"})
+
     kind: Literal["subprocess"] = "subprocess"
     command: tuple[str, ...] = Field(
         min_length=1,
@@ -52,6 +55,13 @@ class SubprocessSimulator(SimulatorSpec):
         3600.0, gt=0, le=2e6, description="Seconds until the command and its children are ended."
     )
 
+    environment: tuple[Annotated[str, Field(pattern=r"^[^=*\s]+\*?$")], ...] | None = Field(
+        None,
+        description="Names of the environment variables that the command gets, such as "
+        '["OMP_NUM_THREADS", "ABAQUS_*"], where * stands for any ending; PATH, HOME, USER, LANG, '
+        "LC_*, TZ and TMPDIR come with them. null gives it all variables, tokens included.",
+    )
+
     @field_validator("command")
     @classmethod
     def _placeholders_are_known(cls, command: tuple[str, ...]) -> tuple[str, ...]:
@@ -62,6 +72,10 @@ class SubprocessSimulator(SimulatorSpec):
         if not command[0].strip() or any("\0" in argument for argument in command):
             raise ValueError("should begin with a program, and hold no NUL")
         return tuple(_absolute(argument) for argument in command)
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that its values depend on; a password that an old command holds is none."""
+        return with_secrets_hidden(super().identity())
 
     def check(self, where: str) -> None:
         """Look for the program; a `ConfigError` if there is none."""
@@ -77,7 +91,8 @@ class SubprocessSimulator(SimulatorSpec):
         folder = folder.absolute()
         try:
             structure = write_task(folder, microstructure, self.format, self.units)
-            code = run_in_group(self._arguments(folder, structure), folder, self.timeout_s)
+            arguments = self._arguments(folder, structure)
+            code = run_in_group(arguments, folder, self.timeout_s, self.environment)
         except ExportError as error:
             result = SimulationResult("lost", message=one_line(error))
         except OSError as error:

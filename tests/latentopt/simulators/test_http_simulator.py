@@ -2,7 +2,11 @@
 
 import base64
 import json
+import socket
 import threading
+import time
+from contextlib import suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -11,6 +15,7 @@ import pytest
 from latentopt.errors import ConfigError
 from latentopt.export import verify
 from latentopt.microstructure import Microstructure
+from latentopt.parts import build_simulators
 from latentopt.simulators.http_service import HTTPSimulator
 from latentopt.simulators.simulator import simulation_id
 
@@ -217,3 +222,159 @@ def test_a_result_that_is_none_is_a_crash_of_the_service(service, simulate, answ
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(ValueError, match="pattern"):
         HTTPSimulator(url=url, units={"a": "1"})
+
+
+# -- servers that never come to an end ------------------------------------------------------------
+
+
+def ask(connection):
+    """Read a request's head."""
+    while b"\r\n\r\n" not in connection.recv(1 << 20):
+        pass
+
+
+def drip(first, again, connection):
+    ask(connection)
+    connection.sendall(first)
+    while True:
+        connection.sendall(again)
+        time.sleep(0.02)
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+ENDLESS = {
+    "nothing": (b"", b""),
+    "a status": (b"HTTP/1.1 200", b" "),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"A: b\r\n"),
+    "100 Continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
+    "chunks": (CHUNKED, b"1\r\n \r\n"),
+    "trailers": (CHUNKED + b"0\r\n", b"A: b\r\n"),
+    "an error": (b"HTTP/1.1 503 Busy\r\nContent-Length: 100000\r\n\r\n", b"x"),
+}
+
+
+@pytest.fixture
+def endless():
+    """Start a server of plain bytes; its port."""
+    listening = []
+
+    def call(answer):
+        listening.append(socket.create_server(("127.0.0.1", 0)))
+
+        def serve(server=listening[-1]):
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                threading.Thread(target=quietly, args=(connection,), daemon=True).start()
+
+        def quietly(connection):
+            with connection, suppress(OSError):
+                answer(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return listening[-1].getsockname()[1]
+
+    yield call
+    for server in listening:
+        server.close()
+
+
+def busy_threads():
+    return [thread for thread in threading.enumerate() if thread.name == "latentopt-http"]
+
+
+@pytest.mark.parametrize("parts", ENDLESS.values(), ids=ENDLESS)
+def test_the_time_limit_holds_for_the_whole_exchange(simulate, endless, parts):
+    port = endless(partial(drip, *parts))
+    began = time.monotonic()
+    result = simulate(url=f"http://127.0.0.1:{port}/jobs", timeout_s=0.3)
+    assert (result.state, result.message) == ("lost", "no answer in 0.3 s")
+    assert time.monotonic() - began < 5
+    end = time.monotonic() + 5
+    while busy_threads() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not busy_threads()
+
+
+def test_a_handshake_that_never_ends_is_given_up(simulate, endless):
+    port = endless(lambda connection: drip(b"", b"\x16", connection))
+    result = simulate(url=f"https://127.0.0.1:{port}/jobs", timeout_s=0.3)
+    assert (result.state, result.message) == ("lost", "no answer in 0.3 s")
+
+
+def test_the_look_up_of_a_name_counts(simulate, monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
+    result = simulate(url="http://some.host/jobs", timeout_s=0.3)
+    assert (result.state, result.message) == ("lost", "no answer in 0.3 s")
+
+
+def test_a_request_that_takes_too_long_is_sent_again(simulate, endless):
+    asked = []
+
+    def slow_at_first(connection):
+        connection.settimeout(0.1)
+        with suppress(TimeoutError):
+            while part := connection.recv(1 << 20):
+                asked.append(part)
+        if len(busy) == 0:
+            busy.append(True)
+            time.sleep(2)
+        body = json.dumps({"job": "7", **DONE}).encode()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    busy: list[bool] = []
+    url = f"http://127.0.0.1:{endless(slow_at_first)}/jobs"
+    result = simulate(url=url, request_timeout_s=0.5, retries=3)
+    assert (result.state, result.metrics) == ("ok", {"a": 1.5}), result.message
+
+
+def test_an_answer_without_end_is_read_up_to_a_bound(simulate, endless):
+    flood = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+
+    def answer(connection):
+        ask(connection)
+        connection.sendall(CHUNKED)
+        while True:
+            connection.sendall(flood)
+
+    result = simulate(url=f"http://127.0.0.1:{endless(answer)}/jobs")
+    assert result.state == "crashed"
+    assert 'should answer {"job": "<id>"}' in result.message
+
+
+# -- secrets --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("https://me:s3cret@host/jobs", "should hold no user and password"),
+        ("https://s3cret@host/jobs", "should hold no user and password"),
+        ("https://me:s3cret@host/a b", "should hold no user and password"),
+        ("ftp://me:s3cret@host/jobs", "should hold no user and password"),
+        ("https://host/jobs?key=s3cret", r"should end with its path.*hold no '\?'"),
+        ("https://host/jobs#s3cret", r"should end with its path.*hold no '\?' and no '#'"),
+    ],
+)
+def test_an_address_with_a_secret_is_refused_and_not_told(url, problem):
+    with pytest.raises(ValueError, match=problem) as caught:
+        HTTPSimulator(url=url, units={"a": "1"})
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(ConfigError, match=f"campaign.simulate.0..url: {problem}") as caught:
+        build_simulators([{"kind": "http", "url": url, "units": {"a": "1"}}])
+    assert "s3cret" not in str(caught.value)
+
+
+def test_what_a_service_says_of_its_token_is_not_kept(service, simulate, monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", "secret-token")
+    service.answers["POST"] = [(401, b"unknown token secret-token")]
+    message = simulate(token_variable="MY_TOKEN").message
+    assert message == "HTTP 401 Unauthorized: unknown token ***"
+
+
+def test_a_redirect_is_told_without_what_may_be_secret(service, simulate):
+    service.answers["POST"] = [(302, {"to": "https://me:pw@host/there?code=7"})]
+    assert simulate().message.startswith("HTTP 302 Found to https://host/there:")

@@ -14,6 +14,7 @@ from latentopt.errors import ConfigError
 from latentopt.export import EXPORTERS, verify
 from latentopt.microstructure import Microstructure
 from latentopt.simulators.process_group import run_in_group
+from latentopt.simulators.simulator import simulation_id
 from latentopt.simulators.subprocess_command import SubprocessSimulator
 
 PYTHON = (sys.executable, "-S", "-c")
@@ -266,3 +267,42 @@ def test_a_path_with_braces_in_it_is_not_filled_in_again(structure, tmp_path):
     folder = tmp_path / "{task}"
     result = program(code, "{folder}")(structure, folder)
     assert result.metrics == {"a": len(str(folder))}
+
+
+# -- environment ----------------------------------------------------------------------------------
+
+TELLS = """
+import json, os
+names = [name for name in os.environ if name.startswith(("SOLV", "CLUSTER", "PATH", "LC_T"))]
+json.dump({"state": "infeasible", "message": " ".join(names)}, open("result.json", "w"))
+"""
+
+
+def seen(structure, folder, **settings):
+    return program(TELLS, **settings)(structure, folder).message.split()
+
+
+def test_a_command_gets_the_variables_of_its_list_and_those_that_all_programs_need(
+    structure, tmp_path, monkeypatch
+):
+    for name in ("CLUSTER_TOKEN", "SOLVER_THREADS", "SOLVER_HOME", "SOLVED"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("LC_TIME", "C")
+    names = seen(structure, tmp_path / "all")
+    assert {"CLUSTER_TOKEN", "SOLVER_THREADS", "PATH", "LC_TIME"} <= set(names)
+    names = seen(structure, tmp_path / "some", environment=["SOLVER_*"])
+    assert {"SOLVER_THREADS", "SOLVER_HOME", "PATH", "LC_TIME"} <= set(names)
+    assert not {"CLUSTER_TOKEN", "SOLVED"} & set(names)
+    assert "SOLVER_HOME" not in seen(structure, tmp_path / "none", environment=[])
+
+
+@pytest.mark.parametrize("name", ["A=b", "", "*", "A B", "A*B"])
+def test_a_name_of_a_variable_that_is_none_is_refused(name):
+    with pytest.raises(ValueError, match="pattern"):
+        program(TELLS, environment=[name])
+
+
+def test_which_variables_it_gets_changes_no_result_that_was_kept(structure):
+    assert simulation_id(program(OK), structure) == simulation_id(
+        program(OK, environment=["A"]), structure
+    )
