@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from latentopt.microstructure import Microstructure
+from latentopt.printable import one_line
 
 __all__ = ["PHASE_COLOURS", "contact_sheet", "image_grid_png", "structure_png", "thumbnail_png"]
 
@@ -151,7 +152,7 @@ def _png(page: np.ndarray, texts: list[tuple[int, int, str]]) -> bytes:
     figure.figimage(page, 0, 0)
     for left, top, text in texts:
         figure.text(
-            left / width, 1 - (top + _TITLE / 2) / height, text, fontsize=8, va="center",
+            left / width, 1 - (top + _TITLE / 2) / height, one_line(text), fontsize=8, va="center",
             parse_math=False,
         )  # fmt: skip
     buffer = io.BytesIO()

@@ -26,6 +26,7 @@ from latentopt.errors import ConfigError
 from latentopt.expressions import nearest
 from latentopt.first_weights import first_weights
 from latentopt.noise_space import noise_space_figures, noise_space_section
+from latentopt.printable import one_line
 from latentopt.space import LatentSpace
 from latentopt.space_files import OWN, SETTINGS, is_space
 from latentopt.training_conditions import compute_conditions
@@ -91,7 +92,7 @@ def train_space(
     model = _build(settings, options | taken, training.image_shape)
     _check_stages(settings, model)
     facts = {
-        "Data": _describe_data(settings.data, training),
+        "Data": one_line(_describe_data(settings.data, training)),
         "Split": _describe_split(settings.data, training, held_out),
         **about_data,
     }

@@ -7,8 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from latentopt.engines.engine import EngineWithWorkers, OwnedExecutor
+from latentopt.engines.engine import EngineWithWorkers, OwnedExecutor, check_file_handles
 from latentopt.errors import ConfigError
+
+_HANDLES, _HANDLES_A_WORKER = 24, 10  # open files: a little more than it was seen to take
 
 
 class DaskEngine(EngineWithWorkers):
@@ -37,6 +39,7 @@ class DaskEngine(EngineWithWorkers):
             raise ConfigError(
                 "Running on Dask needs distributed: pip install latentopt[hpc]"
             ) from None
+        check_file_handles(_HANDLES + _HANDLES_A_WORKER * self.workers)
         # By default a task is run again up to three times when its worker dies, and takes three
         # more workers with it.
         with dask.config.set({"distributed.scheduler.allowed-failures": 0}):

@@ -1,8 +1,10 @@
 """What engines have in common: how many evaluations run at once, how long, and on what."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
+from contextlib import ExitStack
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
@@ -80,6 +82,21 @@ class OwnedExecutor(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End what runs the calls, and the calls with it."""
         self._end()
+
+
+def check_file_handles(count: int) -> None:
+    """Raise `WorkerFailed` where this process may not open so many files more.
+
+    What communicates over the network tries again for ever when it has none left.
+    """
+    with ExitStack() as opened:
+        try:
+            for _ in range(count):
+                opened.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            raise WorkerFailed(
+                f"it needs {count} open files ({error.strerror}; ulimit -n raises the limit)"
+            ) from None
 
 
 class WorkerDied(RuntimeError):

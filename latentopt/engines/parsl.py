@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from latentopt.engines.engine import EngineWithWorkers, OwnedExecutor
+from latentopt.engines.engine import EngineWithWorkers, OwnedExecutor, check_file_handles
 from latentopt.errors import ConfigError
 
+_HANDLES = 40  # open files: a little more than it was seen to take
 _MODULE = "parsl.executors.high_throughput"
 
 
@@ -50,6 +51,7 @@ class ParslEngine(EngineWithWorkers):
             from parsl.concurrent import ParslPoolExecutor
         except ImportError:
             raise ConfigError("Running on Parsl needs parsl: pip install latentopt[hpc]") from None
+        check_file_handles(_HANDLES)
         folder = self.folder or tempfile.mkdtemp(prefix="latentopt-parsl-")
         kernel = DataFlowKernel(
             Config(

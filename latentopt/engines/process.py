@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Literal
 
@@ -19,6 +19,10 @@ class ProcessEngine(EngineWithWorkers):
     """
 
     kind: Literal["process"] = "process"
+
+    def is_running(self, future: Future, answered: bool) -> bool:
+        """Nothing to look after: the pool sees each worker, and sets the limits itself."""
+        return False
 
     def open(self) -> Executor:
         """Processes, which start in the background."""
