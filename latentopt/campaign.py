@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from latentopt.campaign_parts import CampaignParts
 from latentopt.candidate_files import settle_waiting
 from latentopt.config import CampaignConfig, load_config
-from latentopt.credentials import without_secrets
+from latentopt.credentials import kept_reason
 from latentopt.engines.process_worker import end_if_a_worker_starts
 from latentopt.errors import CampaignError, EvaluationError
 from latentopt.evaluation import Evaluation, as_numbers, problem_of
@@ -16,7 +16,6 @@ from latentopt.kept_structures import keep_structure, with_digests
 from latentopt.ledger import Ledger, names_unsaved
 from latentopt.loop import run_loop
 from latentopt.parts import load_space
-from latentopt.printable import one_line
 from latentopt.proposal import next_event
 from latentopt.retraining import check_retraining, is_due, present_space, retrain
 from latentopt.run import FailedState, Run, Trial
@@ -228,8 +227,8 @@ class Campaign:
         trial = self._pending(index)
         if state not in get_args(FailedState):
             raise ValueError(f"state should be one of {get_args(FailedState)}, got {state!r}.")
-        reason = without_secrets(one_line(reason))
-        event = {"kind": "fail", "reason": reason, "state": state, "seconds": seconds}
+        event = {"kind": "fail", "reason": kept_reason(reason), "state": state}
+        event["seconds"] = seconds
         return self._end(trial, event)
 
     def retry_failed(self) -> list[Trial]:

@@ -11,6 +11,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from latentopt.printable import printable
 from latentopt.run import Run
 
 
@@ -29,7 +30,7 @@ def progress_bar(enabled: bool, read: Callable[[], Run]) -> Iterator[Callable[..
             if not enabled:
                 return
             if text is not None:
-                bar.console.print(text, markup=False, highlight=False)
+                bar.console.print(printable(text), markup=False, highlight=False)
             run = read()
             ended = sum(trial.counts and trial.status != "pending" for trial in run.trials)
             total = max(run.config.trials, ended)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from latentopt.printing import print
+
 __all__ = ["repair"]
 
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from latentopt.errors import ConfigError
+from latentopt.printable import one_line
 
-__all__ = ["check_no_secrets", "with_secrets_hidden", "without_secrets"]
+__all__ = ["check_no_secrets", "kept_reason", "with_secrets_hidden", "without_secrets"]
 
 _HIDDEN = "***"
 _FEWEST = 8  # characters of a variable's value that is looked for in messages
@@ -81,6 +82,11 @@ def without_secrets(text: str) -> str:
         if _is_name(name) and len(value) >= _FEWEST:
             text = text.replace(value, _HIDDEN)
     return text
+
+
+def kept_reason(text: object) -> str:
+    """Why something failed, as a journal may keep it: one printable line without secrets."""
+    return without_secrets(one_line(text))
 
 
 def _without_named(text: str) -> str:

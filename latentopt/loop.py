@@ -229,8 +229,8 @@ class Loop:
         if state in ("crashed", "invalid") and limit is not None and self._alike >= limit:
             raise CampaignError(
                 f"{limit} evaluations in a row failed alike: {failed.reason}. What was recorded is "
-                "kept. Mend it, and go on with --retry-failed (in Python: campaign.retry_failed()); or "
-                "set stop_failures."
+                "kept. Mend it, and go on with --retry-failed (in Python: "
+                "campaign.retry_failed()); or set stop_failures."
             )
 
     def _ends(self, trial: "Trial") -> None:

@@ -71,6 +71,7 @@ def campaign(tiny_space, folder, objective=mean, **settings):
         strategy="prior",
         score="decoded",
         trials=1,
+        dry_run=False,
         folder=folder,
         **{"engine": "serial", **settings},
     )

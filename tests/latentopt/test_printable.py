@@ -105,7 +105,7 @@ def test_the_reason_of_a_failure_is_plain_in_journal_status_and_report(
 
     campaign = Campaign(
         space=tiny_space, objective="mean", objectives=[bad], strategy="prior", score="decoded",
-        engine="serial", trials=1, folder=tmp_path / "run",
+        engine="serial", trials=1, dry_run=False, folder=tmp_path / "run",
     )  # fmt: skip
     run = campaign.run(progress=False)
     assert run.trials[0].reason.isprintable()
@@ -125,7 +125,7 @@ def test_the_reason_of_a_failure_is_plain_in_journal_status_and_report(
 def test_status_of_an_older_journal_is_plain_as_well(tiny_space, tmp_path, capsys, monkeypatch):
     campaign = Campaign(
         space=tiny_space, objective="mean", objectives=[lambda x: {"mean": 1.0}], strategy="prior",
-        score="decoded", engine="serial", trials=1, folder=tmp_path / "run",
+        score="decoded", engine="serial", trials=1, dry_run=False, folder=tmp_path / "run",
     )  # fmt: skip
     with campaign:
         (trial,) = campaign.ask(1)
