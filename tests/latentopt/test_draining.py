@@ -34,6 +34,7 @@ evaluate: [{{kind: import, target: "slow_objective:slow"}}]
 strategy: prior
 engine: {{kind: process, workers: 2, drain_s: {drain_s}}}
 score: decoded
+dry_run: false
 trials: 50
 batch: 2
 folder: run
@@ -173,7 +174,7 @@ from latentopt import Campaign
 import slow_objective
 
 campaign = Campaign(space={space!r}, objective="mean", evaluate=[slow_objective.slow],
-                    strategy="prior", folder="run", trials=2)
+                    strategy="prior", folder="run", trials=2, dry_run=False)
 campaign.run(progress=False)
 """
 
