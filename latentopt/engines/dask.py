@@ -3,11 +3,12 @@
 import logging
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from latentopt.engines.engine import EngineWithWorkers, OwnedExecutor, check_file_handles
+from latentopt.engines.started_apart import started_apart
 from latentopt.errors import ConfigError
 
 _HANDLES, _HANDLES_A_WORKER = 24, 10  # open files: a little more than it was seen to take
@@ -34,7 +35,7 @@ class DaskEngine(EngineWithWorkers):
         """An executor of a client of the cluster."""
         try:
             import dask
-            from distributed import Client, LocalCluster
+            from distributed import Client
         except ImportError:
             raise ConfigError(
                 "Running on Dask needs distributed: pip install latentopt[hpc]"
@@ -42,22 +43,24 @@ class DaskEngine(EngineWithWorkers):
         check_file_handles(_HANDLES + _HANDLES_A_WORKER * self.workers)
         # By default a task is run again up to three times when its worker dies, and takes three
         # more workers with it.
-        with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
-            cluster = self.address or LocalCluster(
-                n_workers=self.workers,
-                threads_per_worker=1,
-                dashboard_address=None,
-                silence_logs=logging.CRITICAL,
-            )
-        opened = ExitStack()
-        if self.address is None:
-            opened.callback(cluster.close)
-        try:
+        with dask.config.set({"distributed.scheduler.allowed-failures": 0}), ExitStack() as opened:
+            cluster = self.address
+            if cluster is None:
+                cluster = started_apart(self._cluster, lambda cluster: cluster.close())
+                opened.callback(cluster.close)
             client = Client(cluster, set_as_default=False)
             opened.callback(client.close)
             client.wait_for_workers(1, timeout=self.start_s)
-        except BaseException:
-            opened.close()
-            raise
+            end = opened.pop_all().close
         # pure: equal calls would be taken for one.
-        return OwnedExecutor(client.get_executor(pure=False, retries=0), opened.close)
+        return OwnedExecutor(client.get_executor(pure=False, retries=0), end)
+
+    def _cluster(self) -> Any:
+        from distributed import LocalCluster
+
+        return LocalCluster(
+            n_workers=self.workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        )

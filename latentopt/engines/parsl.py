@@ -6,11 +6,13 @@ import shutil
 import sys
 import tempfile
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import Field
 
 from latentopt.engines.engine import EngineWithWorkers, OwnedExecutor, check_file_handles
+from latentopt.engines.started_apart import started_apart
 from latentopt.errors import ConfigError
 
 _HANDLES = 40  # open files: a little more than it was seen to take
@@ -53,21 +55,24 @@ class ParslEngine(EngineWithWorkers):
             raise ConfigError("Running on Parsl needs parsl: pip install latentopt[hpc]") from None
         check_file_handles(_HANDLES)
         folder = self.folder or tempfile.mkdtemp(prefix="latentopt-parsl-")
-        kernel = DataFlowKernel(
-            Config(
-                executors=[self._executor()],
-                run_dir=folder,
-                strategy="none",  # the job lives as long as the campaign
-                initialize_logging=False,
-            )
-        )
 
-        def end() -> None:
+        def start() -> DataFlowKernel:
+            return DataFlowKernel(
+                Config(
+                    executors=[self._executor()],
+                    run_dir=folder,
+                    strategy="none",  # the job lives as long as the campaign
+                    initialize_logging=False,
+                )
+            )
+
+        def end(kernel: DataFlowKernel) -> None:
             kernel.cleanup()
             if self.folder is None:
                 shutil.rmtree(folder, ignore_errors=True)
 
-        return OwnedExecutor(ParslPoolExecutor(dfk=kernel), end)
+        kernel = started_apart(start, end)
+        return OwnedExecutor(ParslPoolExecutor(dfk=kernel), partial(end, kernel))
 
     def _executor(self) -> Any:
         from parsl.executors import HighThroughputExecutor

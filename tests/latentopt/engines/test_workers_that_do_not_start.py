@@ -18,6 +18,7 @@ from latentopt.engines.engine import WorkerFailed, WorkerOverran
 from latentopt.engines.held_executor import HeldExecutor
 from latentopt.engines.imported import ImportedEngine
 from latentopt.engines.process_pool import ProcessPool
+from latentopt.engines.started_apart import started_apart
 from latentopt.engines.worker import Parts, Work, here
 from latentopt.errors import CampaignError
 
@@ -254,3 +255,31 @@ def test_threads_that_cannot_be_started_are_told_at_once(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(RuntimeError, match="can't start new thread"):
         ProcessPool(2)
+
+
+# -- Ctrl-C while they start ----------------------------------------------------------------------
+
+
+def test_what_is_started_apart_is_not_reached_by_ctrl_c():
+    code = "import signal, sys; sys.exit(signal.SIGINT in signal.pthread_sigmask(0, []))"
+    process = started_apart(lambda: subprocess.Popen([sys.executable, "-c", code]), print)
+    assert process.wait(timeout=60) == 1
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_what_is_started_in_spite_of_ctrl_c_is_ended():
+    ended = []
+
+    def start():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.3)
+        return "processes"
+
+    with pytest.raises(KeyboardInterrupt):
+        started_apart(start, ended.append)
+    assert ended == ["processes"]
+
+
+def test_what_keeps_it_from_starting_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        started_apart(lambda: 1 / 0, print)
