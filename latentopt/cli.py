@@ -20,7 +20,7 @@ from latentopt.cli_export import CandidatesByDefault, candidates, verify
 from latentopt.cli_grey import GreyOption
 from latentopt.cli_import import import_measured
 from latentopt.cli_interpolate import interpolate
-from latentopt.cli_interrupt import InterruptibleGroup, say_interrupted
+from latentopt.cli_interrupt import InterruptibleGroup
 from latentopt.cli_output import OverwriteOption
 from latentopt.cli_reading import (
     AxesOption,
@@ -34,6 +34,7 @@ from latentopt.cli_sample import sample
 from latentopt.cli_status import print_status, status
 from latentopt.cli_surrogate import app as surrogate
 from latentopt.interrupts import INTERRUPTED, say_interrupted
+from latentopt.printable import printable
 from latentopt.printing import print, print_logs_plainly
 
 app = typer.Typer(
@@ -104,7 +105,7 @@ def _say_warning(others: Callable[..., None], message: Warning | str, *about: An
     if category is UserWarning and ours:
         print(f"latentopt: {message}", file=sys.stderr)
     else:
-        others(message, *about)
+        others(printable(message), *about)
 
 
 def _stop(message: str, code: int) -> None:

@@ -21,6 +21,7 @@ from latentopt.cli_data_options import (
 from latentopt.cli_output import OverwriteOption
 from latentopt.cli_reading import AxesOption, LimitOption, read_limits
 from latentopt.cli_shown import shown
+from latentopt.printing import print
 
 if TYPE_CHECKING:
     from generative.data.dataset import Dataset
