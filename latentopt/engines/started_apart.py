@@ -45,8 +45,9 @@ def started_apart(start: Callable[[], Any], end: Callable[[Any], None]) -> Any:
         with suppress(BaseException):
             end(done.result())
 
-    threading.Thread(target=run, name="latentopt-start", daemon=True).start()
+    thread = threading.Thread(target=run, name="latentopt-start", daemon=True)
     try:
+        thread.start()  # it waits for the thread to begin, and a signal can come meanwhile
         over.wait()
     except BaseException:  # a signal to this process
         future.add_done_callback(drop)  # it is called at once, if all is started
