@@ -118,9 +118,10 @@ class Surrogate(BaseModel, ABC):
         if self.log_target:
             _check_positive(targets, names)
             targets = targets.log()
-        scale = targets.std(0)
-        # All targets equal (to rounding): any unit will do.
-        scale = torch.where(scale > 1e-12 * targets.abs().amax(0), scale, torch.ones_like(scale))
+        # Of targets that are all equal, their rounding: nothing else is known to vary.
+        largest = targets.abs().amax(0)
+        rounding = torch.where(largest > 0, largest, torch.ones_like(largest)) * 1e-12
+        scale = torch.maximum(targets.std(0), rounding)
         mean = targets.mean(0)
         with _seeded(self.seed, x.device):
             state = self._learn(x, ((targets - mean) / scale).to(x.device))

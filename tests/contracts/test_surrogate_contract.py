@@ -214,11 +214,13 @@ def test_the_logarithm_keeps_a_property_above_zero_and_refuses_others(kind):
 
 
 @every_kind
-def test_equal_targets_are_learned(kind):
+@pytest.mark.parametrize("value", [7.0, 0.0, -7e-9, 7e12])
+def test_equal_targets_are_learned_whatever_their_unit(kind, value):
     images, y = structures(N, SPACES[2])
-    mean, std = build(kind).fit(images, torch.full_like(y, 7.0)).predict(images)
-    torch.testing.assert_close(mean, torch.full_like(y, 7.0), rtol=0.02, atol=0)
+    mean, std = build(kind).fit(images, torch.full_like(y, value)).predict(images)
+    torch.testing.assert_close(mean, torch.full_like(y, value), rtol=1e-9, atol=1e-9 * (value == 0))
     assert (std > 0).all()
+    assert (std <= 1e-9 * (abs(value) or 1)).all()
 
 
 @every_kind
