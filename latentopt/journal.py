@@ -8,6 +8,7 @@ missing at the end are noticed too.
 
 import contextlib
 import json
+import logging
 import os
 import time
 import weakref
@@ -35,6 +36,7 @@ __all__ = ["FORMAT_VERSION", "Journal", "lock_holder", "read_events"]
 FORMAT_VERSION = 1
 _TORN, _RESCUED = "journal.torn", "journal.rescued"
 _LOOKS, _MOMENT = 3, 0.1  # seconds from one look to the next, where something is wrong
+_log = logging.getLogger(__name__)
 
 
 class Journal:
@@ -57,6 +59,8 @@ class Journal:
         All events written so far, oldest first.
     repaired_bytes
         Length of what opening removed from the end, such as a torn last line; 0 if nothing.
+    notice
+        What is to be said of a torn last line; None if there was none.
     unchecked
         Whether ``journal.end`` was gone, so that nobody can tell if lines are missing; a folder of
         an older version never had one.
@@ -95,6 +99,7 @@ class Journal:
         found = look(self.folder)
         _refuse(found, accept_shorter_past)
         past, self.repaired_bytes = found.past, len(found.past.rest)
+        self.notice = found.notice
         self.events, self._end, self._writing = past.events, end_of(past), False
         self._rescued: Path | None = None
         self._ends = EndFile(self.folder, name_of_this_process(), time.time())
@@ -249,9 +254,11 @@ def read_events(folder: Path | str) -> list[dict[str, Any]]:
             found = look(folder)
         except OSError as error:
             raise CampaignError(explain_refusal(folder / JOURNAL, error)) from None
-        if found.problem is None:
+        if found.problem is None and not found.torn:
             break
     _refuse(found)
+    if found.notice:
+        _log.warning("%s", found.notice)
     if not found.exists:
         raise CampaignError(
             f"{folder}: holds no campaign (no {JOURNAL}); give the folder of one, or start one "

@@ -55,6 +55,27 @@ class Look:
     problem: str | None = None
     acceptable: bool = True
 
+    @property
+    def notice(self) -> str | None:
+        """What is said of a torn last line; None if there is none.
+
+        A kill leaves half of a line that nobody was told of. One that ``journal.end`` knows was
+        whole once: a file that was cut, or a disk that had not written what it said.
+        """
+        if not self.torn or self.problem is not None:
+            return None
+        torn = f"{self.path}: its last line is torn, and is left out"
+        if self.kept is None or self.kept.end.lines <= len(self.past.events):
+            return f"{torn}: a write was cut short; nothing that was reported as done was in it."
+        end, now = self.kept.end, end_of(self.past)
+        lost = [_trials(now.trials, end.trials - 1)] if end.trials > now.trials else []
+        lost += [f"{end.ended - now.ended} results"] if end.ended - now.ended > 1 else []
+        lost += ["1 result"] if end.ended - now.ended == 1 else []
+        return (
+            f"{torn}, though {END} knows it as whole: {' and '.join(lost) or 'a change'} that had "
+            "been recorded will be done again. If you have a copy of the folder, restore the file."
+        )
+
 
 def look(folder: Path) -> Look:
     """Look at a campaign's folder, also while another process writes to it.

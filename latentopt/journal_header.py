@@ -71,7 +71,9 @@ def changed_settings(
 
 def _has_values(event: Mapping[str, Any]) -> bool:
     """Whether an event brought values of a structure."""
-    return event["kind"] == "tell" or any("metrics" in p for p in event.get("trials", ()))
+    if event["kind"] == "ask":  # old data come with their values
+        return any("metrics" in point for point in event["trials"])
+    return event["kind"] == "tell"
 
 
 def _require_same_measure(

@@ -98,11 +98,9 @@ class Ledger:
         )
 
     def _begin(self, journal: Journal) -> None:
-        if journal.repaired_bytes:
+        if journal.notice:
             _log.warning(
-                "%s: the journal's last line was torn; its %d bytes are in journal.torn.",
-                self.folder,
-                journal.repaired_bytes,
+                "%s Its %d bytes are in journal.torn.", journal.notice, journal.repaired_bytes
             )
         if journal.unchecked:
             _log.warning(

@@ -168,6 +168,14 @@ def test_failed_trials_are_evaluated_again_at_no_charge(make, tmp_path):
     assert campaign.retry_failed() == []
 
 
+def test_a_campaign_goes_on_after_all_of_it_was_evaluated_again(make):
+    with pytest.raises(CampaignError):
+        make(Counting(lambda call: True), dry_run=False).run(progress=False)
+    make(Counting(lambda call: False), dry_run=False).retry_failed()
+    run = make(Counting(lambda call: False), dry_run=False).run(progress=False)
+    assert statuses(run) == ["completed"] * 12
+
+
 def test_the_ax_client_knows_what_was_evaluated_again(make):
     campaign = make(Counting(lambda call: call == 2), trials=3)
     campaign.run(progress=False)

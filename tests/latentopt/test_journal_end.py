@@ -187,6 +187,38 @@ def test_a_torn_line_that_asked_for_trials_leaves_no_structure_of_theirs(tmp_pat
     assert path.read_bytes() == whole
 
 
+@pytest.mark.parametrize(
+    ("events", "lost"),
+    [
+        (EVENTS, "1 result"),
+        (EVENTS[:5], "trial 2"),
+        (EVENTS[:2], "trials 0 to 1"),
+        ([*EVENTS, {"kind": "settings"}], "a change"),
+    ],
+)
+def test_a_torn_line_is_told_of_with_what_is_lost_by_it(tmp_path, caplog, events, lost):
+    path = write(tmp_path, events)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-7])
+    read_events(tmp_path)
+    assert "its last line is torn" in caplog.text
+    assert f"journal.end knows it as whole: {lost} that had been recorded" in caplog.text
+    with Journal(tmp_path) as journal:
+        assert lost in journal.notice
+    # As a kill leaves it: nobody was told of the line.
+    shorter = tmp_path / "shorter"
+    path = write(shorter, events[:-1])
+    path.write_bytes(whole[:-7])
+    caplog.clear()
+    read_events(shorter)
+    assert "nothing that was reported as done was in it" in caplog.text
+    caplog.clear()
+    with Journal(shorter) as journal:
+        assert "nothing that was reported" in journal.notice
+    read_events(shorter)
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_line_ends_that_an_editor_changed_are_named_and_nothing_is_given_up(tmp_path, mark):
     path = write(tmp_path)
