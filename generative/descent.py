@@ -187,8 +187,9 @@ def _use_bfloat16(config: TrainConfig, device: torch.device) -> bool:
         return config.precision == "bfloat16"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    # Processors without these instructions lose from bfloat16.
-    return torch.cpu._is_avx512_bf16_supported()
+    # Processors without these instructions, or told not to use them, lose from bfloat16.
+    told = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    return told and torch.cpu._is_avx512_bf16_supported()
 
 
 def _fingerprint(
