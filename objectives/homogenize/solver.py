@@ -176,6 +176,9 @@ def scaled(values: Float64[Tensor, "n k *space"], phases: Iterable[float]) -> tu
     """Properties of voxels over the largest of their sample, and that; by sample, so that neither
     units nor a phase that no voxel has meet a threshold.
 
+    What is lost beside the largest is rounding where it is a trace of a solid in a pore, and an
+    error where it is half or more of a phase.
+
     Raises
     ------
     EvaluationError
@@ -187,14 +190,18 @@ def scaled(values: Float64[Tensor, "n k *space"], phases: Iterable[float]) -> tu
     lost = (over.detach() > 0) & (over.detach() < 1 / LARGEST_CONTRAST)
     if not lost.any():
         return over, scale
-    if min(phases) > 0:
-        row = int(lost.flatten(1).any(1).nonzero()[0, 0])
-        contrast = float(1 / smallest(over.detach()[row : row + 1].flatten(1))[0])
+    solid = min((p for p in phases if p > 0), default=math.inf)
+    real = lost if min(phases) > 0 else lost & (values.detach() >= solid / 2)
+    if real.any():
+        row = int(real.flatten(1).any(1).nonzero()[0, 0])
+        contrast = float(
+            1 / smallest(torch.where(real, over.detach(), 0.0)[row : row + 1].flatten(1))[0]
+        )
         raise EvaluationError(
             f"sample {row} has phases of contrast {contrast:.3g}, of which float64 resolves "
             f"{LARGEST_CONTRAST:.0e}. Give the small one as 0, a pore, or bring them closer."
         )
-    return torch.where(lost, 0.0, over), scale  # a trace of solid in a pore is rounding
+    return torch.where(lost, 0.0, over), scale
 
 
 def relative_error(

@@ -153,7 +153,7 @@ def elastic_problem(
     _require_plane(plane, scheme.dim)
     pairs = [lame_parameters(e, ratio, plane) for e, ratio in zip(young, poisson, strict=True)]
     first, second = (phase_mean(x.double(), values) for values in zip(*pairs, strict=True))
-    second, scale = scaled(second.clamp_min(0), young)
+    second, scale = scaled(second.clamp_min(0), [shear for _, shear in pairs])
     # By rounding of the fractions a pore may get -1e-6 of its neighbour's modulus.
     first = torch.where(second > 0, first / scale.reshape(-1, *[1] * scheme.dim), 0.0)
     operator = Elasticity(scheme, _reference(pairs))
