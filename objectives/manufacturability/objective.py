@@ -97,7 +97,7 @@ class Manufacturability(BaseModel):
             f"{rule.name}_margin": torch.tensor(
                 [result[rule.name].margin for result in results],
                 dtype=torch.float64,
-                device=images.device,
+                device=images.device if isinstance(images, Tensor) else None,
             )
             for rule in checked_rules(self.rules)
         }

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from objectives import OBJECTIVES
 from objectives.arrays import as_tensor
 from objectives.effective_conductivity import EffectiveConductivity
 from objectives.fidelity import mse
@@ -76,6 +77,20 @@ QUESTIONS = {
     "lineal_path": lineal_path,
     "mse": lambda x: mse(x, np.zeros_like(IMAGES)),
 }
+# Objectives of a campaign, which annotate tensors alone.
+OBJECTIVE_SETTINGS = {
+    "volume_fraction": {},
+    "effective_conductivity": {"conductivity": [1, 10]},
+    "effective_stiffness": {"young": [1, 10]},
+    "two_point_target": {"target": IMAGES[0, 0].tolist()},
+    "manufacturability": {"rules": [{"kind": "min_solid", "limit_um": 2}, {"kind": "percolation"}]},
+}
+
+
+def objective(kind):
+    """A function from images to all metrics of an objective, one below the other."""
+    ask = OBJECTIVES[kind].model_validate({"kind": kind, **OBJECTIVE_SETTINGS[kind]})
+    return lambda x: np.stack([np.asarray(value) for value in ask(x).values()])
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -104,11 +119,12 @@ def test_without_checked_annotations_all_forms_are_taken_or_refused():
         [sys.executable, "-W", "ignore", __file__], capture_output=True, text=True, timeout=300
     )
     assert asked.stderr == ""
-    assert asked.stdout.split() == ["right"] * len(QUESTIONS) * (len(FORMS) + len(REFUSED))
+    asks = len(QUESTIONS) + len(OBJECTIVE_SETTINGS)
+    assert asked.stdout.split() == ["right"] * asks * (len(FORMS) + len(REFUSED))
 
 
 def _ask_all():
-    for ask in QUESTIONS.values():
+    for ask in [*QUESTIONS.values(), *map(objective, OBJECTIVE_SETTINGS)]:
         expected = np.asarray(ask(IMAGES))
         for make in FORMS.values():
             answer = np.asarray(ask(make(IMAGES)), dtype=float)
