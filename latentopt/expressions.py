@@ -65,8 +65,10 @@ class Distance:
 
     def __call__(self, metrics: Mapping[str, Any]) -> Any:
         """Value for floats, or row by row for arrays of one shape."""
-        squares = sum((form(metrics) ** 2 for form in self.forms), sys.float_info.min)
-        return self.factor * squares**0.5  # never the root of 0, which has no gradient
+        values = [form(metrics) for form in self.forms]
+        unit = _power_of_two(values)  # the square of 1e200 is no number, that of 1e-200 is none
+        squares = sum(((value / unit) ** 2 for value in values), sys.float_info.min)
+        return self.factor * unit * squares**0.5  # never the root of 0, which has no gradient
 
     def __str__(self) -> str:
         return f"{self.factor!r}*distance({', '.join(map(str, self.forms))})"
@@ -272,6 +274,17 @@ def _checked_form(form: Linear, what: str) -> Linear:
     for number in (*form.weights.values(), form.constant):
         _finite(number, what)
     return form
+
+
+def _power_of_two(values: Iterable[Any]) -> float:
+    """About the largest size among numbers or arrays: dividing by it changes no digit."""
+    largest = 0.0
+    for value in values:
+        size = abs(value.detach() if hasattr(value, "detach") else value)
+        if getattr(size, "ndim", 0):
+            size = size.max() if math.prod(size.shape) else 0.0
+        largest = max(largest, float(size))
+    return math.ldexp(1.0, min(math.frexp(largest)[1], 1023)) if 0 < largest < math.inf else 1.0
 
 
 def _scale(form: Linear, factor: float) -> Linear:

@@ -1,5 +1,6 @@
 """What a search maximizes to choose its next point: improvement under constraints."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -14,11 +15,16 @@ from botorch.utils.multi_objective.pareto import is_non_dominated
 from jaxtyping import Bool, Float64, Integer
 from torch import Tensor
 
+from latentopt.expressions import Linear
 from latentopt.history import History
 from latentopt.strategies.surrogate import Surrogate
+from latentopt.strategies.unit_free import spread, spread_of_best
 
 _SAMPLES = 128  # posterior samples behind one acquisition value
-_MOST_BASELINE = 200  # points whose hypervolume is sampled
+_CLEAR = 1e6  # units from a constraint: farther away nothing is left to be weighed
+_MOST_OBJECTIVES = 3  # whose hypervolume is computed
+_LEAST_RANGE = 1e-6  # of an objective, in units of its spread
+_MOST_BASELINE = 20  # points besides the front whose hypervolume is sampled
 
 
 def improvement(history: History, surrogate: Surrogate) -> AcquisitionFunction:
@@ -26,12 +32,20 @@ def improvement(history: History, surrogate: Surrogate) -> AcquisitionFunction:
 
     Objective and constraints act on samples of the posterior [1]_ [2]_. Until a feasible point is
     known it is the probability of feasibility. Trials that failed count as violations of one more
-    constraint, that of success.
+    constraint, that of success. A hypervolume of more than three objectives takes minutes and
+    gigabytes: there it is the improvement of a scalarization of them, another for each trial [3]_.
+
+    Parameters
+    ----------
+    history
+        The same goal, in the same units, as the surrogate's.
+    surrogate
+        What predicts the metrics.
 
     Returns
     -------
-    The logarithm, as a function of the surrogate's inputs; of one objective, in units of the
-    objective's standard deviation so far.
+    The logarithm, as a function of the surrogate's inputs, with each objective in units of its
+    `spread_of_best`.
 
     References
     ----------
@@ -39,49 +53,74 @@ def improvement(history: History, surrogate: Surrogate) -> AcquisitionFunction:
        Optimization, section 3.
     .. [2] Daulton, Balandat, Bakshy (2021), Parallel Bayesian Optimization of Multiple Noisy
        Objectives with Expected Hypervolume Improvement.
+    .. [3] Knowles (2006), ParEGO: a hybrid algorithm with on-line landscape approximation for
+       expensive multiobjective optimization problems, section 3.
     """
     goal, model = history.goal, surrogate.model
-    # The acquisition functions smooth their steps by a fixed width: in units of the spread seen,
-    # so that a metric in pascals is treated as one in gigapascals. BoTorch's constraints are met
-    # where negative.
+    # The acquisition functions smooth their steps by a fixed width, so all is in units of the spread
+    # seen. BoTorch's constraints are met where negative.
     margins = margins_of(history)
     constraints = [
-        partial(lambda c, s, y: -c.margin(surrogate.values(y)) / s, constraint, _spread(margin))
+        partial(_violation, constraint.margin, surrogate, spread(margin) or 1.0)
         for constraint, margin in zip(goal.constraints, margins, strict=True)
     ]
     if surrogate.learns_success:
         constraints.append(lambda y: 0.5 - y[..., -1])
-    sampler = SobolQMCNormalSampler(
-        torch.Size([_SAMPLES]), seed=history.seed_of(history.next_index)
-    )
+    seed = history.seed_of(history.next_index)
+    sampler = SobolQMCNormalSampler(torch.Size([_SAMPLES]), seed=seed)
     values, feasible = values_of(history), (margins >= 0).all(0)
     if not feasible.any():
         return qLogProbabilityOfFeasibility(model, constraints, sampler=sampler)
-    scale = torch.tensor([_spread(v) for v in values], dtype=torch.float64)
-    if len(values) > 1:
-        scaled = (values.T / scale)[feasible]
-        front = scaled[is_non_dominated(scaled)]
-        baseline = history.z[_near_the_front(values.T / scale, feasible)]
+    scale = torch.tensor([spread_of_best(v) or 1.0 for v in values], dtype=torch.float64)
+    scaled = values.T / scale
+
+    def objectives(y: Tensor, X: Tensor | None = None) -> Tensor:
+        return torch.stack(goal.values(surrogate.values(y)), -1) / scale
+
+    if 1 < len(values) <= _MOST_OBJECTIVES:
+        front = scaled[feasible][is_non_dominated(scaled[feasible])]
+        baseline = history.z[_near_the_front(scaled, feasible)]
         return qLogNoisyExpectedHypervolumeImprovement(
             model,
             ref_point=infer_reference_point(front, scale=0.1),
             X_baseline=surrogate.inputs.exact(baseline),
             sampler=sampler,
-            objective=GenericMCMultiOutputObjective(
-                lambda y, X=None: torch.stack(goal.values(surrogate.values(y)), -1) / scale
-            ),
+            objective=GenericMCMultiOutputObjective(objectives),
             constraints=constraints or None,
             cache_root=False,  # the model's roots cost nothing
         )
+    scalar = _first if len(values) == 1 else _chebyshev(scaled, seed)
     return qLogExpectedImprovement(
         model,
-        best_f=values[0][feasible].max() / scale[0],
+        best_f=scalar(scaled)[feasible].max(),
         sampler=sampler,
-        objective=GenericMCObjective(
-            lambda y, X=None: goal.values(surrogate.values(y))[0] / scale[0]
-        ),
+        objective=GenericMCObjective(lambda y, X=None: scalar(objectives(y))),
         constraints=constraints or None,
     )
+
+
+def _first(objectives: Float64[Tensor, "*n o"]) -> Float64[Tensor, "*n"]:
+    return objectives[..., 0]
+
+
+def _chebyshev(
+    known: Float64[Tensor, "n o"], seed: int
+) -> Callable[[Float64[Tensor, "*b o"]], Float64[Tensor, "*b"]]:
+    """Augmented Chebyshev scalarization with weights of its own, eq. 2 of [3] for maximization."""
+    generator = torch.Generator().manual_seed(seed)
+    weights = -torch.rand(known.shape[1], generator=generator, dtype=torch.float64).log()
+    low = known.amin(0)
+    weights = weights / weights.sum() / (known.amax(0) - low).clamp_min(_LEAST_RANGE)
+
+    def scalar(objectives: Float64[Tensor, "*b o"]) -> Float64[Tensor, "*b"]:
+        weighted = weights * (objectives - low)
+        return weighted.amin(-1) + 0.05 * weighted.sum(-1)
+
+    return scalar
+
+
+def _violation(margin: Linear, surrogate: Surrogate, unit: float, samples: Tensor) -> Tensor:
+    return (-margin(surrogate.values(samples)) / unit).clamp(-_CLEAR, _CLEAR)
 
 
 def values_of(history: History) -> Float64[Tensor, "o n"]:
@@ -111,8 +150,8 @@ def ranking(history: History) -> Integer[Tensor, " n"]:
         values = -better.sum(1).double()
     else:
         values = values[0]
-    spread = torch.tensor([_spread(m) for m in margins], dtype=torch.float64)
-    violation = ((-margins).clamp_min(0) / spread[:, None]).sum(0)
+    units = torch.tensor([spread(m) or 1.0 for m in margins], dtype=torch.float64)
+    violation = ((-margins).clamp_min(0) / units[:, None]).sum(0)
     merit = torch.where(violation > 0, values.min() - 1 - violation, values)
     return merit.argsort(descending=True, stable=True)
 
@@ -125,7 +164,3 @@ def _near_the_front(
     near = is_non_dominated(values[kept])
     near[values[kept].sum(1).argsort(descending=True)[:_MOST_BASELINE]] = True
     return kept[near]
-
-
-def _spread(values: Float64[Tensor, " n"]) -> float:
-    return float(values.std()) if len(values) > 1 and values.std() > 0 else 1.0

@@ -14,6 +14,7 @@ from torch import Tensor
 from latentopt.ax_experiment import quiet_ax
 from latentopt.ax_goal import AxGoal
 from latentopt.history import History
+from latentopt.strategies.unit_free import UnitFree
 
 
 def points_of_ax(
@@ -30,6 +31,7 @@ def points_of_ax(
     configure
         Sets the generation strategy of the client, which has the experiment and its goal.
     """
+    history = UnitFree.of(history).history
     with _quiet():
         client = _client(history, seed=history.seed_of(history.next_index))
         configure(client)

@@ -12,6 +12,7 @@ from latentopt.history import History
 from latentopt.strategies.prior import draw
 from latentopt.strategies.replay import Replay, merits
 from latentopt.strategies.start import check_one_objective, first_points
+from latentopt.strategies.unit_free import UnitFree
 
 if TYPE_CHECKING:
     import cma
@@ -53,6 +54,7 @@ class CMAES(BaseModel):
             The goal has several objectives.
         """
         check_one_objective(history, self.kind)
+        history = UnitFree.of(history).history
         if history.next_index < self.initial:
             return first_points(history, q)
         if len(history.z) == 0:  # all failed

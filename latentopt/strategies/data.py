@@ -44,7 +44,9 @@ class Data(BaseModel):
         from latentopt.strategies.ascent import exact_values
         from latentopt.strategies.inputs import StructureInputs
         from latentopt.strategies.surrogate import Surrogate
+        from latentopt.strategies.unit_free import UnitFree
 
+        history = UnitFree.of(history).history
         inputs = StructureInputs(history.space)
         surrogate = Surrogate(history, inputs, max_iterations=self.max_iterations)
         acquisition = improvement(history, surrogate)

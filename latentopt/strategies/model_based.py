@@ -19,8 +19,12 @@ from latentopt.strategies.start import first_points
 if TYPE_CHECKING:
     from latentopt.strategies.inputs import Inputs
     from latentopt.strategies.surrogate import Surrogate
+    from latentopt.strategies.unit_free import UnitFree
 
-_fitted: "WeakKeyDictionary[History, dict[ModelBased, Surrogate]]" = WeakKeyDictionary()
+_GAIN_SAMPLES = 512  # of the posterior, behind an expected gain
+_fitted: "WeakKeyDictionary[History, dict[ModelBased, tuple[UnitFree, Surrogate]]]" = (
+    WeakKeyDictionary()
+)
 
 
 class ModelBased(BaseModel, ABC):
@@ -60,46 +64,59 @@ class ModelBased(BaseModel, ABC):
 
         Of one history they are fitted once, for a proposal and for the gain expected of it.
         """
-        from latentopt.strategies.surrogate import Surrogate
-
-        fitted = _fitted.setdefault(history, {})
-        if self not in fitted:
-            with undisturbed(history):
-                inputs = self.inputs(history.space)
-                fewer = _fewer(history, self.most)
-                fitted[self] = Surrogate(fewer, inputs, max_iterations=self.max_iterations)
-        return fitted[self]
+        with undisturbed(history):
+            return self._fit(history)[1]
 
     def expected_gain(self, history: History, z: Float[Tensor, "q d"]) -> float:
         """Expected improvement of the best value, or hypervolume, by evaluating these points.
+
+        No improvement counts for more than what lies between the best value found so far and the
+        worst: data say nothing of what is farther away. Nothing is expected of an objective that
+        has been the same everywhere.
 
         Returns
         -------
         In the unit of the objective, or the product of the units of several; infinite as long as
         nothing is known that meets the constraints, and where the fit fails.
         """
-        from latentopt.strategies.acquisition import improvement, margins_of, values_of
+        from latentopt.strategies.gain import gain_of
 
-        margins = margins_of(history)
-        if len(history.z) < 2 or not (margins >= 0).all(0).any():
+        if len(history.z) < 2:
             return math.inf
         with undisturbed(history):
             try:
-                surrogate = self.model(history)
+                free, surrogate = self._fit(history)
+                seed = history.seed_of(history.next_index)
+                sampled = surrogate.sample(z.double(), _GAIN_SAMPLES, seed=seed)
+                gain = gain_of(free.history, *sampled)
             except fit_failures():
                 return math.inf
-            with torch.no_grad():
-                gain = improvement(history, surrogate)(surrogate.inputs.exact(z)[None]).exp()
-        spreads = values_of(history).std(1)
-        return float(gain * torch.where(spreads > 0, spreads, 1.0).prod())
+        gain *= math.prod(free.objective_units)
+        return math.inf if math.isnan(gain) else gain
 
     def _improving(self, history: History, q: int) -> Float64[Tensor, "q d"]:
         from latentopt.strategies.acquisition import improvement
         from latentopt.strategies.ascent import highest
 
-        surrogate = self.model(history)
-        acquisition = improvement(history, surrogate)
-        return highest(acquisition, surrogate.inputs, history, q, self)
+        free, surrogate = self._fit(history)
+        acquisition = improvement(free.history, surrogate)
+        return highest(acquisition, surrogate.inputs, free.history, q, self)
+
+    def _fit(self, history: History) -> "tuple[UnitFree, Surrogate]":
+        """The history without units, and the processes fitted to it; of one history once."""
+        from latentopt.strategies.surrogate import Surrogate
+        from latentopt.strategies.unit_free import UnitFree
+
+        fitted = _fitted.setdefault(history, {})
+        if self not in fitted:
+            free = UnitFree.of(history)
+            told = _fewer(free.history, self.most)
+            inputs = self.inputs(history.space)
+            surrogate = Surrogate(
+                told, inputs, max_iterations=self.max_iterations, units=free.units
+            )
+            fitted[self] = free, surrogate
+        return fitted[self]
 
 
 def _fewer(history: History, most: int) -> History:

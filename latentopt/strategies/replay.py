@@ -12,6 +12,7 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from latentopt.history import History
+from latentopt.strategies.unit_free import spread
 
 __all__ = ["Replay", "merit_of", "merits", "violation_of"]
 
@@ -59,7 +60,9 @@ def merits(history: History) -> Float64[Tensor, " n"]:
     if len(history.z) == 0:
         return history.z.new_zeros(0)
     (values,) = history.goal.values(history.metrics)
-    return merit_of((values / _spread(values)).double(), violation_of(history, history.metrics))
+    return merit_of(
+        (values / (spread(values) or 1.0)).double(), violation_of(history, history.metrics)
+    )
 
 
 def merit_of(values: Float[Tensor, "*n"], violation: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
@@ -75,9 +78,5 @@ def violation_of(
     told = history.goal.margins(history.metrics)
     violation = torch.zeros_like(next(iter(metrics.values())), dtype=torch.float64)
     for text, margin in history.goal.margins(metrics).items():
-        violation += (-margin).clamp_min(0) / _spread(told[text])
+        violation += (-margin).clamp_min(0) / (spread(told[text]) or 1.0)
     return violation
-
-
-def _spread(values: Float[Tensor, " n"]) -> float:
-    return float(values.std(correction=0)) or 1.0

@@ -8,8 +8,9 @@ import torch
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from botorch.models.transforms import Standardize
+from botorch.sampling import SobolQMCNormalSampler
 from gpytorch.mlls import ExactMarginalLogLikelihood
-from jaxtyping import Float64
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from latentopt.history import History
@@ -48,6 +49,8 @@ class Surrogate:
         What the processes see of a point.
     max_iterations
         Steps of each fit.
+    units
+        What 1 of each metric is in its own unit, where the history is without units.
 
     Attributes
     ----------
@@ -61,11 +64,20 @@ class Surrogate:
         The fitted process of each metric, over `inputs`. The distance from the data needs none: it
         is known of every point.
     model
-        All outputs as one BoTorch model, without noise.
+        All outputs as one BoTorch model, without noise; each on its scale, and without units if
+        the history is.
     """
 
-    def __init__(self, history: History, inputs: Inputs, *, max_iterations: int = 100) -> None:
+    def __init__(
+        self,
+        history: History,
+        inputs: Inputs,
+        *,
+        max_iterations: int = 100,
+        units: Mapping[str, float] | None = None,
+    ) -> None:
         self.inputs, self.metrics = inputs, history.goal.metrics
+        self._units = units or {}
         self.learns_success = len(history.failed) > 0
         self.scales: dict[str, MetricScale] = {}
         self.processes: dict[str, SingleTaskGP] = {}
@@ -87,14 +99,41 @@ class Surrogate:
         self.model = FixedModel(outputs)
 
     def values(self, samples: Float64[Tensor, "*b m"]) -> dict[str, Float64[Tensor, "*b"]]:
-        """Metrics by name of samples of the model's outputs."""
+        """Metrics by name of samples of the model's outputs, without units if the history is."""
         return {
             name: self.scales[name].metric(column)
             for name, column in zip(self.metrics, samples.unbind(-1), strict=False)
         }
 
+    def sample(
+        self, z: Float[Tensor, "q d"], n: int, *, seed: int
+    ) -> tuple[dict[str, Float64[Tensor, "n q"]], Bool[Tensor, "n q"]]:
+        """Joint samples of the metrics at these points, and whether the evaluations succeed."""
+        sampler = SobolQMCNormalSampler(torch.Size([n]), seed=seed)
+        with torch.no_grad():
+            samples = sampler(self.model.posterior(self.inputs.exact(z)))
+        never_fails = torch.ones(samples.shape[:2], dtype=torch.bool)
+        succeeds = samples[..., -1] > 0.5 if self.learns_success else never_fails
+        return self.values(samples), succeeds
+
+    def predict(
+        self, z: Float[Tensor, "n d"]
+    ) -> dict[str, tuple[Float64[Tensor, " n"], Float64[Tensor, " n"]]]:
+        """Median and standard deviation of each metric at these points, in its own unit.
+
+        The standard deviation is of first order where a metric is modelled on another scale.
+        """
+        with torch.no_grad():
+            posterior = self.model.posterior(self.inputs.exact(z)[:, None])
+        predicted = {}
+        for i, name in enumerate(self.metrics):
+            scale, unit = self.scales[name], self._units.get(name, 1.0)
+            mean, sigma = posterior.mean[:, 0, i], posterior.variance[:, 0, i].sqrt()
+            predicted[name] = unit * scale.metric(mean), unit * scale.slope(mean) * sigma
+        return predicted
+
     def cross_validate(self) -> dict[str, CrossValidation]:
-        """Leave-one-out predictions of each metric.
+        """Leave-one-out predictions of each metric, in its own unit.
 
         From the inverse covariance [1]_, with the kernel's parameters as fitted to all points. Of a
         metric that is modelled on another scale: median, and standard deviation to first order.
@@ -104,7 +143,7 @@ class Surrogate:
         .. [1] Rasmussen, Williams (2006), Gaussian Processes for Machine Learning, eq. 5.12.
         """
         return {
-            name: _leave_one_out(process, self.scales[name])
+            name: _leave_one_out(process, self.scales[name], self._units.get(name, 1.0))
             for name, process in self.processes.items()
         }
 
@@ -147,7 +186,7 @@ def _fit(inputs: Inputs, x: Tensor, y: Tensor, max_iterations: int) -> SingleTas
     return model
 
 
-def _leave_one_out(model: SingleTaskGP, scale: MetricScale) -> CrossValidation:
+def _leave_one_out(model: SingleTaskGP, scale: MetricScale, size: float) -> CrossValidation:
     with torch.no_grad():
         x, y = model.train_inputs[0], model.train_targets
         prior = model.likelihood(model.forward(x))
@@ -158,9 +197,9 @@ def _leave_one_out(model: SingleTaskGP, scale: MetricScale) -> CrossValidation:
         unit, shift = transform.stdvs.reshape(()), transform.means.reshape(())
         mean = mean * unit + shift
         return CrossValidation(
-            observed=scale.metric(y * unit + shift),
-            predicted=scale.metric(mean),
-            sigma=variance.sqrt() * unit * scale.slope(mean),
+            observed=size * scale.metric(y * unit + shift),
+            predicted=size * scale.metric(mean),
+            sigma=size * variance.sqrt() * unit * scale.slope(mean),
         )
 
 

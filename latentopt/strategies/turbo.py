@@ -12,6 +12,7 @@ from latentopt.history import History
 from latentopt.strategies.fallback import modelled_or_drawn
 from latentopt.strategies.replay import Replay
 from latentopt.strategies.start import check_one_objective, first_points
+from latentopt.strategies.unit_free import UnitFree
 
 LENGTH, SHORTEST, LONGEST = 0.8, 0.5**7, 1.6  # section 4 of Eriksson et al. 2019
 _SUCCESSES = 3  # batches in a row that improve before the region doubles
@@ -62,6 +63,7 @@ class Turbo(BaseModel):
             The goal has several objectives.
         """
         check_one_objective(history, self.kind)
+        history = UnitFree.of(history).history
         told = Replay.of(history)
         region = Region.of(told, q, self.initial)
         begun = len(told.z) - region.begin + len(history.pending)

@@ -129,11 +129,70 @@ def test_points_told_twice_are_no_obstacle(strategy, space):
     assert torch.cdist(proposed, z).min() > 0
 
 
-@pytest.mark.parametrize("unit", [1e-18, 1e12])
-def test_metrics_of_any_unit_give_finite_points(strategy, space, unit):
+@pytest.mark.parametrize(("unit_of_a", "unit_of_b"), [(1e-18, 1e12), (1e30, 1e30)])
+def test_the_same_points_are_asked_whatever_the_units_are(strategy, space, unit_of_a, unit_of_b):
+    def propose(unit_of_a, unit_of_b):
+        z = space.sample(12, seed=1)
+        metrics = {"a": unit_of_a * z[:, 0], "b": unit_of_b * z[:, 1].exp()}
+        goal = Goal.parse(
+            f"{1 / unit_of_a!r}*a - {2 / unit_of_b!r}*b", [f"b <= {1.5 * unit_of_b!r}"]
+        )
+        return strategy.propose(History(space, goal, z=z, metrics=metrics), 2)
+
+    expected, found = propose(1.0, 1.0), propose(unit_of_a, unit_of_b)
+    assert torch.equal(found, expected)
+
+
+def awkward(t):
+    """Metrics that a user may have, of numbers between -1 and 1."""
+    top, bottom = t == t.max(), t == t.min()
+    return {
+        "of 1e308": t * 1e308,
+        "of 1e-310": t * 1e-310,
+        "beside 1e9": 1e9 + t,
+        "whole numbers": (3 * t).round(),
+        "true or false": (t > 0).double(),
+        "once true": top.double(),
+        "from 1e-200 to 1e200": 10.0 ** (200 * t),
+        "of both signs over decades": t.sign() * 10.0 ** (40 * t.abs() - 20),
+        "nothing or 1e12": torch.where(t > 0, 10.0 ** (12 * t), 0.0),
+        "negative over decades": -(10.0 ** (12 * t)),
+        "with one far above": torch.where(top, 1e12, t),
+        "with one far below": torch.where(bottom, -1e12, t),
+    }
+
+
+AWKWARD = list(awkward(torch.tensor([-1.0, 1.0])))
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_no_metric_is_too_awkward_to_be_modelled(strategy, space, name, caplog):
+    if strategy.kind in SECONDS and name not in ("of 1e308", "from 1e-200 to 1e200"):
+        pytest.skip("two metrics tell enough of what takes Ax seconds")
     z = space.sample(12, seed=1)
-    goal = Goal.parse("a - 2*b", [f"b <= {0.5 * unit}"])
-    told = History(space, goal, z=z, metrics={"a": unit * z[:, 0], "b": unit * z[:, 1]})
-    proposed = strategy.propose(told, 2)
+    goal = Goal.parse("a, b" if strategy.multi_objective else "a", ["a >= 0"])
+    told = History(space, goal, z=z, metrics={"a": awkward(z[:, 0].tanh())[name], "b": z[:, 1]})
+    proposed = strategy.propose(told, 1)
     assert torch.isfinite(proposed).all()
     assert (proposed.norm(dim=1) <= space.radius * (1 + 1e-9)).all()
+    assert "could not fit" not in caplog.text
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_no_more_is_expected_than_what_lies_between_the_best_and_the_worst(strategy, space, name):
+    if not hasattr(strategy, "expected_gain"):
+        pytest.skip("it expects no gain")
+    z, new = space.sample(12, seed=1), space.sample(2, seed=2)
+    a = awkward(z[:, 0].tanh())[name]
+    told = History(space, Goal.parse("a"), z=z, metrics={"a": a})
+    assert 0 <= strategy.expected_gain(told, new) / 2 <= float(a.max() / 2 - a.min() / 2) * 1.001
+
+
+def test_nothing_is_expected_of_an_objective_that_is_the_same_everywhere(strategy, space):
+    if not hasattr(strategy, "expected_gain"):
+        pytest.skip("it expects no gain")
+    z = space.sample(12, seed=1)
+    for constant in (5.0, 0.0, -1e-30):
+        metrics = {"a": torch.full((12,), constant, dtype=torch.float64)}
+        told = History(space, Goal.parse("a"), z=z, metrics=metrics)
+        assert strategy.expected_gain(told, strategy.propose(told, 1)) == 0
