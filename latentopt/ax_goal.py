@@ -61,6 +61,11 @@ class AxGoal:
             if name not in self.derived
         }
 
+    def in_ax(self, form: Linear) -> Linear:
+        """The form with the names that its metrics have in Ax."""
+        weights = {_ax_name(name): weight for name, weight in form.weights.items()}
+        return Linear(weights, form.constant)
+
     def _objective(self, i: int, form: Linear | Distance) -> str:
         return f"objective_{i}" if f"objective_{i}" in self.derived else str(_renamed(form))
 

@@ -16,6 +16,7 @@ from ax.generation_strategy.generation_strategy import GenerationStrategy
 from ax.storage.json_store.decoder import object_from_json
 from ax.storage.json_store.registry import CORE_DECODER_REGISTRY, CORE_ENCODER_REGISTRY
 
+from latentopt.ax_agreement import check_agreement
 from latentopt.ax_history import history_of
 from latentopt.embedded import EMBEDDED
 from latentopt.errors import CampaignError, ConfigError
@@ -92,7 +93,7 @@ class StrategyNode(ExternalGenerationNode):
         where a saved experiment goes on, and has to be the same space.
     objective, constraints
         What the strategy works towards, as `Goal.parse` reads them. Ax's own optimization config
-        decides only what Ax calls best.
+        has to say the same, which is checked when the first point is asked for.
     seed
         Fixes the strategy's random choices.
     name
@@ -165,7 +166,14 @@ class StrategyNode(ExternalGenerationNode):
         return self._space
 
     def update_generator_state(self, experiment: "Experiment", data: "Data") -> None:
-        """Read the experiment anew; called by Ax before it asks for points."""
+        """Read the experiment anew; called by Ax before it asks for points.
+
+        Raises
+        ------
+        ConfigError
+            The experiment's own goal is another one.
+        """
+        check_agreement(self.goal, experiment.optimization_config)
         self._history = history_of(experiment, self.space, self.goal, seed=self.seed, data=data)
         self._proposed = self._history.pending[:0]
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["print_status", "status"]
 
 _QUEUED = 5  # how many are named
+_SILENT = 1.0  # seconds without a trial under way before it is said what takes so long
 
 
 def status(
@@ -135,8 +136,12 @@ def _pace(state: "Status") -> str:
     parts = [
         f"{state.driver} runs it, for {duration(state.driver_seconds)}; {engine_of(state.run)}"
     ]
+    if (choosing := state.pace.choosing) is not None and choosing >= _SILENT:
+        parts.append(f"choosing the next points for {duration(choosing)}")
     if (pace := state.evaluations_per_hour) is not None:
-        parts.append(f"{pace:.3g} evaluations an hour, about {duration(state.seconds_left)} left")
+        left = state.seconds_left
+        about = "" if left is None else f", about {duration(left)} left"
+        parts.append(f"{pace:.3g} evaluations an hour lately{about}")
     return "; ".join(parts)
 
 

@@ -248,6 +248,14 @@ class Run:
             if trial.status == "completed" and all(m >= 0 for m in self.margins(trial).values())
         ]
 
+    @property
+    def evaluations_left(self) -> int:
+        """How many until the budget is spent; those under way, if the campaign ended early."""
+        if self.final_gain is not None:
+            return sum(trial.status == "pending" for trial in self.trials)
+        spent = sum(trial.counts and trial.status != "pending" for trial in self.trials)
+        return max(self.config.trials - spent, 0)
+
     def pareto(self) -> list[Trial]:
         """Feasible trials that no other surpasses in all objectives, best first in the first one.
 

@@ -3,13 +3,14 @@
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from latentopt.baseline import baseline_of
 from latentopt.candidate_files import candidate_path
 from latentopt.journal import lock_holder, read_events
+from latentopt.pace import Pace
 from latentopt.run import IMPORTED, Run, Trial
 
 __all__ = ["Status", "read_status"]
@@ -36,6 +37,8 @@ class Status:
         How many trials it has brought to an end since; None where the journal keeps no times.
     running
         For how many seconds each trial that a worker has has been running, by index.
+    pace
+        How fast it gets on, and how long it will take.
     """
 
     run: Run
@@ -43,6 +46,7 @@ class Status:
     driver_seconds: float
     ended: int | None
     running: Mapping[int, float]
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -71,23 +75,17 @@ class Status:
     @property
     def left(self) -> int:
         """Evaluations until the budget is spent, or those under way if the campaign ended early."""
-        if self.run.final_gain is not None:
-            return self.counts["pending"]
-        spent = [trial for trial in self.run.trials if trial.counts and trial.status != "pending"]
-        return max(self.run.config.trials - len(spent), 0)
+        return self.run.evaluations_left
 
     @property
     def evaluations_per_hour(self) -> float | None:
-        """Pace of the driver since it began; None before its second trial ended, or without one."""
-        if self.driver is None or not self.ended or self.ended < 2:
-            return None
-        return 3600 * self.ended / max(self.driver_seconds, 1e-3)
+        """Pace of the driver lately; None before its second trial ended, or without one."""
+        return None if self.pace.each is None else 3600 / max(self.pace.each, 1e-3)
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimate of the time until the budget is spent, where the pace is known."""
-        pace = self.evaluations_per_hour
-        return None if pace is None else 3600 * self.left / pace
+        """Estimate of the time until the budget is spent; None where it cannot be known."""
+        return self.pace.left
 
     def as_data(self) -> dict[str, Any]:
         """All of it as plain data, for JSON."""
@@ -111,6 +109,7 @@ class Status:
             "driver": self.driver,
             "evaluations_per_hour": self.evaluations_per_hour,
             "seconds_left": self.seconds_left,
+            "choosing_seconds": self.pace.choosing,
             "running": [{"trial": i, "seconds": s} for i, s in self.running.items()],
             "queued": self.queued,
             "failures": [
@@ -150,6 +149,7 @@ def read_status(folder: Path | str) -> Status:
             index: now - max(at or _time_kept(folder, index) or now, began)
             for index, at in sorted(starts.items())
         },
+        pace=Pace.of(events, run, began, now) if driver else Pace(),
     )
 
 

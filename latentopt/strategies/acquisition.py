@@ -57,7 +57,7 @@ def improvement(history: History, surrogate: Surrogate) -> AcquisitionFunction:
        expensive multiobjective optimization problems, section 3.
     """
     goal, model = history.goal, surrogate.model
-    # The acquisition functions smooth their steps by a fixed width, so all is in units of the spread
+    # Acquisition functions smooth their steps by a fixed width, so all is in units of the spread
     # seen. BoTorch's constraints are met where negative.
     margins = margins_of(history)
     constraints = [

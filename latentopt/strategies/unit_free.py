@@ -1,4 +1,4 @@
-"""A history in numbers without units: what a search asks for does not depend on what it measures in.
+"""A history in numbers without units: searches do not depend on what is measured in which unit.
 
 Each metric is divided by its largest size, each objective and each margin by its largest term. The
 results are rounded to nine digits of what they vary by. The same measurements in pascals and in

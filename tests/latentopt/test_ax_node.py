@@ -124,7 +124,9 @@ def test_ax_read_back_is_given_what_the_strategy_proposes(kind, space, tiny_spac
 def test_points_asked_together_are_those_asked_one_by_one(space, tiny_space_folder):
     points = []
     for q in ([2], [1, 1]):
-        client = make(space, generation_strategy(small(), tiny_space_folder, OBJECTIVE))
+        client = make(
+            space, generation_strategy(small(), tiny_space_folder, OBJECTIVE, CONSTRAINTS)
+        )
         fill(client, space)
         asked = [p for n in q for p in client.get_next_trials(n).values()]
         points.append(space.from_ax(asked))
@@ -143,7 +145,7 @@ def test_options_seed_and_criteria_are_saved(space, tiny_space_folder, tmp_path)
         transition_criteria=[MinTrials(threshold=2, transition_to="second")],
         should_deduplicate=False,
     )
-    second = StrategyNode("prior", tiny_space_folder, OBJECTIVE, name="second")
+    second = StrategyNode("prior", tiny_space_folder, OBJECTIVE, CONSTRAINTS, name="second")
     client = make(space, GenerationStrategy(name="two", nodes=[first, second]))
     client.get_next_trials(1)
     client.save_to_json_file(str(tmp_path / "ax.json"))
@@ -168,7 +170,7 @@ print("ANSWER" + json.dumps(list(client.get_next_trials(2).values())))
 
 @pytest.mark.slow
 def test_a_saved_client_goes_on_in_another_process(space, tiny_space_folder, tmp_path):
-    client = make(space, generation_strategy(small(), tiny_space_folder, OBJECTIVE))
+    client = make(space, generation_strategy(small(), tiny_space_folder, OBJECTIVE, CONSTRAINTS))
     fill(client, space)
     client.save_to_json_file(str(tmp_path / "ax.json"))
     command = [sys.executable, "-c", GO_ON, str(tmp_path / "ax.json")]
@@ -201,7 +203,7 @@ def test_a_client_in_a_database_goes_on_with_the_same_point(space, tiny_space_fo
 
 
 def test_it_proposes_before_anything_is_known_and_after_everything_failed(space, tiny_space_folder):
-    client = make(space, generation_strategy(small(), tiny_space_folder, OBJECTIVE))
+    client = make(space, generation_strategy(small(), tiny_space_folder, OBJECTIVE, CONSTRAINTS))
     for index in client.get_next_trials(3):
         client.mark_trial_failed(index)
     assert next_point(client, space).norm() <= space.radius * (1 + 1e-9)
@@ -235,13 +237,13 @@ def test_ax_fits_a_model_of_its_own_for_its_analyses(space, tiny_space_folder, t
 
 
 def test_fixed_parameters_are_refused(space, tiny_space_folder):
-    client = make(space, generation_strategy("prior", tiny_space_folder, OBJECTIVE))
+    client = make(space, generation_strategy("prior", tiny_space_folder, OBJECTIVE, CONSTRAINTS))
     with pytest.raises(UnsupportedError, match="takes no fixed parameters"):
         client.get_next_trials(1, fixed_parameters={"z0": 0.0})
 
 
 def test_a_repeated_point_is_not_answered_by_sobol(space, tiny_space_folder):
-    strategy = generation_strategy("prior", tiny_space_folder, OBJECTIVE)
+    strategy = generation_strategy("prior", tiny_space_folder, OBJECTIVE, CONSTRAINTS)
     client = make(space, strategy)
     repeated = STRATEGIES["prior"]().propose(History(space, GOAL, next_index=1), 1)
     client.attach_trial(*space.to_ax(repeated))
@@ -281,7 +283,7 @@ def test_a_strategy_of_the_users_own_is_refused(tiny_space_folder):
 def test_metrics_too_small_for_the_storage_of_ax_are_read_and_reported(
     space, tiny_space_folder, caplog
 ):
-    client = make(space, generation_strategy("prior", tiny_space_folder, OBJECTIVE))
+    client = make(space, generation_strategy("prior", tiny_space_folder, OBJECTIVE, CONSTRAINTS))
     for parameters in space.to_ax(space.sample(2)):
         client.complete_trial(client.attach_trial(parameters), {"a": 3.5e-13, "b": 1 / 3, "c": 0})
     read = history_of(client._experiment, space, GOAL)
@@ -297,7 +299,7 @@ def test_a_folder_without_a_space_is_refused(tmp_path):
 
 def test_another_space_in_the_folder_is_noticed(tiny_space, tmp_path):
     folder = tiny_space.save(tmp_path / "space")
-    client = make(tiny_space, generation_strategy("prior", folder, OBJECTIVE))
+    client = make(tiny_space, generation_strategy("prior", folder, OBJECTIVE, CONSTRAINTS))
     client.save_to_json_file(str(tmp_path / "ax.json"))
     other = LatentSpace.fit(tiny_space.model, torch.rand(30, 1, 8, 8))
     other.save(folder)

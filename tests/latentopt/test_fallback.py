@@ -1,4 +1,4 @@
-"""A model that fails costs a proposal its quality, with one warning; a campaign never ends of it."""
+"""A model that fails costs a proposal its quality, with one warning; no campaign ends of it."""
 
 import os
 import subprocess

@@ -11,7 +11,9 @@ import pytest
 from latentopt.baseline import baseline_of
 from latentopt.campaign import Campaign
 from latentopt.cli_status import duration
+from latentopt.config import RetrainConfig
 from latentopt.journal import Journal, read_events
+from latentopt.pace import Pace
 from latentopt.run import Run
 from latentopt.status import read_status
 
@@ -64,8 +66,61 @@ def test_a_running_campaign_tells_who_runs_it_how_fast_and_how_long_still(make, 
     assert state.driver.startswith(f"process {os.getpid()} on ")
     assert state.ended == 4
     assert state.evaluations_per_hour > 4 / (time.time() - began)
-    assert state.seconds_left == pytest.approx(state.driver_seconds)  # four done, four to go
+    assert 0 < state.seconds_left <= state.driver_seconds  # four done, four to go
     assert 0 <= state.running[pending.index] <= time.time() - began + 1
+
+
+@pytest.mark.parametrize(
+    ("ended", "now", "left"),
+    [
+        (4, 1.0, None),  # the first points were quick: what the model takes is not known
+        (4, 300.0, None),
+        (5, 61.0, None),
+        (6, 121.0, 4 * 60),
+        (7, 181.0, 3 * 60),
+        (7, 900.0, 3 * 225),  # the next choice takes longer than those before it
+        (9, 301.0, 60),
+        (10, 361.0, None),  # nothing is left
+    ],
+)
+def test_the_time_left_counts_what_the_model_takes_to_choose(make, tmp_path, ended, now, left):
+    """Four quick first points, then one a minute, of ten."""
+    with make(strategy={"kind": "gp_typical", "initial": 4}, trials=10) as campaign:
+        campaign.ask(max(4, ended))
+    told = {"kind": "tell", "metrics": {"mean": 0.1, "square": 0.01}, "seconds": 0.01}
+    times = [0.1 * i if i < 4 else 0.3 + 60 * (i - 3) for i in range(ended)]
+    events = [
+        *read_events(tmp_path / "run"),
+        *({**told, "trial": i, "at": 1e9 + seconds} for i, seconds in enumerate(times)),
+    ]
+    pace = Pace.of(events, Run.of_events(tmp_path, events), 1e9, 1e9 + now)
+    assert pace.left == (left if left is None else pytest.approx(left, rel=0.02))
+
+
+def test_the_time_left_is_not_told_with_retraining_to_come_nor_needs_a_model(make, tmp_path):
+    with make(trials=9) as campaign:
+        campaign.ask(3)
+    told = {"kind": "tell", "metrics": {"mean": 0.1, "square": 0.01}, "seconds": 0.01}
+    events = [
+        *read_events(tmp_path / "run"),
+        *({**told, "trial": i, "at": 1e9 + 10.0 * (i + 1)} for i in range(3)),
+    ]
+    run = Run.of_events(tmp_path, events)
+    assert Pace.of(events, run, 1e9, 1e9 + 31).left == pytest.approx(60)  # draws are all alike
+    later = run.config.model_copy(update={"retrain": RetrainConfig(every=5)})
+    assert Pace.of(events, replace(run, config=later), 1e9, 1e9 + 31).left is None
+    one = run.config.model_copy(update={"strategy": {"kind": "gp", "initial": 20}})
+    assert Pace.of(events, replace(run, config=one), 1e9, 1e9 + 31).left == pytest.approx(60)
+
+
+def test_while_nothing_is_under_way_the_next_points_are_being_chosen(make, run, tmp_path):
+    with make() as campaign:
+        (trial,) = campaign.ask(1)
+        assert read_status(tmp_path / "run").pace.choosing is None
+        campaign.tell(trial.index, {"mean": 0.1, "square": 0.01})
+        time.sleep(1.1)
+        assert 1 < read_status(tmp_path / "run").pace.choosing < 60
+        assert "choosing the next points for" in run("status", tmp_path / "run")[1]
 
 
 def test_failures_are_counted_by_state_and_the_last_told_first(make, tmp_path):
