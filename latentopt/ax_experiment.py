@@ -11,7 +11,7 @@ from ax.utils.common.logger import ROOT_STREAM_HANDLER
 
 from generative.errors import ModelFileError
 from latentopt.ax_goal import AxGoal
-from latentopt.ax_history import EXACT
+from latentopt.ax_history import EXACT, EXACT_SEM
 from latentopt.ax_node import generation_strategy
 from latentopt.parts import GIVEN_IN_PYTHON, load_space
 from latentopt.strategies import STRATEGIES
@@ -90,13 +90,17 @@ class AxExperiment:
             elif trial.status == "failed":
                 self.client.mark_trial_failed(index, failed_reason=trial.reason)
 
-    def _told(self, trial: "Trial") -> dict[str, float]:
+    def _told(self, trial: "Trial") -> dict[str, float | tuple[float, float]]:
         metrics = self._goal.metrics(trial.metrics)
+        sems = self._goal.sems(trial.metrics, trial.sem)
         experiment = self.client._experiment
-        experiment.trials[self._in_ax[trial.index]]._properties[EXACT] = dict(trial.metrics)
+        properties = experiment.trials[self._in_ax[trial.index]]._properties
+        properties[EXACT] = dict(trial.metrics)
+        if trial.sem:
+            properties[EXACT_SEM] = dict(trial.sem)
         known = experiment.metrics
         self.client.configure_tracking_metrics([name for name in metrics if name not in known])
-        return metrics
+        return {n: (value, sems[n]) if n in sems else value for n, value in metrics.items()}
 
 
 def _folder_of(space: "LatentSpace", name: str) -> str | None:

@@ -50,6 +50,15 @@ class AxGoal:
         }
         return {**{_ax_name(name): value for name, value in metrics.items()}, **derived}
 
+    def sems(self, metrics: Mapping[str, Any], sem: Mapping[str, Any]) -> dict[str, Any]:
+        """Standard errors of what `metrics` returns, of those that follow from known ones."""
+        derived = {
+            name: form.sem(metrics, sem)
+            for name, form in self.derived.items()
+            if metrics.keys() >= form.weights.keys() and sem.keys() & form.weights.keys()
+        }
+        return {**{_ax_name(name): value for name, value in sem.items()}, **derived}
+
     def original(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
         """What `metrics` was given, of what it returned.
 

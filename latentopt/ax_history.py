@@ -24,12 +24,14 @@ _FAILED = (TrialStatus.FAILED, TrialStatus.ABANDONED)
 _WAITING = (TrialStatus.CANDIDATE, TrialStatus.STAGED, TrialStatus.RUNNING)
 
 EXACT = "metrics"  # property of a trial: its values by our names, as they were before Ax rounds
+EXACT_SEM = "sem"  # and their standard errors
 _DECIMALS = 10  # of pandas.DataFrame.to_json, by which Ax saves data
 _TINY = 1e-6  # where fewer than four digits would be left
 
 _log = logging.getLogger(__name__)
 
-_Row = tuple[Mapping[str, Any], Mapping[str, float]]  # parameters and metrics of one arm
+# Parameters, metrics and standard errors of one arm.
+_Row = tuple[Mapping[str, Any], Mapping[str, float], Mapping[str, float]]
 
 
 def history_of(
@@ -45,7 +47,7 @@ def history_of(
     Completed trials are observations, if they have every metric of the goal and these are finite;
     else they failed, as failed and abandoned trials did. Trials that were stopped early before
     they had every metric were screened out. Running trials, and candidates, are pending. Stale
-    ones were never evaluated, and are left out. Standard errors are not used.
+    ones were never evaluated, and are left out. Standard errors are taken over where Ax has them.
 
     Values are read to ten decimals, because Ax's storage keeps no more: a saved experiment then
     reads as it did. A metric that is tiny in its unit, such as a permeability in m2, is read in
@@ -71,27 +73,32 @@ def history_of(
         The experiment has other parameters.
     """
     _check_parameters(experiment, space)
-    measured = _measured(experiment.lookup_data() if data is None else data, AxGoal(goal))
+    table = experiment.lookup_data() if data is None else data
+    measured, errors = _measured(table, AxGoal(goal))
     observed, screened, pending, failed, known = [], [], [], [], 0
     for index, trial in sorted(experiment.trials.items()):
         for arm in trial.arms:
             known += 1
-            metrics = trial._properties.get(EXACT) or measured.get((index, arm.name), {})
+            metrics, sem = measured.get((index, arm.name), {}), errors.get((index, arm.name), {})
+            if EXACT in trial._properties:
+                metrics = trial._properties[EXACT]
+                sem = trial._properties.get(EXACT_SEM, {})
             complete = all(name in metrics for name in goal.metrics)
             if trial.status in _DONE and complete:
-                observed.append((arm.parameters, metrics))
+                observed.append((arm.parameters, metrics, sem))
             elif trial.status is TrialStatus.EARLY_STOPPED:
-                screened.append((arm.parameters, metrics))
+                screened.append((arm.parameters, metrics, {}))
             elif trial.status in _DONE + _FAILED:
-                failed.append((arm.parameters, {}))
+                failed.append((arm.parameters, {}, {}))
             elif trial.status in _WAITING:
-                pending.append((arm.parameters, {}))
+                pending.append((arm.parameters, {}, {}))
     return History(
         space,
         goal,
         seed=seed,
         z=_points(space, observed),
         metrics=_columns(observed),
+        sem=_sems(observed),
         pending=_points(space, pending),
         failed=_points(space, failed),
         screened=_points(space, screened),
@@ -109,17 +116,27 @@ def _check_parameters(experiment: "Experiment", space: LatentSpace) -> None:
         )
 
 
-def _measured(data: "Data", words: AxGoal) -> dict[tuple[int, str], dict[str, float]]:
-    """Finite metrics of each arm of each trial, by our names."""
-    rows: dict[tuple[int, str], dict[str, float]] = {}
+_Values = dict[tuple[int, str], dict[str, float]]  # of each arm of each trial, by name
+
+
+def _measured(data: "Data", words: AxGoal) -> tuple[_Values, _Values]:
+    """Finite metrics, by our names, and those standard errors that are known."""
+    rows: _Values = {}
+    errors: _Values = {}
     table = data.df
-    for trial, arm, metric, mean in zip(
-        table["trial_index"], table["arm_name"], table["metric_name"], table["mean"], strict=True
-    ):
-        if math.isfinite(mean):
-            rows.setdefault((int(trial), arm), {})[metric] = float(mean)
+    names = ("trial_index", "arm_name", "metric_name", "mean", "sem")
+    for trial, arm, metric, mean, sem in zip(*(table[name] for name in names), strict=True):
+        if not math.isfinite(mean):
+            continue
+        rows.setdefault((int(trial), arm), {})[metric] = float(mean)
+        if sem is not None and math.isfinite(sem) and sem >= 0:
+            sem = round(float(sem), _DECIMALS) if sem >= _TINY else float(sem)
+            errors.setdefault((int(trial), arm), {})[metric] = sem
     _round(rows.values())
-    return {key: words.original(metrics) for key, metrics in rows.items()}
+    return (
+        {key: words.original(metrics) for key, metrics in rows.items()},
+        {key: words.original(sems) for key, sems in errors.items()},
+    )
 
 
 def _round(rows: Collection[dict[str, float]]) -> None:
@@ -140,7 +157,7 @@ def _round(rows: Collection[dict[str, float]]) -> None:
 
 
 def _points(space: LatentSpace, rows: list[_Row]) -> Tensor:
-    z = parameters_to_points([parameters for parameters, _ in rows], space.latent_dim)
+    z = parameters_to_points([parameters for parameters, *_ in rows], space.latent_dim)
     # Points that a strategy proposed stay what they were, to the last bit.
     beyond = z.norm(dim=1, keepdim=True) > space.radius * (1 + 1e-9)
     return torch.where(beyond, space.project(z), z)
@@ -148,8 +165,17 @@ def _points(space: LatentSpace, rows: list[_Row]) -> Tensor:
 
 def _columns(rows: list[_Row]) -> dict[str, Tensor]:
     """Values of the metrics that all rows have."""
-    shared = set.intersection(*(set(metrics) for _, metrics in rows)) if rows else set()
+    shared = set.intersection(*(set(metrics) for _, metrics, _ in rows)) if rows else set()
     return {
-        name: torch.tensor([metrics[name] for _, metrics in rows], dtype=torch.float64)
+        name: torch.tensor([metrics[name] for _, metrics, _ in rows], dtype=torch.float64)
         for name in sorted(shared)
+    }
+
+
+def _sems(rows: list[_Row]) -> dict[str, Tensor]:
+    """Standard errors of those metrics that some rows have one of; nan in the others."""
+    return {
+        name: torch.tensor([sem.get(name, math.nan) for *_, sem in rows], dtype=torch.float64)
+        for name in _columns(rows)
+        if any(name in sem for *_, sem in rows)
     }

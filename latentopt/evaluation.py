@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from latentopt.errors import EvaluationError
+from latentopt.measurement import number_of
 from latentopt.microstructure import to_images, to_phases
 from latentopt.printable import is_plain, one_line, printable
 from latentopt.protocols import Objective
@@ -83,13 +84,18 @@ class Evaluation:
         )
         return known | found
 
-    def objectives_of(self, z: np.ndarray, trial: int | None = None) -> tuple[Objective, ...]:
-        """What evaluates the image of a trial, cheap ones first: objectives, then simulators."""
+    def objectives_of(
+        self, z: np.ndarray, trial: int | None = None, *, again: bool = False
+    ) -> tuple[Objective, ...]:
+        """What evaluates the image of a trial, cheap ones first: objectives, then simulators.
+
+        Where it is evaluated `again`, simulators do not answer from what they know.
+        """
         if self.simulations is None:
             return self.objectives
         if trial is None:
             raise ValueError("trial should be given, since simulations are kept by trial.")
-        return (*self.objectives, *self.simulations.of_trial(z, trial))
+        return (*self.objectives, *self.simulations.of_trial(z, trial, again=again))
 
     def scored(self, z: np.ndarray) -> Float[Tensor, "1 c *space"]:
         """The image of one point that objectives are given."""
@@ -134,7 +140,7 @@ def problem_of(metrics: Mapping[str, float], needed: Iterable[str]) -> str | Non
             return f"{name} is missing among {', '.join(metrics) or 'no metrics'}"
     for name, value in metrics.items():
         if not np.isfinite(value):
-            return f"{name} is {value}"
+            return f"{name} is {float(value)}"
     return None
 
 
@@ -155,21 +161,19 @@ def _call(objective: Objective, images: Tensor, grid: Grid) -> dict[str, float]:
 
 
 def as_numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Values by name as floats; an `EvaluationError` tells of one that is not a single number."""
+    """Values by name as floats, pairs with a standard error as `latentopt.measurement.Measured`.
+
+    An `EvaluationError` names one that is neither.
+    """
     if len(values) > _MOST_METRICS:
         raise _invalid(f"there are {len(values)} values, more than {_MOST_METRICS}")
     for name in values:
         if not is_plain(str(name)):
             raise _invalid(f"a metric's name should be text that can be printed, got {name!r:.60}")
-    return {str(name): _number(name, value) for name, value in values.items()}
-
-
-def _number(name: str, value: Any) -> float:
     try:
-        array = value.tolist() if isinstance(value, Tensor) else value  # NumPy has no bfloat16
-        return float(np.asarray(array).reshape(-1).item())
-    except (TypeError, ValueError, OverflowError):
-        raise _invalid(f"{name} is not one number for the one image") from None
+        return {str(name): number_of(name, value) for name, value in values.items()}
+    except ValueError as error:
+        raise _invalid(str(error)) from None
 
 
 def _invalid(problem: str) -> EvaluationError:

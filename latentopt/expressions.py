@@ -35,6 +35,15 @@ class Linear:
         """Value of the form for floats, or row by row for arrays of one shape."""
         return sum((w * metrics[name] for name, w in self.weights.items()), self.constant)
 
+    def sem(self, metrics: Mapping[str, Any], sem: Mapping[str, Any]) -> Any:
+        """Standard error of the value, of independent errors of the metrics, 0 where none is known.
+
+        >>> Linear({"a": 3.0, "b": -4.0}).sem({"a": 0.0, "b": 0.0}, {"a": 1.0, "b": 1.0})
+        5.0
+        """
+        terms = [abs(weight) * sem[name] for name, weight in self.weights.items() if name in sem]
+        return sum((term**2 for term in terms), 0.0) ** 0.5
+
     def __str__(self) -> str:
         terms = [f"{weight!r}*{name}" for name, weight in self.weights.items()]
         if self.constant:
@@ -69,6 +78,16 @@ class Distance:
         unit = _power_of_two(values)  # the square of 1e200 is no number, that of 1e-200 is none
         squares = sum(((value / unit) ** 2 for value in values), sys.float_info.min)
         return self.factor * unit * squares**0.5  # never the root of 0, which has no gradient
+
+    def sem(self, metrics: Mapping[str, Any], sem: Mapping[str, Any]) -> Any:
+        """Standard error of the value to first order, of independent errors of the metrics."""
+        distance = abs(self(metrics)) / abs(self.factor)
+        slopes: dict[str, Any] = {}
+        for form in self.forms:
+            for name, weight in form.weights.items():
+                slopes[name] = slopes.get(name, 0.0) + weight * form(metrics) / distance
+        terms = [abs(self.factor * slopes[name]) * sem[name] for name in slopes if name in sem]
+        return sum((term**2 for term in terms), 0.0) ** 0.5
 
     def __str__(self) -> str:
         return f"{self.factor!r}*distance({', '.join(map(str, self.forms))})"

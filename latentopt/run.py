@@ -1,9 +1,9 @@
 """A campaign's folder, read: every trial and candidate, without lock, torch or Ax."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -14,130 +14,9 @@ from latentopt.journal import read_events
 from latentopt.microstructure import Candidate, Microstructure
 from latentopt.pareto import non_dominated
 from latentopt.stop_rule import ended_early
+from latentopt.trial import IMPORTED, FailedState, Trial, apply_event
 
-__all__ = ["IMPORTED", "FailedState", "Run", "Trial"]
-
-IMPORTED = "imported"  # the strategy of trials that were measured before their campaign
-
-FailedState = Literal["infeasible", "invalid", "timeout", "crashed", "lost"]
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """One point of a campaign and what became of it.
-
-    Parameters
-    ----------
-    index
-        0, 1, ... in the order the points were proposed.
-    z
-        Latent point, float64 ``(d,)``, as it was proposed.
-    status
-        ``pending`` until its evaluation has an end; ``screened`` where a cheap surrogate ruled it
-        out.
-    metrics
-        Measured values by name. Of trials that are screened, pending or failed: those of the cheap
-        objectives of the campaign's screen, if it has one.
-    reason
-        Why it failed.
-    strategy
-        What proposed it.
-    seconds
-        How long its evaluation took, where that is known.
-    state
-        How it failed: the structure cannot be made (``infeasible``), its values are missing or not
-        finite (``invalid``), its evaluation took too long (``timeout``), broke down (``crashed``),
-        or was ``lost`` for reasons of the machine. None unless failed.
-    space_id
-        The space of `z`; None in journals of 0.1, which have one space.
-    moved_to
-        The point in the space of the last retraining that decodes to its structure most nearly.
-    voxel_sha256
-        Digest of its structure (`latentopt.microstructure.voxel_sha256`); None where it has no
-        structure, and in journals of older versions.
-    """
-
-    index: int
-    z: np.ndarray
-    status: Literal["pending", "completed", "failed", "screened"]
-    metrics: Mapping[str, float]
-    reason: str | None
-    strategy: str
-    seconds: float | None
-    state: FailedState | None = None
-    space_id: str | None = None
-    moved_to: np.ndarray | None = None
-    voxel_sha256: str | None = None
-
-    @property
-    def imported(self) -> bool:
-        """Whether its structure was measured before, and is not that which z decodes to."""
-        return self.strategy == IMPORTED
-
-    @property
-    def point(self) -> np.ndarray:
-        """Where it lies in the space that is searched now."""
-        return self.z if self.moved_to is None else self.moved_to
-
-    @property
-    def counts(self) -> bool:
-        """Whether it is one of the `trials` of the budget: old data and a screen cost nothing."""
-        return not self.imported and self.status != "screened"
-
-
-def apply_event(trials: dict[int, Trial], event: Mapping[str, Any]) -> list[int]:
-    """Bring the trials up to date with one event of the journal; indices of those it changed."""
-    match event["kind"]:
-        case "ask":
-            for asked in event["trials"]:
-                trial = _asked(asked, event["strategy"])
-                trials[trial.index] = replace(trial, space_id=event.get("space_id"))
-            return [asked["index"] for asked in event["trials"]]
-        case "tell":
-            changes = {"status": "completed", "metrics": event["metrics"]}
-        case "fail":
-            state = event.get("state", "crashed")  # journals of 0.1 do not tell
-            changes = {"status": "failed", "reason": event["reason"], "state": state}
-        case "retry":
-            for index in event["trials"]:
-                again = {"status": "pending", "reason": None, "state": None, "seconds": None}
-                trials[index] = replace(trials[index], **again)
-            return list(event["trials"])
-        case "space":
-            for index, z in event["z"].items():
-                trials[int(index)] = replace(trials[int(index)], moved_to=np.array(z))
-            return []
-        case "structure":  # decoded again, where z gives other voxels than it did before
-            index, digest = event["trial"], event["voxel_sha256"]
-            trials[index] = replace(trials[index], voxel_sha256=digest)
-            return []
-        case _:
-            return []
-    index = event["trial"]
-    trials[index] = replace(trials[index], seconds=event["seconds"], **changes)
-    return [index]
-
-
-def _asked(point: Mapping[str, Any], strategy: str) -> Trial:
-    """A trial as it begins: pending, unless it is old data or a screen has ruled it out."""
-    trial = Trial(
-        index=point["index"],
-        z=np.array(point["z"], dtype=np.float64),
-        status="pending",
-        metrics={},
-        reason=None,
-        strategy=strategy,
-        seconds=None,
-        voxel_sha256=point.get("voxel_sha256"),
-    )
-    if "metrics" in point:
-        return replace(trial, status="completed", metrics=point["metrics"])
-    if (screen := point.get("screen")) is None:
-        return trial
-    trial = replace(trial, metrics=screen["metrics"])
-    if screen["passed"]:
-        return trial
-    return replace(trial, status="screened", seconds=screen["seconds"])
+__all__ = ["IMPORTED", "FailedState", "Run", "Trial", "apply_event"]
 
 
 @dataclass(frozen=True, eq=False)

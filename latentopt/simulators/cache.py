@@ -48,6 +48,8 @@ class ResultCache:
             "message": result.message,
             "seconds": result.seconds,
         }
+        if result.sem:
+            record["sem"] = dict(result.sem)
         record["id"] = _id_of(record, key)
         try:
             with replacing(self._path(key)) as file:
@@ -78,6 +80,7 @@ def _of_record(data: bytes, key: str, name: str) -> SimulationResult | None:
         result.metrics,
         result.message,
         float(seconds) if isinstance(seconds, int | float) else None,
+        result.sem,
     )
 
 

@@ -2,11 +2,12 @@
 
 The answer of a program, in ``result.json`` or from a service, is one JSON object::
 
-    {"state": "ok", "metrics": {"yield_stress": 212.5}, "message": ""}
+    {"state": "ok", "metrics": {"yield_stress": 212.5}, "sem": {"yield_stress": 1.5}, "message": ""}
 
-``state`` is one of `STATES`. Other fields, and metrics that nobody declared, are left out: a result
+``state`` is one of `STATES`. ``sem`` holds standard errors, of the metrics that have one; a pair
+``"yield_stress": [212.5, 1.5]`` says the same. Other fields, and metrics that nobody declared, are left out: a result
 of ten hours is not refused for what it says besides. A metric that was declared and is missing, or
-is not a finite number, makes the result invalid.
+is not a finite number, makes the result invalid, and so does a standard error that is none.
 """
 
 import json
@@ -19,6 +20,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from latentopt.measurement import Measured, standard_error
 from latentopt.printable import one_line
 
 __all__ = ["MAX_BYTES", "STATES", "SimulationResult", "parse_result", "read_result"]
@@ -45,27 +47,32 @@ class SimulationResult:
         One line on why, empty if there is nothing to say.
     seconds
         How long it took; None if nobody measured.
+    sem
+        Standard error of those metrics that have one; None if none has.
     """
 
     state: State
     metrics: Mapping[str, float] = field(default_factory=dict)
     message: str = ""
     seconds: float | None = None
+    sem: Mapping[str, float] | None = None
 
     @classmethod
     def of_metrics(
-        cls, values: Any, wanted: Iterable[str], message: str = ""
+        cls, values: Any, wanted: Iterable[str], message: str = "", sem: Any = None
     ) -> "SimulationResult":
         """``ok`` with these values; ``invalid`` if a wanted one is missing or one is no number.
 
         Parameters
         ----------
         values
-            Numbers by name.
+            Numbers by name, or pairs of a number and its standard error.
         wanted
             Names that there should be; others are left out. All are taken if none is named.
         message
             Kept if the values are good.
+        sem
+            Standard errors by name, where they are not in `values`.
 
         Examples
         --------
@@ -84,12 +91,22 @@ class SimulationResult:
             return cls(
                 "invalid", message=one_line(f"metric {missing[0]} is missing; there is {there}")
             )
-        numbers = {name: _number(values[name]) for name in names}
-        for name, number in numbers.items():
-            if number is None or not math.isfinite(number):
-                got = one_line(repr(values[name]), 60)
+        if sem is not None and not isinstance(sem, Mapping):
+            found = type(sem).__name__
+            return cls("invalid", message=f"sem should be standard errors by name, got {found}")
+        pairs = {name: _pair(values[name], (sem or {}).get(name)) for name in names}
+        errors: dict[str, float] = {}
+        for name, (value, error) in pairs.items():
+            if _number(value) is None or not math.isfinite(_number(value)):
+                got = one_line(repr(value), 60)
                 return cls("invalid", message=f"metric {name} should be a finite number, got {got}")
-        return cls("ok", numbers, message)
+            try:
+                errors |= {} if error is None else {name: standard_error(name, error)}
+            except ValueError as problem:
+                return cls("invalid", message=one_line(problem))
+        return cls(
+            "ok", {name: _number(v) for name, (v, _) in pairs.items()}, message, sem=errors or None
+        )
 
 
 def parse_result(data: bytes, wanted: Iterable[str], source: str) -> SimulationResult:
@@ -118,7 +135,9 @@ def parse_result(data: bytes, wanted: Iterable[str], source: str) -> SimulationR
         )
     message = one_line(record.get("message") or "")
     if state == "ok":
-        return SimulationResult.of_metrics(record.get("metrics"), wanted, message)
+        return SimulationResult.of_metrics(
+            record.get("metrics"), wanted, message, record.get("sem")
+        )
     return SimulationResult(state, message=message or f"{source} says {state}")
 
 
@@ -147,6 +166,15 @@ def read_result(path: Path, wanted: Iterable[str]) -> SimulationResult | None:
             "lost", message=f"{path.name} cannot be read ({one_line(error.strerror)})"
         )
     return parse_result(data, wanted, path.name)
+
+
+def _pair(value: Any, sem: Any) -> tuple[Any, Any]:
+    """A value and its standard error, if it is known, from either place."""
+    if isinstance(value, Measured):
+        return float(value), value.sem if sem is None else sem
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return value[0], value[1] if sem is None else sem
+    return value, sem
 
 
 def _number(value: object) -> float | None:

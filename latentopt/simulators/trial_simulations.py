@@ -10,6 +10,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from latentopt.errors import EvaluationError
+from latentopt.measurement import with_sems
 from latentopt.microstructure import Microstructure, to_phases
 from latentopt.printable import one_line
 from latentopt.protocols import Simulator
@@ -74,12 +75,17 @@ class CampaignSimulations:
             provenance={"campaign": config.name, "seed": config.seed, "space_id": space_id},
         )
 
-    def of_trial(self, z: Float[ndarray, "d"], trial: int) -> "tuple[TrialSimulation, ...]":
-        """One objective for each simulator, which knows the trial it is for."""
+    def of_trial(
+        self, z: Float[ndarray, "d"], trial: int, *, again: bool = False
+    ) -> "tuple[TrialSimulation, ...]":
+        """One objective for each simulator, which knows the trial it is for.
+
+        Where it is simulated `again`, what is known of an equal structure is not used.
+        """
         about = replace(self, provenance={**self.provenance, "trial": trial, "z": z.tolist()})
         folder = self.folder / f"{trial:04d}"
         return tuple(
-            TrialSimulation(simulator, about, folder / simulator.name)
+            TrialSimulation(simulator, about, folder / simulator.name, again)
             for simulator in self.simulators
         )
 
@@ -96,11 +102,14 @@ class TrialSimulation:
         What is known of the structure, the trial and its z included.
     folder
         For the files of this simulation.
+    again
+        Whether it is simulated even if the result for an equal structure is known.
     """
 
     simulator: Simulator
     about: CampaignSimulations
     folder: Path
+    again: bool = False
 
     @property
     def kind(self) -> str:
@@ -133,10 +142,11 @@ class TrialSimulation:
             error = EvaluationError(f"{self.simulator.name} {result.state}{why}")
             error.state = result.state
             raise error
-        return dict(result.metrics)
+        return with_sems(result.metrics, result.sem or {})
 
     def _result(self, structure: Microstructure) -> SimulationResult:
-        if not isinstance(self.simulator, SimulatorSpec) or not self.simulator.reusable:
+        known = isinstance(self.simulator, SimulatorSpec) and self.simulator.reusable
+        if not known or self.again:
             return simulate(self.simulator, structure, self.folder)
         cache = ResultCache(self.about.folder / "cache")
         key = simulation_id(self.simulator, structure)
@@ -173,6 +183,6 @@ def simulate(simulator: Simulator, structure: Microstructure, folder: Path) -> S
         return SimulationResult("crashed", message=f"returned {got}, not a SimulationResult")
     message = one_line(result.message)
     if result.state != "ok":
-        return replace(result, metrics={}, message=message)
-    checked = SimulationResult.of_metrics(result.metrics, simulator.units, message)
+        return replace(result, metrics={}, message=message, sem=None)
+    checked = SimulationResult.of_metrics(result.metrics, simulator.units, message, result.sem)
     return replace(checked, seconds=result.seconds)

@@ -1,5 +1,6 @@
 """A history as an Ax experiment that is asked for points: the part of `ax` and `saas` in Ax."""
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,9 +77,8 @@ def _attach(client: Client, history: History) -> None:
         trial.mark_failed()
     if not trials["z"]:
         return
-    columns = AxGoal(history.goal).metrics(
-        {name: history.metrics[name] for name in history.goal.metrics}
-    )
+    needed = {name: history.metrics[name] for name in history.goal.metrics}
+    columns, sems = AxGoal(history.goal).metrics(needed), _sems(history, needed)
     rows = [
         {
             "trial_index": trial.index,
@@ -86,14 +86,32 @@ def _attach(client: Client, history: History) -> None:
             "metric_name": name,
             "metric_signature": name,
             "mean": value,
-            "sem": float("nan"),
+            "sem": sem,
         }
         for name, column in columns.items()
-        for trial, value in zip(trials["z"], column.tolist(), strict=True)
+        for trial, value, sem in zip(
+            trials["z"],
+            column.tolist(),
+            sems[name].tolist() if name in sems else [math.nan] * len(column),
+            strict=True,
+        )
     ]
     experiment.attach_data(Data(df=pd.DataFrame(rows)))
     for trial in trials["z"]:
         trial.mark_completed()
+
+
+def _sems(history: History, metrics: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Standard errors for Ax, of metrics of which all are known and some are more than 0.
+
+    Where one is not known Ax infers one for all.
+    """
+    known = {
+        name: sem
+        for name, sem in history.sem.items()
+        if name in metrics and not sem.isnan().any() and (sem > 0).any()
+    }
+    return AxGoal(history.goal).sems(metrics, known)
 
 
 @contextmanager

@@ -49,6 +49,7 @@ class Data(BaseModel):
         history = UnitFree.of(history).history
         inputs = StructureInputs(history.space)
         surrogate = Surrogate(history, inputs, max_iterations=self.max_iterations)
+        history = surrogate.believed(history)
         acquisition = improvement(history, surrogate)
         taken = torch.cat([history.z, history.failed, history.screened, history.pending])
         pool = inputs.pool()

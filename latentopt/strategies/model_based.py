@@ -115,6 +115,8 @@ class ModelBased(BaseModel, ABC):
             surrogate = Surrogate(
                 told, inputs, max_iterations=self.max_iterations, units=free.units
             )
+            # What is improved on is what is believed of noisy values, not the luckiest of them.
+            free = replace(free, history=surrogate.believed(free.history))
             fitted[self] = free, surrogate
         return fitted[self]
 
@@ -129,8 +131,12 @@ def _fewer(history: History, most: int) -> History:
         rest = order[most // 2 :].sort().values
         rows = torch.cat([order[: most // 2], rest[_evenly(len(rest), most - most // 2)]])
         rows = rows.sort().values
-        metrics = {name: values[rows] for name, values in history.metrics.items()}
-        changes = {"z": history.z[rows], "metrics": metrics}
+        changes = {
+            "z": history.z[rows],
+            "metrics": {name: values[rows] for name, values in history.metrics.items()},
+            "sem": {name: values[rows] for name, values in history.sem.items()},
+            "copied": history.copied[rows],
+        }
     if len(history.failed) > most:
         changes["failed"] = history.failed[_evenly(len(history.failed), most)]
     if len(history.screened) > most:

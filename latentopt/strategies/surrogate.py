@@ -2,8 +2,9 @@
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
@@ -14,11 +15,14 @@ from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from latentopt.history import History
+from latentopt.noisy_regression import smoothed
 from latentopt.strategies.inputs import Inputs
 from latentopt.strategies.metric_scale import MetricScale
 from latentopt.strategies.posterior import FixedModel
 
 __all__ = ["CrossValidation", "Surrogate"]
+
+_LEAST_NOISE = 1e-6  # of the variance of a noisy metric, for values that are exact
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Surrogate:
         On which scale each metric is modelled.
     learns_success
         Whether there is one more output: 1 where a trial succeeds, 0 where it fails.
+    noisy
+        Metrics that are known to scatter, whose standard errors are part of the model.
     processes
         The fitted process of each metric, over `inputs`. The distance from the data needs none: it
         is known of every point.
@@ -81,16 +87,22 @@ class Surrogate:
         self.learns_success = len(history.failed) > 0
         self.scales: dict[str, MetricScale] = {}
         self.processes: dict[str, SingleTaskGP] = {}
+        self.noisy: list[str] = []
         outputs: list[SingleTaskGP | Callable[[Tensor], Tensor]] = []
         for name in self.metrics:
-            x, y = _observations(history, inputs, name)
+            observed = _observations(history, inputs, name)
+            x, y = observed.x, observed.y
             if name == "distance_from_data" and inputs.points(x) is not None:
                 self.scales[name] = MetricScale()
                 outputs.append(lambda x: inputs.space.distance_from_data(inputs.points(x)))
                 continue
-            self.scales[name] = MetricScale.of(y)
-            process = _fit(inputs, x, self.scales[name].modelled(y), max_iterations)
-            self.processes[name] = process
+            scale = MetricScale.of(y, observed.sem)
+            modelled, variance = scale.modelled(y), None
+            if observed.sem is not None:
+                self.noisy.append(name)
+                variance = (observed.sem / scale.slope(modelled)).square()
+            process = _fit(inputs, x, modelled, max_iterations, variance)
+            self.scales[name], self.processes[name] = scale, process
             outputs.append(process)
         if self.learns_success:
             x = inputs.exact(torch.cat([history.z, history.failed]))
@@ -104,6 +116,16 @@ class Surrogate:
             name: self.scales[name].metric(column)
             for name, column in zip(self.metrics, samples.unbind(-1), strict=False)
         }
+
+    def believed(self, history: History) -> History:
+        """The history with what is believed of the noisy metrics in place of what was measured."""
+        if not self.noisy or len(history.z) == 0:
+            return history
+        with torch.no_grad():
+            means = self.model.posterior(self.inputs.exact(history.z)[:, None]).mean[:, 0]
+        values = self.values(means)
+        metrics = {**history.metrics, **{name: values[name] for name in self.noisy}}
+        return replace(history, metrics=metrics, sem={}, noisy=())
 
     def sample(
         self, z: Float[Tensor, "q d"], n: int, *, seed: int
@@ -159,20 +181,53 @@ class Surrogate:
         }
 
 
-def _observations(history: History, inputs: Inputs, name: str) -> tuple[Tensor, Tensor]:
-    z, y = [history.z], [history.metrics[name]]
+@dataclass(frozen=True)
+class _Observed:
+    """Inputs and values of a metric, with standard errors where it is noisy."""
+
+    x: Float64[Tensor, "n k"]
+    y: Float64[Tensor, " n"]
+    sem: Float64[Tensor, " n"] | None
+
+
+def _observations(history: History, inputs: Inputs, name: str) -> _Observed:
+    z, y = history.z, history.metrics[name]
+    sem = history.sem.get(name, torch.full_like(y, torch.nan))
+    noisy = name in history.noisy or bool((sem > 0).any())
+    if noisy and name not in history.screened_metrics:
+        # What was taken over from another structure's evaluation is no second draw.
+        z, y, sem = z[~history.copied], y[~history.copied], sem[~history.copied]
     if name in history.screened_metrics:
-        z.append(history.screened)
-        y.append(history.screened_metrics[name])
-    return inputs.exact(torch.cat(z)), torch.cat(y).double()
+        cheap = history.screened_metrics[name]
+        z, y = torch.cat([z, history.screened]), torch.cat([y, cheap])
+        sem = torch.cat([sem, torch.zeros_like(cheap)])
+    x = inputs.exact(z)
+    return _Observed(x, y.double(), _known_sem(x, y, sem) if noisy else None)
 
 
-def _fit(inputs: Inputs, x: Tensor, y: Tensor, max_iterations: int) -> SingleTaskGP:
+def _known_sem(
+    x: Float64[Tensor, "n k"], y: Float64[Tensor, " n"], sem: Float64[Tensor, " n"]
+) -> Float64[Tensor, " n"]:
+    """The standard errors, with one that is inferred where they are not known."""
+    unknown = sem.isnan()
+    if not unknown.any():
+        return sem
+    points, structure = np.unique(x.numpy(), axis=0, return_inverse=True)
+    found = smoothed(points, structure.reshape(-1), y.numpy(), sem.numpy())
+    return torch.where(unknown, found.noise, sem)
+
+
+def _fit(
+    inputs: Inputs, x: Tensor, y: Tensor, max_iterations: int, variance: Tensor | None = None
+) -> SingleTaskGP:
     tiny = torch.finfo(y.dtype).tiny  # a permeability in m2 is a metric as good as any other
+    if variance is not None:
+        variance = variance.clamp_min(_LEAST_NOISE * float(y.var()))[:, None]
     model = SingleTaskGP(
         x,
         y[:, None],
-        likelihood=inputs.likelihood(),
+        train_Yvar=variance,
+        likelihood=inputs.likelihood() if variance is None else None,
         covar_module=inputs.kernel(),
         outcome_transform=Standardize(1, min_stdv=tiny),
     )

@@ -31,7 +31,7 @@ def best_of_samples(
     else:
         inputs, most = StructureInputs(space), 500
     surrogate = Surrogate(local, inputs, max_iterations=settings.max_iterations)
-    best = local.z[merits(local).argmax()]
+    best = local.z[merits(surrogate.believed(local)).argmax()]
     half = 0.5 * region.length * _weights(surrogate, space.latent_dim)
     n = settings.candidates or min(100 * space.latent_dim, most)
     z = _new_candidates(history, best, half, max(n, 2 * q))
@@ -59,6 +59,8 @@ def _in_region(history: History, region: "Region") -> History:
         history,
         z=z[known],
         metrics={name: values[row[known]] for name, values in history.metrics.items()},
+        sem={name: values[row[known]] for name, values in history.sem.items()},
+        copied=history.copied[row[known]],
         failed=z[~known],
         screened=None,
         screened_metrics={},

@@ -57,6 +57,8 @@ class UnitFree:
             goal=goal,
             metrics=_scaled(history.metrics, columns, units),
             screened_metrics=_scaled(history.screened_metrics, columns, units),
+            sem={n: _digits(sem / units[n]) for n, sem in history.sem.items() if n in units},
+            noisy=history.noisy & units.keys(),
         )
         return cls(free, units, objective_units)
 
@@ -123,7 +125,12 @@ def _rounded(values: Float64[Tensor, " n"], among: Float64[Tensor, " m"]) -> Flo
     varies = float(among.max() - among.min())
     if varies <= _CONSTANT * float(among.abs().max()):
         return among[:1].sign().expand(len(values)).clone()
-    exponent = torch.frexp(values.abs().clamp_max(varies)).exponent
+    return _digits(values, values.abs().clamp_max(varies))
+
+
+def _digits(values: Float64[Tensor, " n"], of: Tensor | None = None) -> Float64[Tensor, " n"]:
+    """Values to so many bits of their own size, or of other sizes."""
+    exponent = torch.frexp(values if of is None else of).exponent
     # A power of two: divided by it, a number keeps its digits.
     step = torch.ldexp(torch.ones_like(values), exponent - _BITS)
     return torch.where(values == 0, values, (values / step).round() * step)
