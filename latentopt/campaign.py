@@ -15,6 +15,7 @@ from latentopt.history import History
 from latentopt.kept_structures import keep_structure, with_digests
 from latentopt.ledger import Ledger, names_unsaved
 from latentopt.loop import run_loop
+from latentopt.measurement import journaled
 from latentopt.parts import load_space
 from latentopt.proposal import next_event
 from latentopt.retraining import check_retraining, is_due, present_space, retrain
@@ -186,18 +187,20 @@ class Campaign:
     ) -> Trial:
         """Complete a pending trial with its metrics; a value that is not finite marks it failed.
 
+        A metric that is noisy may come as a tuple ``(value, standard error)``.
+
         Raises
         ------
         ValueError
-            The trial is not pending; or a metric is not a number, or one that the goal needs is
-            missing: the trial stays pending.
+            The trial is not pending; or a metric is not a number, a standard error is negative or
+            not finite, or a metric that the goal needs is missing: the trial stays pending.
         """
         trial = self._pending(index)
         try:
             metrics = as_numbers(metrics)
         except EvaluationError as error:
             raise ValueError(f"trial {index}: {error}.") from None
-        found = {**self.evaluation.latent_metrics(trial.point), **trial.metrics, **metrics}
+        found = {**self.evaluation.latent_metrics(trial.point), **trial.measured, **metrics}
         missing = [name for name in self.config.goal.metrics if name not in found]
         if missing:
             raise ValueError(
@@ -208,7 +211,7 @@ class Campaign:
         problem = problem_of(found, self.config.goal.metrics)
         if problem:
             return self.fail(index, problem, state="invalid", seconds=seconds)
-        return self._end(trial, {"kind": "tell", "metrics": found, "seconds": seconds})
+        return self._end(trial, {"kind": "tell", **journaled(found), "seconds": seconds})
 
     @names_unsaved("reason")
     def fail(
@@ -396,5 +399,5 @@ class Campaign:
         return self._ledger.pending(index)
 
     def _end(self, trial: Trial, event: dict[str, Any]) -> Trial:
-        (ended,) = self._record({**event, "trial": trial.index})
+        ended, *_ = self._record({**event, "trial": trial.index})  # and those that take it over
         return ended

@@ -174,7 +174,9 @@ class Loop:
             return
         work = Work(
             parts=self.parts,
-            simulations=evaluation.objectives_of(trial.z, trial.index)[len(self.parts.items) :],
+            simulations=evaluation.objectives_of(
+                trial.z, trial.index, again=trial.repeat_of is not None
+            )[len(self.parts.items) :],
             image=image,
             grid=evaluation.grid,
             taken=(*evaluation.latent_metrics(trial.point), *trial.metrics),
@@ -208,7 +210,7 @@ class Loop:
             self._fail(trial, answer["error"], answer["state"], seconds)
             return
         metrics = (
-            campaign.evaluation.latent_metrics(trial.point) | trial.metrics | answer["metrics"]
+            campaign.evaluation.latent_metrics(trial.point) | trial.measured | answer["metrics"]
         )
         problem = problem_of(metrics, campaign.config.goal.metrics)
         if problem:

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Measured", "number_of", "sems_of", "standard_error", "values_of", "with_sems"]
+__all__ = [
+    "Measured",
+    "journaled",
+    "number_of",
+    "sems_of",
+    "standard_error",
+    "values_of",
+    "with_sems",
+]
 
 
 class Measured(float):
@@ -42,17 +50,27 @@ def number_of(name: str, value: Any) -> float:
     name
         Of the metric, for messages.
     value
-        A number, an array or tensor of one, or a pair ``(value, standard error)`` of such. The
-        error may be None, where it is not known.
+        A number, an array or tensor of one, or a tuple ``(value, standard error)`` of such. The
+        error may be None, where it is not known. A list or an array of two numbers is no pair:
+        an objective answers a row an image with one, and two rows for one image are a mistake.
 
     Raises
     ------
     ValueError
         The message says what is wrong with the metric.
+
+    Examples
+    --------
+    >>> number_of("k_xx", (9.5, 0.5)), number_of("k_xx", [9.5])
+    ((9.5, 0.5), 9.5)
+    >>> number_of("k_xx", [9.5, 0.5])
+    Traceback (most recent call last):
+        ...
+    ValueError: k_xx is not one number for the one image
     """
     if isinstance(value, Measured):
         return value
-    if not (isinstance(value, tuple | list) and len(value) == 2):
+    if not (isinstance(value, tuple) and len(value) == 2):
         return _one(name, value)
     mean, sem = value
     mean = _one(name, mean)
@@ -80,6 +98,16 @@ def values_of(metrics: Mapping[str, float]) -> dict[str, float]:
 def sems_of(metrics: Mapping[str, float]) -> dict[str, float]:
     """Standard errors of those metrics that have one."""
     return {name: value.sem for name, value in metrics.items() if isinstance(value, Measured)}
+
+
+def journaled(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """The metrics as a journal keeps them: values, and standard errors where there are any.
+
+    >>> journaled({"a": Measured(1.0, 0.5), "b": 2.0})
+    {'metrics': {'a': 1.0, 'b': 2.0}, 'sem': {'a': 0.5}}
+    """
+    sems = sems_of(metrics)
+    return {"metrics": values_of(metrics)} | ({"sem": sems} if sems else {})
 
 
 def with_sems(metrics: Mapping[str, float], sems: Mapping[str, float]) -> dict[str, float]:

@@ -17,6 +17,7 @@ from latentopt.config import ROOT, ScreenConfig
 from latentopt.errors import ConfigError, EvaluationError
 from latentopt.evaluation import Evaluation, evaluate_images
 from latentopt.expressions import Constraint, nearest, parse_constraint
+from latentopt.measurement import journaled
 from latentopt.parts import BUILT_IN_UNITS, resolve_objectives
 from latentopt.proposal import proposed_points
 from latentopt.protocols import Objective
@@ -89,7 +90,7 @@ class Screen:
             if missing := sorted(constraint.margin.weights.keys() - metrics.keys()):
                 raise EvaluationError(f"{missing[0]} is missing among {', '.join(metrics)}")
         return {
-            "metrics": metrics,
+            **journaled(metrics),
             "passed": all(bool(c.margin(metrics) >= 0) for c in self.require),
             "seconds": round(time.perf_counter() - start, 4),
         }

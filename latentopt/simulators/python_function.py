@@ -95,9 +95,9 @@ def _is_found_by_name(function: Any) -> bool:
 
 
 def _python_number(value: Any) -> Any:
-    """A number of NumPy or torch as Python's own, also in a pair; anything else as it is."""
-    if isinstance(value, list | tuple):
-        return [_python_number(part) for part in value] if len(value) == 2 else value
+    """A number of NumPy or torch as Python's own, also in a tuple; anything else as it is."""
+    if isinstance(value, tuple):
+        return tuple(_python_number(part) for part in value)
     if isinstance(value, bool | int | float | str) or value is None:
         return value
     try:

@@ -5,9 +5,10 @@ The answer of a program, in ``result.json`` or from a service, is one JSON objec
     {"state": "ok", "metrics": {"yield_stress": 212.5}, "sem": {"yield_stress": 1.5}, "message": ""}
 
 ``state`` is one of `STATES`. ``sem`` holds standard errors, of the metrics that have one; a pair
-``"yield_stress": [212.5, 1.5]`` says the same. Other fields, and metrics that nobody declared, are left out: a result
-of ten hours is not refused for what it says besides. A metric that was declared and is missing, or
-is not a finite number, makes the result invalid, and so does a standard error that is none.
+``"yield_stress": [212.5, 1.5]`` says the same. Other fields, and metrics that nobody declared, are
+left out: a result of ten hours is not refused for what it says besides. A metric that was declared
+and is missing, or is not a finite number, makes the result invalid, and so does a standard error
+that is none.
 """
 
 import json
@@ -66,7 +67,7 @@ class SimulationResult:
         Parameters
         ----------
         values
-            Numbers by name, or pairs of a number and its standard error.
+            Numbers by name, or tuples of a number and its standard error.
         wanted
             Names that there should be; others are left out. All are taken if none is named.
         message
@@ -78,6 +79,8 @@ class SimulationResult:
         --------
         >>> SimulationResult.of_metrics({"a": 1, "b": 2}, ["a"]).metrics
         {'a': 1.0}
+        >>> SimulationResult.of_metrics({"a": (1, 0.5)}, ["a"]).sem
+        {'a': 0.5}
         >>> SimulationResult.of_metrics({"b": 2}, ["a"]).message
         'metric a is missing; there is b'
         """
@@ -135,9 +138,8 @@ def parse_result(data: bytes, wanted: Iterable[str], source: str) -> SimulationR
         )
     message = one_line(record.get("message") or "")
     if state == "ok":
-        return SimulationResult.of_metrics(
-            record.get("metrics"), wanted, message, record.get("sem")
-        )
+        metrics = _with_tuples(record.get("metrics"))
+        return SimulationResult.of_metrics(metrics, wanted, message, record.get("sem"))
     return SimulationResult(state, message=message or f"{source} says {state}")
 
 
@@ -168,11 +170,21 @@ def read_result(path: Path, wanted: Iterable[str]) -> SimulationResult | None:
     return parse_result(data, wanted, path.name)
 
 
+def _with_tuples(metrics: Any) -> Any:
+    """Metrics from JSON, which has no tuples: a list of two is a value and its standard error."""
+    if not isinstance(metrics, dict):
+        return metrics
+    return {
+        name: tuple(value) if isinstance(value, list) and len(value) == 2 else value
+        for name, value in metrics.items()
+    }
+
+
 def _pair(value: Any, sem: Any) -> tuple[Any, Any]:
     """A value and its standard error, if it is known, from either place."""
     if isinstance(value, Measured):
         return float(value), value.sem if sem is None else sem
-    if isinstance(value, list | tuple) and len(value) == 2:
+    if isinstance(value, tuple) and len(value) == 2:
         return value[0], value[1] if sem is None else sem
     return value, sem
 
