@@ -28,7 +28,7 @@ class Baseline:
     def value(self) -> float | None:
         """Best feasible value of them; None if none is feasible."""
         best = self.run.best(1)
-        return self.run.value(best[0]) if best else None
+        return float(self.run.posterior(best[0])) if best else None
 
 
 def baseline_of(run: Run) -> Baseline | None:

@@ -4,28 +4,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from latentopt.asking import asked_event, repeated_event
 from latentopt.campaign_parts import CampaignParts
 from latentopt.candidate_files import settle_waiting
 from latentopt.config import CampaignConfig, load_config
 from latentopt.credentials import kept_reason
 from latentopt.engines.process_worker import end_if_a_worker_starts
-from latentopt.errors import CampaignError, EvaluationError
-from latentopt.evaluation import Evaluation, as_numbers, problem_of
+from latentopt.errors import CampaignError
+from latentopt.evaluation import problem_of
 from latentopt.history import History
-from latentopt.kept_structures import keep_structure, with_digests
+from latentopt.kept_structures import keep_structure
 from latentopt.ledger import Ledger, names_unsaved
 from latentopt.loop import run_loop
 from latentopt.measurement import journaled
 from latentopt.parts import load_space
-from latentopt.proposal import next_event
+from latentopt.repeats import incumbents
 from latentopt.retraining import check_retraining, is_due, present_space, retrain
 from latentopt.run import FailedState, Run, Trial
-from latentopt.screening import with_screen
-from latentopt.simulators.trial_simulations import CampaignSimulations
 from latentopt.space import LatentSpace
 from latentopt.start_points import start_points
-from latentopt.stop_rule import StopRule, ended_early
+from latentopt.stop_rule import StopRule
 from latentopt.trial_history import history_of
+from latentopt.true_values import noisy_metrics
 
 if TYPE_CHECKING:
     from ax.api.client import Client
@@ -108,7 +108,7 @@ class Campaign:
         }
         parts = CampaignParts.of(config, settings, given)
         self.space = space if isinstance(space, LatentSpace) else load_space(parts.config.space)
-        parts = parts.fitted(self.space)
+        self.parts = parts = parts.fitted(self.space)
         self.config, self.strategy, self.engine = parts.config, parts.strategy, parts.engine
         self.objectives, self.simulators = parts.objectives, parts.simulators
         self.screen = parts.screen
@@ -155,35 +155,51 @@ class Campaign:
         Each is decoded, and its structure kept in ``candidates/``, before this returns. Evaluate
         them as you like and `tell` or `fail` each by its index; until then they are pending. Where
         the config's `stop_gain` says that none is worth an evaluation, none is returned. Points
-        that its `screen` rules out are written down too, and others proposed in their place.
+        that its `screen` rules out are written down too, and others proposed in their place; so are
+        points that decode to a structure which was asked for before: they take over its result.
+        With `repeats`, the last of the budget ask for the best structures once more.
+
+        Raises
+        ------
+        ExhaustedError
+            Only structures that are known were found, of the strategy and of draws.
         """
         q = self.config.batch if q is None else q
         if q < 1:
             raise ValueError(f"q should be at least 1 point, got {q}.")
         self._open(in_place=True)
-        if self._stop_rule.rests(self._ledger.events):
+        if self._stop_rule.rests(self._ledger.events) and not self.budget_left:
             return []
         if self.retraining_due and not self.pending():
             space, event = retrain(self, self._folder)
             self._record(event)
             self._use_space(space)
-        events = self._ledger.events
-        told = self.history()
-        event = next_event(self.strategy, self._stop_rule, told, events, q, start=self._start)
-        structures = {}
-        if event is not None and event["kind"] == "ask":
-            if self.screen is not None:
-                event = with_screen(self, event, self._ledger.trials)
-            event, structures = with_digests(event, self.evaluation)
-        trials = [] if event is None else self._record({**event, "space_id": self.space.id})
-        for trial in trials:
-            if trial.index in structures:
-                self.keep_structure(trial, structures[trial.index])
-        return [trial for trial in trials if trial.status == "pending"]
+        while True:
+            asked = asked_event(self, self._ledger, self._stop_rule, q, start=self._start)
+            trials = self._asked(*asked)
+            if trials or asked[0] is None or asked[0]["kind"] == "stop":
+                return trials
+
+    def repeat(self, index: int | None = None) -> Trial:
+        """Ask for the structure of a completed trial once more, by default of one of the best.
+
+        For objectives that are noisy: all results of a structure are combined. It is one of the
+        `trials` of the budget; `tell` or `fail` it by its own index, or `run`.
+
+        Raises
+        ------
+        CampaignError
+            There is no such trial, it was not completed, or it was imported.
+        """
+        self._open(in_place=True)
+        chosen = incumbents(self.result, 1) if index is None else [index]
+        if not chosen:
+            raise CampaignError("no trial meets the constraints yet; give the index of one.")
+        return self._asked(*repeated_event(self, self._ledger, chosen))[0]
 
     @names_unsaved("metrics")
     def tell(
-        self, index: int, metrics: Mapping[str, float], *, seconds: float | None = None
+        self, index: int, metrics: Mapping[str, Any], *, seconds: float | None = None
     ) -> Trial:
         """Complete a pending trial with its metrics; a value that is not finite marks it failed.
 
@@ -196,17 +212,7 @@ class Campaign:
             not finite, or a metric that the goal needs is missing: the trial stays pending.
         """
         trial = self._pending(index)
-        try:
-            metrics = as_numbers(metrics)
-        except EvaluationError as error:
-            raise ValueError(f"trial {index}: {error}.") from None
-        found = {**self.evaluation.latent_metrics(trial.point), **trial.measured, **metrics}
-        missing = [name for name in self.config.goal.metrics if name not in found]
-        if missing:
-            raise ValueError(
-                f"trial {index} needs {', '.join(missing)} for its goal, got "
-                f"{', '.join(metrics) or 'no metrics'}."
-            )
+        found = self.evaluation.told(trial, metrics, self.config.goal.metrics)
         self.keep_structure(trial)  # unless it was before a kill
         problem = problem_of(found, self.config.goal.metrics)
         if problem:
@@ -260,32 +266,19 @@ class Campaign:
         return plan.imported
 
     def pending(self) -> list[Trial]:
-        """Trials that were asked for and have no end yet, by index."""
+        """Trials that are to be evaluated and have no end yet, by index."""
         self._open()
-        return self._ledger.of_status("pending")
+        return [trial for trial in self._ledger.of_status("pending") if not trial.copied]
 
     @property
     def budget_left(self) -> int:
-        """How many more points may be asked for; 0 also after the campaign ended early."""
-        if ended_early(self._ledger.events, self.config.stop_gain) is not None:
-            return 0
-        return max(0, self.config.trials - self.asked)
+        """How many more points may be asked for; after an early end, those of `repeats` only."""
+        return self.result.budget_left
 
     @property
     def retraining_due(self) -> bool:
         """Whether the model is retrained before another point is proposed."""
         return is_due(self.config, self._ledger.events, self._ledger.trials.values())
-
-    @property
-    def parts(self) -> tuple[Any, ...]:
-        """The objectives as workers get them: specs where they have one, else themselves."""
-        pairs = zip(self.objectives, self.config.evaluate, strict=True)
-        return tuple(part if spec["kind"] == "python" else spec for part, spec in pairs)
-
-    @property
-    def asked(self) -> int:
-        """How many trials of the budget were asked for."""
-        return sum(trial.counts for trial in self._ledger.trials.values())
 
     def keep_structure(self, trial: Trial, decoded: Any = None) -> Any:
         """The structure of a pending trial, in ``candidates/`` by now; None if it has none."""
@@ -295,7 +288,7 @@ class Campaign:
     def history(self) -> History:
         """What the strategy will be told next."""
         trials = [trial for _, trial in sorted(self._ledger.trials.items())]
-        return history_of(trials, self.config, self.space)
+        return history_of(trials, self.config, self.space, noisy_metrics(trials))
 
     # -- run --------------------------------------------------------------------------------------
 
@@ -373,11 +366,7 @@ class Campaign:
 
     def _use_space(self, space: LatentSpace) -> None:
         self.space, self._experiment = space, None
-        dims, parts = len(space.image_shape) - 1, (self.simulators, self.config, self._folder)
-        simulations = CampaignSimulations.of(*parts, dims=dims, space_id=space.id)
-        self.evaluation = Evaluation(
-            space, self.objectives, self.config.score, simulations, self.config.grid
-        )
+        self.evaluation = self.parts.evaluation(space, self._folder)
 
     def _record(self, event: dict[str, Any]) -> list[Trial]:
         try:
@@ -393,6 +382,14 @@ class Campaign:
             self._experiment = None
             raise
         return changed
+
+    def _asked(self, event: Mapping[str, Any] | None, structures: Mapping[int, Any]) -> list[Trial]:
+        """Write an ask and its structures down; the trials that are to be evaluated."""
+        trials = [] if event is None else self._record({"space_id": self.space.id, **event})
+        for trial in trials:
+            if trial.index in structures:
+                self.keep_structure(trial, structures[trial.index])
+        return [trial for trial in trials if trial.status == "pending" and not trial.copied]
 
     def _pending(self, index: int) -> Trial:
         self._open()

@@ -8,6 +8,7 @@ from typing import Any
 from latentopt.config import DEFAULT_STRATEGY, ROOT, CampaignConfig
 from latentopt.credentials import check_no_secrets
 from latentopt.embedded import EMBEDDED
+from latentopt.evaluation import Evaluation
 from latentopt.parts import (
     BUILT_IN_UNITS,
     GIVEN_IN_PYTHON,
@@ -22,6 +23,7 @@ from latentopt.parts import (
 )
 from latentopt.protocols import Objective, SaysBoundary, Simulator, Strategy
 from latentopt.screening import Screen, resolve_screen
+from latentopt.simulators.trial_simulations import CampaignSimulations
 from latentopt.space import LatentSpace
 
 __all__ = ["CampaignParts"]
@@ -126,6 +128,19 @@ class CampaignParts:
             if isinstance(part, SaysBoundary)
             for name in part.units
         }
+
+    @property
+    def for_workers(self) -> tuple[Any, ...]:
+        """The objectives as workers get them: specs where they have one, else themselves."""
+        pairs = zip(self.objectives, self.config.evaluate, strict=True)
+        return tuple(part if spec["kind"] == "python" else spec for part, spec in pairs)
+
+    def evaluation(self, space: LatentSpace, folder: Path) -> Evaluation:
+        """How structures of a space are evaluated; files of simulations are in the folder."""
+        dims, config = len(space.image_shape) - 1, self.config
+        parts = (self.simulators, config, folder)
+        simulations = CampaignSimulations.of(*parts, dims=dims, space_id=space.id)
+        return Evaluation(space, self.objectives, config.score, simulations, config.grid)
 
     @property
     def _measuring(self) -> tuple[Any, ...]:

@@ -42,5 +42,9 @@ def progress_bar(enabled: bool, read: Callable[[], Run]) -> Iterator[Callable[..
 def _summary(run: Run) -> str:
     failed = sum(trial.status == "failed" for trial in run.trials)
     best = run.best(1)
-    found = f"best {run.value(best[0]):.4g} (trial {best[0].index})" if best else "none feasible"
+    found = (
+        f"best {float(run.posterior(best[0])):.4g} (trial {best[0].index})"
+        if best
+        else "none feasible"
+    )
     return f"{found}, {failed} failed" if failed else found

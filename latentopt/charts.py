@@ -29,12 +29,13 @@ _DASHES = ("dash", "dot", "dashdot")
 
 def is_feasible(run: Run, trial: Trial) -> bool:
     """Whether a trial completed and meets every constraint."""
-    return trial.status == "completed" and all(m >= 0 for m in run.margins(trial).values())
+    return trial.status == "completed" and run.is_feasible(trial)
 
 
 def best_so_far(run: Run, baselines: Sequence[Baseline] = ()) -> Chart:
     """Value of every completed trial, the best feasible one up to each, and that of baselines.
 
+    Of noisy values the points are what was measured, and the lines posterior means.
     With several objectives it shows the first.
     """
     completed = with_status(run, "completed")
@@ -56,7 +57,7 @@ def best_so_far(run: Run, baselines: Sequence[Baseline] = ()) -> Chart:
 def _running_best(name: str, run: Run, line: dict, last: int) -> Chart:
     """Best feasible value up to each trial, drawn on to the trial `last`."""
     feasible = run.feasible
-    best = np.maximum.accumulate([run.value(trial) for trial in feasible] or [0.0])
+    best = np.maximum.accumulate([float(run.posterior(t)) for t in feasible] or [0.0])
     end = max([last, *(trial.index for trial in run.trials[-1:])])
     return {
         "type": "scatter",

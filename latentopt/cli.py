@@ -257,6 +257,9 @@ def optimize(
     out: Annotated[Path | None, typer.Option(help="Folder of the campaign.")] = None,
     trials: Annotated[int | None, typer.Option(help="Evaluations in all.")] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes every random choice.")] = None,
+    repeats: Annotated[
+        int | None, typer.Option(help="Trials that evaluate the best structures again, at the end.")
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option(help="Evaluate the trials that failed again, at no charge.")
     ] = False,
@@ -264,13 +267,19 @@ def optimize(
     """Run a campaign; the same command goes on with one that was stopped or killed."""
     from latentopt.campaign import Campaign
     from latentopt.config import load_config
-    from latentopt.errors import CampaignError
+    from latentopt.errors import CampaignError, ExhaustedError
 
-    changes = _given(folder=None if out is None else str(out), trials=trials, seed=seed)
+    changes = _given(
+        folder=None if out is None else str(out), trials=trials, seed=seed, repeats=repeats
+    )
     campaign = Campaign(load_config(config, changes))
     if retry_failed:
         print(f"{len(campaign.retry_failed())} failed trials are evaluated again.")
-    run = campaign.run()
+    try:
+        run = campaign.run()
+    except ExhaustedError:
+        print_status(campaign.config.path)
+        raise
     print_status(campaign.config.path)
     ended = [trial for trial in run.trials if trial.status in ("completed", "failed")]
     if ended and all(trial.status == "failed" for trial in ended):

@@ -23,7 +23,9 @@ def import_measured(
     config: Annotated[Path, typer.Argument(help="YAML file of the campaign.")],
     data: Annotated[
         Path,
-        typer.Argument(help="CSV file: a column image, and one for each metric."),
+        typer.Argument(
+            help="CSV file: a column image, one for each metric, METRIC_sem its standard errors."
+        ),
     ],
     images: Annotated[
         Path | None,
@@ -67,7 +69,10 @@ def import_measured(
     with Campaign(settings, space=space) as campaign:
         imported = campaign.import_data(
             read.images,
-            read.metrics,
+            {
+                name: (values, read.sem[name]) if name in read.sem else values
+                for name, values in read.metrics.items()
+            },
             names=read.names,
             tolerance=TOLERANCE if tolerance is None else tolerance,
             progress=_show if sys.stderr.isatty() else None,

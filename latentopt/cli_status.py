@@ -17,7 +17,7 @@ from latentopt.printing import print
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from latentopt.run import Run
+    from latentopt.run import Run, Trial
     from latentopt.status import Status
 
 __all__ = ["print_status", "status"]
@@ -105,9 +105,9 @@ def _line(state: "Status", json: bool) -> str:
     if json:
         return encoder.dumps(state.as_data())
     best = state.run.best(1)
-    found = (
-        f"best {state.run.value(best[0]):.4g} (trial {best[0].index})" if best else "none feasible"
-    )
+    found = "none feasible"
+    if best:
+        found = f"best {_with_error(state.run, best[0])} (trial {best[0].index})"
     return f"{_counts(state)}; {found}"
 
 
@@ -121,6 +121,8 @@ def _counts(state: "Status") -> str:
     ]
     if counts["screened"]:
         parts.insert(2, f"{counts['screened']} screened out")
+    if counts["copied"]:
+        parts.append(f"{counts['copied']} more had a known structure, at no charge")
     if counts["imported"]:
         parts.append(f"{counts['imported']} imported")
     return ", ".join(parts)
@@ -190,22 +192,36 @@ def _page(state: "Status") -> Group:
 
 def _best(state: "Status") -> "Table | str":
     from latentopt.baseline import baseline_of
+    from latentopt.printing import escape_markup as escape
+    from latentopt.shortfall import shortfall_lines
 
     run, best = state.run, state.run.best(3)
     if not best:
-        return "no trial meets the constraints yet"
+        missed = "".join(f"\n  {line}" for line in shortfall_lines(run))
+        return escape(f"no trial meets the constraints yet{missed}")
     names, texts = list(best[0].metrics), list(run.config.constraints)
-    table = _table(["best", "value", *names, *(f"margin of {text}" for text in texts)])
+    value = "posterior mean" if run.noisy else "value"
+    table = _table(["best", value, *names, *(f"margin of {text}" for text in texts)])
     for trial in best:
-        margins = run.margins(trial)
-        values = [run.value(trial), *(trial.metrics.get(name, float("nan")) for name in names)]
-        cells = [f"{value:.4g}" for value in values]
+        margins, believed = run.margins(trial), run.believed(trial)
+        cells = [f"{believed.get(name, float('nan')):.4g}" for name in names]
+        cells.insert(0, _with_error(run, trial))
         _row(table, [f"trial {trial.index}", *cells, *(f"{margins[text]:+.4g}" for text in texts)])
+    if run.noisy:
+        observed = run.best_observed()
+        cells = [f"{value:.4g}" for value in (run.value(observed), *observed.metrics.values())]
+        _row(table, [f"best measured (trial {observed.index})", *cells])
     baseline = baseline_of(run)
     if baseline is not None:
         value = baseline.value
         _row(table, [f"best of {baseline.name}", "none" if value is None else f"{value:.4g}"])
     return table
+
+
+def _with_error(run: "Run", trial: "Trial") -> str:
+    """The objective of a trial; of a noisy one the posterior mean and its standard error."""
+    value = run.posterior(trial)
+    return f"{float(value):.4g}" + (f" ± {value.sem:.2g}" if run.noisy else "")
 
 
 def _running(state: "Status") -> "Table | None":

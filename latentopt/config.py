@@ -119,6 +119,12 @@ class CampaignConfig(BaseModel):
     batch: int = Field(
         1, ge=1, description="Points proposed at a time; more learn less from each evaluation."
     )
+    repeats: int = Field(
+        0,
+        ge=0,
+        description="How many of the trials, the last ones, evaluate the best structures again, "
+        "for objectives that are noisy; all results of a structure are combined. 0 repeats none.",
+    )
     stop_gain: PositiveFloat | None = Field(
         None, description="End early when the model expects less than this of further points."
     )
@@ -170,6 +176,14 @@ class CampaignConfig(BaseModel):
     def _something_evaluates(self) -> "CampaignConfig":
         if not self.evaluate and not self.simulate:
             raise ValueError("evaluate or simulate should name at least one part, got none")
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_repeated(self) -> "CampaignConfig":
+        if self.repeats >= self.trials:
+            raise ValueError(
+                f"repeats ({self.repeats}) are part of trials ({self.trials}) and should be fewer"
+            )
         return self
 
     @property

@@ -10,6 +10,7 @@ __all__ = [
     "ConvergenceError",
     "DataError",
     "EvaluationError",
+    "ExhaustedError",
     "ExportError",
     "JournalError",
     "ModelFileError",
@@ -27,6 +28,10 @@ class CampaignError(RuntimeError):
 
 class CampaignLockedError(CampaignError):
     """Another process is running this campaign."""
+
+
+class ExhaustedError(CampaignError):
+    """A campaign finds no structure that it has not evaluated already."""
 
 
 class JournalError(CampaignError):

@@ -16,6 +16,7 @@ from latentopt.printable import is_plain, one_line, printable
 from latentopt.protocols import Objective
 from latentopt.simulators.trial_simulations import CampaignSimulations, TrialSimulation
 from latentopt.space import LatentSpace
+from latentopt.trial import Trial
 from objectives.grid import Grid, takes_grid
 
 _MOST_METRICS = 1000  # each trial's are in the journal for ever
@@ -101,6 +102,37 @@ class Evaluation:
         """The image of one point that objectives are given."""
         images = self.image(z)
         return images if self.score == "decoded" else to_images(to_phases(images), images.shape[1])
+
+    def told(
+        self, trial: Trial, given: Mapping[str, Any], needed: Iterable[str]
+    ) -> dict[str, float]:
+        """Everything known of a trial that was evaluated elsewhere.
+
+        Parameters
+        ----------
+        trial
+            Not evaluated here.
+        given
+            Its values, or tuples of value and standard error, by name.
+        needed
+            Metrics that have to be known.
+
+        Raises
+        ------
+        ValueError
+            A value is not a number, or one that is needed is missing.
+        """
+        try:
+            given = as_numbers(given)
+        except EvaluationError as error:
+            raise ValueError(f"trial {trial.index}: {error}.") from None
+        found = {**self.latent_metrics(trial.point), **trial.measured, **given}
+        if missing := [name for name in needed if name not in found]:
+            raise ValueError(
+                f"trial {trial.index} needs {', '.join(missing)} for its goal, got "
+                f"{', '.join(given) or 'no metrics'}."
+            )
+        return found
 
     def latent_metrics(self, z: np.ndarray) -> dict[str, float]:
         """Metrics of the point alone: its distance from the data, if the space knows any."""

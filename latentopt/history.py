@@ -13,7 +13,7 @@ from latentopt.expressions import Goal
 from latentopt.space import LatentSpace
 from objectives.arrays import as_tensor
 
-__all__ = ["History"]
+__all__ = ["History", "parted"]
 
 _ROUNDING = 1e-9  # of its size: values that differ by less do not scatter
 
@@ -93,7 +93,7 @@ class History:
         if self.next_index is None:
             points = sum(len(p) for p in (self.z, self.pending, self.failed, self.screened))
             object.__setattr__(self, "next_index", points)
-        values, sem = _parted(self.metrics, self.sem)
+        values, sem = parted(self.metrics, self.sem)
         checked = {
             "metrics": _checked_metrics(values, self.z, "z"),
             "screened_metrics": _checked_metrics(self.screened_metrics, self.screened, "screened"),
@@ -109,10 +109,10 @@ class History:
         return int(np.random.SeedSequence((self.seed, index)).generate_state(1)[0])
 
 
-def _parted(
+def parted(
     metrics: Mapping[str, Any], sem: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Values and standard errors, of which some may come as pairs."""
+    """Values and standard errors, of which some may come as tuples of both in `metrics`."""
     values, errors = dict(metrics), dict(sem)
     for name, given in metrics.items():
         pair = isinstance(given, tuple) and len(given) == 2 and all(np.ndim(x) == 1 for x in given)

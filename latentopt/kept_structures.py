@@ -5,6 +5,7 @@ what is exported is the structure in the file, so a file that is missing, or hol
 structure, is made again before its trial is evaluated.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,28 +28,29 @@ if TYPE_CHECKING:
     from latentopt.evaluation import Evaluation
     from latentopt.space import LatentSpace
 
-__all__ = ["image_to_score", "keep_structure", "space_of", "with_digests"]
+__all__ = ["image_to_score", "keep_structure", "space_of", "with_digest"]
 
 _log = logging.getLogger(__name__)
 
 
-def with_digests(
-    event: Mapping[str, Any], evaluation: "Evaluation"
-) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
-    """The event of an ask with the digest of each structure, and the structures by trial.
+def with_digest(
+    point: Mapping[str, Any], evaluation: "Evaluation"
+) -> tuple[dict[str, Any], np.ndarray | None]:
+    """A point of an ask with the digest of its structure, and the structure.
 
-    A point that decodes to none, such as one with a voxel that is no number, has neither.
+    It has that of its grey image besides, where that is what is evaluated. A point that decodes to
+    no structure, such as one with a voxel that is no number, has neither.
     """
-    points, structures = [], {}
-    for point in event["trials"]:
-        try:
-            phases = evaluation.phases(np.array(point["z"], dtype=np.float64))
-        except EvaluationError:  # its evaluation fails, and says why
-            points.append(point)
-            continue
-        structures[point["index"]] = phases
-        points.append({**point, "voxel_sha256": voxel_sha256(phases)})
-    return {**event, "trials": points}, structures
+    try:
+        image = evaluation.image(np.array(point["z"], dtype=np.float64))
+    except EvaluationError:  # its evaluation fails, and says why
+        return dict(point), None
+    phases = to_phases(image)[0].cpu().numpy()
+    digests = {"voxel_sha256": voxel_sha256(phases)}
+    if evaluation.score == "decoded":
+        grey = np.ascontiguousarray(image.cpu().numpy(), dtype="<f4")
+        digests["image_sha256"] = hashlib.sha256(grey.tobytes()).hexdigest()
+    return {**point, **digests}, phases
 
 
 def keep_structure(

@@ -150,6 +150,11 @@ class Ledger:
         """A trial that can still be told; a ``ValueError`` says why it cannot."""
         if index not in self.trials:
             raise ValueError(f"there is no trial {index}; ask for points first.")
+        if self.trials[index].copied:
+            raise ValueError(
+                f"trial {index} has the structure of trial {self.trials[index].same_as}, and takes "
+                "over what is told of that."
+            )
         if self.trials[index].status != "pending":
             raise ValueError(f"trial {index} is {self.trials[index].status} already.")
         return self.trials[index]

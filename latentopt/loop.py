@@ -24,11 +24,12 @@ from latentopt.dry_run import dry_work, judge_dry_run, wants_dry_run
 from latentopt.engines.engine import Engine, WorkerDied, WorkerFailed, WorkerOverran
 from latentopt.engines.held_executor import HeldExecutor
 from latentopt.engines.worker import Parts, Work, here
-from latentopt.errors import CampaignError, EvaluationError
+from latentopt.errors import CampaignError, EvaluationError, ExhaustedError
 from latentopt.evaluation import problem_of
 from latentopt.interrupts import unwinding
 from latentopt.kept_structures import image_to_score
 from latentopt.printable import one_line
+from latentopt.trial import REPEAT
 
 if TYPE_CHECKING:
     from latentopt.campaign import Campaign
@@ -80,7 +81,7 @@ class Loop:
     def __init__(self, campaign: "Campaign", drain: Drain, show: Callable[[], None]) -> None:
         self.campaign, self.drain, self.show = campaign, drain, show
         self.engine: Engine = campaign.engine
-        self.parts = Parts(campaign.parts, campaign.objectives)
+        self.parts = Parts(campaign.parts.for_workers, campaign.objectives)
         self.running: dict[Future, Trial] = {}
         self.ended = 0
         self._left = 0
@@ -88,6 +89,7 @@ class Loop:
         self._alone: Trial | None = None
         self._failure: tuple[str, str] | None = None
         self._alike = 0  # failures of this kind in a row
+        self._exhausted: ExhaustedError | None = None
         self.executor = HeldExecutor(self.engine, self.parts)
 
     def run(self, n: int) -> None:
@@ -110,6 +112,8 @@ class Loop:
             for future in self.running:
                 _cancel(future)
             self.executor.close()
+        if self._exhausted is not None:
+            raise self._exhausted
 
     def _dry_run(self) -> None:
         """Evaluate a training structure, as any trial would be."""
@@ -158,12 +162,21 @@ class Loop:
         running = {trial.index for trial in self.running.values()}
         waiting = [t for t in self.campaign.pending() if t.index not in running]
         if not waiting and self.campaign.budget_left > 0:
-            size = min(self.campaign.config.batch, self.campaign.budget_left)
-            waiting = self.campaign.ask(size)
+            waiting = self._asked()
         if not waiting:  # nothing is worth it, or not before results that are still to come
             return None
         self._left -= 1
         return waiting[0]
+
+    def _asked(self) -> "list[Trial]":
+        """The next points; none after the search has found nothing new."""
+        size = min(self.campaign.config.batch, self.campaign.budget_left)
+        if self._exhausted is None:
+            try:
+                return self.campaign.ask(size)
+            except ExhaustedError as error:
+                self._exhausted = error
+        return []
 
     def _submit(self, trial: "Trial") -> None:
         campaign, evaluation = self.campaign, self.campaign.evaluation
@@ -175,7 +188,7 @@ class Loop:
         work = Work(
             parts=self.parts,
             simulations=evaluation.objectives_of(
-                trial.z, trial.index, again=trial.repeat_of is not None
+                trial.z, trial.index, again=trial.strategy == REPEAT
             )[len(self.parts.items) :],
             image=image,
             grid=evaluation.grid,

@@ -1,7 +1,8 @@
 """Structures whose properties were measured before: images, and a table with a row for each."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from latentopt.tables import hint, number_of, read_table
 __all__ = ["IMAGE_COLUMN", "MeasuredData", "read_measured"]
 
 IMAGE_COLUMN = "image"
+SEM = "_sem"  # ends the name of a column of standard errors
 Row = tuple[int, dict[str, str]]  # its number in the file, the header's being 1, and its cells
 
 
@@ -30,6 +32,8 @@ class MeasuredData:
         In [0, 1], a row a structure.
     metrics
         Values by name, a row a structure; finite.
+    sem
+        Standard errors of those metrics that have a column of them; nan where a cell is empty.
     names
         What to call each structure: its row in the table and its file.
     unmeasured
@@ -40,6 +44,7 @@ class MeasuredData:
     metrics: Mapping[str, Float64[np.ndarray, " n"]]
     names: tuple[str, ...]
     unmeasured: tuple[str, ...] = ()
+    sem: Mapping[str, Float64[np.ndarray, " n"]] = field(default_factory=dict)
 
 
 def read_measured(
@@ -52,6 +57,9 @@ def read_measured(
     reading: Mapping[str, Any] | None = None,
 ) -> MeasuredData:
     """A CSV file of measured values, with the images that its rows name.
+
+    A column ``k_xx_sem`` beside ``k_xx`` holds the standard errors of that metric; an empty cell
+    says that one is not known. Where the goal needs a metric of that name, it is a metric.
 
     Parameters
     ----------
@@ -74,12 +82,14 @@ def read_measured(
     ------
     DataError
         One line that names the file and row of the first problem: a table that is none, a cell
-        that is no finite number, a metric or an image that is missing, an image named twice, or
-        images of another size or with other phases.
+        that is no finite number, a standard error below 0, a metric or an image that is missing,
+        an image named twice, or images of another size or with other phases.
     """
     names, rows = _read_rows(table)
     metrics = _metric_columns(table, names, needed, columns)
+    noisy = [name for name in metrics if f"{name}{SEM}" in names and f"{name}{SEM}" not in metrics]
     values = [_numbers(table, row, metrics) for row in rows]
+    errors = [_standard_errors(table, row, noisy) for row in rows]
     where = table.parent if images is None else images
     dims = len(image_shape) - 1
     dataset = read_dataset(where, channels=image_shape[0], spatial_dims=dims, **(reading or {}))
@@ -94,6 +104,7 @@ def read_measured(
     return MeasuredData(
         images=dataset.images[chosen],
         metrics={name: np.array([row[name] for row in values]) for name in metrics},
+        sem={name: np.array([row[name] for row in errors]) for name in noisy},
         names=tuple(
             f"row {number}, {dataset.sources[i]}"
             for (number, _), i in zip(rows, chosen, strict=True)
@@ -130,7 +141,9 @@ def _metric_columns(
         if name not in found:
             why = "which the goal of the campaign needs" if name in needed else "asked for"
             raise DataError(f"{table}: has no column {name!r}, {why}; {nearest(name, found)}")
-    return [name for name in found if columns is None or name in columns or name in needed]
+    wanted = {*(columns or ()), *needed}
+    errors = {name for name in found if name.removesuffix(SEM) in found and name.endswith(SEM)}
+    return [name for name in found if name in wanted or (columns is None and name not in errors)]
 
 
 def _numbers(table: Path, row: Row, metrics: Sequence[str]) -> dict[str, float]:
@@ -146,6 +159,22 @@ def _numbers(table: Path, row: Row, metrics: Sequence[str]) -> dict[str, float]:
             )
         values[name] = value
     return values
+
+
+def _standard_errors(table: Path, row: Row, metrics: Sequence[str]) -> dict[str, float]:
+    """Standard errors of these metrics in a row; nan for an empty cell."""
+    number, cells = row
+    errors = {}
+    for name in metrics:
+        cell = cells[f"{name}{SEM}"]
+        value = number_of(cell) if cell else math.nan
+        if value is None or value < 0:
+            raise DataError(
+                f"{table}: row {number} has {cell!r} for {name}{SEM}, expected the standard error "
+                f"of {name}: a number of 0 or more, or nothing where it is not known."
+            )
+        errors[name] = value
+    return errors
 
 
 def _chosen_images(

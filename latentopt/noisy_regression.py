@@ -15,6 +15,7 @@ from jaxtyping import Float, Integer
 __all__ = ["Smoothed", "smoothed"]
 
 _FEW = 3  # structures: of fewer nothing is learned from one for another
+_MOST_FITTED = 300  # structures
 _LEAST = 1e-4  # of the spread of the values, of any error
 _SMOOTH = (0.02, 0.15, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5)  # deviations tried for the smooth part
 _START = (0.0, 0.0, -2.3, -0.7)
@@ -52,7 +53,8 @@ def smoothed(
     Parameters
     ----------
     features
-        Of each structure; in each column alike in size.
+        Of each structure; in each column alike in size. Above 300 structures the parameters of the
+        process are fitted to some of them, spread evenly over the rows.
     structure
         Which row of `features` each value belongs to.
     values
@@ -60,8 +62,10 @@ def smoothed(
     sem
         Standard error of each value; nan where it is not known: these share one that is inferred.
     """
-    unit = float(np.std(values)) or 1.0
-    y, known = values / unit, np.isfinite(sem)
+    known = np.isfinite(sem)
+    sizes = (np.std(values), sem[known].max(initial=0.0), np.abs(values).max())
+    unit = next((float(size) for size in sizes if size > 0), 1.0)
+    y = values / unit
     problem = _Problem.of(features, structure, y, np.where(known, sem / unit, np.nan))
     mean, error, noise = problem.averaged()
     noise = noise if not known.all() else float("nan")
@@ -82,13 +86,14 @@ class _Problem:
     own: bool  # whether structures' own parts can be told from errors
 
     @classmethod
-    def of(cls, features: np.ndarray, structure: np.ndarray, y: np.ndarray, sem: np.ndarray):
+    def of(
+        cls, features: np.ndarray, structure: np.ndarray, y: np.ndarray, sem: np.ndarray
+    ) -> "_Problem":
+        """Values of variance 1 or so, and the structures that they belong to."""
         squares = ((features[:, None] - features[None]) ** 2).sum(-1)
         typical = np.median(squares[squares > 0]) if (squares > 0).any() else 1.0
-        repeated = len(structure) > len(features)
-        return cls(
-            np.sqrt(squares / typical), structure, y, sem, repeated or np.isfinite(sem).any()
-        )
+        own = len(structure) > len(features) or bool(np.isfinite(sem).any())
+        return cls(np.sqrt(squares / typical), structure, y, sem, own)
 
     @property
     def unknown(self) -> bool:
@@ -137,10 +142,11 @@ class _Problem:
         How much is smooth is averaged over, as few noisy values never tell: the rest is fitted for
         each amount of it.
         """
+        part = self.part()
         amounts = np.array(_SMOOTH if len(self.distance) >= _FEW else _SMOOTH[-1:])
         fits, start = [], np.array(_START)
         for amount in amounts:
-            start, cost = self._fitted(start, np.log(amount))
+            start, cost = part._fitted(start, np.log(amount))
             fits.append((cost, start, *self.posterior(start)))
         costs = np.array([fit[0] for fit in fits])
         weights = np.exp(costs.min() - costs)
@@ -150,6 +156,21 @@ class _Problem:
         variance = weights @ (errors**2 + (means - mean) ** 2)
         noise = float(weights @ np.exp([fit[1][3] for fit in fits]))
         return mean, np.sqrt(variance), noise
+
+    def part(self) -> "_Problem":
+        """So few structures, with all of their values, that a fit to them takes a second."""
+        g = len(self.distance)
+        if g <= _MOST_FITTED:
+            return self
+        chosen = np.linspace(0, g - 1, _MOST_FITTED).round().astype(int)
+        rows = np.isin(self.structure, chosen)
+        return _Problem(
+            self.distance[np.ix_(chosen, chosen)],
+            np.searchsorted(chosen, self.structure[rows]),
+            self.y[rows],
+            self.sem[rows],
+            self.own,
+        )
 
     def _fitted(self, start: np.ndarray, smooth: float) -> tuple[np.ndarray, float]:
         """The most likely parameters where so much is smooth, and their cost."""

@@ -14,6 +14,7 @@ import numpy as np
 from latentopt.candidate_files import candidate_path, set_aside, settle_waiting, write_candidate
 from latentopt.errors import CampaignError, DataError
 from latentopt.expressions import nearest
+from latentopt.history import parted
 from latentopt.inversion import InversionConfig, describe_misfits, invert
 from latentopt.microstructure import to_phases, voxel_sha256
 from latentopt.run import IMPORTED
@@ -83,7 +84,8 @@ def plan_import(
     images
         Structures ``(n, c, *space)`` in [0, 1], of the space's size.
     metrics
-        Measured values ``(n,)`` by name, those that the goal needs among them.
+        Measured values ``(n,)`` by name, those that the goal needs among them. In place of values
+        there may be a tuple of values and standard errors, nan where one is not known.
     names
         What to call each row in a message.
     tolerance
@@ -99,11 +101,14 @@ def plan_import(
         For images of another shape or not in [0, 1].
     DataError
         (A ``ValueError``.) A metric is missing, not finite or one that the campaign computes
-        itself, or two rows give one structure different values.
+        itself, a standard error is negative or infinite, or two rows give one structure different
+        values.
     """
     images = checked_images(images, campaign.space.image_shape)
     names = [f"row {row}" for row in range(len(images))] if names is None else list(names)
-    columns = _checked_metrics(campaign, metrics, names)
+    values, errors = parted(metrics, {})
+    columns = _checked_metrics(campaign, values, names)
+    sems = {name: _checked_sem(name, column, names) for name, column in errors.items()}
     phases = np.asarray(to_phases(images))
     run = campaign.result
     rows, lost, known = _new_rows(phases, columns, names, _structures(run))
@@ -116,7 +121,9 @@ def plan_import(
         values = {**campaign.evaluation.latent_metrics(z), **measured}
         digest = voxel_sha256(phases[rows[i]])
         point = {"index": index, "z": z.tolist(), "metrics": values, "voxel_sha256": digest}
-        points.append(point)
+        sem = {name: float(column[rows[i]]) for name, column in sems.items()}
+        sem = {name: error for name, error in sem.items() if not np.isnan(error)}
+        points.append({**point, "sem": sem} if sem else point)
     imported = Imported(
         trials=tuple(point["index"] for point in points),
         known=tuple(known),
@@ -191,6 +198,23 @@ def _checked_metrics(
                 f"metric {name}, which the goal needs, was not given; {nearest(name, columns)}"
             )
     return columns
+
+
+def _checked_sem(name: str, given: Any, names: Sequence[str]) -> np.ndarray:
+    """A column of standard errors, 0 or more; nan where one is not known."""
+    column = np.asarray(given, dtype=np.float64)
+    if column.shape != (len(names),):
+        raise DataError(
+            f"metric {name} should have one standard error for each of {len(names)} images, got "
+            f"shape {column.shape}."
+        )
+    wrong = np.flatnonzero((column < 0) | np.isinf(column))
+    if len(wrong):
+        raise DataError(
+            f"{names[wrong[0]]}: the standard error of {name} is {column[wrong[0]]}, expected 0 or "
+            "more; correct the row or leave it out."
+        )
+    return column
 
 
 def _structures(run: "Run") -> dict[str, tuple[int, bool]]:

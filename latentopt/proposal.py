@@ -36,7 +36,7 @@ def next_event(
     """
     waiting = _not_yet_asked(start, events)[:q]
     if len(waiting):
-        return {"kind": "ask", "strategy": "start", "trials": _indexed(history, waiting)}
+        return {"kind": "ask", "strategy": "start", "trials": indexed(history, waiting)}
     points = proposed_points(strategy, history, q)
     z = torch.tensor([point["z"] for point in points], dtype=torch.float64)
     gain = stop_rule.gain(history, z)
@@ -48,7 +48,7 @@ def next_event(
 
 
 def proposed_points(strategy: Strategy, history: History, q: int) -> list[dict[str, Any]]:
-    """The next `q` points inside the radius, with the index of each.
+    """The next `q` points of a strategy inside the radius, with the index of each.
 
     Raises
     ------
@@ -62,10 +62,11 @@ def proposed_points(strategy: Strategy, history: History, q: int) -> list[dict[s
             f"strategy {_name(strategy)} should propose shape ({q}, {space.latent_dim}), got "
             f"{tuple(z.shape)}."
         )
-    return _indexed(history, z.tolist())
+    return indexed(history, z.tolist())
 
 
-def _indexed(history: History, rows: list[list[float]]) -> list[dict[str, Any]]:
+def indexed(history: History, rows: list[list[float]]) -> list[dict[str, Any]]:
+    """Points as an event has them, with the indices of the next trials."""
     return [{"index": history.next_index + i, "z": row} for i, row in enumerate(rows)]
 
 
@@ -75,10 +76,9 @@ def _not_yet_asked(
     """Rows of `start` after those that were asked for, which should be its first ones."""
     if start is None:
         return []
-    asked = [e["trials"] for e in events if e["kind"] == "ask" and e["strategy"] == "start"]
-    done = np.array([trial["z"] for trials in asked for trial in trials]).reshape(
-        -1, start.shape[1]
-    )
+    asks = [event for event in events if event["kind"] == "ask" and event["strategy"] == "start"]
+    asked = [trial["z"] for event in asks for trial in event["trials"]]
+    done = np.array(asked).reshape(-1, start.shape[1])
     if len(done) > len(start) or not np.allclose(start[: len(done)], done, rtol=0, atol=_ROUNDING):
         raise CampaignError(
             f"campaign.start: the file has changed since its first {len(done)} points were asked "

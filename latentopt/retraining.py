@@ -167,7 +167,11 @@ def _retrain(campaign: "Campaign", folder: Path) -> tuple[LatentSpace, dict[str,
     run, config = campaign.result, campaign.config.retrain
     best = run.best(len(run.trials))
     one = len(campaign.config.goal.objectives) == 1
-    values = [run.value(t) for t in best] if one else [-float(place) for place in range(len(best))]
+    values = (
+        [float(run.posterior(t)) for t in best]
+        if one
+        else [-float(place) for place in range(len(best))]
+    )
     data, source = training_images(campaign.space, config)
     images = np.concatenate([_structures(campaign, run, best), data])
     weights = rank_weights(np.array(values), k=config.weight_k, unvalued=len(data))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from latentopt.candidate_files import read_structure
 from latentopt.config import CampaignConfig
 from latentopt.errors import CampaignError
 from latentopt.journal import read_events
+from latentopt.measurement import Measured
 from latentopt.microstructure import Candidate, Microstructure
 from latentopt.pareto import non_dominated
 from latentopt.stop_rule import ended_early
-from latentopt.trial import IMPORTED, FailedState, Trial, apply_event
+from latentopt.trial import IMPORTED, REPEAT, FailedState, Trial, apply_event
+from latentopt.true_values import TrueValues, first_of_structure
 
 __all__ = ["IMPORTED", "FailedState", "Run", "Trial", "apply_event"]
 
@@ -104,13 +107,16 @@ class Run:
     def best(self, k: int = 1) -> list[Trial]:
         """Up to `k` completed trials that meet every constraint, best first.
 
-        With several objectives, trials that fewer others surpass in all of them come first.
+        Trials are ranked, and judged by the constraints, by what was measured, and where metrics
+        are noisy (they came with standard errors, or a structure was evaluated again with another
+        result) by the posterior mean of their true values. A structure that was evaluated or
+        proposed more than once comes once. With several objectives, trials that fewer others
+        surpass in all of them come first.
         """
-        feasible = self.feasible
+        feasible = self._once(self.feasible)
         if not feasible:
             return []
-        goal = self.config.goal
-        values = np.array([goal.values(trial.metrics) for trial in feasible])
+        values = np.array([self.objectives(trial) for trial in feasible])
         beaten = [
             ((values >= row).all(1) & (values > row).any(1)).sum() if values.shape[1] > 1 else 0
             for row in values
@@ -124,36 +130,95 @@ class Run:
         return [
             trial
             for trial in self.trials
-            if trial.status == "completed" and all(m >= 0 for m in self.margins(trial).values())
+            if trial.status == "completed" and self.is_feasible(trial)
         ]
+
+    def is_feasible(self, trial: Trial) -> bool:
+        """Whether a completed trial meets every constraint, in posterior mean if it is noisy."""
+        return all(margin >= 0 for margin in self.margins(trial).values())
+
+    @cached_property
+    def true_values(self) -> TrueValues:
+        """What is believed of noisy metrics; empty if there are none."""
+        return TrueValues.of(self)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether any metric is noisy."""
+        return bool(self.true_values.mean)
+
+    def believed(self, trial: Trial) -> dict[str, float]:
+        """Metrics of a trial, the posterior mean of its true value in place of each noisy one."""
+        return {**trial.metrics, **self.true_values.mean.get(trial.index, {})}
+
+    def objectives(self, trial: Trial) -> tuple[float, ...]:
+        """Every objective of a completed trial, larger is better, of the metrics as believed."""
+        return tuple(float(value) for value in self.config.goal.values(self.believed(trial)))
+
+    def posterior(self, trial: Trial) -> Measured:
+        """Posterior mean of the first objective of a completed trial; its error is ``.sem``.
+
+        Where nothing is noisy it is `value`, and the error 0. Errors of several metrics are taken
+        to be independent.
+        """
+        goal, believed = self.config.goal, self.believed(trial)
+        error = goal.objectives[0].sem(believed, self.true_values.error.get(trial.index, {}))
+        return Measured(self.objectives(trial)[0], float(error))
+
+    def best_observed(self) -> Trial | None:
+        """The feasible trial of the largest measured value of the first objective.
+
+        Of noisy values it is the luckiest one, and its value too large.
+        """
+        return max(self.feasible, key=self.value, default=None)
 
     @property
     def evaluations_left(self) -> int:
         """How many until the budget is spent; those under way, if the campaign ended early."""
         if self.final_gain is not None:
-            return sum(trial.status == "pending" for trial in self.trials)
+            waiting = sum(t.status == "pending" and t.counts for t in self.trials)
+            return waiting + self.budget_left
         spent = sum(trial.counts and trial.status != "pending" for trial in self.trials)
         return max(self.config.trials - spent, 0)
+
+    @property
+    def budget_left(self) -> int:
+        """How many more points may be asked for; after an early end, those of `repeats` only."""
+        left = max(0, self.config.trials - sum(trial.counts for trial in self.trials))
+        if self.final_gain is None:
+            return left
+        repeated = sum(trial.strategy == REPEAT for trial in self.trials)
+        return min(left, max(0, self.config.repeats - repeated)) if self.feasible else 0
 
     def pareto(self) -> list[Trial]:
         """Feasible trials that no other surpasses in all objectives, best first in the first one.
 
         With one objective, those of the best value.
         """
-        feasible = self.feasible
+        feasible = self._once(self.feasible)
         if not feasible:
             return []
-        values = np.array([self.config.goal.values(trial.metrics) for trial in feasible])
+        values = np.array([self.objectives(trial) for trial in feasible])
         front = np.flatnonzero(non_dominated(values))
         return [feasible[i] for i in front[np.argsort(-values[front, 0], kind="stable")]]
 
     def value(self, trial: Trial) -> float:
-        """Objective of a completed trial, larger is better; the first one if there are several."""
+        """Measured objective of a completed trial, larger is better; the first one of several."""
         return float(self.config.goal.values(trial.metrics)[0])
 
     def margins(self, trial: Trial) -> dict[str, float]:
-        """Signed margin of each constraint for a completed trial, feasible where >= 0."""
-        return {text: float(m) for text, m in self.config.goal.margins(trial.metrics).items()}
+        """Signed margin of each constraint for a completed trial, met where >= 0.
+
+        Of noisy metrics it is that of their posterior means.
+        """
+        margins = self.config.goal.margins(self.believed(trial))
+        return {text: float(margin) for text, margin in margins.items()}
+
+    def _once(self, trials: list[Trial]) -> list[Trial]:
+        """The first of these trials for each structure."""
+        first = first_of_structure(self.trials)
+        found = {first[trial.index]: trial for trial in reversed(trials)}
+        return [trial for trial in trials if found[first[trial.index]] is trial]
 
     def candidate(self, index: int) -> Candidate:
         """The structure of a trial with all that is known of it.
@@ -170,11 +235,12 @@ class Run:
             )
         (trial,) = found
         completed = trial.status == "completed"
+        margins = self.config.goal.margins(trial.metrics) if completed else {}
         return Candidate(
             microstructure=self._microstructure(trial),
             z=trial.z,
             metrics=dict(trial.metrics),
-            margins=self.margins(trial) if completed else {},
+            margins={text: float(m) for text, m in margins.items()},
             trial=index,
         )
 

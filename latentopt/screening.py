@@ -6,9 +6,9 @@ solver, and another is proposed in its place; the strategy is told of both.
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -19,15 +19,10 @@ from latentopt.evaluation import Evaluation, evaluate_images
 from latentopt.expressions import Constraint, nearest, parse_constraint
 from latentopt.measurement import journaled
 from latentopt.parts import BUILT_IN_UNITS, resolve_objectives
-from latentopt.proposal import proposed_points
 from latentopt.protocols import Objective
-from latentopt.run import Trial, apply_event
-from latentopt.trial_history import history_of
+from latentopt.run import Trial
 
-if TYPE_CHECKING:
-    from latentopt.campaign import Campaign
-
-__all__ = ["Screen", "resolve_screen", "with_screen"]
+__all__ = ["Screen", "resolve_screen"]
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +90,33 @@ class Screen:
             "seconds": round(time.perf_counter() - start, 4),
         }
 
+    def verdict(
+        self, evaluation: Evaluation, row: Sequence[float], trials: Iterable[Trial], budget: int
+    ) -> dict[str, Any]:
+        """What an ask keeps of a point: the screen's word, or nothing where it breaks down.
+
+        Then the point is evaluated, as it is where `limit` is reached.
+
+        Parameters
+        ----------
+        evaluation
+            Decodes.
+        row
+            The point.
+        trials
+            All before it.
+        budget
+            Trials in all.
+        """
+        try:
+            found = self.look(evaluation, np.array(row))
+        except EvaluationError as error:
+            _log.warning("The screen could not judge a point, which is evaluated: %s.", error)
+            return {}
+        ruled_out = sum(trial.status == "screened" for trial in trials)
+        may_fail = ruled_out < self.limit * budget
+        return {"screen": {**found, "passed": found["passed"] or not may_fail}}
+
 
 def resolve_screen(settings: Any) -> tuple[tuple[Objective, ...], Any]:
     """Objectives of a screen's settings, and the settings with complete specs of them.
@@ -111,44 +133,3 @@ def resolve_screen(settings: Any) -> tuple[tuple[Objective, ...], Any]:
         text = str(error).replace(f"{ROOT}.evaluate", f"{ROOT}.screen.evaluate")
         raise ConfigError(text) from None
     return objectives, {**settings, "evaluate": specs}
-
-
-def with_screen(
-    campaign: "Campaign", event: dict[str, Any], trials: Mapping[int, Trial]
-) -> dict[str, Any]:
-    """The event of an ask with what the screen says of its points, and more in place of some.
-
-    As many points as the event asked for pass, or `limit` is reached and all of them do.
-
-    Parameters
-    ----------
-    event
-        As `latentopt.proposal.next_event` made it.
-    trials
-        All before it, by index.
-    """
-    screen, config = campaign.screen, campaign.config
-    trials, points, waiting = dict(trials), [], list(event["trials"])
-    ruled_out = sum(trial.status == "screened" for trial in trials.values())
-    while waiting:
-        for point in waiting:
-            may_fail = ruled_out < screen.limit * config.trials
-            points.append(point | _look(campaign, point["z"], may_fail=may_fail))
-            apply_event(trials, {**event, "trials": points[-1:]})
-            ruled_out += trials[point["index"]].status == "screened"
-        missing = len(event["trials"]) - sum(trials[p["index"]].status == "pending" for p in points)
-        waiting = []
-        if missing:
-            history = history_of([trials[i] for i in sorted(trials)], config, campaign.space)
-            waiting = proposed_points(campaign.strategy, history, missing)
-    return {**event, "trials": points}
-
-
-def _look(campaign: "Campaign", row: Sequence[float], *, may_fail: bool) -> dict[str, Any]:
-    """What the screen says of a point; a screen that breaks down lets it through."""
-    try:
-        found = campaign.screen.look(campaign.evaluation, np.array(row))
-    except EvaluationError as error:
-        _log.warning("The screen could not judge a point, which is evaluated: %s.", error)
-        return {}
-    return {"screen": {**found, "passed": found["passed"] or not may_fail}}

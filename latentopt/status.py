@@ -11,11 +11,12 @@ from latentopt.baseline import baseline_of
 from latentopt.candidate_files import candidate_path
 from latentopt.journal import lock_holder, read_events
 from latentopt.pace import Pace
-from latentopt.run import IMPORTED, Run, Trial
+from latentopt.run import Run, Trial
+from latentopt.shortfall import shortfall_lines
 
 __all__ = ["Status", "read_status"]
 
-_COUNTED = ("completed", "failed", "screened", "pending", "imported")
+_COUNTED = ("completed", "failed", "screened", "pending", "imported", "copied")
 
 _BEST, _FAILURES = 3, 5  # how many are told of
 _ENDS = ("tell", "fail")
@@ -50,22 +51,23 @@ class Status:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Trials by status, of which each is there even if no trial has it; old data apart."""
-        counts = Counter(
-            "imported" if trial.strategy == IMPORTED else trial.status for trial in self.run.trials
-        )
+        """Trials by status, of which each is there even if no trial has it.
+
+        Old data are apart, and points whose structure was known.
+        """
+        counts = Counter(_kind(trial) for trial in self.run.trials)
         return {name: counts[name] for name in _COUNTED}
 
     @property
     def queued(self) -> list[int]:
         """Pending trials that no worker has yet."""
-        pending = (trial.index for trial in self.run.trials if trial.status == "pending")
+        pending = (t.index for t in self.run.trials if t.status == "pending" and not t.copied)
         return [index for index in pending if index not in self.running]
 
     @property
     def failures(self) -> list[Trial]:
         """Failed trials, the last one first."""
-        return [trial for trial in reversed(self.run.trials) if trial.status == "failed"]
+        return [t for t in reversed(self.run.trials) if t.status == "failed" and not t.copied]
 
     @property
     def failed_by_state(self) -> dict[str, int]:
@@ -90,7 +92,7 @@ class Status:
     def as_data(self) -> dict[str, Any]:
         """All of it as plain data, for JSON."""
         run, config = self.run, self.run.config
-        baseline = baseline_of(run)
+        baseline, observed = baseline_of(run), run.best_observed()
         return {
             "name": config.name,
             "folder": str(run.folder),
@@ -102,6 +104,8 @@ class Status:
             **self.counts,
             "failed_by_state": self.failed_by_state,
             "best": [self._found(trial) for trial in run.best(_BEST)],
+            "best_observed": None if observed is None else self._found(observed),
+            "missed": shortfall_lines(run),
             "baseline": None
             if baseline is None
             else {"name": baseline.name, "value": baseline.value},
@@ -119,12 +123,22 @@ class Status:
         }
 
     def _found(self, trial: Trial) -> dict[str, Any]:
+        value = self.run.posterior(trial)
         return {
             "trial": trial.index,
-            "value": self.run.value(trial),
+            "value": float(value),
+            "error": value.sem,
+            "observed": self.run.value(trial),
             "metrics": dict(trial.metrics),
+            "sem": dict(trial.sem),
             "margins": self.run.margins(trial),
         }
+
+
+def _kind(trial: Trial) -> str:
+    if trial.copied:
+        return "copied"
+    return "imported" if trial.imported else trial.status
 
 
 def read_status(folder: Path | str) -> Status:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from latentopt.errors import ConfigError
+from latentopt.trial import REPEAT
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -99,7 +100,13 @@ def ended_early(events: Sequence[Mapping[str, Any]], stop_gain: float | None) ->
 def _last_proposal(events: Sequence[Mapping[str, Any]]) -> int | None:
     """Place of the last event that says what became of new points."""
     places = range(len(events) - 1, -1, -1)
-    return next((i for i in places if events[i]["kind"] in ("ask", "stop")), None)
+    return next((i for i in places if _proposes(events[i])), None)
+
+
+def _proposes(event: Mapping[str, Any]) -> bool:
+    if event["kind"] == "ask":
+        return event["strategy"] != REPEAT  # those are no new points
+    return event["kind"] == "stop"
 
 
 def _under_way(events: Sequence[Mapping[str, Any]]) -> bool:
@@ -108,6 +115,6 @@ def _under_way(events: Sequence[Mapping[str, Any]]) -> bool:
     evaluated = [
         trial
         for trial in asks
-        if "metrics" not in trial and trial.get("screen", {}).get("passed", True)
+        if not trial.keys() & {"metrics", "same_as"} and trial.get("screen", {}).get("passed", True)
     ]
     return len(evaluated) > sum(event["kind"] in _ENDS for event in events)

@@ -52,7 +52,8 @@ class Trial:
     sem
         Standard error of each metric that was given with one.
     repeat_of
-        The trial whose structure it evaluates once more, because that was asked for.
+        The trial whose structure it evaluates once more: because that was asked for, or because a
+        strategy of the user's own proposed the same point.
     same_as
         An earlier trial with the same structure, whose result it takes over: it is not evaluated.
     image_sha256
@@ -161,6 +162,8 @@ def _add(trials: dict[int, Trial], point: Mapping[str, Any], event: Mapping[str,
         same_as=point.get("same_as"),
     )
     screen = point.get("screen")
+    if trial.repeat_of is not None:  # the model of the space may have been retrained in between
+        trial = replace(trial, moved_to=trials[trial.repeat_of].moved_to)
     if trial.copied:
         trial = _follow(trials, replace(trial, metrics=point["known"]))
     elif "metrics" in point:

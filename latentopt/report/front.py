@@ -67,7 +67,7 @@ def pareto_front(run: Run) -> Chart:
     broken = [trial for trial in others if not is_feasible(run, trial)]
     marker: dict = {"size": 11, "color": BAD, "line": {"color": "white", "width": 1}}
     if len(names) > 2:
-        third = [json_number(run.config.goal.values(t.metrics)[2]) for t in front]
+        third = [json_number(run.objectives(t)[2]) for t in front]
         bar = {"title": {"text": names[2]}, "thickness": 12}
         marker |= {"color": third, "colorscale": "Viridis", "colorbar": bar}
     data = [
@@ -102,7 +102,7 @@ def growth(run: Run) -> Chart:
 
 def _volumes(run: Run) -> tuple[list[float], np.ndarray]:
     """Hypervolume after each feasible trial, and the point from which all are measured."""
-    values = np.array([run.config.goal.values(trial.metrics) for trial in run.feasible])
+    values = np.array([run.objectives(trial) for trial in run.feasible])
     reference = values.min(0)
     volumes: list[float] = []
     for k, row in enumerate(values):
@@ -118,7 +118,7 @@ def _spread(front: list[Trial], n: int) -> list[Trial]:
 
 
 def _by_objectives(run: Run, name: str, trials: list[Trial], marker: dict) -> Chart:
-    values = [run.config.goal.values(trial.metrics) for trial in trials]
+    values = [run.objectives(trial) for trial in trials]
     x, y = ([json_number(row[k]) for row in values] for k in range(2))
     points = {"type": "scatter", "mode": "markers", "name": name, "x": x, "y": y, "marker": marker}
     said = hover(trials, x) | {

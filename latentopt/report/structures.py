@@ -100,18 +100,32 @@ def cards(run: Run, trials: Iterable[Trial]) -> str:
 
 def _card(run: Run, trial: Trial, picture: str) -> str:
     rows = [
-        _card_row(name, f"{number(value)} {unit_of(run, name)}".strip())
-        for name, value in trial.metrics.items()
+        _card_row(name, f"{_with_error(value)} {unit_of(run, name)}".strip())
+        for name, value in trial.measured.items()
     ]
     for name, margin in run.margins(trial).items():
         rows.append(_card_row(name, f"margin {margin:+.4g}", bad=not margin >= 0))
-    values = ", ".join(number(value) for value in run.config.goal.values(trial.metrics))
+    values = ", ".join(number(value) for value in run.objectives(trial))
+    if run.noisy and len(run.objectives(trial)) == 1:
+        values = _with_error(run.posterior(trial))
+        rows.insert(0, _card_row("measured", number(run.value(trial))))
     return (
         f'<figure class="card">{picture}<figcaption>'
         f'<h3>{values} <span class="note">trial {trial.index}, '
         f"{escape(trial.strategy)}</span></h3>"
         f"<table>{''.join(rows)}</table></figcaption></figure>"
     )
+
+
+def _with_error(value: float) -> str:
+    """A number, with its standard error where it has one.
+
+    >>> from latentopt.measurement import Measured
+    >>> _with_error(Measured(1.25, 0.5))
+    '1.25 ± 0.5'
+    """
+    error = getattr(value, "sem", None)
+    return number(float(value)) + (f" ± {number(error)}" if error is not None else "")
 
 
 def _card_row(name: str, value: str, bad: bool = False) -> str:

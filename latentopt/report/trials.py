@@ -9,6 +9,8 @@ from latentopt.printable import escape_html as escape
 from latentopt.report.html import chart, note, number, section, table, warning
 from latentopt.report.structures import cards, unit_of
 from latentopt.run import Run
+from latentopt.shortfall import nearest_first, shortfall_lines
+from latentopt.trial import Trial
 
 __all__ = [
     "all_trials_section",
@@ -31,7 +33,6 @@ def header(run: Run, baselines: Sequence[Baseline]) -> str:
         for status in ("failed", "screened")
     }
     several = len(run.config.goal.objectives) > 1
-    best = run.best(1)
     facts = {
         "trials": len(run.trials),
         "completed": len(completed),
@@ -42,8 +43,7 @@ def header(run: Run, baselines: Sequence[Baseline]) -> str:
     if several:
         facts["on the front"] = len(run.pareto())
     else:
-        value = f"{number(run.value(best[0]))} (trial {best[0].index})" if best else "none"
-        facts["best value"] = value
+        facts |= _best_values(run)
     for baseline in () if several else baselines:
         value = baseline.value
         facts[f"best of {baseline.name}"] = "none" if value is None else number(value)
@@ -57,6 +57,19 @@ def header(run: Run, baselines: Sequence[Baseline]) -> str:
         f"{' subject to ' + constraints if constraints else ''}.</p>"
         f'<dl class="facts">{items}</dl>{_ended_early(run)}</header>'
     )
+
+
+def _best_values(run: Run) -> dict[str, str]:
+    """The best value; of noisy ones its posterior mean with the error, beside the best measured."""
+    best, observed = run.best(1), run.best_observed()
+    if not best or observed is None:
+        return {"best value": "none"}
+    value = run.posterior(best[0])
+    if not run.noisy:
+        return {"best value": f"{number(float(value))} (trial {best[0].index})"}
+    measured = f"{number(run.value(observed))} (trial {observed.index})"
+    mean = f"{number(float(value))} ± {number(value.sem)} (trial {best[0].index})"
+    return {"best value, posterior mean": mean, "best measured": measured}
 
 
 def _ended_early(run: Run) -> str:
@@ -76,9 +89,11 @@ def best_section(run: Run) -> str:
     completed = [trial for trial in run.trials if trial.status == "completed"]
     if not completed:
         return section("Best candidates", warning("No trial has completed yet."))
-    nearest = sorted(completed, key=lambda trial: -min(run.margins(trial).values(), default=0.0))
-    text = "No trial meets every constraint. The ones that come closest:"
-    return section("Best candidates", warning(text) + cards(run, nearest[:_CARDS]))
+    missed = "".join(note(line) for line in shortfall_lines(run))
+    text = (
+        warning("No trial meets every constraint.") + missed + note("The ones that come closest:")
+    )
+    return section("Best candidates", text + cards(run, nearest_first(run, completed)[:_CARDS]))
 
 
 def progress_section(run: Run, baselines: Sequence[Baseline]) -> str:
@@ -124,19 +139,29 @@ def _list(indices: list[int]) -> str:
     return ", ".join(str(index) for index in indices[:_LISTED]) + more
 
 
+def _origin(trial: Trial) -> str:
+    """What proposed a trial, and whose structure it has."""
+    if trial.copied:
+        return f"{trial.strategy}, structure of trial {trial.same_as}"
+    return trial.strategy + (f" of trial {trial.repeat_of}" if trial.repeat_of is not None else "")
+
+
 def all_trials_section(run: Run) -> str:
     """Every trial with its metrics, folded away."""
     names = list(dict.fromkeys(name for trial in run.trials for name in trial.metrics))
     heads = [f"{name} [{unit}]" if (unit := unit_of(run, name)) else name for name in names]
+    errors = list(dict.fromkeys(name for trial in run.trials for name in trial.sem))
     rows = [
         (
             str(trial.index),
             trial.status,
-            trial.strategy,
+            _origin(trial),
             "" if trial.seconds is None else f"{trial.seconds:.2f}",
             *(number(trial.metrics[name]) if name in trial.metrics else "" for name in names),
+            *(number(trial.sem[name]) if name in trial.sem else "" for name in errors),
         )
         for trial in run.trials
     ]
+    heads += [f"{name}_sem" for name in errors]
     shown = table(("trial", "status", "strategy", "seconds", *heads), rows, numbers_from=3)
     return section("All trials", f"<details><summary>Show the table</summary>{shown}</details>")

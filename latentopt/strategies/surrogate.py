@@ -22,6 +22,7 @@ from latentopt.strategies.posterior import FixedModel
 
 __all__ = ["CrossValidation", "Surrogate"]
 
+_SUCCESS = 0.5  # evaluations that fail are 0 to the process of success, others 1
 _LEAST_NOISE = 1e-6  # of the variance of a noisy metric, for values that are exact
 
 
@@ -135,7 +136,7 @@ class Surrogate:
         with torch.no_grad():
             samples = sampler(self.model.posterior(self.inputs.exact(z)))
         never_fails = torch.ones(samples.shape[:2], dtype=torch.bool)
-        succeeds = samples[..., -1] > 0.5 if self.learns_success else never_fails
+        succeeds = samples[..., -1] > _SUCCESS if self.learns_success else never_fails
         return self.values(samples), succeeds
 
     def predict(

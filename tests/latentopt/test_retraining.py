@@ -277,6 +277,7 @@ def campaign_of(space, folder, retrain=(), **settings):
         "engine": "serial",
         "trials": 5,
         "batch": 2,
+        "score": "decoded",  # grey images differ where all structures of an untrained model are one
         "retrain": None if retrain is None else few | dict(retrain),
     }
     return Campaign(space=space, objectives=[share], folder=folder, **fields | settings)
