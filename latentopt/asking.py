@@ -117,6 +117,8 @@ class _Admission:
             for index in sorted(self._known.values())
             if trials[index].space_id == campaign.space.id and not trials[index].imported
         }
+        # One without a cache may depend on the trial or z.
+        self._by_structure = all(getattr(s, "cache", True) for s in campaign.simulators)
         self._copies = 0
 
     def event(self, q: int) -> tuple[dict[str, Any], _Structures]:
@@ -148,7 +150,7 @@ class _Admission:
         campaign = self.campaign
         point, structure = with_digest(point, campaign.evaluation)
         digest = self._digest(point)
-        original = None if digest is None else self._known.get(digest)
+        original = self._known.get(digest) if self._by_structure else None
         z = np.array(point["z"], dtype=np.float64)
         if self._own and z.tobytes() in self._evaluated:
             point["repeat_of"] = self._evaluated[z.tobytes()]
