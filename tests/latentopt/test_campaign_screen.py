@@ -1,5 +1,6 @@
 """A cheap surrogate rules points out before the solver is asked."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -165,3 +166,26 @@ def test_a_surrogate_beside_the_file_screens(tmp_path):
     )
     config = load_config(file)
     assert config.screen.evaluate[0]["folder"] == str(tmp_path / "fast")
+
+
+def test_first_points_that_are_ruled_out_leave_the_file_of_first_points_as_it_is(
+    open_campaign, tiny_space, tmp_path
+):
+    start = tmp_path / "start.npy"
+    np.save(start, tiny_space.sample(4, seed=3).numpy())
+    settings = {"start": str(start), "require": "cheap_fraction >= 0.52"}
+    open_campaign(trials=1, batch=1, **settings).run(progress=False)
+    run = open_campaign(batch=1, **settings).run(progress=False)
+    assert sum(t.strategy == "start" for t in run.trials) == 4
+    assert any(t.status == "screened" for t in run.trials[:4])
+    assert sum(t.status == "completed" for t in run.trials) == 6
+
+
+def test_standard_errors_of_a_screen_are_kept(open_campaign):
+    class Told(Cheap):
+        def __call__(self, images):
+            return {"cheap_fraction": (float(images.double().mean()), 0.25)}
+
+    run = open_campaign(cheap=Told(), trials=2).run(progress=False)
+    completed = [t for t in run.trials if t.status == "completed"]
+    assert all(t.sem == {"cheap_fraction": 0.25} for t in completed)

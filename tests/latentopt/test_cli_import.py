@@ -88,3 +88,17 @@ def test_bad_data_are_one_line_and_import_nothing(run, place, table, code, messa
     assert said.count("\n") == 1
     journal = place / "run" / "journal.jsonl"
     assert not journal.exists() or not Run.read(place / "run").trials
+
+
+def test_standard_errors_of_a_table_are_those_of_its_trials(run, place):
+    table = "volume_fraction,volume_fraction_sem\n.1,.01\n.2,.02\n.3,\n.4,.04\n"
+    (place / "data.csv").write_text(table)
+    assert command(run, place)[0] == 0
+    trials = Run.read(place / "run").trials
+    assert [dict(t.sem) for t in trials] == [
+        {"volume_fraction": 0.01},
+        {"volume_fraction": 0.02},
+        {},
+        {"volume_fraction": 0.04},
+    ]
+    assert {*trials[0].metrics} == {"volume_fraction", "distance_from_data"}

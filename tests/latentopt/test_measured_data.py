@@ -122,3 +122,23 @@ def test_more_phases_than_the_space_has_are_refused(folder):
 def test_a_missing_table_is_named(folder):
     with pytest.raises(DataError, match=r"gone.csv: cannot be read \(No such file"):
         read_measured(folder / "gone.csv", SHAPE, ())
+
+
+def test_a_column_of_standard_errors_belongs_to_its_metric(folder):
+    found = read(folder, "image,k_xx,k_xx_sem,cost\na.png,1,.5,2\nb.png,3,,4\n")
+    assert list(found.metrics) == ["k_xx", "cost"]
+    np.testing.assert_array_equal(found.sem["k_xx"], [0.5, np.nan])
+    chosen = read(folder, "image,k_xx,k_xx_sem,cost\na.png,1,.5,2\n", columns=["k_xx"])
+    assert (list(chosen.metrics), list(chosen.sem)) == (["k_xx"], ["k_xx"])
+
+
+def test_a_metric_of_such_a_name_that_the_goal_needs_is_a_metric(folder):
+    found = read(folder, "image,k_xx,k_xx_sem\na.png,1,.5\n", needed=("k_xx", "k_xx_sem"))
+    assert list(found.metrics) == ["k_xx", "k_xx_sem"]
+    assert not found.sem
+
+
+@pytest.mark.parametrize("cell", ["-0.5", "nan", "inf", "about .5"])
+def test_a_standard_error_that_is_none_is_refused_with_row_and_column(folder, cell):
+    with pytest.raises(DataError, match=r"row 3 has '.*' for k_xx_sem, expected the standard error"):
+        read(folder, f"image,k_xx,k_xx_sem\na.png,1,.5\nb.png,2,{cell}\n")
