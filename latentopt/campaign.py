@@ -278,7 +278,7 @@ class Campaign:
     @property
     def retraining_due(self) -> bool:
         """Whether the model is retrained before another point is proposed."""
-        return is_due(self.config, self._ledger.events, self._ledger.trials.values())
+        return is_due(self.config, self._ledger.events, lambda: self.result)
 
     def keep_structure(self, trial: Trial, decoded: Any = None) -> Any:
         """The structure of a pending trial, in ``candidates/`` by now; None if it has none."""

@@ -7,7 +7,7 @@ trials get the point that decodes to their structure there; what was evaluated s
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -95,17 +95,14 @@ def _check_images(config: RetrainConfig, space: LatentSpace) -> None:
 
 
 def is_due(
-    config: CampaignConfig, events: Sequence[Mapping[str, Any]], trials: Iterable[Trial]
+    config: CampaignConfig, events: Sequence[Mapping[str, Any]], read: Callable[[], Run]
 ) -> bool:
     """Whether `every` evaluations have ended since the last retraining, and any is feasible."""
     if config.retrain is None:
         return False
-    trials = list(trials)
+    run = read()
     last = next((e["evaluated"] for e in reversed(events) if e["kind"] == "space"), 0)
-    if _evaluated(trials) - last < config.retrain.every:
-        return False
-    completed = (t.metrics for t in trials if t.status == "completed")
-    return any(all(m >= 0 for m in config.goal.margins(metrics).values()) for metrics in completed)
+    return _evaluated(run.trials) - last >= config.retrain.every and bool(run.feasible)
 
 
 def present_space(

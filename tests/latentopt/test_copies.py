@@ -166,6 +166,7 @@ def test_a_space_of_one_structure_ends_with_the_reason(tmp_path):
         assert [trial.status for trial in run.trials] == ["completed"]
 
 
+@pytest.mark.slow
 def test_several_workers_evaluate_each_structure_once(make):
     run = make(
         objective="volume_fraction",

@@ -140,5 +140,5 @@ def test_a_metric_of_such_a_name_that_the_goal_needs_is_a_metric(folder):
 
 @pytest.mark.parametrize("cell", ["-0.5", "nan", "inf", "about .5"])
 def test_a_standard_error_that_is_none_is_refused_with_row_and_column(folder, cell):
-    with pytest.raises(DataError, match=r"row 3 has '.*' for k_xx_sem, expected the standard error"):
+    with pytest.raises(DataError, match=r"row 3 has '.*' for k_xx_sem, expected the"):
         read(folder, f"image,k_xx,k_xx_sem\na.png,1,.5\nb.png,2,{cell}\n")

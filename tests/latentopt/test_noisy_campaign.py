@@ -50,6 +50,7 @@ def truth(campaign, trial):
     return float(campaign.evaluation.scored(trial.z).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"told": True}, {"repeats": 10}], ids=["sem", "repeats"])
 def test_the_best_by_posterior_mean_is_hardly_too_large(make, settings):
     believed, measured = [], []
