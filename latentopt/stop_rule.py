@@ -111,10 +111,21 @@ def _proposes(event: Mapping[str, Any]) -> bool:
 
 def _under_way(events: Sequence[Mapping[str, Any]]) -> bool:
     """Whether trials were asked for that have no end yet."""
-    asks = [trial for event in events if event["kind"] == "ask" for trial in event["trials"]]
-    evaluated = [
-        trial
-        for trial in asks
-        if not trial.keys() & {"metrics", "same_as"} and trial.get("screen", {}).get("passed", True)
-    ]
-    return len(evaluated) > sum(event["kind"] in _ENDS for event in events)
+    evaluated: set[int] = set()
+    waiting: set[int] = set()
+    for event in events:
+        if event["kind"] == "ask":
+            asked = {trial["index"] for trial in event["trials"] if _is_evaluated(trial)}
+            evaluated |= asked
+            waiting |= asked
+        elif event["kind"] == "retry":
+            waiting |= evaluated.intersection(event["trials"])
+        elif event["kind"] in _ENDS:
+            waiting.discard(event["trial"])
+    return bool(waiting)
+
+
+def _is_evaluated(point: Mapping[str, Any]) -> bool:
+    """Whether a point of an ask is: it is no old data, has no known structure and passed."""
+    known = point.keys() & {"metrics", "same_as"}
+    return not known and point.get("screen", {}).get("passed", True)

@@ -186,3 +186,25 @@ def test_a_model_of_ours_ends_a_campaign_whose_best_is_found(tiny_space, tmp_pat
     result = campaign.run(progress=False)
     assert result.final_gain is not None
     assert 3 < len(result.trials) < 12
+
+
+def test_what_is_retried_is_waited_for_and_what_has_a_known_structure_is_not():
+    class Small:
+        def expected_gain(self, history, z):
+            return 0.0
+
+    ask = {"kind": "ask", "strategy": "s", "gain": 0.0}
+    first = {**ask, "trials": [{"index": 0, "z": []}]}
+    copy = {**ask, "trials": [{"index": 1, "z": [], "same_as": 0}, {"index": 2, "z": []}]}
+    fail, tell = {"kind": "fail", "trial": 0}, {"kind": "tell", "trial": 2}
+    rule = StopRule(0.1, Small())
+    assert rule.verdict([first, fail, copy, tell], 0.0) == "stop"
+    retried = [first, fail, copy, {"kind": "retry", "trials": [0, 1]}, tell]
+    assert rule.verdict(retried, 0.0) == "wait"
+    assert rule.verdict([*retried, {"kind": "tell", "trial": 0}], 0.0) == "stop"
+
+
+def test_repeats_of_the_best_after_an_early_end_do_not_begin_the_search_again():
+    stop = {"kind": "stop", "gain": 0.01}
+    repeat = {"kind": "ask", "strategy": "repeat", "trials": [{"index": 3, "repeat_of": 0}]}
+    assert ended_early([stop, repeat], 0.1) == 0.01
