@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from generative.batching import map_rows, to_tensor
@@ -25,16 +25,15 @@ from generative.set_distance import (
 )
 from generative.stage import Stage, defaults_after_another
 from generative.variational import Loss
+from objectives.settings import Settings
 
 if TYPE_CHECKING:
     from generative.latent_diffusion import LatentDiffusion
     from generative.train_config import TrainConfig
 
 
-class CalibrationConfig(BaseModel):
+class CalibrationConfig(Settings):
     """What asks a prior that sets of decoded draws be as sets of images are."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     weight: float = Field(
         2.0, ge=0, description="Of the energy distances, over the error of the velocity."

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor
 
+from objectives.settings import Settings
 
-class PropertyRange(BaseModel):
+
+class PropertyRange(Settings):
     """How a property was distributed over the training images."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     mean: float = Field(description="Over the training images.")
     spread: float = Field(gt=0, description="Standard deviation.")
@@ -21,14 +21,12 @@ class PropertyRange(BaseModel):
     high: float = Field(description="Largest value.")
 
 
-class Conditions(BaseModel):
+class Conditions(Settings):
     """Classes and properties by name, and how they become numbers for a network.
 
     A condition is one number a class (1 for the one asked for) and two a property: its value in
     standard deviations, and 1 if it is asked for. All zeros ask for nothing.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     classes: tuple[str, ...] = Field((), description="Class names; one class is none.")
     properties: dict[str, PropertyRange] = Field(

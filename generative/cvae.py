@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from generative.backbone_weights import IMAGENET_MEAN, IMAGENET_STD, read_backbone_weights
@@ -17,6 +17,7 @@ from generative.errors import ModelFileError
 from generative.layout import plan_layout
 from generative.variational import VariationalAutoencoder
 from objectives.convolutions import sound
+from objectives.settings import Settings
 
 HIDDEN = 1024  # of the dense layers on either side of the code
 CHANNELS = (64, 32, 8)  # before each transposed convolution; the last makes the image's
@@ -25,10 +26,8 @@ TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 STAGES = ("conv1", "bn1", "act", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool")
 
 
-class CVAEConfig(BaseModel):
+class CVAEConfig(Settings):
     """Network and loss of a `CVAE`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
     backbone: Literal["resnet18", "resnet50", "resnet152"] = Field(

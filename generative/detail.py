@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from generative.adversarial import patch_discriminator, play
@@ -14,6 +14,7 @@ from generative.stage import Stage, defaults_after_another
 from generative.variational import Loss, VariationalAutoencoder
 from generative.variogram import variogram
 from objectives.phases import cut_phases
+from objectives.settings import Settings
 
 if TYPE_CHECKING:
     from generative.train_config import TrainConfig
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
 FAINTEST = 1e-3  # variogram below which errors no longer count relative to it
 
 
-class DetailConfig(BaseModel):
+class DetailConfig(Settings):
     """What asks an autoencoder for the detail that it blurs, and how much each counts."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     variogram_weight: float = Field(
         35.0, ge=0, description="Of the relative error of each image's variogram at short shifts."

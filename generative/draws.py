@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from generative.batching import map_rows, to_tensor
@@ -14,16 +14,15 @@ from generative.detail import DetailConfig, detail_error, detail_loss, discrimin
 from generative.set_distance import SetStatistics, set_distance, texture
 from generative.stage import Stage, defaults_after_another
 from generative.variational import Drawn, Loss
+from objectives.settings import Settings
 
 if TYPE_CHECKING:
     from generative.latent_diffusion import LatentDiffusion
     from generative.train_config import TrainConfig
 
 
-class DrawsConfig(BaseModel):
+class DrawsConfig(Settings):
     """What asks a decoder that sets of drawn structures be as sets of images are."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     weight: float = Field(20.0, ge=0, description="Of the energy distance of the two sets.")
     reach: int = Field(6, ge=1, description="Largest shift of the variograms, in voxels.")

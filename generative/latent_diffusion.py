@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from generative.calibration import CalibrationConfig, CalibrationStage
@@ -19,12 +19,11 @@ from generative.prior_stage import PriorStage
 from generative.stage import Stage
 from generative.vae import ConvVAE
 from generative.variational import check_code, check_images_shape
+from objectives.settings import Settings
 
 
-class PriorOverCodesConfig(BaseModel):
+class PriorOverCodesConfig(Settings):
     """Networks and coordinates of an autoencoder with a diffusion prior, however it is trained."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
     autoencoder: dict[str, Any] = Field(

@@ -3,29 +3,26 @@
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from generative.data.augment import Augmentation
+from objectives.settings import Settings
 
 
-class StageConfig(BaseModel):
+class StageConfig(Settings):
     """What one stage of a training does differently; null leaves it as it is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     steps: int | None = Field(None, ge=1, description="Optimization steps.")
     batch_size: int | None = Field(None, ge=2, description="Rows a step.")
     learning_rate: float | None = Field(None, gt=0, description="Peak of AdamW's.")
 
 
-class TrainConfig(BaseModel):
+class TrainConfig(Settings):
     """How a network is trained.
 
     The same seed on the same machine gives the same weights, whether or not the run was
     interrupted: it fixes initial weights, batches, augmentation and noise.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     steps: int = Field(4000, ge=1, description="Optimization steps.")
     batch_size: int = Field(64, ge=2, description="Images a step.")

@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,12 +20,11 @@ from generative.blocks import (
 from generative.layout import Layout, plan_layout
 from generative.texture import TextureNoise
 from generative.variational import Drawn, VariationalAutoencoder
+from objectives.settings import Settings
 
 
-class ConvVAEConfig(BaseModel):
+class ConvVAEConfig(Settings):
     """Network and loss of a `ConvVAE`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
     widths: tuple[PositiveInt, ...] | None = Field(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from generative.cvae import CVAE
@@ -12,14 +12,13 @@ from generative.detail import AutoencoderStage, DetailConfig, DetailStage
 from generative.stage import Stage
 from generative.vae import ConvVAE
 from generative.variational import check_code, check_images_shape
+from objectives.settings import Settings
 
 AUTOENCODERS = {"vae": ConvVAE, "cvae": CVAE}
 
 
-class VAEGANConfig(BaseModel):
+class VAEGANConfig(Settings):
     """Autoencoder and discriminator of a `VAEGAN`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
     autoencoder: Literal["vae", "cvae"] = Field("vae", description="Spatial or vector code.")

@@ -6,9 +6,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PositiveFloat,
     ValidationError,
@@ -22,6 +20,7 @@ from latentopt.explain import explain, members, short
 from latentopt.expressions import Goal, parse_constraint, parse_objectives
 from latentopt.yaml_text import parse_yaml
 from objectives.grid import Grid
+from objectives.settings import Settings
 
 __all__ = ["CampaignConfig", "explain", "load_config", "read_yaml"]
 
@@ -47,10 +46,8 @@ def as_engine(value: object) -> object:
 Spec = Annotated[dict[str, Any], BeforeValidator(as_spec)]
 
 
-class ScreenConfig(BaseModel):
+class ScreenConfig(Settings):
     """Cheap metrics that decide which points are evaluated at all."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     evaluate: tuple[Spec, ...] = Field(
         min_length=1, description="Cheap objectives, surrogates among them, of every point."
@@ -70,10 +67,8 @@ class ScreenConfig(BaseModel):
         return texts
 
 
-class RetrainConfig(BaseModel):
+class RetrainConfig(Settings):
     """How the generative model is trained on towards the best structures of a campaign."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     every: int = Field(ge=1, description="Evaluations from one retraining to the next.")
     weight_k: PositiveFloat = Field(
@@ -87,15 +82,13 @@ class RetrainConfig(BaseModel):
     )
 
 
-class CampaignConfig(BaseModel):
+class CampaignConfig(Settings):
     """Settings of a campaign.
 
     >>> config = CampaignConfig(objective="k_xx - 2*k_yy", evaluate=["effective_conductivity"])
     >>> config.trials, config.strategy
     (30, {'kind': 'structure'})
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field("campaign", min_length=1, description="Names the run in reports and in Ax.")
     space: str = Field("default", description='Folder of a latent space, or "default", or "ldm".')

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from generative.batching import VOXELS_PER_CHUNK
@@ -19,6 +19,7 @@ from latentopt.protocols import Encoder
 from latentopt.space import LatentSpace
 from latentopt.space_arguments import Array, checked_images
 from objectives.arrays import as_tensor
+from objectives.settings import Settings
 
 __all__ = ["Inversion", "InversionConfig", "describe_misfits", "invert"]
 
@@ -26,10 +27,8 @@ LOOKS = 20  # moments of a descent at which the structure is cut into phases and
 DRAWS = 256  # of the prior, from which a decoder without encoder begins
 
 
-class InversionConfig(BaseModel):
+class InversionConfig(Settings):
     """How points are fitted to structures."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     steps: int = Field(100, ge=0, description="Of Adam; 0 keeps where it starts.")
     learning_rate: float = Field(

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from latentopt.config import ROOT, CampaignConfig, as_engine, as_spec, explain
 from latentopt.embedded import EMBEDDED
@@ -22,6 +22,7 @@ from latentopt.expressions import Goal, nearest
 from latentopt.protocols import FitsImages, Objective, Simulator, Strategy
 from latentopt.space import LatentSpace
 from objectives.grid import Grid, takes_grid
+from objectives.settings import Settings
 
 __all__ = [
     "BUILT_IN_UNITS",
@@ -46,10 +47,8 @@ BUILT_IN_UNITS = MappingProxyType({"distance_from_data": "1"})  # recorded for e
 GIVEN_IN_PYTHON = "given in Python"  # the space of a config, where no folder was named
 
 
-class ImportedObjective(BaseModel):
+class ImportedObjective(Settings):
     """Spec of an objective of the user's own: ``{kind: import, target: "package.module:name"}``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str = "import"
     target: str = Field(pattern=r"^[\w.]+:[\w.]+$", description="Where it is: package.module:name.")

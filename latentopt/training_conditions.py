@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from generative.batching import to_tensor
 from generative.checkpoint import (
@@ -24,6 +24,7 @@ from generative.training_state import MADE_OF, note_of_file
 from latentopt.config import Spec
 from latentopt.errors import ConfigError, DataError, OutputError
 from latentopt.parts import fit_objectives, properties_of, resolve_objectives
+from objectives.settings import Settings
 
 if TYPE_CHECKING:
     from generative.data.dataset import Dataset
@@ -34,10 +35,8 @@ PROBED = 8  # images that are turned and mirrored to see whether a property chan
 TOLERANCE = 1e-3  # of a property's spread
 
 
-class ConditionSettings(BaseModel):
+class ConditionSettings(Settings):
     """What the model can be asked for afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     classes: bool = Field(True, description="The classes of the images, where there are several.")
     properties: tuple[Spec, ...] = Field(

@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from generative.data.check import Limits
 from generative.data.synthetic import FieldRanges
@@ -15,14 +15,13 @@ from latentopt.embedded import EMBEDDED
 from latentopt.errors import ConfigError
 from latentopt.expressions import nearest
 from latentopt.training_conditions import ConditionSettings
+from objectives.settings import Settings
 
 __all__ = ["FieldData", "FileData", "TrainingSettings"]
 
 
-class LimitSettings(BaseModel):
+class LimitSettings(Settings):
     """Sizes above which images are refused, for files that promise more than they hold."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     image_voxels: int = Field(Limits.image_voxels, ge=1, description="Voxels of one image.")
     total_bytes: int = Field(
@@ -33,10 +32,8 @@ class LimitSettings(BaseModel):
     )
 
 
-class FileData(BaseModel):
+class FileData(Settings):
     """Images in a folder or an array file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["files"] = "files"
     path: str = Field(description="Folder of PNG or TIFF files, or one NPY, NPZ or HDF5 file.")
@@ -69,10 +66,8 @@ class FileData(BaseModel):
         return shares
 
 
-class FieldData(BaseModel):
+class FieldData(Settings):
     """Synthetic Gaussian random fields."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["gaussian_random_field"]
     n: int = Field(10000, ge=2, description="Training structures.")
@@ -99,10 +94,8 @@ class FieldData(BaseModel):
         return pairs
 
 
-class TrainingSettings(BaseModel):
+class TrainingSettings(Settings):
     """What `latentopt train` does, as data."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: Annotated[FileData | FieldData, Field(discriminator="kind")]
     model: Literal["vae", "pca", "cvae", "vae_gan", "ldm", "lsgm"] = Field(

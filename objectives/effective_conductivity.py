@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar, Literal
 
 from jaxtyping import Float, Float64
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from objectives.grid import Grid
@@ -12,6 +12,7 @@ from objectives.homogenize.boundary import boundary_of
 from objectives.homogenize.phases import require_phases
 from objectives.homogenize.schemes import conduction_scheme
 from objectives.images import checked_images, require_dim
+from objectives.settings import Settings
 
 # Component: row and column of the tensor, whose axes are z, y, x.
 COMPONENTS = {
@@ -27,7 +28,7 @@ COMPONENTS = {
 }
 
 
-class EffectiveConductivity(BaseModel):
+class EffectiveConductivity(Settings):
     """Components of the effective conductivity tensor; differentiable.
 
     ``k_xx`` is along the last axis of the images. Method, boundary condition and errors are those
@@ -40,8 +41,6 @@ class EffectiveConductivity(BaseModel):
     >>> round(values["k_yy"].item(), 6), round(values["k_xx"].item(), 6)
     (1.5, 2.0)
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     errors: ClassVar[tuple[str, ...]] = ("conductivity_error",)  # values that tell of the others
 

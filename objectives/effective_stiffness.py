@@ -4,8 +4,6 @@ from typing import Annotated, ClassVar, Literal
 
 from jaxtyping import Float, Float64
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     model_validator,
 )
@@ -16,6 +14,7 @@ from objectives.homogenize import engineering_constants, homogenize_stiffness
 from objectives.homogenize.boundary import boundary_of
 from objectives.homogenize.phases import require_phases
 from objectives.images import checked_images, require_dim
+from objectives.settings import Settings
 
 # Axes of space, and planes in the order of Voigt's notation.
 AXES = {2: "yx", 3: "zyx"}
@@ -25,7 +24,7 @@ Modulus = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(gt=-1, lt=0.5)]
 
 
-class EffectiveStiffness(BaseModel):
+class EffectiveStiffness(Settings):
     """Young's moduli, shear moduli and Poisson's ratios; differentiable.
 
     ``E_x`` is along the last axis of the images; ``nu_xy`` is the contraction along y under tension
@@ -40,8 +39,6 @@ class EffectiveStiffness(BaseModel):
     >>> round(values["E_y"].item(), 6), round(values["E_x"].item(), 6)
     (1.5, 2.0)
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     errors: ClassVar[tuple[str, ...]] = ("stiffness_error",)  # values that tell of the others
 

@@ -12,9 +12,7 @@ import torch
 from jaxtyping import Float, Float64
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PositiveFloat,
     model_validator,
@@ -25,6 +23,7 @@ from objectives.errors import EvaluationError
 from objectives.grid import Grid
 from objectives.images import checked_images, phase_indicator
 from objectives.pymks_import import pymks_installed
+from objectives.settings import Settings
 from objectives.two_point import two_point_statistics
 
 # The module whose `read_structure` reads a structure from a file, as (h, w) or (d, h, w) in [0, 1],
@@ -44,7 +43,7 @@ def _readable(target: Path | list) -> Path | list:
     return target.resolve() if isinstance(target, Path) else target
 
 
-class TwoPointTarget(BaseModel):
+class TwoPointTarget(Settings):
     """Mean absolute difference of two-point statistics to a target's over all shifts; 0 is a match.
 
     The statistics are the autocorrelation of one phase, so a shift or a point reflection of the
@@ -56,8 +55,6 @@ class TwoPointTarget(BaseModel):
     >>> TwoPointTarget(target=target, engine="torch")(1 - target[None, None])
     {'two_point_error': tensor([0.], dtype=torch.float64)}
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["two_point_target"] = "two_point_target"
     target: Annotated[Path | list, BeforeValidator(_plain), AfterValidator(_readable)] = Field(

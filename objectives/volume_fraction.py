@@ -3,21 +3,20 @@
 from typing import Literal
 
 from jaxtyping import Float, Float64
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from objectives.images import checked_images, phase_indicator
+from objectives.settings import Settings
 
 
-class VolumeFraction(BaseModel):
+class VolumeFraction(Settings):
     """Share of the volume that a phase fills; differentiable.
 
     >>> import torch
     >>> VolumeFraction()(torch.full((1, 1, 2, 2), 0.25))
     {'volume_fraction': tensor([0.2500], dtype=torch.float64)}
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["volume_fraction"] = "volume_fraction"
     phase: int = Field(

@@ -2,14 +2,14 @@
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy.ndimage import gaussian_filter
 
+from objectives.settings import Settings
 
-class Augmentation(BaseModel):
+
+class Augmentation(Settings):
     """What may be done to an image; each is drawn anew for every image."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     flips: bool = Field(True, description="Mirror any axis.")
     rotations: bool = Field(True, description="Quarter turns, half turns where sides differ.")

@@ -6,16 +6,16 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
+
+from objectives.settings import Settings
 
 FREQUENCIES = 16  # of the angle's Fourier features
 
 
-class DenoiserConfig(BaseModel):
+class DenoiserConfig(Settings):
     """Size of a denoising network."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     network: Literal["mixer", "mlp"] = Field(
         "mixer", description="Mixes patches and channels of the code's grid in turn; or an MLP."

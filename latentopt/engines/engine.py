@@ -7,16 +7,16 @@ from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic import Field, PositiveFloat
+
+from objectives.settings import Settings
 
 
-class Engine(BaseModel, ABC):
+class Engine(Settings, ABC):
     """Opens an executor, to which the loop of a campaign submits evaluations.
 
     An engine of your own overrides `open`; `workers` evaluations at a time are submitted.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     workers: int = Field(2, ge=1, description="Evaluations that run at the same time.")
     timeout_s: PositiveFloat | None = Field(

@@ -6,20 +6,21 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from latentopt.microstructure import Microstructure
 from latentopt.printable import is_plain
 from latentopt.simulators.result import SimulationResult
+from objectives.settings import Settings
 
 __all__ = ["SimulatorSpec", "simulation_id"]
 
 
-class SimulatorSpec(BaseModel, ABC):
+class SimulatorSpec(Settings, ABC):
     """A simulator as data: frozen, written to the journal, called with one structure at a time."""
 
     # An error in Python does not tell the settings, in which somebody may have put a password.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     # Fields that may change while a campaign goes on: no value depends on them.
     patience: ClassVar[frozenset[str]] = frozenset({"timeout_s"})

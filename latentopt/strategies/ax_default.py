@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from jaxtyping import Float64
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from latentopt.history import History
 from latentopt.strategies.fallback import modelled_or_drawn
+from objectives.settings import Settings
 
 if TYPE_CHECKING:
     from ax.api.client import Client
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _BUDGET, _OBSERVED = 5, 2  # trials, and results, before Ax's default begins to model
 
 
-class AxDefault(BaseModel):
+class AxDefault(Settings):
     """What `ax.api.client.Client` proposes when nothing is configured.
 
     The middle of the box and four points of Sobol's in it, then expected improvement (for several
@@ -28,8 +28,6 @@ class AxDefault(BaseModel):
     Ax is made anew at each ask, so that the proposal depends on nothing but the history. What that
     costs is small beside the fit.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["ax"] = "ax"
     multi_objective: ClassVar[bool] = True

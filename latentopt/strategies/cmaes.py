@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import torch
 from jaxtyping import Float64
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from latentopt.history import History
@@ -13,12 +13,13 @@ from latentopt.strategies.prior import draw
 from latentopt.strategies.replay import Replay, merits
 from latentopt.strategies.start import check_one_objective, first_points
 from latentopt.strategies.unit_free import UnitFree
+from objectives.settings import Settings
 
 if TYPE_CHECKING:
     import cma
 
 
-class CMAES(BaseModel):
+class CMAES(Settings):
     """Draws from a normal distribution that moves, stretches and shrinks towards the best points.
 
     The first points are training structures as different from one another as possible, and the
@@ -30,8 +31,6 @@ class CMAES(BaseModel):
     ----------
     .. [1] Hansen (2016), The CMA Evolution Strategy: A Tutorial, arXiv:1604.00772; package `cma`.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["cmaes"] = "cmaes"
     initial: int = Field(10, ge=2, description="Points from the data before the first draw.")

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float64
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from latentopt.history import History
@@ -12,9 +12,10 @@ from latentopt.strategies.apart import apart
 from latentopt.strategies.fallback import modelled_or_drawn
 from latentopt.strategies.prior import draw
 from latentopt.strategies.start import first_points
+from objectives.settings import Settings
 
 
-class Data(BaseModel):
+class Data(Settings):
     """The training structures that promise most improvement, as the space's encoder sees them.
 
     The first are as different from one another as possible. Then one Gaussian process a metric
@@ -22,8 +23,6 @@ class Data(BaseModel):
     decoded that was not a structure of the training set, up to the model's reconstruction. When the
     set is used up, draws from the prior follow.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["data"] = "data"
     initial: int = Field(10, ge=2, description="Points before the first fit.")

@@ -8,13 +8,14 @@ from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Float64, Integer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from latentopt.history import History
 from latentopt.space import LatentSpace
 from latentopt.strategies.fallback import fit_failures, modelled_or_drawn, undisturbed
 from latentopt.strategies.start import first_points
+from objectives.settings import Settings
 
 if TYPE_CHECKING:
     from latentopt.strategies.inputs import Inputs
@@ -27,14 +28,12 @@ _fitted: "WeakKeyDictionary[History, dict[ModelBased, tuple[UnitFree, Surrogate]
 )
 
 
-class ModelBased(BaseModel, ABC):
+class ModelBased(Settings, ABC):
     """A strategy that fits one Gaussian process a metric and maximizes expected improvement.
 
     The first points are training structures as different from one another as possible. A subclass
     says what the processes see of a point.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
     initial: int = Field(10, ge=2, description="Points from the data before the first fit.")

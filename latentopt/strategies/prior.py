@@ -4,16 +4,14 @@ from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float64
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from latentopt.history import History
+from objectives.settings import Settings
 
 
-class Prior(BaseModel):
+class Prior(Settings):
     """Standard normal points inside the data's radius, whatever has been seen so far."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["prior"] = "prior"
     multi_objective: ClassVar[bool] = True

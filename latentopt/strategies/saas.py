@@ -3,19 +3,20 @@
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from jaxtyping import Float64
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from latentopt.history import History
 from latentopt.strategies.fallback import modelled_or_drawn
 from latentopt.strategies.prior import draw
 from latentopt.strategies.start import first_points
+from objectives.settings import Settings
 
 if TYPE_CHECKING:
     from ax.api.client import Client
 
 
-class Saas(BaseModel):
+class Saas(Settings):
     """Ax's search under Gaussian processes whose prior switches most latent numbers off [1]_.
 
     The first points are training structures as different from one another as possible. Then each
@@ -29,8 +30,6 @@ class Saas(BaseModel):
     .. [1] Eriksson, Jankowiak (2021), High-Dimensional Bayesian Optimization with Sparse
        Axis-Aligned Subspaces, section 4.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["saas"] = "saas"
     initial: int = Field(12, ge=2, description="Points from the data before the first fit.")

@@ -4,15 +4,15 @@ from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float64
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from latentopt.history import History
+from objectives.settings import Settings
 
 _OPEN = 2.0**-31  # keeps 0 and 1 out: the normal quantile there is infinite
 
 
-class Sobol(BaseModel):
+class Sobol(Settings):
     """Standard normal points, more even than random ones, inside the data's radius.
 
     A scrambled Sobol sequence [1]_ fills the unit cube evenly, and the inverse of the normal
@@ -23,8 +23,6 @@ class Sobol(BaseModel):
     ----------
     .. [1] Owen (1998), Scrambling Sobol' and Niederreiter-Xing points, J. Complexity 14.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["sobol"] = "sobol"
     multi_objective: ClassVar[bool] = True

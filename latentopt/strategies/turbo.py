@@ -5,7 +5,7 @@ from math import ceil
 from typing import ClassVar, Literal
 
 from jaxtyping import Float64
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from latentopt.history import History
@@ -13,13 +13,14 @@ from latentopt.strategies.fallback import modelled_or_drawn
 from latentopt.strategies.replay import Replay
 from latentopt.strategies.start import check_one_objective, first_points
 from latentopt.strategies.unit_free import UnitFree
+from objectives.settings import Settings
 
 LENGTH, SHORTEST, LONGEST = 0.8, 0.5**7, 1.6  # section 4 of Eriksson et al. 2019
 _SUCCESSES = 3  # batches in a row that improve before the region doubles
 _IMPROVES = 1e-3  # in units of the objective's spread
 
 
-class Turbo(BaseModel):
+class Turbo(Settings):
     """Thompson sampling inside a box around the best point that grows and shrinks with success.
 
     The first points are training structures as different from one another as possible. From then
@@ -35,8 +36,6 @@ class Turbo(BaseModel):
     .. [2] Eriksson, Poloczek (2021), Scalable Constrained Bayesian Optimization,
        arXiv:2002.08526, section 3.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["turbo"] = "turbo"
     initial: int = Field(10, ge=2, description="Points from the data that each region begins with.")

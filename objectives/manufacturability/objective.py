@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 from jaxtyping import Float, Float64
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from torch import Tensor
 
 from objectives.errors import EvaluationError
@@ -12,6 +12,7 @@ from objectives.grid import Grid
 from objectives.manufacturability.rule import Rule
 from objectives.manufacturability.rules import AnyRule
 from objectives.manufacturability.screening import checked_rules, screen
+from objectives.settings import Settings
 
 GRID_SETTINGS = ("voxel_size_um", "periodic")
 
@@ -21,7 +22,7 @@ def _with_names(rules: str | tuple[Rule, ...]) -> str | tuple[Rule, ...]:
     return rules
 
 
-class Manufacturability(BaseModel):
+class Manufacturability(Settings):
     """Signed margins of manufacturability rules: a structure can be made where all are >= 0.
 
     Each rule gives one value, ``<rule>_margin``, for constraints such as ``min_solid_margin >= 0``.
@@ -33,8 +34,6 @@ class Manufacturability(BaseModel):
     >>> Manufacturability(rules=[{"kind": "min_solid", "limit_um": 2}])(wall)
     {'min_solid_margin': tensor([1.], dtype=torch.float64)}
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["manufacturability"] = "manufacturability"
     rules: Annotated[str | tuple[AnyRule, ...], AfterValidator(_with_names)] = Field(

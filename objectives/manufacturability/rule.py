@@ -5,20 +5,19 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from objectives.manufacturability.structure import Structure
+from objectives.settings import Settings
 
 Measured = tuple[float, Bool[np.ndarray, "*space"]]
 
 
-class Rule(BaseModel, ABC):
+class Rule(Settings, ABC):
     """A limit on one value of a structure.
 
     A rule is data: its fields are limits and settings, `measure` does the work.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     unit: ClassVar[str] = "um"
     at_least: ClassVar[bool] = True  # else the value should be at most the limit

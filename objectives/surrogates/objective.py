@@ -7,24 +7,23 @@ from pathlib import Path
 from typing import Literal
 
 from jaxtyping import Float, Float64
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from objectives.errors import EvaluationError
 from objectives.grid import Grid
 from objectives.images import checked_images
+from objectives.settings import Settings
 from objectives.surrogates.folder import MANIFEST, load_surrogate, read_surrogate
 from objectives.surrogates.surrogate import Surrogate
 
 
-class SurrogateObjective(BaseModel):
+class SurrogateObjective(Settings):
     """What a saved surrogate predicts of images, and how sure it is; no gradient passes.
 
     Output ``k_xx`` becomes ``k_xx`` and ``k_xx_std`` with the prefix before both. A prediction is
     not a solver's value: give it a name of its own by `prefix` where both are asked for.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["surrogate"] = "surrogate"
     folder: Path = Field(description="What `latentopt surrogate fit` wrote.")

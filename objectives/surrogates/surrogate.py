@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
 from objectives.arrays import as_tensor
 from objectives.errors import EvaluationError
 from objectives.grid import Grid
 from objectives.images import checked_images, in_kind
+from objectives.settings import Settings
 
 Targets = np.ndarray | Tensor | Mapping[str, np.ndarray | Tensor]
 # Images are predicted in parts of so many voxels.
@@ -34,14 +35,12 @@ class Prediction(NamedTuple):
     std: Float64[Tensor, "n *m"] | Float64[np.ndarray, "n *m"]
 
 
-class Surrogate(BaseModel, ABC):
+class Surrogate(Settings, ABC):
     """Properties of images, learned from images whose properties a solver has computed.
 
     A row of `SURROGATES` says how it learns standardized targets (`_learn`) and answers (`_ask`);
     here is all else. What was learned is a dictionary of tensors, which is what `save` writes.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     log_target: bool = Field(
         default=False,
