@@ -21,7 +21,7 @@ from latentopt.disk import explain_refusal
 from latentopt.errors import CampaignError, JournalError
 from latentopt.journal_check import Look, look
 from latentopt.journal_end import EndFile, end_of
-from latentopt.journal_lines import has_digests, line_of
+from latentopt.journal_lines import line_of
 from latentopt.journal_lock import (
     JOURNAL,
     lock_holder,
@@ -60,10 +60,7 @@ class Journal:
     repaired_bytes
         Length of what opening removed from the end, such as a torn last line; 0 if nothing.
     notice
-        What is to be said of a torn last line; None if there was none.
-    unchecked
-        Whether ``journal.end`` was gone, so that nobody can tell if lines are missing; a folder of
-        an older version never had one.
+        What is to be said of an end that was cut short or cannot be checked; None if it is whole.
 
     Raises
     ------
@@ -103,7 +100,6 @@ class Journal:
         self.events, self._end, self._writing = past.events, end_of(past), False
         self._rescued: Path | None = None
         self._ends = EndFile(self.folder, name_of_this_process(), time.time())
-        self.unchecked = found.kept is None and has_digests(past.events)
         if past.rest:
             with (self.folder / _TORN).open("ab") as torn:
                 torn.write(past.rest + b"\n")

@@ -13,7 +13,7 @@ import numpy as np
 
 from latentopt.candidate_files import kept_trials, point_of
 from latentopt.journal_end import DAMAGED, END, End, Kept, end_of, read_end
-from latentopt.journal_lines import Past, begins_line, count_trials, read_lines
+from latentopt.journal_lines import Past, begins_line, count_trials, has_digests, read_lines
 from latentopt.journal_lock import JOURNAL
 
 __all__ = ["Look", "look"]
@@ -57,14 +57,18 @@ class Look:
 
     @property
     def notice(self) -> str | None:
-        """What is said of a torn last line; None if there is none.
+        """What is said of an end that was cut short, or cannot be checked; None if it is whole.
 
         A kill leaves half of a line that nobody was told of. One that ``journal.end`` knows was
         whole once: a file that was cut, or a disk that had not written what it said.
         """
-        if not self.torn or self.problem is not None:
+        if self.problem is not None:
             return None
+        if not self.torn:
+            return self._unchecked
         torn = f"{self.path}: its last line is torn, and is left out"
+        if self.kept is None and self._unchecked:
+            return f"{torn}. {self._unchecked}"
         if self.kept is None or self.kept.end.lines <= len(self.past.events):
             return f"{torn}: a write was cut short; nothing that was reported as done was in it."
         end, now = self.kept.end, end_of(self.past)
@@ -74,6 +78,17 @@ class Look:
         return (
             f"{torn}, though {END} knows it as whole: {' and '.join(lost) or 'a change'} that had "
             "been recorded will be done again. If you have a copy of the folder, restore the file."
+        )
+
+    @property
+    def _unchecked(self) -> str | None:
+        """Nobody can tell whether lines are missing; a folder of an older version never could."""
+        if self.kept is not None or not has_digests(self.past.events):
+            return None
+        number = _lines(len(self.past.events))
+        return (
+            f"{self.path.with_name(END)}: is missing or empty, so whether the journal has its last "
+            f"lines cannot be checked; it holds {number}."
         )
 
 

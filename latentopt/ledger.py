@@ -99,16 +99,10 @@ class Ledger:
 
     def _begin(self, journal: Journal) -> None:
         if journal.notice:
-            _log.warning(
-                "%s Its %d bytes are in journal.torn.", journal.notice, journal.repaired_bytes
-            )
-        if journal.unchecked:
-            _log.warning(
-                "%s: journal.end was missing, so whether the journal has its last lines could not "
-                "be checked; it goes on after %d lines.",
-                self.folder,
-                len(journal.events),
-            )
+            _log.warning("%s", journal.notice)
+        if journal.repaired_bytes:
+            count = journal.repaired_bytes
+            _log.warning("%s: %d bytes of the journal are in journal.torn.", self.folder, count)
         if not journal.events:
             journal.append(new_header(self.config, self.space_id, **self._values))
         elif changed := changed_settings(journal.events, self.config, self.space_id, self.folder):

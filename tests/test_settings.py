@@ -77,7 +77,9 @@ def test_a_truth_value_is_named():
         flag: Literal[True] | int = 1
 
     for name, value in (("number", True), ("several", [1, False])):
-        with pytest.raises(ValidationError, match="valid (number|integer).*input_value=(true|false)"):
+        with pytest.raises(
+            ValidationError, match=r"valid (number|integer).*input_value=(true|false)"
+        ):
             Ours(**{name: value})
     assert Ours(either=True).either is True
     assert Ours(flag=True).flag is True

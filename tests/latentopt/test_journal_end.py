@@ -219,6 +219,25 @@ def test_a_torn_line_is_told_of_with_what_is_lost_by_it(tmp_path, caplog, events
     assert caplog.text == ""
 
 
+@pytest.mark.parametrize("gone", ["deleted", "emptied"])
+def test_an_end_that_nobody_can_check_is_told_of(tmp_path, caplog, gone):
+    asked = {"index": 0, "z": [0.5], "voxel_sha256": "0" * 64}
+    events = [EVENTS[0], {"kind": "ask", "trials": [asked]}, EVENTS[2]]
+    path = write(tmp_path, events)
+    for torn, left in ((0, events), (9, events[:2])):
+        path.write_bytes(path.read_bytes()[: -torn or None])
+        if gone == "deleted":
+            (tmp_path / "journal.end").unlink()
+        else:
+            (tmp_path / "journal.end").write_bytes(b"")
+        caplog.clear()
+        assert read_events(tmp_path) == left
+        assert "journal.end: is missing or empty" in caplog.text
+        assert ("its last line is torn" in caplog.text) == bool(torn)
+        with Journal(tmp_path) as journal:
+            assert "journal.end: is missing or empty" in journal.notice
+
+
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_line_ends_that_an_editor_changed_are_named_and_nothing_is_given_up(tmp_path, mark):
     path = write(tmp_path)
