@@ -282,8 +282,8 @@ class Campaign:
 
     def keep_structure(self, trial: Trial, decoded: Any = None) -> Any:
         """The structure of a pending trial, in ``candidates/`` by now; None if it has none."""
-        self._ledger.check_in_place()
-        return keep_structure(self, trial, self._folder, self._record, decoded)
+        with self._ledger.in_place():
+            return keep_structure(self, trial, self._folder, self._record, decoded)
 
     def history(self) -> History:
         """What the strategy will be told next."""

@@ -59,7 +59,8 @@ def replacing(
 ) -> Iterator[BinaryIO]:
     """A file to write in the place of `path`, which it takes when all of it is on the disk.
 
-    Until then, and after any failure, `path` is what it was before. Its folder is made if need be.
+    Until then, and after any failure, `path` is what it was before. Its folder is made if need be,
+    and those above it unless the file is ours `alone`: then they were there, and have been moved.
     For files within folders that are ours, such as a campaign's; see `output_file` for others.
 
     Parameters
@@ -79,7 +80,7 @@ def replacing(
     """
     part = path.with_name(f".{path.name}.part" if alone else f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=not alone, exist_ok=True)
         if path.is_dir():
             raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
         # Readable too: past a file that is only written NumPy writes by a stream of its own, and

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from inspect import signature
 from pathlib import Path
@@ -113,6 +114,16 @@ class Ledger:
         """Refuse to write beside a journal that was moved, deleted or changed in the meantime."""
         if self._journal is not None:
             self._journal.check_in_place()
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """For what is written beside the journal: if that fails, a folder that is gone is named."""
+        self.check_in_place()
+        try:
+            yield
+        except CampaignError:
+            self.check_in_place()
+            raise
 
     def close(self) -> None:
         """Release the folder."""

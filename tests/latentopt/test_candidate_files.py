@@ -220,7 +220,7 @@ def without_digests(folder):
 def test_an_end_that_cannot_be_checked_is_said_and_one_that_never_was_is_not(make, folder, caplog):
     (folder / "journal.end").unlink()
     make().close()
-    assert "journal.end was missing" in caplog.text
+    assert "journal.end: is missing or empty" in caplog.text
     caplog.clear()
     make().close()
     without_digests(folder)
@@ -460,3 +460,9 @@ def test_a_surrogate_that_was_fitted_anew_under_a_campaign_is_refused(tiny_space
     fit(2)
     with pytest.raises(CampaignError, match=rf"holds a campaign with {role} .*'version': '"):
         campaign()
+
+
+def test_a_structure_makes_no_campaign_folder_anew(tmp_path):
+    with pytest.raises(CampaignError, match="No such file or directory"):
+        write_candidate(tmp_path / "moved", 0, np.zeros((2, 2), np.uint8), np.zeros(4))
+    assert not (tmp_path / "moved").exists()
