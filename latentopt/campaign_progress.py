@@ -13,6 +13,7 @@ from rich.progress import (
 
 from latentopt.printable import printable
 from latentopt.run import Run
+from latentopt.shortfall import none_best
 
 
 @contextmanager
@@ -45,6 +46,6 @@ def _summary(run: Run) -> str:
     found = (
         f"best {float(run.posterior(best[0])):.4g} (trial {best[0].index})"
         if best
-        else "none feasible"
+        else none_best(run)
     )
     return f"{found}, {failed} failed" if failed else found

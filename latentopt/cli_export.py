@@ -48,13 +48,14 @@ def candidates(
     from latentopt.errors import CampaignError, ConfigError
     from latentopt.export import EXPORTERS, export_candidates
     from latentopt.run import Run
+    from latentopt.shortfall import none_best
 
     if format not in EXPORTERS:
         raise ConfigError(f"--format should be one of {', '.join(EXPORTERS)}, got {format!r}.")
     read = Run.read(run)
     indices = trial or [t.index for t in (read.pareto() if front else read.best(best))]
     if not indices:
-        raise CampaignError(f"{run}: no trial meets the constraints yet; name some with --trial.")
+        raise CampaignError(f"{run}: {none_best(read)}; name some with --trial.")
     folder = out or run / "exports"
     for path in export_candidates(read, indices, format, folder, overwrite=overwrite):
         print(path)

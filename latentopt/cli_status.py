@@ -102,10 +102,12 @@ def _console() -> Console:
 
 
 def _line(state: "Status", json: bool) -> str:
+    from latentopt.shortfall import none_best
+
     if json:
         return encoder.dumps(state.as_data())
     best = state.run.best(1)
-    found = "none feasible"
+    found = none_best(state.run)
     if best:
         found = f"best {_with_error(state.run, best[0])} (trial {best[0].index})"
     return f"{_counts(state)}; {found}"
@@ -132,9 +134,9 @@ def _pace(state: "Status") -> str:
     from latentopt.status import engine_of
 
     if state.driver is None:
-        return "no process runs it" + (
-            f"; latentopt optimize goes on, {state.left} evaluations left" if state.left else ""
-        )
+        left = "1 evaluation" if state.left == 1 else f"{state.left} evaluations"
+        goes_on = f"; latentopt optimize goes on, {left} left" if state.left else ""
+        return f"no process runs it{goes_on}"
     parts = [
         f"{state.driver} runs it, for {duration(state.driver_seconds)}; {engine_of(state.run)}"
     ]
@@ -193,12 +195,12 @@ def _page(state: "Status") -> Group:
 def _best(state: "Status") -> "Table | str":
     from latentopt.baseline import baseline_of
     from latentopt.printing import escape_markup as escape
-    from latentopt.shortfall import shortfall_lines
+    from latentopt.shortfall import none_best, shortfall_lines
 
     run, best = state.run, state.run.best(3)
     if not best:
         missed = "".join(f"\n  {line}" for line in shortfall_lines(run))
-        return escape(f"no trial meets the constraints yet{missed}")
+        return escape(f"{none_best(run)}{missed}")
     names, texts = list(best[0].metrics), list(run.config.constraints)
     value = "posterior mean" if run.noisy else "value"
     table = _table(["best", value, *names, *(f"margin of {text}" for text in texts)])

@@ -5,7 +5,7 @@ import numpy as np
 from latentopt.run import Run
 from latentopt.trial import Trial
 
-__all__ = ["nearest_first", "shortfall_lines"]
+__all__ = ["nearest_first", "none_best", "shortfall_lines"]
 
 
 def shortfall_lines(run: Run) -> list[str]:
@@ -33,6 +33,13 @@ def shortfall_lines(run: Run) -> list[str]:
         f"{text} by {-margin:.4g}" for text, margin in run.margins(nearest).items() if margin < 0
     ]
     return [*lines, f"trial {nearest.index} comes nearest: it misses {' and '.join(missed)}"]
+
+
+def none_best(run: Run) -> str:
+    """Why there is no best trial, in a few words."""
+    if any(trial.status == "completed" for trial in run.trials):
+        return "no trial meets the constraints yet"
+    return "no trial has completed yet"
 
 
 def nearest_first(run: Run, trials: list[Trial]) -> list[Trial]:
