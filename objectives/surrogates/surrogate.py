@@ -102,8 +102,8 @@ class Surrogate(Settings, ABC):
         EvaluationError
             (A ``ValueError``.) The images are not images.
         ValueError
-            A target is missing, NaN or infinite, or not above 0 with `log_target`; or there are too
-            few images for the settings.
+            A target is missing, NaN or infinite, too large to be squared, or not above 0 with
+            `log_target`; or there are too few images for the settings.
         """
         x = checked_images(images).detach()
         if self.grid is not None:
@@ -121,6 +121,12 @@ class Surrogate(Settings, ABC):
         largest = targets.abs().amax(0)
         rounding = torch.where(largest > 0, largest, torch.ones_like(largest)) * 1e-12
         scale = torch.maximum(targets.std(0), rounding)
+        if not torch.isfinite(scale).all():
+            name = names[int((~torch.isfinite(scale)).nonzero()[0])]
+            raise ValueError(
+                f"{name} of up to {float(largest.max()):.3g} is too large to be squared. Give it "
+                "in a larger unit, or set log_target if all values are above 0."
+            )
         mean = targets.mean(0)
         with _seeded(self.seed, x.device):
             state = self._learn(x, ((targets - mean) / scale).to(x.device))

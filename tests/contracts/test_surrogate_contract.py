@@ -224,6 +224,16 @@ def test_equal_targets_are_learned_whatever_their_unit(kind, value):
 
 
 @every_kind
+def test_values_that_cannot_be_squared_are_refused_and_their_logarithms_taken(kind):
+    images, y = structures(N, SPACES[2])
+    with pytest.raises(ValueError, match="larger unit, or set log_target"):
+        build(kind).fit(images, y * 1e200)
+    mean, std = build(kind, log_target=True).fit(images, y * 1e200).predict(images)
+    assert torch.isfinite(mean).all()
+    assert torch.isfinite(std).all()
+
+
+@every_kind
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_targets_that_are_not_finite_are_refused_by_row(kind, bad):
     images, y = structures(N, SPACES[2])
