@@ -24,9 +24,10 @@ Columns = dict[str, Float64[np.ndarray, "n"]]
 def read_targets(path: Path, sources: Sequence[str]) -> Columns:
     """Values by name, a row an image, of a NPY or CSV file.
 
-    A CSV file may begin with a line of names. If one of them is ``file``, that column names the
-    image of each row and the order is free; else rows are in the order of the images, which is that
-    of their sorted names. Without names the columns are y, or y0, y1, ...
+    A CSV file of several columns begins with a line of names; one of a single column may. If one of
+    them is ``file``, that column names the image of each row and the order is free; else rows are in
+    the order of the images, which is that of their sorted names. Without names the one column of a
+    CSV file is y, and those of an NPY file are y, or y0, y1, ...
 
     Parameters
     ----------
@@ -36,7 +37,8 @@ def read_targets(path: Path, sources: Sequence[str]) -> Columns:
     Raises
     ------
     DataError
-        The file is missing or no table of numbers, or its rows do not fit the images.
+        The file is missing or no table of numbers, or its rows do not fit the images. A CSV file
+        of several columns without names is refused: 0,4211 may be one number or two.
     """
     suffix = path.suffix.lower()
     try:
@@ -72,6 +74,12 @@ def _from_table(path: Path, lines: Rows, sources: Sequence[str]) -> Columns:
     names = rows[0] if any(number_of(cell) is None for cell in rows[0]) else []
     body = rows[1:] if names else rows
     width = len(rows[0])
+    if width > 1 and not names:
+        raise DataError(
+            f"{path}: has {width} columns and no line of names; begin it with one, such as "
+            f"{','.join(f'y{i}' for i in range(width))}. If a comma in {','.join(rows[0][:4])} is "
+            "that of a decimal, write a point instead (3.5, not 3,5)."
+        )
     if len(set(names)) < len(names) or "" in names:
         raise DataError(f"{path}: expected a different name for each column, got {names}.")
     if FILE_COLUMN in names:

@@ -36,7 +36,7 @@ def read_table(path: Path) -> Rows:
     if not lines:
         return []
     (_, first), *others = lines
-    _require_commas(path, first)
+    _require_commas(path, [row for _, row in lines])
     for number, row in others:
         if len(row) != len(first):
             raise DataError(
@@ -65,6 +65,9 @@ def hint(cell: str) -> str:
     >>> hint("3,5")
     'write 3.5, with a point in decimals'
     """
+    for separator, name in _SEPARATORS.items():
+        if separator in cell:
+            return f"write commas between the columns, not {name}, and points in decimals"
     with_point = cell.replace(",", ".")
     if cell.count(",") == 1 and number_of(with_point) is not None:
         whole, part = cell.split(",")
@@ -76,11 +79,18 @@ def hint(cell: str) -> str:
     return "complete or remove the row"
 
 
-def _require_commas(path: Path, first: list[str]) -> None:
-    text = ",".join(first)
+def _require_commas(path: Path, rows: list[list[str]]) -> None:
+    """Refuse a table of other separators, which the commas of its decimals may cut into cells."""
     for separator, name in _SEPARATORS.items():
-        if text.count(separator) > len(first) - 1:
+        more = ",".join(rows[0]).count(separator) > len(rows[0]) - 1
+        if more or any(_holds_numbers(cell, separator) for row in rows for cell in row):
             raise DataError(
                 f"{path}: its columns are separated by {name}; save it with commas between the "
                 "columns, and points in decimals (3.5, not 3,5)."
             )
+
+
+def _holds_numbers(cell: str, separator: str) -> bool:
+    """Whether a cell is several numbers: 0,5;0,25 was cut at its commas into 0, 5;0 and 25."""
+    parts = cell.split(separator)
+    return len(parts) > 1 and all(number_of(part) is not None for part in parts if part)

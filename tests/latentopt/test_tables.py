@@ -34,6 +34,22 @@ def test_other_tables_are_named_by_every_reader(tmp_path, text, message):
             read(path)
 
 
+@pytest.mark.parametrize("separator", [";", "|"])
+@pytest.mark.parametrize("row", ["-0,3290{0}0,12{0}1,5", "-1{0}0,12{0}3", "0,5{0}0,25"])
+def test_decimal_commas_hide_no_separator(tmp_path, row, separator):
+    path, named = tmp_path / "m.csv", {";": "semicolons", "|": "bars"}[separator]
+    path.write_text(row.format(separator) + "\n")
+    for read in (read_table, read_points, lambda file: read_targets(file, ["a.png"])):
+        with pytest.raises(DataError, match=f"separated by {named}"):
+            read(path)
+
+
+def test_a_semicolon_in_a_name_separates_nothing(tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text("image,k_xx\nsteel; run 2.png,3.5\n")
+    assert read_table(path)[1] == (2, ["steel; run 2.png", "3.5"])
+
+
 def test_a_plain_table_has_its_rows_by_number(tmp_path):
     path = tmp_path / "m.csv"
     path.write_bytes(b'\xef\xbb\xbf"image","k_xx"\r\n\r\n" s 0.png ","3.5"\r\n')
@@ -44,6 +60,7 @@ def test_a_plain_table_has_its_rows_by_number(tmp_path):
     ("cell", "said"),
     [
         ("3,5", "write 3.5, with a point"),
+        ("a.png;3.5", "write commas between the columns, not semicolons"),
         ("-0,25", "write -0.25"),
         ("1,234.5", "write 1234.5, without marks"),
         ("1,234", "write 1234 or 1.234, whichever is meant"),
