@@ -1,6 +1,7 @@
 """JSON that nobody needs to trust: every text is read, or refused by one kind of error."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 MOST_BYTES = 2**26
@@ -19,7 +20,8 @@ def parse_json(data: bytes | str, most: int = MOST_BYTES) -> Any:
     Raises
     ------
     ValueError
-        If it is no JSON, too long, or nested too deeply.
+        If it is no JSON, too long, nested too deeply, or holds a key twice: programs differ in
+        which of the two values they take.
 
     Examples
     --------
@@ -28,10 +30,22 @@ def parse_json(data: bytes | str, most: int = MOST_BYTES) -> Any:
     >>> parse_json("[" * 100_000)
     Traceback (most recent call last):
     ValueError: nested too deeply
+    >>> parse_json('{"a": 1, "a": 2}')
+    Traceback (most recent call last):
+    ValueError: holds the key 'a' twice
     """
     if len(data) > most:
         raise ValueError(f"{len(data):,} bytes, more than {most:,}")
     try:
-        return json.loads(data)
+        return json.loads(data, object_pairs_hook=_object)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f"holds the key {twice[:60]!r} twice")
+    return found

@@ -8,7 +8,6 @@ surrogate), elsewhere in ``.latentopt.sha256`` beside the file, which ``sha256su
 
 import errno
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from generative.data.walk import NOTES, Identity, identity_of, walk
 from generative.errors import OutputError
+from generative.json_text import parse_json
 
 MANIFEST, SPACE = "manifest.json", "space.json"
 # Of a training that was killed: they are written before the manifest that lists them.
@@ -128,8 +128,8 @@ def manifest_of(folder: Path) -> dict[str, set[str]]:
 
 def _json_object(path: Path) -> dict[str, object]:
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        found = parse_json(path.read_bytes())
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

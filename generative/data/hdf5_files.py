@@ -3,7 +3,6 @@
 Headers are checked before data is read; links to other files and places are never followed.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from generative.data.check import Limits
 from generative.data.source import Asked, Source, check_real, volume_layout
 from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
+from generative.json_text import parse_json
 
 ANGSTROM_UM = 1e-4
 _VERSIONS = ("7.0", "8.0")
@@ -171,8 +171,8 @@ def _tagged_axes(item: h5py.Dataset, path: Path) -> str | None:
     """The axes that ilastik (vigra) writes beside a data set, where they are those we know."""
     tags = guard.attribute(item, "axistags", path)
     try:
-        letters = "".join(axis["key"] for axis in json.loads(tags)["axes"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        letters = "".join(axis["key"] for axis in parse_json(tags)["axes"])
+    except (ValueError, KeyError, TypeError):
         return None
     known = set(letters) <= set(LETTERS) and {"y", "x"} <= set(letters)
     return letters if known and len(letters) == item.ndim == len(set(letters)) else None

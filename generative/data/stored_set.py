@@ -13,6 +13,7 @@ from generative.data.check import Limits, reading
 from generative.data.dataset import Dataset, Places
 from generative.data.source import check_real
 from generative.errors import DataError
+from generative.json_text import parse_json
 
 SCHEMA = "latentopt.dataset/1"
 
@@ -90,7 +91,7 @@ def read_set(path: Path, limits: Limits | None = None) -> Dataset:
             if _own(file, name, path).shape != images.shape[:1]:
                 raise DataError(f"{path}: {name} are not one an image; prepare it again.")
         size = guard.attribute(file, "voxel_size_m", path)
-        names = json.loads(guard.text(_own(file, "class_names", path), path))
+        names = parse_json(guard.text(_own(file, "class_names", path), path))
         return Dataset(
             images=guard.values(images, path, limits).astype(np.float32, copy=False),
             labels=_values(file, "labels", path, limits).astype(np.int64),
@@ -111,11 +112,11 @@ def _places(file: h5py.File, path: Path, shape: tuple[int, ...], limits: Limits)
         return None
     numbers: dict[tuple[str, int], int] = {}
     try:
-        records = [json.loads(text) for text in texts]
+        records = [parse_json(text) for text in texts]
         images = [(str(record["file"]), int(record["row"])) for record in records]
         copies = np.array([record.get("same_as") is not None for record in records])
         offsets = np.array([record["offset"] for record in records], np.int64)
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError):
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         return None
     if offsets.shape != (shape[0], len(shape) - 2):
         return None
@@ -128,7 +129,7 @@ def read_provenance(path: Path, limits: Limits | None = None) -> list[dict[str, 
     path = Path(path)
     with reading(path), guard.opened(path) as file:
         texts = _values(file, "provenance", path, limits or Limits())
-        return [json.loads(text) for text in texts if text]
+        return [parse_json(text) for text in texts if text]
 
 
 def _values(file: h5py.File, name: str, path: Path, limits: Limits) -> np.ndarray:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from generative.json_text import parse_json
 from latentopt.disk import explain_refusal, replacing
 from latentopt.simulators.result import MAX_BYTES, SimulationResult, parse_result
 
@@ -66,7 +67,7 @@ def _of_record(data: bytes, key: str, name: str) -> SimulationResult | None:
     result = parse_result(data, (), name)
     if result.state not in KEPT:
         return None
-    record = json.loads(data)
+    record = parse_json(data)
     if record.pop("id", None) != _id_of(record, key):
         _log.warning(
             "%s is not the result of this structure, was changed, or is of an older version that "

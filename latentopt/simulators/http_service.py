@@ -25,6 +25,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from generative.json_text import parse_json
 from latentopt.errors import ConfigError, ExportError
 from latentopt.export.sidecar import exported_files
 from latentopt.microstructure import Microstructure
@@ -214,8 +215,8 @@ def _shown(url: str) -> str:
 def _json(data: bytes) -> Any:
     """The answer, None if it is no JSON or too large: reported by whoever needs more of it."""
     try:
-        return json.loads(data) if len(data) <= MAX_BYTES else None
-    except (ValueError, RecursionError):
+        return parse_json(data) if len(data) <= MAX_BYTES else None
+    except ValueError:
         return None
 
 

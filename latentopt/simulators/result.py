@@ -11,7 +11,6 @@ and is missing, or is not a finite number, makes the result invalid, and so does
 that is none.
 """
 
-import json
 import math
 import os
 import stat
@@ -21,6 +20,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from generative.json_text import parse_json
 from latentopt.measurement import Measured, standard_error
 from latentopt.printable import one_line
 
@@ -127,8 +127,8 @@ def parse_result(data: bytes, wanted: Iterable[str], source: str) -> SimulationR
     if len(data) > MAX_BYTES:
         return SimulationResult("crashed", message=f"{source} is larger than {MAX_BYTES} bytes")
     try:
-        record = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        record = parse_json(data)
+    except ValueError as error:
         return SimulationResult("crashed", message=f"{source} is not JSON ({one_line(error)})")
     state = record.get("state") if isinstance(record, dict) else None
     if state not in STATES:

@@ -28,6 +28,7 @@ def test_no_file_is_no_result(tmp_path):
         (b"{'state': 'ok'}", "is not JSON"),
         (b"\xff\xfe\x00", "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
+        (b'{"state": "ok", "metrics": {"a": 1, "a": 2}}', "holds the key 'a' twice"),
         (b"[1, 2]", "should have a state of ok, infeasible, invalid, timeout, crashed, lost"),
         (b"null", "got None"),
         (b'{"metrics": {"a": 1}}', "got {'metrics': {'a': 1}}"),
