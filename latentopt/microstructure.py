@@ -28,7 +28,8 @@ class Microstructure:
         Phase of every voxel, any integer array ``(h, w)`` or ``(d, h, w)``, axes z, y, x, of labels
         0 to 254. Stored as a read-only copy, uint8.
     voxel_size_m
-        Edge of a voxel along each axis of `phases`, in metres, in the same z, y, x order.
+        Edge of a voxel along each axis of `phases`, in metres, in the same z, y, x order. What is
+        a number of 15 digits but for rounding is stored as that.
     phase_names
         Name of phase 0, 1, ...; all different, 255 at most.
     periodic
@@ -60,7 +61,7 @@ class Microstructure:
     def __post_init__(self) -> None:
         phases = _checked_phases(self.phases)
         dims = phases.ndim
-        voxel_size = tuple(float(size) for size in self.voxel_size_m)
+        voxel_size = tuple(_plain(float(size)) for size in self.voxel_size_m)
         if len(voxel_size) != dims or not all(math.isfinite(s) and s > 0 for s in voxel_size):
             raise ValueError(
                 f"voxel_size_m should be {dims} positive lengths in metres, one for each axis of "
@@ -147,6 +148,16 @@ def voxel_sha256(phases: UInt8[np.ndarray, "*space"]) -> str:
     digest = hashlib.sha256(f"{phases.dtype} {','.join(map(str, phases.shape))}\n".encode())
     digest.update(np.ascontiguousarray(phases))
     return digest.hexdigest()
+
+
+def _plain(length: float) -> float:
+    """The number of 15 digits that a length is but for rounding: 5 * 1e-6 is 5e-06 in every file.
+
+    >>> 5 * 1e-6, _plain(5 * 1e-6)
+    (4.9999999999999996e-06, 5e-06)
+    """
+    plain = float(f"{length:.15g}")
+    return plain if abs(plain - length) <= math.ulp(length) else length
 
 
 def _checked_phases(phases: object) -> np.ndarray:

@@ -2,6 +2,7 @@ import copy
 import hashlib
 import subprocess
 import sys
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -145,3 +146,15 @@ def test_a_single_image_without_batch_axis_is_refused():
 def test_importing_microstructures_does_not_import_torch():
     code = "import sys, latentopt.microstructure; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("um", [5, 2.0, 0.1, 0.3, 1.7, 4.6e-3, 1e3])
+def test_micrometres_in_metres_are_plain_numbers(um):
+    structure = Microstructure(np.zeros((2, 2), int), (um * 1e-6,) * 2, ("a",), (True, True))
+    assert structure.voxel_size_m == (float(Decimal(str(um)).scaleb(-6)),) * 2
+
+
+@pytest.mark.parametrize("edge", [1e-6 / 3, 5e-324, 1.7976931348623157e308, np.pi])
+def test_other_lengths_are_kept_to_rounding(edge):
+    structure = Microstructure(np.zeros((2, 2), int), (edge,) * 2, ("a",), (True, True))
+    assert abs(structure.voxel_size_m[0] - edge) <= np.spacing(edge)
