@@ -62,20 +62,28 @@ def candidates(
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Exported files, not their sidecars.")],
+    files: Annotated[list[Path], typer.Argument(help="Exported files.")],
     run: Annotated[
         Path | None,
         typer.Option(help="Folder of their campaign: compare them with its journal, too."),
     ] = None,
     limit: LimitOption = None,
 ) -> None:
-    """Read exported files again and compare them with their sidecars, voxel by voxel."""
-    from latentopt.export import verify as verify_file
+    """Read exported files again and compare them with their sidecars, voxel by voxel.
+
+    All files are compared, and what is wrong with any of them is said at the end.
+    """
+    from latentopt.errors import ExportError
+    from latentopt.export.verify import verify_all
     from latentopt.run import Run
 
     read = None if run is None else Run.read(run)
     limits = {"limits": read_limits(limit)} if limit else {}
-    for file in files:
-        record = verify_file(file, read, **limits)
-        size = "x".join(map(str, record["shape"]))
-        print(f"{file}: {record['format']}, {size} voxels as when it was exported")
+    problems = []
+    for _, said, good in verify_all(files, read, **limits):
+        if good:
+            print(said)
+        else:
+            problems.append(said)
+    if problems:
+        raise ExportError("\n".join(problems))

@@ -24,10 +24,10 @@ Columns = dict[str, Float64[np.ndarray, "n"]]
 def read_targets(path: Path, sources: Sequence[str]) -> Columns:
     """Values by name, a row an image, of a NPY or CSV file.
 
-    A CSV file of several columns begins with a line of names; one of a single column may. If one of
-    them is ``file``, that column names the image of each row and the order is free; else rows are in
-    the order of the images, which is that of their sorted names. Without names the one column of a
-    CSV file is y, and those of an NPY file are y, or y0, y1, ...
+    A CSV file of several columns begins with a line of names; one of a single column may. If one
+    of them is ``file``, that column names the image of each row and the order is free; else rows
+    are in the order of the images, which is that of their sorted names. Without names the one
+    column of a CSV file is y, and those of an NPY file are y, or y0, y1, ...
 
     Parameters
     ----------

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from latentopt.export.phase_sets import simple_names
 from latentopt.microstructure import Microstructure
 
+MATERIAL, LOAD = SKELETONS = ("material.yaml", "load.yaml")
+
 _MATERIAL = """\
 # Phases of a structure, in the order of the numbers in its grid (.vti). DAMASK_grid stops until
 # each phase has its elastic constants in Pa: C_11, C_12 and C_44 beside "type: Hooke". An isotropic
@@ -38,8 +40,8 @@ def damask_skeletons(microstructure: Microstructure) -> dict[str, bytes]:
         return (comment + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)).encode()
 
     return {
-        "material.yaml": text(_MATERIAL + _full_names(microstructure), _material(names)),
-        "load.yaml": text(_LOAD, _tension()),
+        MATERIAL: text(_MATERIAL + _full_names(microstructure), _material(names)),
+        LOAD: text(_LOAD, _tension()),
     }
 
 

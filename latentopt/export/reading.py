@@ -8,12 +8,15 @@ from typing import Any
 from generative.data.check import Limits, by
 from generative.json_text import parse_json
 from latentopt.errors import ExportError
-from latentopt.export.sidecar import SCHEMA, sidecar_path
+from latentopt.export.sidecar import SCHEMA, record_sha256, sidecar_path
 
 # zlib makes up to 1,032 bytes of one, which a structure of a single phase does.
 EXPORTED = Limits(ratio=1100)
 
-_NEEDED = ("format", "file", "shape", "file_sha256", "voxel_sha256")
+_NEEDED = (
+    *("format", "file", "shape", "file_sha256", "voxel_sha256"),
+    *("axes", "voxel_size", "periodic", "phases"),
+)
 _MOST_SIDECAR_BYTES = 2**24
 
 
@@ -61,7 +64,8 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     Raises
     ------
     ExportError
-        If it is missing, no JSON, or not of the schema that is written today.
+        If it is missing, no JSON, not of the schema that is written today, or changed since it
+        was written: its ``record_sha256`` is of its content. Older ones have none.
     """
     sidecar = sidecar_path(path)
     try:
@@ -81,4 +85,8 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     missing = [key for key in _NEEDED if key not in record]
     if missing:
         raise ExportError(f"{sidecar} lacks {', '.join(missing)}. Export again.")
+    if record.get("record_sha256", own := record_sha256(record)) != own:
+        raise ExportError(
+            f"{sidecar} was changed since it was written (its record_sha256 differs). Export again."
+        )
     return record

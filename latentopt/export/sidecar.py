@@ -160,8 +160,19 @@ def checked_name(path: Path, *, kind: str, suffix: str) -> Path:
     return path
 
 
+def record_sha256(record: Mapping[str, object]) -> str:
+    """Hash of a sidecar's content without ``record_sha256``, whatever its layout and order.
+
+    It is the SHA-256 of the content as JSON with sorted keys, in ASCII and without spaces.
+    """
+    content = {key: value for key, value in record.items() if key != "record_sha256"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
 def as_text(record: Mapping[str, object]) -> bytes:
-    """A sidecar's content as the bytes of its file."""
+    """A sidecar's content, with its own hash, as the bytes of its file."""
+    record = {**record, "record_sha256": record_sha256(record)}
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     return text.encode("utf-8", "backslashreplace")  # half a surrogate pair, as JSON escapes it
 

@@ -41,6 +41,32 @@ def test_a_changed_file_is_named(structure, tmp_path):
     assert "best.npz is not the file its sidecar describes" in str(done.exception)
 
 
+def test_all_files_of_a_folder_are_verified_and_every_problem_is_listed(structure, tmp_path):
+    for kind in ("stl", "png", "damask", "npz", "nrrd"):
+        EXPORTERS[kind].write(structure, tmp_path / f"a{EXPORTERS[kind].suffix}")
+    files = sorted(tmp_path.glob("[!.]*"))
+    done = run("verify", *files)
+    assert done.exit_code == 0, done.exception
+    assert len(done.stdout.splitlines()) == len(files)
+    second = tmp_path / "a_phase_1_b.stl"
+    assert f"{second}: part of {tmp_path}/a_phase_0_a.stl, as when it" in done.stdout
+    assert f"{tmp_path}/a.i: a skeleton" in done.stdout
+    second.write_bytes(b"")
+    (tmp_path / "a.nrrd").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("mine")
+    done = run("verify", second, *files, tmp_path / "gone.npz", tmp_path / "notes.txt")
+    assert isinstance(done.exception, ExportError)
+    first, *others = str(done.exception).splitlines()
+    assert first == (
+        f"{second} is part of {tmp_path}/a_phase_0_a.stl, which is not: {second} is not the file "
+        "its sidecar describes. Export it again."
+    )
+    said = "\n".join(others)
+    for problem in ("a.nrrd is not the", "gone.npz: no such file", "notes.txt.json: No such file"):
+        assert problem in said
+    assert f"{tmp_path}/a.vti: damask" in done.stdout
+
+
 @pytest.mark.parametrize("before", [(), ("candidates",), ("--best", 2)])
 def test_what_is_no_command_is_the_folder_of_a_campaign(before, tmp_path):
     done = run(*before, tmp_path / "nothing")

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,16 @@ def test_each_trial_becomes_a_file_that_knows_where_it_came_from(run, kind, tmp_
     assert (record["space_id"], record["seed"]) == ("3fa9c1d2", 3)
     assert record["provenance"]["trial"] == 2
     assert record["voxel_size"] == {"y": 2e-6, "x": 5e-7}
+
+
+@pytest.mark.parametrize("change", [{"voxel_size_um": (2.0, 0.6)}, {"periodic": False}])
+def test_voxel_size_and_periodicity_are_compared_with_the_journal(run, tmp_path, change):
+    (path,) = export_candidates(run, [1], "png", tmp_path / "exports")
+    assert verify(path, run)
+    config = run.config.model_copy(update=change)
+    other = dataclasses.replace(run, config=config)
+    with pytest.raises(ExportError, match=r"its sidecar says .*, the journal of"):
+        verify(path, other)
 
 
 def test_a_trial_that_does_not_exist_is_named(run, tmp_path):

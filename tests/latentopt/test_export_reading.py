@@ -16,7 +16,7 @@ from generative.data import Limits
 from latentopt.candidate_files import candidate_path, read_phases
 from latentopt.errors import CampaignError, ExportError, OutputError
 from latentopt.export import EXPORTERS, verify
-from latentopt.export.sidecar import sidecar_path
+from latentopt.export.sidecar import as_text, sidecar_path
 from latentopt.microstructure import Microstructure, voxel_sha256
 
 RNG = np.random.default_rng(41)
@@ -34,7 +34,7 @@ def forge(path, **changes):
     """A sidecar that vouches for what the file is now."""
     record = json.loads(sidecar_path(path).read_text())
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    sidecar_path(path).write_text(json.dumps(record | {"file_sha256": digest} | changes))
+    sidecar_path(path).write_bytes(as_text(record | {"file_sha256": digest} | changes))
 
 
 def refusal(path, **options):
@@ -167,6 +167,59 @@ def test_a_sidecar_that_says_nonsense_is_answered_in_one_line(tmp_path, changes,
         verify(path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"z": [0.0]}, {"voxel_size": {"y": 1}}, {"seed": 3}])
+def test_a_sidecar_that_was_edited_is_refused(tmp_path, change):
+    path = write("npz", tmp_path)
+    sidecar = sidecar_path(path)
+    record = json.loads(sidecar.read_text())
+    sidecar.write_text(json.dumps(dict(reversed(record.items()))))  # layout and order do not count
+    assert verify(path) == record
+    sidecar.write_text(json.dumps(record | change))
+    assert "was changed since it was written" in refusal(path)
+    del record["record_sha256"]  # of an older version
+    sidecar.write_text(json.dumps(record))
+    assert verify(path) == record
+
+
+def test_a_sidecar_with_a_key_twice_is_refused(tmp_path):
+    path = write("npz", tmp_path)
+    text = sidecar_path(path).read_text()
+    sidecar_path(path).write_text(text.replace('"shape"', '"shape": [1], "shape"', 1))
+    assert "holds the key 'shape' twice" in refusal(path)
+
+
+SAYS_A_VOXEL = ["npz", "hdf5", "tiff", "nrrd", "damask", "dream3d7", "dream3d8", "spparks"]
+
+
+@pytest.mark.parametrize("shape", [(6, 7, 8), (7, 8)])
+@pytest.mark.parametrize("kind", SAYS_A_VOXEL)
+def test_a_sidecar_with_another_voxel_size_than_its_file_is_refused(tmp_path, kind, shape):
+    path = tmp_path / f"a{EXPORTERS[kind].suffix}"
+    sizes, axes = (5e-6, 2e-6, 3e-7)[-len(shape) :], "zyx"[-len(shape) :]
+    phases = RNG.integers(0, 2, shape, dtype=np.uint8)
+    structure = Microstructure(phases, sizes, ("pore", "solid"), (True,) * len(shape))
+    EXPORTERS[kind].write(structure, path)
+    assert list(verify(path)["voxel_size"].values()) == list(sizes)
+    for axis in axes:
+        forge(path, voxel_size={**dict(zip(axes, sizes, strict=True)), axis: 9e-6})
+        assert "9e-06" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ["npz", "hdf5"])
+def test_a_sidecar_with_another_periodicity_than_its_file_is_refused(tmp_path, kind):
+    path = write(kind, tmp_path)
+    forge(path, periodic={"z": True, "y": False, "x": True})
+    assert "periodic (True, False, True), the file itself (True, True, True)" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ["npz", "abaqus"])
+def test_a_sidecar_with_other_fractions_than_the_voxels_is_refused(tmp_path, kind):
+    path = write(kind, tmp_path)
+    solid = {"name": "solid", "fraction": PHASES.mean()}
+    forge(path, phases={"0": {"name": "pore", "fraction": 0.99}, "1": solid})
+    assert "another fraction of phase 0" in refusal(path)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "1" * 5000, "\xff", "[]"])

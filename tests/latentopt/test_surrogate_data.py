@@ -22,7 +22,9 @@ def test_a_table_without_names_is_in_the_order_of_the_images(tmp_path):
 
 def test_several_columns_need_names_since_commas_may_be_those_of_decimals(tmp_path):
     text = "1,4\n2,5\n3,6\n"
-    with pytest.raises(DataError, match=r"2 columns and no line of names.*y0,y1.*If a comma in 1,4 is that"):
+    with pytest.raises(
+        DataError, match=r"2 columns and no line of names.*y0,y1.*If a comma in 1,4 is that"
+    ):
         read_targets(write(tmp_path, text), SOURCES)
     columns = read_targets(write(tmp_path, "y0,y1\n" + text), SOURCES)
     assert {name: column.tolist() for name, column in columns.items()} == {
