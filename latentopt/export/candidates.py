@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generative.own_files import check_outputs
 from latentopt.export.exporters import EXPORTERS
-from latentopt.export.sidecar import sidecar_path
+from latentopt.export.sidecar import check_replaced, sidecar_path
 from latentopt.export.whole_file import make_folder
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def export_candidates(
     format
         A row of `EXPORTERS`.
     folder
-        Made if need be. An earlier export of ours is replaced, another file is not.
+        Made if need be. An earlier export of the same trial and format is replaced, another file
+        is not.
     overwrite
         Replace files that are not ours, too.
 
@@ -39,7 +40,8 @@ def export_candidates(
     Raises
     ------
     OutputError
-        A file that is not ours has one of the names.
+        A file that is not ours has one of the names, or an export in another format or of another
+        campaign.
     ExportError
         If the folder or a file cannot be written; the files before it stay.
     CampaignError
@@ -49,6 +51,9 @@ def export_candidates(
     files = [folder / f"trial_{index:04d}{exporter.suffix}" for index in trials]
     # Formats of several files have other names, which only their structures tell.
     check_outputs((f for file in files for f in (file, sidecar_path(file))), overwrite=overwrite)
+    for index, file in zip(trials, files, strict=True):
+        origin = {**run.provenance, "campaign": run.config.name, "trial": index}
+        check_replaced([file], format, origin, overwrite=overwrite)
     make_folder(folder)
     return [
         exporter.write(run.candidate(index).microstructure, file, overwrite=overwrite)

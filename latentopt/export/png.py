@@ -12,6 +12,7 @@ from latentopt.export.moose_input import moose_input
 from latentopt.export.reading import EXPORTED, check_promise, read_sidecar
 from latentopt.export.sidecar import (
     as_text,
+    check_replaced,
     checked_name,
     other_parts,
     sidecar,
@@ -44,6 +45,9 @@ class PNGExporter:
         levels = grey_levels(len(microstructure.phase_names))
         pictures = _pictures(levels[microstructure.phases], path)
         first, *others = pictures
+        # The MOOSE input has one name, be the structure a picture or a stack.
+        beside = (path, path.with_name(f"{path.stem}_000.png"), first)
+        check_replaced(beside, "png", microstructure.provenance, overwrite=overwrite)
         record = sidecar(microstructure, first.name, pictures[first], kind="png")
         record["grey_levels"] = {str(label): int(level) for label, level in enumerate(levels)}
         record["slices"] = {p.name: hashlib.sha256(pictures[p]).hexdigest() for p in others}

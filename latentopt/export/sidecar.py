@@ -6,7 +6,7 @@ Written as ``<file>.json``, so ``best.vti`` has ``best.vti.json``.
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +16,12 @@ import numpy as np
 
 from generative.json_text import parse_json
 from latentopt import __version__
-from latentopt.errors import ExportError
+from latentopt.errors import ExportError, OutputError
 from latentopt.export.whole_file import write_whole
 from latentopt.microstructure import Microstructure
 
 SCHEMA = "latentopt.export/1"
+_ORIGIN = ("campaign", "created", "trial")  # which structure of which campaign
 
 
 def sidecar_path(path: Path) -> Path:
@@ -62,6 +63,41 @@ def exported_files(path: Path) -> list[Path]:
     """All files of an export: the one that `write` answered, its sidecar, and further parts."""
     record = parse_json(sidecar_path(path).read_bytes())
     return [path, sidecar_path(path), *(path.with_name(name) for name in other_parts(record))]
+
+
+def check_replaced(
+    files: Iterable[Path], kind: str, provenance: Mapping[str, object], *, overwrite: bool = False
+) -> None:
+    """Refuse to replace an export of another format, or of another campaign's or another trial.
+
+    Parameters
+    ----------
+    files
+        Data files that will be written, whose sidecars say what is there now.
+    kind, provenance
+        Format and origin of what will be written.
+    overwrite
+        Replace whatever is there.
+
+    Raises
+    ------
+    OutputError
+        Naming what is there.
+    """
+    new = {"format": kind} | {key: provenance.get(key) for key in _ORIGIN}
+    for path in [] if overwrite else files:
+        try:
+            record = parse_json(sidecar_path(path).read_bytes())
+            origin = record["provenance"] or {}
+            old = {"format": record["format"]} | {key: origin.get(key) for key in _ORIGIN}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue  # nothing of ours is there
+        if path.is_file() and any(old[key] != new[key] for key in new):
+            what = ", ".join(f"{key} {old[key]}" for key in new if old[key] != new[key])
+            raise OutputError(
+                f"{path}: is an export of another origin ({what}); choose another folder, or "
+                "replace it with --overwrite (overwrite=True)."
+            )
 
 
 def write_several(first: Path, files: Mapping[Path, bytes], *, overwrite: bool = False) -> None:
@@ -141,8 +177,11 @@ def write_with_sidecar(
     ------
     ExportError
         If the ending is another, or the files cannot be written.
+    OutputError
+        A file that is not ours has one of the names, or an export of another origin.
     """
     path = checked_name(path, kind=kind, suffix=suffix)
+    check_replaced([path], kind, microstructure.provenance, overwrite=overwrite)
     record = sidecar(microstructure, path.name, data, kind=kind)
     files = {path: data, sidecar_path(path): as_text(record), **(beside or {})}
     write_whole(files, overwrite=overwrite)

@@ -21,6 +21,7 @@ from latentopt.export.phase_sets import phase_of_set, phase_set_names
 from latentopt.export.reading import EXPORTED, check_promise, read_sidecar
 from latentopt.export.sidecar import (
     as_text,
+    check_replaced,
     checked_name,
     other_parts,
     sidecar,
@@ -65,6 +66,7 @@ class STLExporter:
             for label, corners in surfaces_mm(microstructure).items()
         }
         first, *others = files
+        check_replaced([first], "stl", microstructure.provenance, overwrite=overwrite)
         record = sidecar(microstructure, first.name, files[first], kind="stl")
         record["surface_unit"] = "mm"
         record["surfaces"] = {f.name: hashlib.sha256(files[f]).hexdigest() for f in others}

@@ -245,7 +245,7 @@ def folder(tmp_path_factory):
 @given(fields=structure_fields())
 def test_an_independent_reader_finds_every_voxel_and_the_voxel_size(kind, folder, fields):
     structure = Microstructure(**fields)
-    path = EXPORTERS[kind].write(structure, folder / f"any{EXPORTERS[kind].suffix}")
+    path = EXPORTERS[kind].write(structure, folder / f"{kind}{EXPORTERS[kind].suffix}")
     voxels, size = READERS[kind](path)
     np.testing.assert_array_equal(voxels.reshape(structure.phases.shape), structure.phases)
     expected = structure.voxel_size_m
@@ -275,7 +275,7 @@ NAMES = [
 def check_names(kind, folder, names):
     labels = np.arange(8, dtype=np.uint8).reshape(2, 2, 2) % len(names)
     structure = small(phases=labels, phase_names=tuple(names))
-    path = EXPORTERS[kind].write(structure, folder / f"named{EXPORTERS[kind].suffix}")
+    path = EXPORTERS[kind].write(structure, folder / f"named_{kind}{EXPORTERS[kind].suffix}")
     np.testing.assert_array_equal(READERS[kind](path)[0], labels)
     record = verify(path)
     assert [phase["name"] for phase in record["phases"].values()] == list(names)

@@ -5,7 +5,7 @@ import pytest
 
 from latentopt.candidate_files import write_candidate
 from latentopt.config import CampaignConfig
-from latentopt.errors import CampaignError, ExportError
+from latentopt.errors import CampaignError, ExportError, OutputError
 from latentopt.export import EXPORTERS, export_candidates, verify
 from latentopt.run import Run, Trial
 
@@ -55,3 +55,31 @@ def test_a_file_in_the_place_of_the_folder_is_refused(run, tmp_path):
     (tmp_path / "exports").touch()
     with pytest.raises(ExportError, match="a file has this name"):
         export_candidates(run, [0], "tiff", tmp_path / "exports")
+
+
+def test_an_export_in_another_format_is_replaced_only_if_that_is_said(run, tmp_path):
+    (path,) = export_candidates(run, [1], "dream3d7", tmp_path / "exports")
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match=r"another origin \(format dream3d7\).*--overwrite"):
+        export_candidates(run, [1], "dream3d8", tmp_path / "exports")
+    assert path.read_bytes() == before
+    export_candidates(run, [1], "dream3d7", tmp_path / "exports")
+    export_candidates(run, [1], "dream3d8", tmp_path / "exports", overwrite=True)
+    assert verify(path)["format"] == "dream3d8"
+
+
+@pytest.mark.parametrize("kind", ["npz", "stl", "png"])
+@pytest.mark.parametrize("change", [{"created": "2026-01-01"}, {"name": "other"}])
+def test_an_export_of_another_campaign_is_replaced_only_if_that_is_said(
+    run, tmp_path, kind, change
+):
+    others = {"provenance": change} if "created" in change else {}
+    config = run.config.model_copy(update={} if others else change)
+    other = dataclasses.replace(run, config=config, **others)
+    (path,) = export_candidates(run, [1], kind, tmp_path / "exports")
+    before = path.read_bytes()
+    said = "created None" if others else "campaign campaign"
+    with pytest.raises(OutputError, match=rf"another origin \({said}\)"):
+        export_candidates(other, [1], kind, tmp_path / "exports")
+    assert path.read_bytes() == before
+    assert verify(*export_candidates(other, [1], kind, tmp_path / "exports", overwrite=True))

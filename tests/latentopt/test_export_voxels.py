@@ -9,6 +9,7 @@ from PIL import Image
 from latentopt.errors import ExportError, OutputError
 from latentopt.export import EXPORTERS, verify
 from latentopt.export.png import grey_levels
+from latentopt.export.sidecar import as_text
 from latentopt.microstructure import Microstructure
 
 
@@ -96,7 +97,8 @@ def test_a_damaged_sidecar_of_the_stack_before_removes_nothing(tmp_path):
 def test_a_sidecar_that_leads_out_of_the_folder_is_refused(tmp_path):
     first = EXPORTERS["png"].write(structure((2, 4, 5)), tmp_path / "best.png")
     sidecar = first.with_name(first.name + ".json")
-    sidecar.write_text(sidecar.read_text().replace("best_001.png", "../best_001.png"))
+    record = json.loads(sidecar.read_text().replace("best_001.png", "../best_001.png"))
+    sidecar.write_bytes(as_text(record))
     with pytest.raises(ExportError, match="should name files beside it"):
         verify(first)
 
@@ -104,7 +106,7 @@ def test_a_sidecar_that_leads_out_of_the_folder_is_refused(tmp_path):
 def test_a_sidecar_of_an_unknown_format_is_refused(tmp_path):
     path = EXPORTERS["npz"].write(structure((4, 5)), tmp_path / "best.npz")
     sidecar = path.with_name(path.name + ".json")
-    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"format": "later"}))
+    sidecar.write_bytes(as_text(json.loads(sidecar.read_text()) | {"format": "later"}))
     with pytest.raises(ExportError, match="got 'later'"):
         verify(path)
 
