@@ -45,7 +45,8 @@ def _checked_url(url: object) -> object:
     """Refuse what the journal must not keep, and what leaves no place for a job's id."""
     # Without the address: what it holds is what should not be told.
     place = url.partition("://")[2] if isinstance(url, str) else ""
-    if "@" in re.split("[/?#]", place)[0]:
+    host = urllib.parse.unquote(re.split("[/?#]", place)[0])
+    if "@" in host:
         raise ValueError(
             "should hold no user and password, which the journal would keep; put a token into an "
             "environment variable and name it as token_variable"
@@ -55,6 +56,8 @@ def _checked_url(url: object) -> object:
             "should end with its path, to which the id of a job is added, and hold no '?' and no "
             "'#'; a token goes into an environment variable, named as token_variable"
         )
+    if not re.fullmatch(r"([^:\[\]]*|\[[^\[\]]*\])(:\d{1,5})?", host):
+        raise ValueError("should have a host, and after a ':' nothing but the number of a port")
     return url
 
 

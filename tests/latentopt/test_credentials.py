@@ -23,6 +23,28 @@ HOLDING = [
     {"kind": "parsl", "worker_init": f"export DB_PASSWORD={SECRET}\nmodule load x"},
     {"kind": "dask", "address": f"tls://me:{SECRET}@host:8786"},
     {"kind": "python", "x_api_key": 12345},
+    {"kind": "subprocess", "command": ["sh", "-c", f"PGPASSWORD={SECRET} solve"]},
+    {"kind": "subprocess", "command": ["sh", "-c", f"curl -u me:{SECRET} https://host"]},
+    {"kind": "subprocess", "command": ["sh", "-c", f"mysql -h db -p{SECRET} < q.sql"]},
+    {"kind": "subprocess", "command": ["curl", "-u", f"me:{SECRET}", "https://host"]},
+    {"kind": "subprocess", "command": ["curl", "--proxy-user", f"me:{SECRET}"]},
+    {"kind": "subprocess", "command": ["solve", "--auth", f"me:{SECRET}"]},
+    {"kind": "subprocess", "command": ["solve", f"--auth=me:{SECRET}"]},
+    {"kind": "subprocess", "command": ["solve", "--pw", SECRET]},
+    {"kind": "subprocess", "command": ["solve", f"--pwd={SECRET}"]},
+    {"kind": "subprocess", "command": ["solve", "--credentials", SECRET]},
+    {"kind": "subprocess", "command": ["/usr/bin/mysql", "-h", "db", f"-p{SECRET}"]},
+    {"kind": "subprocess", "command": ["sshpass", "-p", SECRET, "ssh", "host"]},
+    {"kind": "import", "options": {"pwd": SECRET}},
+    {"kind": "import", "options": {"auth": ["me", SECRET]}},
+    {"kind": "import", "options": {"basic_auth": f"me:{SECRET}"}},
+    {"kind": "import", "options": {"bearer": SECRET}},
+    {"kind": "import", "options": {"credentials": SECRET}},
+    {"kind": "import", "options": {"clientSecret": SECRET, "dbPassword": SECRET}},
+    {"kind": "import", "options": {"password": [SECRET, SECRET]}},
+    {"kind": "import", "options": {"url": f"https://host/x?v=1&sig={SECRET}&se=2"}},
+    {"kind": "import", "options": {"url": f"https://host/x?X-Amz-Signature={SECRET}"}},
+    {"kind": "import", "options": {"url": f"http://me:{SECRET}%40host/x"}},
 ]
 FREE = [
     {"kind": "http", "token_variable": "CLUSTER_TOKEN", "url": "https://host/jobs"},
@@ -31,6 +53,20 @@ FREE = [
     {"kind": "subprocess", "command": ["solve", "--token-file", "/x", "--secret", "--n", "4"]},
     {"kind": "import", "options": {"key": "k_xx", "tokens": 5, "password": "", "secret": None}},
     {"kind": "parsl", "worker_init": "export TOKEN=$OTHER", "account": "a1"},
+    {"kind": "subprocess", "command": ["mpirun", "-u", "-np", "4", "solve", "-p", "4"]},
+    {"kind": "subprocess", "command": ["solve", "--part", "a", "--passes", "3", "--pass", "2"]},
+    {"kind": "subprocess", "command": ["solve", "-pfine", "--pw", "2.5", "--author", "me"]},
+    {"kind": "subprocess", "command": ["docker", "run", "-u", "1000:1000", "-v", "a:/b"]},
+    {"kind": "subprocess", "command": ["python", "-u", "solve.py", "mode:fast", "-p", "a"]},
+    {"kind": "subprocess", "command": ["curl", "-u", "me:$PW", "--user", "me", "--auth", "ntlm"]},
+    {"kind": "subprocess", "command": ["sh", "-c", "mysql -p < q; tar -pxf a; solve -pfine"]},
+    {"kind": "subprocess", "command": ["sh", "-c", "cd $PWD; PWD=/scratch solve --pw 2.5"]},
+    {"kind": "subprocess", "command": ["sh", "-c", "python -u solve.py a:b; docker -u 5:5"]},
+    {"kind": "parsl", "worker_init": "export GOOGLE_APPLICATION_CREDENTIALS=/home/me/g.json"},
+    {"kind": "import", "options": {"credentials": "keys.json", "auth": "basic", "pwd": "/x"}},
+    {"kind": "import", "options": {"low_pass": "butter", "passes": 3, "pw": 2.5, "key": "k"}},
+    {"kind": "import", "options": {"bypass": "x", "compass": "N", "author": ["a", "b"]}},
+    {"kind": "import", "options": {"url": "https://host/x?v=1&design=2", "phase": "a:b"}},
 ]
 
 
@@ -57,6 +93,11 @@ def test_a_message_loses_the_values_of_variables_that_hold_secrets(monkeypatch):
     monkeypatch.setenv("CLUSTER_TOKEN", SECRET)
     monkeypatch.setenv("SHORT_TOKEN", "on")
     assert without_secrets(f"said {SECRET} on") == "said *** on"
+
+
+def test_a_message_keeps_the_working_folder(monkeypatch):
+    monkeypatch.setenv("PWD", "/home/me/work")
+    assert without_secrets("/home/me/work/c.yaml: is missing") == "/home/me/work/c.yaml: is missing"
 
 
 def mean(images):
