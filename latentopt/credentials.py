@@ -41,16 +41,16 @@ _SECRETS = [
     for pattern in (
         r"(://)[^\s/?#]*:[^\s/?#]*(?=@|%40)",  # https://user:password@host
         rf"([?&](?:[\w.-]*[_.-])?(?:{_QUERY})=){_GIVEN}",  # https://host/path?sig=...
-        rf"((?<![\w-]){_USER}[ =]+){_PAIR}",
-        rf"((?<![\w-])(?:{_WITH_P})\b[^;|&\n]*?\s-p){_GIVEN}",
-        rf"((?<![\w-])sshpass\s+-p\s+){_GIVEN}",
+        rf"((?<![\w.-]){_USER}[ =]+){_PAIR}",
+        rf"((?<![\w.-])(?:{_WITH_P})\b[^;|&\n]{{0,300}}?\s-p){_GIVEN}",
+        rf"((?<![\w.-])sshpass\s+-p\s+){_GIVEN}",
         rf"""(\bauthorization["']?\s*[:=]\s*["']?(?:bearer|basic|token)?\s*){_GIVEN}""",
-        *(rf"((?<![\w-])-{{0,2}}{name}\s?=\s?){unlike}{_GIVEN}" for name, unlike in _NAMED),
-        *(rf"((?<![\w-])--?{name}\s+)(?!-){unlike}{_GIVEN}" for name, unlike in _NAMED),
+        *(rf"((?<![\w.-])-{{0,2}}{name}\s?=\s?){unlike}{_GIVEN}" for name, unlike in _NAMED),
+        *(rf"((?<![\w.-])--?{name}\s+)(?!-){unlike}{_GIVEN}" for name, unlike in _NAMED),
     )
 ]
 # Settings only: in messages of ours a colon follows the name of a setting.
-_HEADER = re.compile(rf"((?<![\w-]){_NAME}\s*:\s+){_GIVEN}", re.IGNORECASE)
+_HEADER = re.compile(rf"((?<![\w.-]){_NAME}\s*:\s+){_GIVEN}", re.IGNORECASE)
 
 
 def check_no_secrets(settings: Any, path: str) -> None:
