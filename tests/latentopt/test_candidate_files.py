@@ -12,6 +12,7 @@ from latentopt.campaign import Campaign
 from latentopt.candidate_files import candidate_path, read_phases, write_candidate
 from latentopt.errors import CampaignError, ConfigError, ExportError, JournalError
 from latentopt.export import export_candidates, verify
+from latentopt.export.sidecar import as_text
 from latentopt.journal_lines import line_of
 from latentopt.microstructure import to_phases, voxel_sha256
 from latentopt.repair import repair
@@ -374,14 +375,14 @@ def test_an_export_with_a_forged_sidecar_does_not_fit_the_journal(folder, tmp_pa
     record["file"], record["provenance"]["trial"] = first.name, 0
     for z in (record["z"], read.trials[0].z.tolist()):
         record["z"] = z
-        first.with_name(f"{first.name}.json").write_text(json.dumps(record))
+        first.with_name(f"{first.name}.json").write_bytes(as_text(record))
         verify(first)  # it agrees with itself
         with pytest.raises(ExportError, match="is not the structure of trial 0"):
             verify(first, read)
         assert run("export", "verify", first, "--run", folder)[0] == 4
     assert run("export", "verify", second, "--run", folder)[0] == 0
     record["provenance"]["trial"] = 77
-    first.with_name(f"{first.name}.json").write_text(json.dumps(record))
+    first.with_name(f"{first.name}.json").write_bytes(as_text(record))
     with pytest.raises(ExportError, match=r"is of trial 77, which .* does not have"):
         verify(first, read)
 
