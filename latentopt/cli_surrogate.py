@@ -3,7 +3,6 @@
 Each imports what it needs when it runs, so that ``--help`` answers at once.
 """
 
-import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -78,6 +77,7 @@ def fit_surrogate(
     from latentopt.config import read_yaml
     from latentopt.seen_images import SEEN_IMAGES, digests_text
     from latentopt.surrogate_card import figures_text, surrogate_card
+    from latentopt.surrogate_progress import fit_progress
     from objectives.surrogates import accuracy, cross_validate
 
     spec = {} if config is None else read_yaml(config, keys="kind")
@@ -91,8 +91,7 @@ def fit_surrogate(
     surrogate = _on_grid_of(dataset, surrogate)
     targets, where = _targets(dataset, y, objective, output or (), surrogate.grid)
     out.mkdir(parents=True, exist_ok=True)  # refused now, not after the work
-    with _one_line(where), _progress() as show:
-        on_fold = _steps(show, "fold")
+    with _one_line(where), fit_progress(_now_and_then(), folds) as on_fold:
         predicted = cross_validate(
             surrogate,
             dataset.images,
@@ -261,8 +260,8 @@ def _targets(
         raise ConfigError("give the values either as a file by --y, or computed by --objective.")
     if y is not None:
         return choose(read_targets(y, dataset.sources), wanted, str(y)), str(y)
-    with _progress() as show:
-        columns = solve_targets(objective, dataset.images, _steps(show, "solved image"), grid=grid)
+    steps = _steps(_now_and_then(), "solved image")
+    columns = solve_targets(objective, dataset.images, steps, grid=grid)
     return choose(columns, wanted, objective), objective
 
 
@@ -288,9 +287,8 @@ def _one_line(where: str) -> Iterator[None]:
         raise DataError(f"{where}: {' '.join(str(error).split())}") from error
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """A function that shows where a long run is, now and then; networks report to it as well."""
+def _now_and_then() -> Callable[[str], None]:
+    """A function that shows where a long run is, but not more often than every few seconds."""
     last = time.monotonic()
 
     def show(text: str) -> None:
@@ -299,17 +297,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
             last = time.monotonic()
             print(text, file=sys.stderr, flush=True)
 
-    handler = logging.Handler()
-    handler.emit = lambda record: show(record.getMessage())
-    logger = logging.getLogger("objectives.surrogates")
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield show
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
+    return show
 
 
 def _steps(show: Callable[[str], None], what: str) -> Callable[[int, int], None]:

@@ -29,7 +29,7 @@ class CNN(Surrogate):
     (at least four) trains none of them: the standard deviation is
     :math:`\sqrt{s^2 + b}` with s the spread of the networks' answers [1]_ and b such that the held
     out errors have variance 1 in its unit. It follows the device of the images given to `fit`, and
-    logs its progress to ``objectives.surrogates.cnn``.
+    logs its progress to ``objectives.surrogates.cnn``, with the share of the fit that is done.
 
     References
     ----------
@@ -147,7 +147,8 @@ class CNN(Surrogate):
             schedule.step()
             if (step + 1) % 100 == 0 or step + 1 == self.steps:
                 done = f"network {index + 1}/{self.members}, step {step + 1}/{self.steps}"
-                _log.info("%s, loss %.4f", done, loss.item())
+                share = (index + (step + 1) / self.steps) / self.members
+                _log.info("%s, loss %.4f", done, loss.item(), extra={"share": share})
         network.eval()
 
     def _share_of_rate(self, step: int) -> float:

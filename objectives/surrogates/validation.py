@@ -102,9 +102,14 @@ def _deal(labels: Sequence[int] | np.ndarray, folds: int, seed: int) -> np.ndarr
     """Fold of every row: groups in random order, each to the smallest fold so far."""
     names, members, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if not 2 <= folds <= len(names):
+        if len(names) < 2:
+            raise ValueError(
+                f"the {len(labels)} images are of one specimen, or are one image: none can be held "
+                "out to test on. Give images of two specimens or more."
+            )
         raise ValueError(
-            f"folds should be from 2 to the {len(names)} independent images, got {folds}. "
-            "Ask for fewer folds, or give images of more specimens."
+            f"folds should be 2 to {len(names)}, the number of independent images (patches of one "
+            f"specimen count once), got {folds}. Ask for fewer folds, or give more specimens."
         )
     fold_of_group, filled = np.empty(len(names), np.int64), np.zeros(folds, np.int64)
     for group in np.random.default_rng(seed).permutation(len(names)):

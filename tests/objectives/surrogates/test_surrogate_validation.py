@@ -86,5 +86,11 @@ def test_cross_validation_leaves_the_surrogate_unfitted_and_repeats_itself():
 @pytest.mark.parametrize("folds", [1, 4])
 def test_more_folds_than_groups_are_refused(folds):
     images, y = structures(9)
-    with pytest.raises(ValueError, match="from 2 to the 3 independent images"):
+    with pytest.raises(ValueError, match="2 to 3, the number of independent images"):
         cross_validate(surrogate(), images, y, folds=folds, groups=np.arange(9) // 3)
+
+
+def test_images_of_one_specimen_cannot_be_cross_validated():
+    images, y = structures(9)
+    with pytest.raises(ValueError, match=r"none can be held out.*two specimens or more"):
+        cross_validate(surrogate(), images, y, folds=2, groups=np.zeros(9))
