@@ -181,7 +181,8 @@ def _check_order(shape: tuple[int, ...], spatial_dims: int | None, path: Path) -
     said = spatial_dims == 3 and rank != 5
     if few_last and not said and not channels_first and (rank < 5 or shape[1] > MAX_CHANNELS):
         plain = {3: "yxc", 4: "nyxc", 5: "nzyxc"}.get(rank, "nzyxc")
-        volumes = ", or pass spatial_dims=3 if these are volumes" if rank in (3, 4) else ""
+        order = {3: "zyx", 4: "nzyx"}.get(rank)
+        volumes = f", or axes={order!r} if these are volumes" if order else ""
         raise DataError(
             f"{path}: shape {shape} seems to have its channels last; save it as "
             f"np.moveaxis(a, -1, {max(rank - 3, 0)}), or pass axes={plain!r} (--axes {plain})"
@@ -205,8 +206,8 @@ def _check_three(shape: tuple[int, ...], spatial_dims: int | None, path: Path) -
     cube = first == height == width
     if cube and spatial_dims is None and first > 1:
         raise DataError(
-            f"{path}: shape {shape} could be one volume or {first} images; pass spatial_dims=3 "
-            "(--dims 3, --axes zyx) for the volume, or spatial_dims=2 (--axes nyx) for images."
+            f"{path}: shape {shape} could be one volume or {first} images; pass axes='zyx' "
+            "(--axes zyx) for the volume, or axes='nyx' (--axes nyx) for images."
         )
     images_last = first == height != width and first > 1
     thin = width < first and _LONGEST * width < height
@@ -214,5 +215,5 @@ def _check_three(shape: tuple[int, ...], spatial_dims: int | None, path: Path) -
         raise DataError(
             f"{path}: shape {shape} could be {first} images of {height}x{width} or {width} of "
             f"{first}x{height}, their number last; pass axes='nyx' or axes='yxn' (--axes yxn), or "
-            "spatial_dims=3 for a volume."
+            "axes='zyx' for a volume."
         )

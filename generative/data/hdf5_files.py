@@ -94,7 +94,7 @@ def open_mat(path: Path, asked: Asked) -> Source:
     if front == [3] and asked.axes is None and asked.spatial_dims != 3:
         raise DataError(
             f"{path}: {name} of {rows}x{columns}x3 could be one picture of three colours or three "
-            "images; pass axes='cyx' or axes='nyx' (--axes cyx), or spatial_dims=3 for a volume."
+            "images; pass axes='cyx' or axes='nyx' (--axes cyx), or axes='zyx' for a volume."
         )
     read = _reader(path, name, asked.limits)
     return array_source(

@@ -42,10 +42,10 @@ def test_axes_of_one_entry_are_no_doubt(shape, spatial_dims, expected):
     [
         ((64, 64, 3), ("axes='yxc'", "axes='nyx'", "--axes yxc")),
         ((64, 48, 4), ("axes='yxc'",)),
-        ((5, 64, 64, 3), ("np.moveaxis(a, -1, 1)", "axes='nyxc'", "spatial_dims=3")),
+        ((5, 64, 64, 3), ("np.moveaxis(a, -1, 1)", "axes='nyxc'", "axes='nzyx'")),
         ((2, 10, 32, 32, 3), ("axes='nzyxc'",)),
-        ((20, 20, 20), ("spatial_dims=3", "--dims 3", "spatial_dims=2")),
-        ((64, 64, 10), ("axes='yxn'", "axes='nyx'", "spatial_dims=3")),
+        ((20, 20, 20), ("axes='zyx'", "--axes zyx", "axes='nyx'")),
+        ((64, 64, 10), ("axes='yxn'", "axes='nyx'", "axes='zyx'")),
         ((480, 640, 10), ("axes='yxn'",)),
         ((1, 10, 1, 32, 32), ("axes='tzcyx'", "axes='nczyx'")),
     ],
