@@ -50,6 +50,7 @@ def sample(
 
     points, arrays, picture = (out / name for name in ("z.csv", "images.npy", "samples.png"))
     check_outputs([points, arrays, picture], inputs=[space], overwrite=overwrite)
+    _check_no_images(out, overwrite)
     loaded = load_space(space)
     wish = _values(properties or [])
     make_folder(out)
@@ -69,6 +70,22 @@ def sample(
             f"{high:.4g})"
         )
     print(f"{out}: {n} structures as points (z.csv), images (images.npy) and a picture")
+
+
+def _check_no_images(out: Path, overwrite: bool) -> None:
+    """Refuse a folder of someone's images: ours would be read with them the next time."""
+    from generative.data.readers import READERS
+    from generative.own_files import is_own
+    from latentopt.errors import OutputError
+
+    files = sorted(out.iterdir()) if out.is_dir() and not overwrite else []
+    for file in files:
+        if file.suffix.lower() in READERS and not is_own(file):
+            raise OutputError(
+                f"{out}: holds images that latentopt did not write ({file.name}), and the new ones "
+                "would be read with them the next time; choose another folder, or write there all "
+                "the same with --overwrite."
+            )
 
 
 def _slice(phases: "np.ndarray") -> "np.ndarray":

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from latentopt.printable import one_line
+
 __all__ = [
     "Measured",
     "journaled",
@@ -66,7 +68,7 @@ def number_of(name: str, value: Any) -> float:
     >>> number_of("k_xx", [9.5, 0.5])
     Traceback (most recent call last):
         ...
-    ValueError: k_xx is not one number for the one image
+    ValueError: k_xx is not one number, got list of 2 values for one structure
     """
     if isinstance(value, Measured):
         return value
@@ -123,4 +125,13 @@ def _one(name: str, value: Any) -> float:
         array = value.tolist() if hasattr(value, "tolist") else value  # NumPy has no bfloat16
         return float(np.asarray(array).reshape(-1).item())
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} is not one number for the one image") from None
+        raise ValueError(f"{name} is not one number, got {_shown(value)}") from None
+
+
+def _shown(value: Any) -> str:
+    """A text as it is; of an array or list how many values it has."""
+    if value is None or isinstance(value, str | bytes | complex):
+        return one_line(repr(value), 60)
+    count = value.numel() if hasattr(value, "numel") else None
+    count = np.size(value) if isinstance(value, np.ndarray | list | tuple) else count
+    return type(value).__name__ + ("" if count is None else f" of {count} values for one structure")

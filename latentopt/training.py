@@ -73,7 +73,8 @@ def train_space(
     folder = Path(folder)
     _check_device(settings.training.device)
     record = settings.model_dump(mode="json", exclude={"training": HOW_IT_RUNS})
-    if is_space(folder) and (finished := _load_finished(folder, record, overwrite)) is not None:
+    finished = _finished(settings, folder, record, overwrite) if is_space(folder) else None
+    if finished is not None:
         return finished
     _check_folder(settings, folder, inputs, overwrite)
     (training, validation, held_out), about_data = split_with_facts(settings.data)
@@ -180,12 +181,16 @@ def _check_stages(settings: TrainingSettings, model: Any) -> None:
             )
 
 
-def _load_finished(folder: Path, record: dict[str, Any], overwrite: bool) -> LatentSpace | None:
+def _finished(
+    settings: TrainingSettings, folder: Path, record: dict[str, Any], overwrite: bool
+) -> LatentSpace | None:
     """The space of this training; None if that of another one is to be replaced."""
     space = LatentSpace.load(folder)
     before = space.documents.get(SETTINGS, b"{}")
     if _without_how_it_runs(before) == _without_how_it_runs(json_bytes(record)):
         return space
+    if isinstance(settings.data, FileData) and not Path(settings.data.path).exists():
+        raise DataError(f"{settings.data.path}: no such file or folder; check the path.")
     if not overwrite:
         raise ConfigError(
             f"{folder}: already holds the space of another training. Choose another --out, or "

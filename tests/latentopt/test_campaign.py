@@ -213,7 +213,7 @@ def test_what_cannot_be_told_is_refused_and_changes_nothing(make, tmp_path):
         (lambda: campaign.fail(1, "no"), "trial 1 is failed already"),
         (lambda: campaign.tell(0, {"mean": 1.0}), "trial 0 needs top for its goal, got mean"),
         (lambda: campaign.tell(0, {}), "trial 0 needs mean, top for its goal, got no metrics"),
-        (lambda: campaign.tell(0, {**values, "top": "high"}), "trial 0: top is not one number"),
+        (lambda: campaign.tell(0, {**values, "top": "high"}), "top is not one number, got 'high'"),
         (lambda: campaign.tell(0, {**values, "top": [1, 2]}), "trial 0: top is not one number"),
         (lambda: campaign.tell(0, values, seconds=math.nan), "JSON"),
         (lambda: campaign.ask(0), "q should be at least 1 point, got 0"),
@@ -307,7 +307,7 @@ def explode():
         (lambda: {"mean": math.nan, "top": 1.0}, "mean is nan"),
         (lambda: {"mean": 1.0, "top": -math.inf}, "top is -inf"),
         (lambda: {"mean": 1.0}, "top is missing among distance_from_data, mean"),
-        (lambda: {"mean": [1.0, 2.0], "top": 1.0}, "mean is not one number for the one image"),
+        (lambda: {"mean": [1.0, 2.0], "top": 1.0}, "mean is not one number, got list of 2 values"),
         (explode, "objective raised ZeroDivisionError: the solver broke down"),
     ],
 )

@@ -178,6 +178,18 @@ def test_overwrite_without_a_file_to_write_is_refused(here, run):
     assert (code, "--overwrite goes with --out" in err) == (2, True)
 
 
+def test_samples_do_not_go_among_images_of_others(here, run):
+    before = contents(here)
+    code, _, err = run("sample", "space", "--n", "2", "--out", "pictures")
+    assert (code, "pictures: holds images that latentopt did not write (a.png)" in err) == (2, True)
+    assert contents(here) == before
+
+
+def test_images_that_are_missing_are_named_before_a_space_that_is_in_the_way(here, run):
+    code, _, err = run("train", "nosuch", "--out", "space")
+    assert (code, err.count("\n"), "nosuch: no such file or folder" in err) == (3, 1, True)
+
+
 def test_a_space_and_a_surrogate_do_not_take_each_others_folder(here, run):
     before = contents(here / "space")
     code, _, err = run(*SURROGATE[:-1], "space")
