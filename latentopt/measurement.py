@@ -132,6 +132,7 @@ def _shown(value: Any) -> str:
     """A text as it is; of an array or list how many values it has."""
     if value is None or isinstance(value, str | bytes | complex):
         return one_line(repr(value), 60)
-    count = value.numel() if hasattr(value, "numel") else None
-    count = np.size(value) if isinstance(value, np.ndarray | list | tuple) else count
+    count = len(value) if isinstance(value, list | tuple) else None
+    if hasattr(value, "shape"):
+        count = math.prod(value.shape)
     return type(value).__name__ + ("" if count is None else f" of {count} values for one structure")
