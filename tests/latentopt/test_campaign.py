@@ -307,7 +307,10 @@ def explode():
         (lambda: {"mean": math.nan, "top": 1.0}, "mean is nan"),
         (lambda: {"mean": 1.0, "top": -math.inf}, "top is -inf"),
         (lambda: {"mean": 1.0}, "top is missing among distance_from_data, mean"),
-        (lambda: {"mean": [1.0, 2.0], "top": 1.0}, "mean is not one number, got list of 2 values"),
+        (
+            lambda: {"mean": [1.0, 2.0], "top": 1.0},
+            "mean is not one number, got list of 2 values for one structure",
+        ),
         (explode, "objective raised ZeroDivisionError: the solver broke down"),
     ],
 )

@@ -127,7 +127,7 @@ def test_wrong_usage_is_one_line_and_code_2(screen, options, problem):
 @pytest.mark.parametrize(
     ("structure", "problem"),
     [
-        (None, "cannot read"),
+        (None, "no such file"),
         (wall(periodic=(True, False)), "should repeat along all axes or none"),
     ],
 )
