@@ -40,12 +40,12 @@ def prepare(
         Path("set.h5")
     ),
     segment: Annotated[
-        str | None,
+        str,
         typer.Option(
-            help="otsu, multi_otsu, k_means, thresholds, labels or keep; otsu if absent, where it "
-            "parts two populations."
+            help="auto, otsu, multi_otsu, k_means, thresholds, labels or keep. auto reads labels "
+            "as train does, and cuts grey levels of two populations by Otsu's threshold."
         ),
-    ] = None,
+    ] = "auto",
     phases: Annotated[int | None, typer.Option(help="Of multi_otsu and k_means.")] = None,
     threshold: Annotated[
         list[float] | None, typer.Option(help="Grey level between two phases; may be repeated.")
@@ -97,7 +97,7 @@ def prepare(
     picture = out.with_suffix(".png")
     check_outputs([out, picture], images=[path], overwrite=overwrite)
     how = _preparation(
-        segmentation=_segmentation(segment or "otsu", phases, threshold, seed),
+        segmentation=_segmentation(segment, phases, threshold, seed),
         info_bar="auto" if info_bar == "auto" else numbers(info_bar, "--info-bar", int)[0],
         denoised=denoise,
         colour=colour,
@@ -105,7 +105,6 @@ def prepare(
         stride=stride,
         drop_empty=drop_empty,
         drop_duplicates=drop_duplicates,
-        ask=segment is None,
     )
     prepared = prepare_images(
         path,
@@ -130,7 +129,7 @@ def prepare(
     write_sheet(pictures, picture, columns=2, overwrite=overwrite)
     lines = [*_about_set(out, prepared.dataset), *_about_work(prepared, how)]
     print("\n".join([*lines, *listed("left out", find(path).left_out)]))
-    if segment not in ("labels", "keep"):
+    if segment not in ("auto", "labels", "keep"):
         _warn_of_labels(prepared)
 
 
@@ -150,16 +149,22 @@ def _segmentation(
     from generative.data.segmentation import Method, Segmentation
     from latentopt.errors import ConfigError
 
-    methods = (*get_args(Method), "labels", "keep")
+    whole_set = ("auto", "labels", "keep")
+    methods = (*get_args(Method), *whole_set)
     if method not in methods:
         raise ConfigError(f"--segment should be one of {', '.join(methods)}, got {method!r}.")
-    whole_set = method in ("labels", "keep")
-    for option, given in (("--phases", phases), ("--threshold", thresholds)):
-        if whole_set and given:
-            raise ConfigError(f"{option} has no effect with --segment {method}; leave it out.")
+    for option, given, users in (
+        ("--phases", phases, "multi_otsu, k_means"),
+        ("--threshold", thresholds, "thresholds"),
+    ):
+        if method in whole_set and given:
+            raise ConfigError(
+                f"{option} has no effect with --segment {method}; leave it out, or take another "
+                f"--segment ({users})."
+            )
     if seed is not None and method != "k_means":
         raise ConfigError(f"--seed is for k_means, {method} draws nothing; leave it out.")
-    if whole_set:
+    if method in whole_set:
         return method
     levels = tuple(thresholds or ())
     default = len(levels) + 1 if method == "thresholds" else 2
@@ -252,7 +257,7 @@ def _range(values: Sequence[float]) -> str:
 
 
 def _warn_of_labels(prepared: "Prepared") -> None:
-    from generative.data.phases import MAX_AUTO_PHASES
+    from generative.data.meaning import MAX_AUTO_PHASES
 
     for name, before, _ in prepared.pictures:
         values = len(set(before.ravel().tolist()))

@@ -11,16 +11,16 @@ _STEP = 2**20
 
 
 def distinct_colours(
-    raw: Shaped[np.ndarray, "n 3 *space"], most: int
+    images: Sequence[Shaped[np.ndarray, "3 ..."]], most: int
 ) -> Shaped[np.ndarray, "k 3"] | None:
     """The colours that occur, the darkest first; None if they are more than ``most``, or all grey.
 
     Equal brightness is ordered by red, green and blue.
     """
-    if np.array_equal(raw[:, 0], raw[:, 1]) and np.array_equal(raw[:, 1], raw[:, 2]):
+    if all((image == image[:1]).all() for image in images):
         return None
-    seen = np.empty((0, 3), raw.dtype)
-    for image in raw:
+    seen = np.empty((0, 3), images[0].dtype)
+    for image in images:
         flat = image.reshape(3, -1).T
         for start in range(0, len(flat), _STEP):
             seen = np.unique(np.concatenate([seen, flat[start : start + _STEP]]), axis=0)

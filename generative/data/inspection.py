@@ -10,7 +10,8 @@ import numpy as np
 from generative.data.check import Limits, by, not_finite
 from generative.data.duplicates import find_duplicates
 from generative.data.find import classes_of, find
-from generative.data.phases import MAX_AUTO_PHASES, Phases, doubts, read_phases
+from generative.data.meaning import MAX_AUTO_PHASES, doubts
+from generative.data.phases import Phases, read_phases
 from generative.data.prepared import EMPTY_SPREAD, is_near_empty
 from generative.data.read import decode_unchecked, names_of
 from generative.data.readers import open_source

@@ -1,82 +1,37 @@
 """From micrographs as they come to a data set of patches, each with its provenance."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from generative.data.check import Limits, by
 from generative.data.dataset import Dataset, Places
-from generative.data.denoise import denoise, info_bars
+from generative.data.denoise import denoise
 from generative.data.find import classes_of, find_files
 from generative.data.inspection import flat_grey
+from generative.data.meaning import Meaning, one_population
+from generative.data.opened import (
+    Opened,
+    check_sources,
+    cropped,
+    naming_segmentation,
+    open_images,
+    told,
+)
 from generative.data.patches import patch_regions, region_name
-from generative.data.phases import MAX_AUTO_PHASES, Phases, doubts, read_phases
+from generative.data.phases import Phases, as_phases, read_phases
+from generative.data.preparation import Preparation, ask, settled
 from generative.data.prepared import Prepared, WholeImages, put_together
-from generative.data.read import decode, indices_for, names_of, parents_of
+from generative.data.read import indices_for, parents_of
 from generative.data.readers import open_source
-from generative.data.segment import luminance, one_hot
+from generative.data.segment import one_hot
 from generative.data.segmentation import Segmentation, segment
-from generative.data.source import Source
-from generative.data.voxel_size import VoxelSize, check_voxel_size
+from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
 
 Watch = Callable[[Iterable["_Image"], int], Iterable["_Image"]]
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """What is done to each image, in this order.
-
-    Parameters
-    ----------
-    info_bar
-        Rows cut off the bottom: a number, or ``"auto"`` for `info_bars` at bottom and top.
-    denoised
-        Non-local means first.
-    segmentation
-        How grey levels become phases; or ``"labels"``: every distinct value of the set is one; or
-        ``"keep"``: the levels are kept, scaled to [0, 1].
-    colour
-        Keep three colour channels; else they become grey. With ``"keep"`` or k-means.
-    patch
-        Side of the patches, one number or one an axis; None takes whole images of one size.
-    stride
-        From one patch to the next; the side by default.
-    ask
-        Refuse images that Otsu's threshold would cut although they show no two populations
-        (`doubts`), instead of doing as said.
-    drop_empty
-        Leave out images of which 99 % lies within 2 % of one value.
-    drop_duplicates
-        Leave out images that equal an earlier one, mirrored and turned ones too.
-
-    Raises
-    ------
-    ValueError
-        For settings that would have no effect, or spoil the others.
-    """
-
-    info_bar: int | Literal["auto"] = 0
-    denoised: bool = False
-    segmentation: Segmentation | Literal["labels", "keep"] = field(default_factory=Segmentation)
-    colour: bool = False
-    patch: int | tuple[int, ...] | None = None
-    stride: int | tuple[int, ...] | None = None
-    ask: bool = False
-    drop_empty: bool = False
-    drop_duplicates: bool = False
-
-    def __post_init__(self) -> None:
-        method = getattr(self.segmentation, "method", self.segmentation)
-        if self.stride is not None and self.patch is None:
-            raise ValueError("stride is from patch to patch: set patch (--patch), or leave it out.")
-        if self.colour and method not in ("keep", "k_means"):
-            raise ValueError(f"colour is for keep and k_means: {method} takes grey levels.")
-        if self.denoised and method == "labels":
-            raise ValueError("denoised labels are none: take one of the other segmentations.")
 
 
 @dataclass
@@ -126,19 +81,29 @@ def prepare_images(
     root = Path(path)
     files = find_files(root)
     class_names, classes = classes_of(files, root)
-    kept = isinstance(how.segmentation, str)
-    options["indices"] = indices_for(how.segmentation if kept else "otsu")
-    sources = [open_source(file, limits=limits, **options) for file in files]
-    size = _checked(sources, how, voxel_size_m, limits)
+    treatment = how.segmentation if isinstance(how.segmentation, str) else "otsu"
+    options["indices"] = indices_for(treatment)
+    with naming_segmentation():
+        sources = [open_source(file, limits=limits, **options) for file in files]
+    size = check_sources(sources, how, voxel_size_m, limits)
     cut = _Patches(how, limits)
     firsts: dict[str, tuple[_Image, int]] = {}
-    made = _all_images(root, sources, [class_names[number] for number in classes], how)
+    base = root if root.is_dir() else root.parent
+    opened: Iterable[Opened] = (open_images(each, base, how) for each in sources)
+    meaning = None
+    if treatment in ("auto", "labels"):
+        opened = list(opened)
+        with naming_segmentation():
+            meaning = told(opened, treatment)
+        how = settled(how, meaning)
+    class_of = [class_names[number] for number in classes]
+    made = _all_images(base, opened, class_of, parents_of(sources).tolist(), _Work(how, meaning))
     for image in watch(made, sum(source.shape[0] for source in sources)):
         image.record["voxel_size_m"] = size and list(size)
         firsts.setdefault(image.record["class"], (image, len(cut.patches)))
         cut.add(image)
-    read = _as_phases(np.stack(cut.patches), how, cut.names, indexed=sources[0].indexed)
-    if kept:
+    read = _as_phases(np.stack(cut.patches), _Work(how, meaning), cut.names)
+    if not isinstance(how.segmentation, Segmentation):
         for record in cut.records:
             record["steps"] = [*record["steps"], read.reading]
     dataset = Dataset(
@@ -208,132 +173,63 @@ def _in_file(region: tuple[slice, ...], image: _Image) -> tuple[slice, ...]:
     return (*before, slice(rows.start + top, rows.stop + top), columns)
 
 
-def _checked(
-    sources: list[Source], how: Preparation, given: VoxelSize | None, limits: Limits
-) -> VoxelSize | None:
-    """The voxel size of all; files that are too large or unlike are refused."""
-    first = sources[0]
-    if given is not None:
-        given = given * (len(first.shape) - 2) if len(given) == 1 else given
-        check_voxel_size(given, len(first.shape) - 2, str(first.path))
-    size = first.voxel_size_m if given is None else given
-    for source in sources:
-        if source.indexed != first.indexed:
-            raise DataError(
-                f"{source.path}: expected a picture {'with' if first.indexed else 'without'} a "
-                f"palette as {first.path.name}; prepare them apart."
-            )
-        if source.dtype != first.dtype:
-            raise DataError(
-                f"{source.path}: expected {first.dtype} values as in {first.path.name}, got "
-                f"{source.dtype}; save all with one bit depth."
-            )
-        if len(source.shape) != len(first.shape) or _channels(source, how) != _channels(first, how):
-            raise DataError(
-                f"{source.path}: expected {_channels(first, how)} channels and "
-                f"{len(first.shape) - 2} axes as in {first.path.name}, got "
-                f"{_channels(source, how)} and {len(source.shape) - 2}; prepare them apart."
-            )
-        other = source.voxel_size_m if given is None else given
-        same = other is size or (other and size and np.allclose(other, size, rtol=1e-3, atol=0))
-        if not same:
-            raise DataError(
-                f"{source.path}: expected a voxel size of {size or 'unknown length'} as in "
-                f"{first.path.name}, got {other or 'none'}; prepare each size apart, or say it "
-                "for all (--voxel-size)."
-            )
-    return size
+@dataclass(frozen=True)
+class _Work:
+    """What is done, and what the values of the whole set mean if that was told before."""
 
-
-def _to_grey(source: Source, how: Preparation) -> bool:
-    return source.colour and not how.colour and how.segmentation != "labels"
-
-
-def _channels(source: Source, how: Preparation) -> int:
-    return 1 if _to_grey(source, how) else source.shape[1]
+    how: Preparation
+    meaning: Meaning | None
 
 
 def _all_images(
-    root: Path, sources: list[Source], class_of: list[str], how: Preparation
+    base: Path, opened: Iterable[Opened], class_of: list[str], parents: list[int], work: _Work
 ) -> Iterator[_Image]:
     """Each image of each file, with its class and parent."""
-    base = root if root.is_dir() else root.parent
-    parents = iter(parents_of(sources).tolist())
-    for source, name in zip(sources, class_of, strict=True):
-        file = source.path.relative_to(base).as_posix()
-        for image in _images(source, names_of([source], base), how):
-            image.record |= {"file": file, "class": name, "parent": next(parents)}
+    numbers = iter(parents)
+    for each, name in zip(opened, class_of, strict=True):
+        file = each.source.path.relative_to(base).as_posix()
+        for image in _images(each, work):
+            image.record |= {"file": file, "class": name, "parent": next(numbers)}
             yield image
 
 
-def _images(source: Source, names: tuple[str, ...], how: Preparation) -> Iterator[_Image]:
+def _images(opened: Opened, work: _Work) -> Iterator[_Image]:
     """Each image of a file, cropped, denoised and segmented."""
-    stored = decode(source, names)
-    if _to_grey(source, how):
-        stored = luminance(stored)
+    how, meaning, source = work.how, work.meaning, opened.source
+    stored = opened.stored if meaning is None else meaning.levels(opened.stored)
     low, high = float(stored.min()), float(stored.max())
-    for row, values in enumerate(stored):
+    for row, (values, name) in enumerate(zip(stored, opened.names, strict=True)):
         steps: list[str] = []
         levels: tuple[float, ...] = ()
         before = flat_grey(values, low, high)
-        if _to_grey(source, how):
+        if source.shape[1] == 3 and len(values) == 1 and (not meaning or meaning.colours is None):
             steps.append("colours to grey (ITU-R BT.709)")
-        bars = _bars(values, how.info_bar, names[row])
-        values = _cropped(values, bars, names[row], steps)
+        bars = opened.bars[row]
+        values = cropped(values, bars, name)
+        sides = zip(bars, ("top", "bottom"), strict=True)
+        steps += [f"cut {rows} rows off the {side}" for rows, side in sides if rows]
         if how.denoised:
             smooth, noise = denoise(values)
             whole = source.dtype.kind in "iu"
             values = (np.rint(smooth) if whole else smooth).astype(source.dtype)
             steps.append(f"denoised by non-local means, noise {noise:.4g}")
         if isinstance(how.segmentation, Segmentation):
-            if how.ask:
-                _ask(values, names[row])
-            phases, levels = segment(values, how.segmentation, name=names[row])
+            phases, levels = segment(values, how.segmentation, name=name)
+            if meaning is not None:
+                ask(one_population(values, levels[0], name))
             values = phases[None]
             at = f" at {', '.join(f'{level:.6g}' for level in levels)}" if levels else ""
             steps.append(f"{how.segmentation.phases} phases by {how.segmentation.method}{at}")
         record = {"row": row, "steps": steps, "thresholds": list(levels), "cropped": list(bars)}
-        yield _Image(values, before, stored[row], names[row], record)
+        yield _Image(values, before, stored[row], name, record)
 
 
-def _ask(values: np.ndarray, name: str) -> None:
-    """Refuse an image that `doubts` speak against; few values are answered by a note."""
-    if len(np.unique(values)) > MAX_AUTO_PHASES and (found := doubts(values[None], [name])):
-        raise DataError(
-            f"{found[0]}; pass --segment otsu to cut it all the same, or --segment labels, keep or "
-            "thresholds, or leave it out."
-        )
-
-
-def _bars(values: np.ndarray, rows: int | str, name: str) -> tuple[int, int]:
-    """Rows to cut off the top and the bottom."""
-    if rows != "auto":
-        return 0, int(rows)
-    if values.ndim != 3:
-        raise DataError(
-            f"{name}: is a volume, and info bars are found in pictures; give the number of rows."
-        )
-    return info_bars(values)
-
-
-def _cropped(values: np.ndarray, bars: tuple[int, int], name: str, steps: list[str]) -> np.ndarray:
-    height = values.shape[-2]
-    if min(bars) < 0 or sum(bars) >= height:
-        raise DataError(
-            f"{name}: cannot lose {sum(bars)} of its {height} rows; give a lower info bar."
-        )
-    for rows, side in zip(bars, ("top", "bottom"), strict=True):
-        if rows:
-            steps.append(f"cut {rows} rows off the {side}")
-    return values[..., bars[0] : height - bars[1], :]
-
-
-def _as_phases(patches: np.ndarray, how: Preparation, names: list[str], *, indexed: bool) -> Phases:
+def _as_phases(patches: np.ndarray, work: _Work, names: list[str]) -> Phases:
+    how = work.how
     if not isinstance(how.segmentation, Segmentation):
-        channels = 3 if how.colour else None
-        return read_phases(
-            patches, grey=how.segmentation, channels=channels, names=names, indexed=indexed
-        )
+        if work.meaning is not None:
+            return as_phases(patches, work.meaning, names=names)
+        return read_phases(patches, grey="keep", channels=3 if how.colour else None, names=names)
     count, method = how.segmentation.phases, how.segmentation.method
     reading = f"values became phases 0 to {count - 1} by {method}, the darkest first"
     if count == 2:

@@ -10,9 +10,9 @@ from generative.data.check import Limits
 from generative.data.dataset import Dataset, Places
 from generative.data.duplicates import find_duplicates, share_parents
 from generative.data.find import classes_of, find_files
-from generative.data.flat_colours import distinct_colours
+from generative.data.meaning import Grey, meaning_of
 from generative.data.patches import extract_patches
-from generative.data.phases import MAX_AUTO_PHASES, Content, Grey, read_phases
+from generative.data.phases import Content, as_phases
 from generative.data.read import (
     check_alike,
     common_voxel_size,
@@ -121,41 +121,19 @@ def _told_together(
 ) -> _Told:
     """What `read_phases` would tell of them if they had one size.
 
-    A few values mean what they mean in the whole set, whichever of them an image has; grey levels
-    are cut image by image.
+    What values mean is told once; grey levels are cut image by image.
     """
-    spaces = [image.shape[1:] for image in raw]
-    row = np.concatenate([image.reshape(len(image), -1) for image in raw], axis=1)[None]
-    kind = {"indexed": sources[0].indexed, "lossy": any(source.lossy for source in sources)}
-    asked: dict[str, Any] = {"channels": channels, **kind}
-    by_value = grey in ("labels", "keep") or channels not in (None, 1) or kind["indexed"]
-    labels = grey == "auto" and not kind["lossy"] and _has_few_values(row)
-    if by_value or labels or _has_few_values(row, 2):
-        told = read_phases(row, grey=grey, names=names, **asked)
-        ends = np.cumsum([np.prod(space, dtype=int) for space in spaces])[:-1]
-        parts = np.split(told.images[0], ends, axis=1)
-        images = [part.reshape(-1, *space) for part, space in zip(parts, spaces, strict=True)]
-        return _Told(images, told.content, told.reading)
-    told = [
-        read_phases(
-            image[None],
-            grey="otsu" if _has_few_values(image[None]) else grey,
-            names=(name,),
-            **asked,
-        )
+    told = meaning_of(
+        raw,
+        grey=grey,
+        channels=channels,
+        names=names,
+        indexed=sources[0].indexed,
+        lossy=any(source.lossy for source in sources),
+    )
+    read = [
+        as_phases(image[None], told, names=(name,), sure=grey != "auto")
         for image, name in zip(raw, names, strict=True)
     ]
-    readings = sorted({one.reading for one in told})
-    return _Told([one.images[0] for one in told], told[0].content, "; ".join(readings[:3]))
-
-
-def _has_few_values(raw: np.ndarray, most: int = MAX_AUTO_PHASES) -> bool:
-    """Whether the values (or colours) may be labels, as `read_phases` counts them."""
-    if raw.shape[1] == 3 and (raw != raw[:, :1]).any():
-        return distinct_colours(raw, most) is not None
-    flat, seen = raw[:, 0].ravel(), np.empty(0, raw.dtype)
-    for start in range(0, flat.size, 2**20):
-        seen = np.union1d(seen, flat[start : start + 2**20])
-        if len(seen) > most:
-            return False
-    return True
+    readings = sorted({one.reading for one in read})
+    return _Told([one.images[0] for one in read], read[0].content, "; ".join(readings[:3]))

@@ -6,7 +6,8 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from generative.data import read_dataset
-from generative.data.phases import doubts, read_phases
+from generative.data.meaning import doubts
+from generative.data.phases import read_phases
 from generative.data.populations import has_two_populations, is_label_map
 from generative.data.segment import otsu_threshold
 from generative.errors import DataError

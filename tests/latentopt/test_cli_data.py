@@ -140,7 +140,8 @@ def test_prepare_says_what_it_found_and_did(run, tmp_path):
         (("--segment", "labels", "--denoise"), "denoised labels are none"),
         (("--colour",), "colour is for keep and k_means"),
         (("--seed", "3"), "--seed is for k_means"),
-        (("--threshold", "3"), "thresholds are for the method thresholds"),
+        (("--threshold", "3"), "leave it out, or take another --segment (thresholds)"),
+        (("--phases", "3"), "--phases has no effect with --segment auto"),
     ],
 )
 def test_prepare_refuses_settings_without_effect(run, folder, tmp_path, arguments, message):
@@ -151,7 +152,11 @@ def test_prepare_refuses_settings_without_effect(run, folder, tmp_path, argument
 
 def test_labels_are_not_segmented_unseen(run, tmp_path):
     np.save(tmp_path / "a.npy", GREY % 3)
-    code, out, err = run("prepare", tmp_path / "a.npy", "--out", tmp_path / "set.h5")
+    ask = ("prepare", tmp_path / "a.npy", "--out", tmp_path / "set.h5")
+    code, out, err = run(*ask)
+    assert (code, err) == (0, "")
+    assert "read as: values 0, 1, 2 became phases 0, 1, 2" in out
+    code, out, err = run(*ask, "--segment", "otsu", "--overwrite")
     assert (code, err.count("\n")) == (0, 1)
     assert "has 3 values only; if they are labels of phases, take --segment labels" in err
     code, _, err = run(
