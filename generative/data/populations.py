@@ -4,12 +4,15 @@ import numpy as np
 from jaxtyping import Real
 from scipy import ndimage
 
+from generative.data.saturation import clipped_tails, coherence
+
 # Fewer voxels than this, of more levels than that, do not tell one population from two.
 FEWEST_VOXELS, FEW_LEVELS = 2048, 64
 _SURE_VOXELS = 4096
 _FEWEST_MEANS = 400
 _BINS = 512
 _VALLEY, _TAIL = 0.85, 0.1  # of the lower and of the higher peak
+_TAIL_COHERENCE = 0.2
 _SIDE, _SLICES = 4096, 16  # of an image, what is looked at for means
 
 FEWEST_FLAT = 9
@@ -22,10 +25,12 @@ def has_two_populations(image: Real[np.ndarray, "*space"], threshold: float | in
     The density of the levels is estimated by a Gaussian kernel. Two populations are seen where the
     density at the threshold is below 0.85 of the lower of the peaks on its two sides, beyond 2.5
     standard errors; or below a tenth of the higher, when what lies beyond is the tail of a small
-    population. Noise hides the valley of two populations that are there, so it is looked for in the
-    means of 3x3 and 5x5 pixels, too. One population (Gaussian, uniform, Poisson, Rayleigh,
-    exponential noise, also blurred; a gradient of illumination) has no such valley, although Otsu's
-    threshold always exists: it takes the upper half of it for a phase.
+    population, and is no strewn voxels but regions. Voxels at the end of the scale that are the
+    clipped tail of one population (`clipped_tails`) are left out. Noise hides the valley of two
+    populations that are there, so it is looked for in the means of 3x3 and 5x5 pixels, too. One
+    population (Gaussian, uniform, Poisson, Rayleigh, exponential noise, also blurred or clipped; a
+    gradient of illumination) has no such valley, although Otsu's threshold always exists: it takes
+    the upper half of it for a phase.
 
     Parameters
     ----------
@@ -45,13 +50,21 @@ def has_two_populations(image: Real[np.ndarray, "*space"], threshold: float | in
         return False
     # All thresholds between two levels that occur part the image alike.
     threshold = (float(below.max()) + float(above.min())) / 2
-    if _is_valley(image.ravel(), threshold, tail=True):
-        return True
     plane = _planes(image)
+    tails = clipped_tails(image, plane, threshold, _counted(image.ravel())[1])
+    levels = image[~np.isin(image, tails)] if tails else image.ravel()
+    # Strewn voxels are the outliers of one population.
+    rarer = plane > threshold if above.size <= below.size else plane <= threshold
+    tail = coherence(rarer) >= _TAIL_COHERENCE
+    if _is_valley(levels, threshold, tail=tail, sure=bool(tails)):
+        return True
+    left = ~np.isin(plane, np.array(tails, plane.dtype)) if tails else None
     for width in (3, 5):
         size = (1, width, width)
         step = np.s_[:, width // 2 :: width, width // 2 :: width]
         means = ndimage.uniform_filter(plane, size)[step]
+        if left is not None:  # but for means of clipped voxels alone
+            means = means[ndimage.maximum_filter(left, size)[step]]
         if means.size < _FEWEST_MEANS:
             return False
         if _is_valley(means.ravel(), threshold, tail=False):
@@ -68,7 +81,9 @@ def _planes(image: np.ndarray) -> np.ndarray:
     return planes[:, y, x].astype(np.float32)
 
 
-def _is_valley(levels: np.ndarray, threshold: float | int, *, tail: bool) -> bool:
+def _is_valley(
+    levels: np.ndarray, threshold: float | int, *, tail: bool, sure: bool = False
+) -> bool:
     values, counts = _counted(levels)
     total = np.cumsum(counts)
     low, high = (values[np.searchsorted(total, share * total[-1])] for share in (0.001, 0.999))
@@ -85,7 +100,7 @@ def _is_valley(levels: np.ndarray, threshold: float | int, *, tail: bool) -> boo
     at = int(np.clip((threshold - low) / (high - low) * _BINS, 1, _BINS - 1))
     reach = max(1, int(width / 2))
     peaks, valley = (near[:at].max(), near[at:].max()), near[max(at - reach, 0) : at + reach].min()
-    sure = levels.size >= _SURE_VOXELS or len(values) <= FEW_LEVELS
+    sure = sure or levels.size >= _SURE_VOXELS or len(values) <= FEW_LEVELS
     errors = 2.5 if sure else 1.0
     least = valley + errors * np.sqrt(valley)
     lower = min(peaks) - errors * np.sqrt(min(peaks))

@@ -52,6 +52,63 @@ ONE = {
 }
 
 
+CLIPPED = {
+    "speckle": lambda rng, shape: rng.exponential(0.47, shape),
+    "faint speckle": lambda rng, shape: rng.exponential(0.2, shape),
+    "strong speckle": lambda rng, shape: rng.exponential(1, shape),
+    "normal": lambda rng, shape: rng.normal(0.5, 0.35, shape),
+    "broad normal": lambda rng, shape: rng.normal(0.5, 0.6, shape),
+    "bright normal": lambda rng, shape: rng.normal(0.9, 0.2, shape),
+    "dark normal": lambda rng, shape: rng.normal(-0.05, 0.2, shape),
+    "heavy tails": lambda rng, shape: 0.5 + 0.08 * rng.standard_cauchy(shape),
+    "Student": lambda rng, shape: 0.5 + 0.1 * rng.standard_t(2, shape),
+    "lognormal": lambda rng, shape: 0.25 * rng.lognormal(0, 0.9, shape),
+    "gamma": lambda rng, shape: rng.gamma(0.5, 0.5, shape),
+    "hot pixels": lambda rng, shape: rng.normal(0.35, 0.05, shape) + (rng.random(shape) < 0.01),
+    "salt and pepper": lambda rng, shape: (
+        rng.normal(0.5, 0.08, shape) + rng.choice([-1, 0, 1], shape, p=[0.03, 0.94, 0.03])
+    ),
+    "blurred": lambda rng, shape: 0.5 + 0.3 * field(rng, 1.0, shape[-1])[: shape[-2]],
+}
+
+
+def stored(levels, kind):
+    """Levels as a camera stores them: all beyond 0 and 1 is at the ends of the scale."""
+    top = {"u1": 255, "u2": 65535, "f4": 1}[kind]
+    return (levels * top).clip(0, top).astype(kind)
+
+
+@pytest.mark.parametrize("type_", ["u1", "u2", "f4"])
+@pytest.mark.parametrize("kind", CLIPPED)
+def test_noise_that_is_clipped_is_one_population(kind, type_):
+    for seed in range(6):
+        for shape in ((64, 64), (96, 128)):
+            if kind == "blurred":
+                shape = (96, 96)
+            image = stored(CLIPPED[kind](np.random.default_rng(seed), shape), type_)
+            assert not has_two_populations(image, otsu_threshold(image)), seed
+            negative = image.max() - image
+            assert not has_two_populations(negative, otsu_threshold(negative)), seed
+
+
+@pytest.mark.parametrize("type_", ["u1", "u2", "f4"])
+@pytest.mark.parametrize("share", [0.03, 0.1, 0.3, 0.5, 0.8])
+@pytest.mark.parametrize(
+    ("dark", "bright", "noise"),
+    [(0.4, 1.05, 0.08), (0.45, 1.25, 0.08), (-0.05, 0.45, 0.08), (-0.05, 1.05, 0.1), (0, 1, 0)],
+)
+def test_two_phases_that_are_clipped_are_two_populations(share, dark, bright, noise, type_):
+    for seed in range(3):
+        smooth = field(seed, 4)
+        phase = (smooth > np.quantile(smooth, 1 - share)).astype(float)
+        levels = ndimage.gaussian_filter(dark + (bright - dark) * phase, 0.8, mode="wrap")
+        levels += np.random.default_rng(seed).normal(0, noise, levels.shape)
+        image = stored(levels, type_)
+        threshold = otsu_threshold(image)
+        assert has_two_populations(image, threshold)
+        assert abs((image > threshold).mean() - phase.mean()) < 0.04
+
+
 @pytest.mark.parametrize("kind", ONE)
 @pytest.mark.parametrize("seed", range(4))
 def test_noise_and_shading_are_one_population(kind, seed):
