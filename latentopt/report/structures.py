@@ -8,8 +8,9 @@ import numpy as np
 from latentopt.errors import CampaignError
 from latentopt.figures import PHASE_COLOURS, structure_png, thumbnail_png
 from latentopt.printable import escape_html as escape
-from latentopt.report.html import number, to_script, warning
+from latentopt.report.html import note, number, to_script, warning
 from latentopt.run import Run, Trial
+from objectives.grid import Grid
 
 __all__ = ["cards", "lost_structures", "preview_script", "structures_of", "unit_of"]
 
@@ -28,6 +29,7 @@ function preview(chart) {{
     box.innerHTML = "";
     const picture = new Image();
     picture.src = "data:image/png;base64," + structures[trial];
+    picture.style.aspectRatio = "{proportions}";
     const caption = document.createElement("figcaption");
     caption.textContent = "trial " + trial;
     box.append(picture, caption);
@@ -44,11 +46,18 @@ function preview(chart) {{
 
 def preview_script(run: Run) -> str:
     """Script with the pictures of the best and the latest trials, and what shows them."""
+    structures = structures_of(run)
     pictures = {
         index: base64.b64encode(thumbnail_png(phases)).decode()
-        for index, phases in structures_of(run).items()
+        for index, phases in structures.items()
     }
-    return f"<script>{_SCRIPT.format(structures=to_script(pictures))}</script>"
+    # Of a volume, its middle slice is shown.
+    sections = {phases.shape[-2:] for phases in structures.values()}
+    shape = sections.pop() if len(sections) == 1 else ()
+    script = _SCRIPT.format(
+        structures=to_script(pictures), proportions=_proportions(shape, run.config.grid) or "auto"
+    )
+    return f"<script>{script}</script>"
 
 
 def structures_of(run: Run) -> dict[int, np.ndarray]:
@@ -85,17 +94,32 @@ def cards(run: Run, trials: Iterable[Trial]) -> str:
             phases = structure.phase_names
             solid = structure.spatial_dims == 3
             data = base64.b64encode(structure_png(structure.phases)).decode()
-            picture = f'<img alt="trial {trial.index}" src="data:image/png;base64,{data}">'
+            drawn = "" if solid else _proportions(structure.phases.shape, run.config.grid)
+            style = f' style="aspect-ratio: {drawn}"' if drawn else ""
+            picture = f'<img alt="trial {trial.index}"{style} src="data:image/png;base64,{data}">'
         made.append(_card(run, trial, picture))
     legend = "".join(
         f'<span class="key" style="background:{PHASE_COLOURS[k % len(PHASE_COLOURS)]}"></span>'
         f"{escape(name)}"
         for k, name in enumerate(phases)
     )
+    boxes = ""
+    if solid and len(set(run.config.grid.edges_um(3))) > 1:
+        edges = " x ".join(f"{edge:g}" for edge in run.config.grid.edges_um(3))
+        boxes = note(f"Voxels are drawn as cubes; they measure {edges} um (z, y, x).")
     return (
-        f'<p class="note">Phases:{legend}</p>'
+        f'<p class="note">Phases:{legend}</p>{boxes}'
         f'<div class="cards{" solid" if solid else ""}">{"".join(made)}</div>'
     )
+
+
+def _proportions(shape: tuple[int, ...], grid: Grid) -> str:
+    """Width over height of a section, y by x, whose voxels are no squares; else empty."""
+    size = grid.voxel_size_um
+    if len(shape) != 2 or not isinstance(size, tuple) or size[-2] == size[-1]:
+        return ""
+    height, width = (n * edge for n, edge in zip(shape, size[-2:], strict=True))
+    return f"{width / height:.6g}"
 
 
 def _card(run: Run, trial: Trial, picture: str) -> str:

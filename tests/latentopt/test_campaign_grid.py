@@ -167,6 +167,17 @@ TARGET = {"kind": "two_point_target", "target": np.eye(6).tolist(), "cutoff": 1}
 RULES = {"kind": "manufacturability", "rules": [{"kind": "min_solid", "limit_um": 30}]}
 
 
+def test_the_report_draws_boxes_as_boxes(make):
+    run = make("boxes", voxel_size_um=(1.0, 3.0)).run(progress=False)
+    height, width = run.structure(run.trials[0]).shape
+    page = write_report(run).read_text(encoding="utf-8")
+    assert page.count(f'style="aspect-ratio: {3 * width / height:g}"') == len(run.best(6))
+    assert f'picture.style.aspectRatio = "{3 * width / height:g}"' in page
+    page = write_report(make("cubes").run(progress=False)).read_text(encoding="utf-8")
+    assert "aspect-ratio" not in page
+    assert 'picture.style.aspectRatio = "auto"' in page
+
+
 def test_rules_and_targets_are_measured_by_the_voxels_of_the_campaign(make):
     goal = {"objective": "min_solid_margin", "trials": 1, "voxel_size_um": (20, 10)}
     campaign = make(evaluate=[RULES, TARGET], periodic=False, **goal)
