@@ -13,10 +13,14 @@ from jaxtyping import install_import_hook
 # Annotations such as Float[Tensor, "n c *space"] are checked in tests; users do not pay for it.
 install_import_hook(["generative", "latentopt", "objectives"], "beartype.beartype")
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402  after the hook and the thread count
 
 torch.set_num_threads(1)
+# A busy neighbour fails no test: an example may take its time.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 # A shell ignores Ctrl-C in what it runs in the background, and so would the processes that tests
 # start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
