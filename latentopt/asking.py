@@ -112,10 +112,11 @@ class _Admission:
             if (digest := self._digest(vars(trial))) is not None and _has_a_result(trial)
         }
         self._own = config.strategy["kind"] not in STRATEGIES
+        space_id = campaign.space.id  # a digest of all its weights
         self._evaluated = {  # index by point, of those in the space that is searched now
             trials[index].z.tobytes(): index
             for index in sorted(self._known.values())
-            if trials[index].space_id == campaign.space.id and not trials[index].imported
+            if trials[index].space_id == space_id and not trials[index].imported
         }
         # One without a cache may depend on the trial or z.
         self._by_structure = all(getattr(s, "cache", True) for s in campaign.simulators)

@@ -55,6 +55,7 @@ class Ledger:
         self.trials: dict[int, Trial] = {}
         self._events: list[dict[str, Any]] = []
         self._journal: Journal | None = None
+        self._run: tuple[int, Run] | None = None  # after how many events, and what they tell
 
     def open(self) -> bool:
         """Take the folder, check that its campaign is this one, and replay it.
@@ -165,8 +166,10 @@ class Ledger:
         return self.trials[index]
 
     def run(self) -> Run:
-        """All that the journal tells so far."""
-        return Run.of_events(self.config.path, self._events)
+        """All that the journal tells so far; the same object until there is another event."""
+        if self._run is None or self._run[0] != len(self._events):
+            self._run = len(self._events), Run.of_events(self.config.path, self._events)
+        return self._run[1]
 
 
 def names_unsaved(name: str) -> Callable[[Callable[..., Trial]], Callable[..., Trial]]:

@@ -198,3 +198,24 @@ def test_equal_points_of_a_strategy_of_ones_own_are_repeats(make):
     run = make(strategy=Same(), objectives=[objective], batch=2).run(progress=False)
     assert objective.calls == len(run.trials) == 4
     assert [trial.repeat_of for trial in run.trials] == [None, 0, 0, 0]
+
+
+def test_what_an_ask_costs_does_not_grow_with_what_was_asked_before(make, monkeypatch):
+    """Neither are the weights of the space read for each trial, nor the journal more than once."""
+    digests, runs = [], []
+    digest, of_events = LatentSpace.id.fget, Run.of_events.__func__
+    monkeypatch.setattr(
+        LatentSpace, "id", property(lambda space: digests.append(1) or digest(space))
+    )
+    monkeypatch.setattr(
+        Run, "of_events", classmethod(lambda cls, *given: runs.append(1) or of_events(cls, *given))
+    )
+    campaign = make(strategy="prior", trials=12)
+    campaign.ask(1)
+    counts = []
+    for _ in range(10):
+        before = len(digests), len(runs)
+        campaign.ask(1)
+        counts.append((len(digests) - before[0], len(runs) - before[1]))
+    assert len(set(counts)) == 1
+    assert counts[0][1] <= 1
