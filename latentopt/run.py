@@ -271,8 +271,7 @@ class Run:
     def _microstructure(self, trial: Trial) -> Microstructure:
         phases = self.structure(trial)
         config, dims = self.config, phases.ndim
-        sizes = config.voxel_size_um
-        sizes = sizes if isinstance(sizes, tuple) else (sizes,) * dims
+        sizes = config.grid.edges_um(dims)
         names = config.phase_names or tuple(f"phase {k}" for k in range(max(2, phases.max() + 1)))
         return Microstructure(
             phases=phases,

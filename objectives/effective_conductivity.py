@@ -45,7 +45,7 @@ class EffectiveConductivity(Settings):
     errors: ClassVar[tuple[str, ...]] = ("conductivity_error",)  # values that tell of the others
 
     kind: Literal["effective_conductivity"] = "effective_conductivity"
-    conductivity: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(
+    conductivity: tuple[Annotated[float, Field(ge=0)], ...] = Field(
         default=(1.0, 50.0), min_length=2, description="Conductivity of each phase; 0 is a pore."
     )
     dim: Literal[2, 3] | None = Field(

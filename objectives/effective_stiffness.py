@@ -20,7 +20,7 @@ from objectives.settings import Settings
 AXES = {2: "yx", 3: "zyx"}
 PLANES = {2: {"xy": 0}, 3: {"xy": 0, "xz": 1, "yz": 2}}
 
-Modulus = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Modulus = Annotated[float, Field(ge=0)]
 Ratio = Annotated[float, Field(gt=-1, lt=0.5)]
 
 

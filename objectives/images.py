@@ -75,18 +75,19 @@ def phase_indicator(images: Float[Tensor, "n c *space"], phase: int) -> Float[Te
     >>> phase_indicator(torch.full((1, 1, 2, 2), 0.25), 0)[0, 0, 0, 0].item()
     0.75
     """
-    check_phase(images, phase)
+    check_phase(images.shape[1], phase)
     if images.shape[1] == 1:
         return images if phase == 1 else 1 - images
     return images[:, phase : phase + 1]
 
 
-def check_phase(images: Float[Tensor, "n c *space"], phase: int) -> None:
-    """Refuse a phase that the channels of the images do not have."""
-    phases = max(images.shape[1], 2)
+def check_phase(channels: int, phase: int, of: str = "") -> None:
+    """Refuse a phase that images of so many channels do not have, in the name of what needs it."""
+    phases = max(channels, 2)
     if not 0 <= phase < phases:
+        whose = f"{of}: " if of else ""
         raise EvaluationError(
-            f"phase should be one of 0 to {phases - 1} for images of {images.shape[1]} channels, "
+            f"{whose}phase should be one of 0 to {phases - 1} for images of {channels} channels, "
             f"got {phase}."
         )
 

@@ -67,7 +67,7 @@ def two_point_cluster(
     tensor([0.0000, 0.0000, 0.0000, 0.3333, 0.0000, 0.0000])
     """
     x = checked_images(images)
-    check_phase(x, phase)
+    check_phase(x.shape[1], phase)
     members = (to_phases(x.detach()) == phase).cpu().numpy()
     if not 1 <= connectivity <= members.ndim - 1:
         raise ValueError(f"connectivity should be 1 to {members.ndim - 1}, got {connectivity}.")

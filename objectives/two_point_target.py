@@ -21,7 +21,7 @@ from torch import Tensor
 
 from objectives.errors import EvaluationError
 from objectives.grid import Grid
-from objectives.images import checked_images, phase_indicator
+from objectives.images import check_phase, checked_images, phase_indicator
 from objectives.pymks_import import pymks_installed
 from objectives.settings import Settings
 from objectives.two_point import two_point_statistics
@@ -136,11 +136,7 @@ class TwoPointTarget(Settings):
                 f"two_point_target: cutoff should be from 0 to {most} for images of {space} and a "
                 f"target of {target} voxels, got {self.cutoff}."
             )
-        if self.phase >= max(shape[0], 2):
-            raise EvaluationError(
-                f"two_point_target: phase should be one of 0 to {max(shape[0], 2) - 1} for images "
-                f"of {shape[0]} channels, got {self.phase}."
-            )
+        check_phase(shape[0], self.phase, "two_point_target")
         return self
 
     def __call__(

@@ -1,6 +1,5 @@
 """Does a file still hold what its sidecar says?"""
 
-import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from generative.data.check import Limits
+from generative.own_files import sha256_of
 from latentopt.errors import CampaignError, ExportError
 from latentopt.export.damask_skeletons import SKELETONS
 from latentopt.export.exporters import EXPORTERS
@@ -178,8 +178,8 @@ def _check_trial(path: Path, record: Mapping[str, Any], run: "Run") -> None:
             f"{path} is not the structure of trial {index}, as its sidecar says: the journal of "
             f"{run.folder} has another z or other voxels. Export it again."
         )
-    sizes, dims = run.config.voxel_size_um, len(record["shape"])
-    sizes = sizes if isinstance(sizes, tuple) else (sizes,) * dims
+    dims = len(record["shape"])
+    sizes = run.config.grid.edges_um(dims)
     whose = f"the journal of {run.folder}"
     _check_grid(path, record, tuple(s / 1e6 for s in sizes), (run.config.periodic,) * dims, whose)
 
@@ -240,8 +240,7 @@ def _lengths(edges: tuple[float, ...]) -> str:
 
 def _check_file(path: Path, sha256: str) -> None:
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(path)
     except OSError as error:
         raise ExportError(f"cannot read {path}: {error.strerror}. Export it again.") from error
     if found != sha256:

@@ -64,8 +64,7 @@ class CampaignSimulations:
         """Simulations of the campaign in a folder, whose structures have `dims` axes, if any."""
         if not simulators:
             return None
-        sizes = config.voxel_size_um
-        sizes = sizes if isinstance(sizes, tuple) else (sizes,) * dims
+        sizes = config.grid.edges_um(dims)
         return cls(
             simulators,
             folder / "simulations",

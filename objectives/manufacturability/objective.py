@@ -9,6 +9,7 @@ from torch import Tensor
 
 from objectives.errors import EvaluationError
 from objectives.grid import Grid
+from objectives.images import check_phase
 from objectives.manufacturability.rule import Rule
 from objectives.manufacturability.rules import AnyRule
 from objectives.manufacturability.screening import checked_rules, screen
@@ -77,11 +78,7 @@ class Manufacturability(Settings):
                     f"{rule.name}: axis should be 0 to {dim - 1} for images of {dim} axes, got "
                     f"{rule.axis}. Axes are z, y, x, or y, x of a section."
                 )
-            if rule.phase >= max(channels, 2):
-                raise EvaluationError(
-                    f"{rule.name}: phase should be one of 0 to {max(channels, 2) - 1} for images "
-                    f"of {channels} channels, got {rule.phase}."
-                )
+            check_phase(channels, rule.phase, rule.name)
         return self
 
     def __call__(

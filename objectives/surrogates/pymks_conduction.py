@@ -61,7 +61,7 @@ class PymksConduction(Surrogate):
     """
 
     kind: Literal["pymks_localization"] = "pymks_localization"
-    conductivity: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
+    conductivity: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         min_length=2, description="Of each phase, in any unit; it need not be that of y."
     )
     axis: int | None = Field(

@@ -177,6 +177,18 @@ def test_ctrl_c_while_workers_start_is_answered_in_one_line(run, at, tmp_path):
     assert not left_of_the_session(tmp_path)
 
 
+def ended(script, within_s):
+    """Exit status and standard error of a script."""
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=within_s,
+    )
+    return ran.returncode, ran.stderr
+
+
 def test_an_interrupt_that_python_drops_comes_again():
     script = """
 import signal, sys, time
@@ -190,14 +202,7 @@ with interruptible(["train"]), raising():
     Dropping()
     time.sleep(30)
 """
-    ran = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (ran.returncode, ran.stderr) == (130, SAID)
+    assert ended(script, within_s=60) == (130, SAID)
 
 
 def test_a_second_signal_does_not_wait_for_what_is_wound_up():
@@ -212,11 +217,4 @@ with interruptible(["optimize"]), raising():
         signal.raise_signal(signal.SIGTERM)
         time.sleep(30)
 """
-    ran = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=20,
-    )
-    assert (ran.returncode, ran.stderr) == (130, SAID)
+    assert ended(script, within_s=20) == (130, SAID)
