@@ -5,20 +5,47 @@ import sys
 
 import pytest
 
+# Once a worker has died the run has this long to end by itself, in limits of one test: pytest-xdist
+# waits up to 10 s for the other workers, and has been seen to wait for ever.
+LIMITS_TO_END = 5
+MOST_SECONDS_TO_END = 60
 
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_logreport(report):
-    """End the run when a worker has died: the others would first finish all files they were given.
 
-    ``???`` is where pytest-xdist says that a worker died, and in which test.
-    """
-    if report.when == "???":
-        pytest.exit(f"{report.longrepr}; the run ends here.", returncode=1)
+def pytest_configure(config):
+    """Watch over the workers where they are started."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(EndOfARun(config), "end-of-a-run")
+
+
+class EndOfARun:
+    """End the run when a worker has died: the others would first finish all files they were given."""
+
+    def __init__(self, config):
+        self.config = config
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report):
+        """Say which test a worker died in, and end; ``???`` is where pytest-xdist says so."""
+        if report.when != "???":
+            return
+        said = f"{report.longrepr}; the run ends here."
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        terminal.ensure_newline()
+        terminal.write_line(said)
+        terminal.flush()
+        limit = _limit(self.config) or MOST_SECONDS_TO_END
+        seconds = min(LIMITS_TO_END * limit, MOST_SECONDS_TO_END)
+        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+        pytest.exit(said, returncode=1)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item):
     """Give a teardown the time limit of a test: pytest ends the one it has when a test fails."""
-    seconds = float(item.config.getini("faulthandler_timeout") or 0)
-    if seconds:
+    if seconds := _limit(item.config):
         faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+
+
+def _limit(config):
+    """Seconds of one test; 0 is no limit."""
+    return float(config.getini("faulthandler_timeout") or 0)

@@ -28,6 +28,12 @@ import pytest
 @pytest.mark.parametrize("i", range(150))
 def test_of_many(i): pass
 """
+# What has been seen of pytest-xdist, seldom: it waits for ever for its workers to end.
+ENDLESS_END = """
+import time
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"): time.sleep(600)
+"""
 GOES_ON = """
 import time, pytest
 @pytest.mark.parametrize("i", range(100))
@@ -53,14 +59,18 @@ def test_the_test_commands_of_readme_makefile_and_ci_are_one():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("text", "name"),
-    [(DIES, "test_that_dies"), (HANGS, "test_that_fails_and_then_hangs")],
-    ids=["dies", "hangs"],
+    ("text", "name", "end"),
+    [
+        (DIES, "test_that_dies", ""),
+        (HANGS, "test_that_fails_and_then_hangs", ""),
+        (DIES, "test_that_dies", ENDLESS_END),
+    ],
+    ids=["dies", "hangs", "dies-and-xdist-hangs"],
 )
-def test_a_test_that_ends_its_worker_ends_the_run_with_its_name(text, name, tmp_path):
+def test_a_test_that_ends_its_worker_ends_the_run_with_its_name(text, name, end, tmp_path):
     (tmp_path / "test_one.py").write_text(text + MORE)
     (tmp_path / "test_two.py").write_text(GOES_ON)
-    (tmp_path / "conftest.py").write_bytes((ROOT / "conftest.py").read_bytes())
+    (tmp_path / "conftest.py").write_text((ROOT / "conftest.py").read_text() + end)
     ours = f"-c {ROOT / 'pyproject.toml'} --rootdir {tmp_path} -o faulthandler_timeout=3"
     command = f"-m pytest -n 2 --dist loadfile -p no:cacheprovider {ours} {tmp_path}"
     run = subprocess.run(
