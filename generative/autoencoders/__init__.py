@@ -1,0 +1,1 @@
+"""Models with an encoder, and what restores their detail."""

@@ -1,0 +1,1 @@
+"""What grey levels mean, and how they become phases."""

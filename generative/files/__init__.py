@@ -1,0 +1,1 @@
+"""Files of ours: text, tensors, manifests."""

@@ -1,0 +1,1 @@
+"""A stage of training: what a family of models subclasses."""

@@ -1,0 +1,1 @@
+"""Our goals and histories in the words of Ax."""

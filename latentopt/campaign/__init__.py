@@ -1,0 +1,1 @@
+"""A campaign: ask, evaluate, tell, until the budget is spent."""

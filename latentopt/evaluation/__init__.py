@@ -1,0 +1,1 @@
+"""One structure to metrics."""

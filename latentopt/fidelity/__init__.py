@@ -1,0 +1,1 @@
+"""Is a space faithful to the structures it was trained on?"""

@@ -1,0 +1,1 @@
+"""What a YAML file says, checked, without torch."""

@@ -1,0 +1,1 @@
+"""Where points live: a generative model and whitened coordinates."""

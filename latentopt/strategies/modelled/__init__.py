@@ -1,0 +1,1 @@
+"""What strategies with Gaussian processes share."""
