@@ -18,7 +18,7 @@ def pytest_configure(config):
 
 
 class EndOfARun:
-    """End the run when a worker has died: the others would first finish all files they were given."""
+    """End the run when a worker has died: the others would first finish all they were given."""
 
     def __init__(self, config):
         self.config = config

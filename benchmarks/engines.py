@@ -18,10 +18,10 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from latentopt.campaign import Campaign
-from latentopt.journal import Journal, read_events
-from latentopt.run import Run
-from latentopt.space import LatentSpace
+from latentopt.campaign.campaign import Campaign
+from latentopt.runs.journal import Journal, read_events
+from latentopt.runs.run import Run
+from latentopt.space.latent_space import LatentSpace
 
 TRIALS = int(sys.argv[sys.argv.index("--trials") + 1]) if "--trials" in sys.argv else 60
 

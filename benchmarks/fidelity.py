@@ -27,9 +27,9 @@ from typing import Any
 
 import torch
 
-from latentopt.space_fidelity import ALL, evaluate_spaces
-from latentopt.training import read_split, train_space
-from latentopt.training_settings import TrainingSettings
+from latentopt.fidelity.spaces import ALL, evaluate_spaces
+from latentopt.training.settings import TrainingSettings
+from latentopt.training.train_space import read_split, train_space
 
 PRIOR_BATCH = 128
 MODELS = ("pca", "vae", "cvae", "ldm", "lsgm")

@@ -12,8 +12,8 @@ import torch
 
 from generative.data.synthetic import gaussian_random_field
 from latentopt import LatentSpace
-from latentopt.inversion import InversionConfig, invert
 from latentopt.microstructure import to_images, to_phases
+from latentopt.space.inversion import InversionConfig, invert
 from objectives.effective_conductivity import EffectiveConductivity
 
 N, SEED = 64, 777777

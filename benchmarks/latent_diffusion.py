@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from generative.autoencoders.gaussian_codes import gaussian_codes
+from generative.autoencoders.vae import autocorrelation
 from generative.batching import map_rows
 from generative.data.synthetic import gaussian_random_field
-from generative.gaussian_codes import gaussian_codes
-from generative.vae import autocorrelation
 from latentopt import LatentSpace
-from latentopt.noise_space import FIGURES, noise_space_figures
-from latentopt.sampling import obtained, sample_points
-from latentopt.training import TrainingSettings, train_space
-from latentopt.two_point_scores import TwoPointScores
+from latentopt.fidelity.noise_space import FIGURES, noise_space_figures
+from latentopt.fidelity.two_point_scores import TwoPointScores
+from latentopt.training.sampling import obtained, sample_points
+from latentopt.training.train_space import TrainingSettings, train_space
 from objectives.fidelity import ensemble_test, frechet_distance, recall, shuffled_pixels
 
 CONDUCTIVITY = {"kind": "effective_conductivity", "conductivity": [1.0, 10.0]}

@@ -34,10 +34,10 @@ import torch
 
 from generative.data.synthetic import gaussian_random_field
 from latentopt import LatentSpace
-from latentopt.evaluation import Evaluation
-from latentopt.expressions import Goal
+from latentopt.evaluation.evaluation import Evaluation
+from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.parts import build_objectives, build_strategy
+from latentopt.settings.spec import build_objectives, build_strategy
 
 METHODS = ("prior", "cmaes", "gp", "gp_typical", "turbo", "ax", "structure")
 INITIAL, MARKS = 10, (10, 20, 40, 100)
@@ -103,8 +103,8 @@ def space_called(name: str) -> LatentSpace:
 
 def volumes(out: Path) -> LatentSpace:
     """A space of 21^3 volumes."""
-    from latentopt.training import train_space
-    from latentopt.training_settings import TrainingSettings
+    from latentopt.training.settings import TrainingSettings
+    from latentopt.training.train_space import train_space
 
     settings = {
         "data": {"kind": "gaussian_random_field", "shape": [21, 21, 21], "n": 2000},

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from generative.data.synthetic import gaussian_random_field
 from latentopt import LatentSpace
-from latentopt.figures import image_grid_png
 from latentopt.microstructure import to_phases
+from latentopt.pictures import image_grid_png
 
 
 def main() -> None:

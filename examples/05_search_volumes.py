@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 from latentopt import Campaign
-from latentopt.config import CampaignConfig
 from latentopt.export import export_candidates, verify
-from latentopt.training import TrainingSettings, train_space
+from latentopt.settings.campaign import CampaignConfig
+from latentopt.training.train_space import TrainingSettings, train_space
 
 SMOKE = os.environ.get("SMOKE") == "1"
 

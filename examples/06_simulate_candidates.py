@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from latentopt import Campaign
-from latentopt.config import CampaignConfig
+from latentopt.settings.campaign import CampaignConfig
 
 SMOKE = os.environ.get("SMOKE") == "1"
 FOLDER = Path("runs/conduct-and-print")
@@ -24,7 +24,7 @@ SIMULATOR = {
     "kind": "subprocess",
     # Any program, without a shell; this is `latentopt-screen`, by the Python that runs us.
     "command": [
-        *(sys.executable, "-m", "latentopt.reference_simulator"),
+        *(sys.executable, "-m", "latentopt.simulators.reference"),
         *("{structure}", "--rules", json.dumps(RULES), "--result", "{result}"),
     ],
     "format": "damask",  # structure.vti

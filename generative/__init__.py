@@ -4,25 +4,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from generative.cvae import CVAE
-    from generative.latent_diffusion import LatentDiffusion
-    from generative.lsgm import LSGM
-    from generative.pca import PCA
+    from generative.autoencoders.pca import PCA
+    from generative.autoencoders.resnet_vae import CVAE
+    from generative.autoencoders.vae import ConvVAE
+    from generative.autoencoders.vae_gan import VAEGAN
+    from generative.diffusion.latent_diffusion import LatentDiffusion
+    from generative.diffusion.lsgm import LSGM
     from generative.registry import MODELS
-    from generative.vae import ConvVAE
-    from generative.vae_gan import VAEGAN
 
 __all__ = ["CVAE", "LSGM", "MODELS", "PCA", "VAEGAN", "ConvVAE", "LatentDiffusion"]
 
 # Loaded on first use: importing the package costs no torch.
 _HOME = {
-    "CVAE": "generative.cvae",
-    "LSGM": "generative.lsgm",
-    "LatentDiffusion": "generative.latent_diffusion",
+    "CVAE": "generative.autoencoders.resnet_vae",
+    "LSGM": "generative.diffusion.lsgm",
+    "LatentDiffusion": "generative.diffusion.latent_diffusion",
     "MODELS": "generative.registry",
-    "PCA": "generative.pca",
-    "VAEGAN": "generative.vae_gan",
-    "ConvVAE": "generative.vae",
+    "PCA": "generative.autoencoders.pca",
+    "VAEGAN": "generative.autoencoders.vae_gan",
+    "ConvVAE": "generative.autoencoders.vae",
 }
 
 

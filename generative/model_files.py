@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from generative.errors import ModelFileError, OutputError
-from generative.json_text import parse_json
-from generative.own_files import MANIFEST, SPACE, check_outputs, manifest_of
+from generative.files.json_text import parse_json
+from generative.files.own_files import MANIFEST, SPACE, check_outputs, manifest_of
 
 FORMAT_VERSION = 1
 RESTORE = "Restore the folder from a copy, or train the model again."

@@ -1,11 +1,11 @@
 """The models there are, by the name a configuration file uses."""
 
-from generative.cvae import CVAE
-from generative.latent_diffusion import LatentDiffusion
-from generative.lsgm import LSGM
-from generative.pca import PCA
-from generative.vae import ConvVAE
-from generative.vae_gan import VAEGAN
+from generative.autoencoders.pca import PCA
+from generative.autoencoders.resnet_vae import CVAE
+from generative.autoencoders.vae import ConvVAE
+from generative.autoencoders.vae_gan import VAEGAN
+from generative.diffusion.latent_diffusion import LatentDiffusion
+from generative.diffusion.lsgm import LSGM
 
 MODELS = {
     "pca": PCA,

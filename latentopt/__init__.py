@@ -4,18 +4,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from latentopt.campaign import Campaign
+    from latentopt.campaign.campaign import Campaign
     from latentopt.microstructure import Candidate, Microstructure
-    from latentopt.space import LatentSpace
+    from latentopt.space.latent_space import LatentSpace
 
 __version__ = "0.1.0"
 __all__ = ["Campaign", "Candidate", "LatentSpace", "Microstructure"]
 
 # Loaded on first use: importing the package costs no torch.
 _HOME = {
-    "Campaign": "latentopt.campaign",
+    "Campaign": "latentopt.campaign.campaign",
     "Candidate": "latentopt.microstructure",
-    "LatentSpace": "latentopt.space",
+    "LatentSpace": "latentopt.space.latent_space",
     "Microstructure": "latentopt.microstructure",
 }
 

@@ -8,7 +8,7 @@ from latentopt.interrupts import interruptible
 def main() -> None:
     """Run the command line; signals are answered from here on, also while it is imported."""
     with interruptible(sys.argv[1:]):
-        from latentopt.cli import main as run
+        from latentopt.cli.app import main as run
 
         run()
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from generative.own_files import place
+from generative.files.own_files import place
 
 __all__ = ["explain_refusal", "output_file", "replacing"]
 
@@ -41,7 +41,8 @@ def explain_refusal(path: Path | str, error: OSError) -> str:
 def output_file(path: Path, *, overwrite: bool = False) -> AbstractContextManager[BinaryIO]:
     """A file to write under a name that a user gave, as `replacing` does.
 
-    What stands there is replaced if it is ours (`generative.own_files`), else only by `overwrite`.
+    What stands there is replaced if it is ours (`generative.files.own_files`), else only by
+    `overwrite`.
 
     Raises
     ------

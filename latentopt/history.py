@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from latentopt.expressions import Goal
-from latentopt.space import LatentSpace
+from latentopt.goal import Goal
+from latentopt.space.latent_space import LatentSpace
 from objectives.arrays import as_tensor
 
 __all__ = ["History", "parted"]

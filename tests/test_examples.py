@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from latentopt.config import load_config
-from latentopt.training import TrainingSettings
+from latentopt.settings.campaign import load_config
+from latentopt.training.train_space import TrainingSettings
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = sorted((ROOT / "examples").glob("[0-9]*.py"))

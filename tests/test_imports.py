@@ -20,11 +20,11 @@ CHEAP = [
     "latentopt.engines",
     "latentopt.strategies",
     "latentopt.simulators",
-    "latentopt.reference_simulator",
+    "latentopt.simulators.reference",
     "latentopt.errors",
     "latentopt.protocols",
-    "latentopt.config",
-    "latentopt.cli",
+    "latentopt.settings.campaign",
+    "latentopt.cli.app",
 ]
 SLOW = ["torch", "ax", "botorch", "gpytorch", "pymks", "dask", "sklearn", "skimage"]
 SLOW += ["matplotlib", "plotly", "h5py", "tifffile", "pandas", "damask"]

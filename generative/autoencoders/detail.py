@@ -8,16 +8,16 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from generative.adversarial import patch_discriminator, play
-from generative.reconstruction import reconstruct, reconstruction_errors
-from generative.stage import Stage, defaults_after_another
-from generative.variational import Loss, VariationalAutoencoder
-from generative.variogram import variogram
+from generative.autoencoders.variational import Loss, VariationalAutoencoder
+from generative.losses.adversarial import patch_discriminator, play
+from generative.losses.variogram import variogram
+from generative.stages.reconstruction import reconstruct, reconstruction_errors
+from generative.stages.stage import Stage, defaults_after_another
 from objectives.phases import cut_phases
 from objectives.settings import Settings
 
 if TYPE_CHECKING:
-    from generative.train_config import TrainConfig
+    from generative.stages.config import TrainConfig
 
 FAINTEST = 1e-3  # variogram below which errors no longer count relative to it
 

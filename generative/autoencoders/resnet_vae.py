@@ -11,11 +11,15 @@ from jaxtyping import Float
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from generative.backbone_weights import IMAGENET_MEAN, IMAGENET_STD, read_backbone_weights
-from generative.blocks import BATCH_NORM
+from generative.autoencoders.backbone_weights import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    read_backbone_weights,
+)
+from generative.autoencoders.variational import VariationalAutoencoder
 from generative.errors import ModelFileError
-from generative.layout import plan_layout
-from generative.variational import VariationalAutoencoder
+from generative.networks.blocks import BATCH_NORM
+from generative.networks.layout import plan_layout
 from objectives.convolutions import sound
 from objectives.settings import Settings
 

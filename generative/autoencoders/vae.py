@@ -10,16 +10,16 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generative.blocks import (
+from generative.autoencoders.variational import Drawn, VariationalAutoencoder
+from generative.networks.blocks import (
     BATCH_NORM,
     ResidualBlock,
     Upsample,
     convolution,
     pixel_shuffle,
 )
-from generative.layout import Layout, plan_layout
-from generative.texture import TextureNoise
-from generative.variational import Drawn, VariationalAutoencoder
+from generative.networks.layout import Layout, plan_layout
+from generative.networks.texture import TextureNoise
 from objectives.settings import Settings
 
 

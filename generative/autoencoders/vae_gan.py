@@ -7,11 +7,11 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from generative.cvae import CVAE
-from generative.detail import AutoencoderStage, DetailConfig, DetailStage
-from generative.stage import Stage
-from generative.vae import ConvVAE
-from generative.variational import check_code, check_images_shape
+from generative.autoencoders.detail import AutoencoderStage, DetailConfig, DetailStage
+from generative.autoencoders.resnet_vae import CVAE
+from generative.autoencoders.vae import ConvVAE
+from generative.autoencoders.variational import check_code, check_images_shape
+from generative.stages.stage import Stage
 from objectives.settings import Settings
 
 AUTOENCODERS = {"vae": ConvVAE, "cvae": CVAE}

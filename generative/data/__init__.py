@@ -7,10 +7,10 @@ if TYPE_CHECKING:
     from generative.data.augment import Augmentation
     from generative.data.check import Limits, check_images
     from generative.data.dataset import Dataset
+    from generative.data.formats.readers import READERS
+    from generative.data.grey.segment import one_hot, otsu
     from generative.data.patches import Split, extract_patches, split_by_parent, split_regions
     from generative.data.read import load_images, read_dataset
-    from generative.data.readers import READERS
-    from generative.data.segment import one_hot, otsu
 
 __all__ = [
     "READERS",
@@ -30,7 +30,7 @@ __all__ = [
 
 # Loaded on first use: importing the package reads no imaging library.
 _HOME = {
-    "READERS": "readers",
+    "READERS": "formats.readers",
     "Augmentation": "augment",
     "Dataset": "dataset",
     "Limits": "check",
@@ -38,8 +38,8 @@ _HOME = {
     "check_images": "check",
     "extract_patches": "patches",
     "load_images": "read",
-    "one_hot": "segment",
-    "otsu": "segment",
+    "one_hot": "grey.segment",
+    "otsu": "grey.segment",
     "read_dataset": "read",
     "split_by_parent": "patches",
     "split_regions": "patches",

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
 from generative.data.check import check_images
-from generative.data.phases import Content
-from generative.data.voxel_size import VoxelSize, check_voxel_size
+from generative.data.formats.voxel_size import VoxelSize, check_voxel_size
+from generative.data.grey.phases import Content
 from generative.errors import DataError
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from generative.data.check import reading
-from generative.data.content import PICTURES, kind_of
-from generative.data.readers import READERS
+from generative.data.formats.content import PICTURES, kind_of
+from generative.data.formats.readers import READERS
 from generative.data.walk import NOTES, walk
 from generative.errors import DataError
 

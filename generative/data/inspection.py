@@ -10,14 +10,14 @@ import numpy as np
 from generative.data.check import Limits, by, not_finite
 from generative.data.duplicates import find_duplicates
 from generative.data.find import classes_of, find
-from generative.data.meaning import MAX_AUTO_PHASES, doubts
-from generative.data.phases import Phases, read_phases
+from generative.data.formats.readers import open_source
+from generative.data.formats.voxel_size import VoxelSize
+from generative.data.grey.meaning import MAX_AUTO_PHASES, doubts
+from generative.data.grey.phases import Phases, read_phases
+from generative.data.grey.segment import luminance
 from generative.data.prepared import EMPTY_SPREAD, is_near_empty
 from generative.data.read import decode_unchecked, names_of
-from generative.data.readers import open_source
-from generative.data.segment import luminance
 from generative.data.stored_set import is_stored_set, read_set
-from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
 
 BINS = 16

@@ -10,13 +10,13 @@ from typing import Literal
 import numpy as np
 
 from generative.data.check import Limits
-from generative.data.denoise import info_bars
-from generative.data.meaning import Meaning, meaning_of
+from generative.data.formats.source import Source
+from generative.data.formats.voxel_size import VoxelSize, check_voxel_size
+from generative.data.grey.denoise import info_bars
+from generative.data.grey.meaning import Meaning, meaning_of
+from generative.data.grey.segment import luminance
 from generative.data.preparation import Preparation
 from generative.data.read import decode, names_of
-from generative.data.segment import luminance
-from generative.data.source import Source
-from generative.data.voxel_size import VoxelSize, check_voxel_size
 from generative.errors import DataError
 
 

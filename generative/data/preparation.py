@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from generative.data.meaning import Meaning
-from generative.data.segmentation import Segmentation
+from generative.data.grey.meaning import Meaning
+from generative.data.grey.segmentation import Segmentation
 from generative.errors import DataError
 
 

@@ -8,10 +8,15 @@ import numpy as np
 
 from generative.data.check import Limits, by
 from generative.data.dataset import Dataset, Places
-from generative.data.denoise import denoise
 from generative.data.find import classes_of, find_files
+from generative.data.formats.readers import open_source
+from generative.data.formats.voxel_size import VoxelSize
+from generative.data.grey.denoise import denoise
+from generative.data.grey.meaning import Meaning, one_population
+from generative.data.grey.phases import Phases, as_phases, read_phases
+from generative.data.grey.segment import one_hot
+from generative.data.grey.segmentation import Segmentation, segment
 from generative.data.inspection import flat_grey
-from generative.data.meaning import Meaning, one_population
 from generative.data.opened import (
     Opened,
     check_sources,
@@ -21,14 +26,9 @@ from generative.data.opened import (
     told,
 )
 from generative.data.patches import patch_regions, region_name
-from generative.data.phases import Phases, as_phases, read_phases
 from generative.data.preparation import Preparation, ask, settled
 from generative.data.prepared import Prepared, WholeImages, put_together
 from generative.data.read import indices_for, parents_of
-from generative.data.readers import open_source
-from generative.data.segment import one_hot
-from generative.data.segmentation import Segmentation, segment
-from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
 
 Watch = Callable[[Iterable["_Image"], int], Iterable["_Image"]]

@@ -14,13 +14,13 @@ from generative.data.check import Limits, by, check_finite, reading
 from generative.data.dataset import Dataset, Places
 from generative.data.duplicates import find_duplicates, share_parents
 from generative.data.find import classes_of, find_files
-from generative.data.meaning import Grey
-from generative.data.palette import Indices
-from generative.data.phases import read_phases
-from generative.data.readers import open_source
-from generative.data.source import Source
+from generative.data.formats.palette import Indices
+from generative.data.formats.readers import open_source
+from generative.data.formats.source import Source
+from generative.data.formats.voxel_size import VoxelSize
+from generative.data.grey.meaning import Grey
+from generative.data.grey.phases import read_phases
 from generative.data.stored_set import is_stored_set, read_set
-from generative.data.voxel_size import VoxelSize
 from generative.errors import DataError
 
 log = logging.getLogger("generative.data")

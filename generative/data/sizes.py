@@ -10,9 +10,11 @@ from generative.data.check import Limits
 from generative.data.dataset import Dataset, Places
 from generative.data.duplicates import find_duplicates, share_parents
 from generative.data.find import classes_of, find_files
-from generative.data.meaning import Grey, meaning_of
+from generative.data.formats.readers import open_source
+from generative.data.formats.source import Source
+from generative.data.grey.meaning import Grey, meaning_of
+from generative.data.grey.phases import Content, as_phases
 from generative.data.patches import extract_patches
-from generative.data.phases import Content, as_phases
 from generative.data.read import (
     check_alike,
     common_voxel_size,
@@ -23,8 +25,6 @@ from generative.data.read import (
     parents_of,
     read_dataset,
 )
-from generative.data.readers import open_source
-from generative.data.source import Source
 
 
 def read_by_size(

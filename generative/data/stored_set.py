@@ -8,12 +8,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from generative.data import hdf5_guard as guard
 from generative.data.check import Limits, reading
 from generative.data.dataset import Dataset, Places
-from generative.data.source import check_real
+from generative.data.formats import hdf5_guard as guard
+from generative.data.formats.source import check_real
 from generative.errors import DataError
-from generative.json_text import parse_json
+from generative.files.json_text import parse_json
 
 SCHEMA = "latentopt.dataset/1"
 

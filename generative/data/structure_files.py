@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from generative.data.check import by
-from generative.data.phases import read_phases
+from generative.data.formats.readers import open_source
+from generative.data.grey.phases import read_phases
 from generative.data.read import decode
-from generative.data.readers import open_source
 from generative.errors import DataError
 
 log = logging.getLogger("generative.data")

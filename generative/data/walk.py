@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-NOTES = ".latentopt.sha256"  # what we wrote in a folder: see `generative.own_files`
+NOTES = ".latentopt.sha256"  # what we wrote in a folder: see `generative.files.own_files`
 Identity = tuple[int, int]
 
 

@@ -9,10 +9,11 @@ from jaxtyping import Float, Integer
 from pydantic import Field
 from torch import Tensor, nn
 
+from generative.autoencoders.detail import DetailConfig
+from generative.autoencoders.variational import Loss
 from generative.batching import map_rows, to_tensor
-from generative.detail import DetailConfig
-from generative.prior_stage import PriorStage
-from generative.set_distance import (
+from generative.diffusion.prior_stage import PriorStage
+from generative.losses.set_distance import (
     Recent,
     SetStatistics,
     amount,
@@ -23,13 +24,12 @@ from generative.set_distance import (
     texture,
     two_point,
 )
-from generative.stage import Stage, defaults_after_another
-from generative.variational import Loss
+from generative.stages.stage import Stage, defaults_after_another
 from objectives.settings import Settings
 
 if TYPE_CHECKING:
-    from generative.latent_diffusion import LatentDiffusion
-    from generative.train_config import TrainConfig
+    from generative.diffusion.latent_diffusion import LatentDiffusion
+    from generative.stages.config import TrainConfig
 
 
 class CalibrationConfig(Settings):

@@ -9,16 +9,16 @@ from jaxtyping import Float, Integer
 from pydantic import Field
 from torch import Tensor
 
+from generative.autoencoders.detail import DetailConfig, detail_error, detail_loss, discriminator_of
+from generative.autoencoders.variational import Drawn, Loss
 from generative.batching import map_rows, to_tensor
-from generative.detail import DetailConfig, detail_error, detail_loss, discriminator_of
-from generative.set_distance import SetStatistics, set_distance, texture
-from generative.stage import Stage, defaults_after_another
-from generative.variational import Drawn, Loss
+from generative.losses.set_distance import SetStatistics, set_distance, texture
+from generative.stages.stage import Stage, defaults_after_another
 from objectives.settings import Settings
 
 if TYPE_CHECKING:
-    from generative.latent_diffusion import LatentDiffusion
-    from generative.train_config import TrainConfig
+    from generative.diffusion.latent_diffusion import LatentDiffusion
+    from generative.stages.config import TrainConfig
 
 
 class DrawsConfig(Settings):

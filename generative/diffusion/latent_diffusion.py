@@ -8,17 +8,17 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from generative.calibration import CalibrationConfig, CalibrationStage
+from generative.autoencoders.detail import AutoencoderStage, DetailConfig, DetailStage
+from generative.autoencoders.vae import ConvVAE
+from generative.autoencoders.variational import check_code, check_images_shape
 from generative.conditions import Conditions
-from generative.detail import AutoencoderStage, DetailConfig, DetailStage
+from generative.diffusion.calibration import CalibrationConfig, CalibrationStage
 from generative.diffusion.denoiser import DenoiserConfig
+from generative.diffusion.draws import DrawsConfig, DrawsStage
 from generative.diffusion.flow import NEAR_NOISE, mix
 from generative.diffusion.prior import DiffusionPrior
-from generative.draws import DrawsConfig, DrawsStage
-from generative.prior_stage import PriorStage
-from generative.stage import Stage
-from generative.vae import ConvVAE
-from generative.variational import check_code, check_images_shape
+from generative.diffusion.prior_stage import PriorStage
+from generative.stages.stage import Stage
 from objectives.settings import Settings
 
 

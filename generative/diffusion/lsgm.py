@@ -10,17 +10,17 @@ from pydantic import Field
 from torch import Tensor
 from torch.func import functional_call
 
+from generative.autoencoders.detail import AutoencoderStage
+from generative.autoencoders.variational import Loss
 from generative.conditions import Conditions
-from generative.detail import AutoencoderStage
 from generative.diffusion.flow import mix
+from generative.diffusion.latent_diffusion import LatentDiffusion, PriorOverCodesConfig
 from generative.diffusion.prior import random_angle
-from generative.latent_diffusion import LatentDiffusion, PriorOverCodesConfig
-from generative.prior_stage import encoded, uniform_of
-from generative.stage import Stage, defaults_after_another, reconstruction_mse
-from generative.variational import Loss
+from generative.diffusion.prior_stage import encoded, uniform_of
+from generative.stages.stage import Stage, defaults_after_another, reconstruction_mse
 
 if TYPE_CHECKING:
-    from generative.train_config import TrainConfig
+    from generative.stages.config import TrainConfig
 
 # Noise at which the cross entropy begins: a posterior cannot be told to be narrower.
 SMALLEST_NOISE = 0.02

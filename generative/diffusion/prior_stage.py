@@ -10,14 +10,14 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
+from generative.autoencoders.variational import Loss
 from generative.batching import map_rows, to_tensor
 from generative.diffusion.prior import random_angle
-from generative.stage import Stage
-from generative.variational import Loss
+from generative.stages.stage import Stage
 
 if TYPE_CHECKING:
-    from generative.latent_diffusion import LatentDiffusion
-    from generative.train_config import TrainConfig
+    from generative.diffusion.latent_diffusion import LatentDiffusion
+    from generative.stages.config import TrainConfig
 
 CODES = 40_000  # codes the prior is trained on: images, and augmented copies of them
 COPIES = 16  # at most

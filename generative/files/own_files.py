@@ -15,7 +15,7 @@ from pathlib import Path
 
 from generative.data.walk import NOTES, Identity, identity_of, walk
 from generative.errors import OutputError
-from generative.json_text import parse_json
+from generative.files.json_text import parse_json
 
 MANIFEST, SPACE = "manifest.json", "space.json"
 # Of a training that was killed: they are written before the manifest that lists them.
@@ -180,7 +180,7 @@ def _folders(path: Path) -> set[Identity | None]:
 
 def _inside(file: Path, folders: dict[Identity | None, Path]) -> Path | None:
     """The folder of images that a file lies in, if it would be read as one of them."""
-    from generative.data.readers import READERS  # every reader of files with it
+    from generative.data.formats.readers import READERS  # every reader of files with it
 
     if file.suffix.lower() not in READERS:
         return None

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from generative.detail import FAINTEST
-from generative.variogram import variogram
+from generative.autoencoders.detail import FAINTEST
+from generative.losses.variogram import variogram
 
 FITTED = 4096  # images, at most, that fix components of their statistics
 NUMBERS = 2**23  # statistics of all of them, at most

@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from generative.reconstruction import reconstruct
+from generative.stages.reconstruction import reconstruct
 
 if TYPE_CHECKING:
-    from generative.train_config import TrainConfig
-    from generative.variational import Loss
+    from generative.autoencoders.variational import Loss
+    from generative.stages.config import TrainConfig
 
 
 class Stage(nn.Module):

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from generative.batching import to_tensor
-from generative.progress import TrainingProgress
-from generative.stage import Stage
-from generative.train_config import TrainConfig
-from generative.training_state import TrainingState
+from generative.stages.config import TrainConfig
+from generative.stages.stage import Stage
+from generative.training.progress import TrainingProgress
+from generative.training.state import TrainingState
 from objectives.convolutions import sound
 
 # Settings that a result does not depend on, or that have been taken into account already.

@@ -10,10 +10,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from generative.autoencoders.gaussian_codes import gaussian_codes
+from generative.autoencoders.pca import PCA
 from generative.batching import map_rows
-from generative.gaussian_codes import gaussian_codes
-from generative.pca import PCA
-from generative.reconstruction import ReconstructionErrors, reconstruct, reconstruction_errors
+from generative.stages.reconstruction import (
+    ReconstructionErrors,
+    reconstruct,
+    reconstruction_errors,
+)
 from objectives.phases import are_phases
 
 BASELINE_VALUES = 2**27  # numbers in the images that principal components are fitted to: 0.5 GB

@@ -9,14 +9,14 @@ from jaxtyping import Float
 from torch import nn
 
 from generative.batching import to_tensor
-from generative.checkpoint import CONFIG, WEIGHTS, check_folder, save_model
 from generative.data.check import check_images
-from generative.descent import descend
 from generative.errors import DataError
-from generative.model_card import CARD, PICTURE, CardContent, write_model_card
-from generative.stage import stages_again, stages_of
-from generative.train_config import StageConfig, TrainConfig
-from generative.training_lock import only_training
+from generative.model_files import CONFIG, WEIGHTS, check_folder, save_model
+from generative.stages.config import StageConfig, TrainConfig
+from generative.stages.stage import stages_again, stages_of
+from generative.training.descent import descend
+from generative.training.lock import only_training
+from generative.training.model_card import CARD, PICTURE, CardContent, write_model_card
 
 __all__ = ["TrainConfig", "finetune", "train"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from latentopt.ax_goal import AxGoal
+from latentopt.ax.goal import AxGoal
 from latentopt.errors import ConfigError
-from latentopt.expressions import Goal, Linear, parse_constraint, parse_objectives
+from latentopt.goal import Goal, Linear, parse_constraint, parse_objectives
 
 if TYPE_CHECKING:
     from ax.core.optimization_config import OptimizationConfig

@@ -12,10 +12,10 @@ from ax.core.data import Data
 from jaxtyping import Float64
 from torch import Tensor
 
-from latentopt.ax_experiment import quiet_ax
-from latentopt.ax_goal import AxGoal
+from latentopt.ax.goal import AxGoal
+from latentopt.campaign.ax_experiment import quiet_ax
 from latentopt.history import History
-from latentopt.strategies.unit_free import UnitFree
+from latentopt.strategies.modelled.unit_free import UnitFree
 
 
 def points_of_ax(

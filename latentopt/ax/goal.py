@@ -5,7 +5,7 @@ from typing import Any
 
 from ax.utils.common.string_utils import SYMPY_GLOBALS
 
-from latentopt.expressions import Constraint, Distance, Goal, Linear
+from latentopt.goal import Constraint, Distance, Goal, Linear
 
 
 class AxGoal:

@@ -9,11 +9,11 @@ import torch
 from ax.core.trial_status import TrialStatus
 from torch import Tensor
 
-from latentopt.ax_goal import AxGoal
-from latentopt.ax_parameters import parameter_names, parameters_to_points
-from latentopt.expressions import Goal
+from latentopt.ax.goal import AxGoal
+from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.space import LatentSpace
+from latentopt.space.ax_parameters import parameter_names, parameters_to_points
+from latentopt.space.latent_space import LatentSpace
 
 if TYPE_CHECKING:
     from ax.core.data import Data

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from latentopt.campaign.kept_structures import with_digest
+from latentopt.campaign.proposal import indexed, next_event, proposed_points
+from latentopt.campaign.repeats import incumbents, repeat_event, repeats_due
+from latentopt.campaign.stop_rule import StopRule
+from latentopt.campaign.trial_history import history_of
 from latentopt.errors import CampaignError, ExhaustedError
-from latentopt.kept_structures import with_digest
-from latentopt.proposal import indexed, next_event, proposed_points
-from latentopt.repeats import incumbents, repeat_event, repeats_due
-from latentopt.stop_rule import StopRule
+from latentopt.runs.trial import Trial, apply_event
+from latentopt.runs.true_values import noisy_metrics
 from latentopt.strategies import STRATEGIES
 from latentopt.strategies.prior import draw
-from latentopt.trial import Trial, apply_event
-from latentopt.trial_history import history_of
-from latentopt.true_values import noisy_metrics
 
 if TYPE_CHECKING:
-    from latentopt.campaign import Campaign
-    from latentopt.ledger import Ledger
+    from latentopt.campaign.campaign import Campaign
+    from latentopt.campaign.ledger import Ledger
 
 __all__ = ["asked_event", "repeated_event"]
 

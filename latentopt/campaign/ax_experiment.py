@@ -10,16 +10,16 @@ from ax.api.client import Client
 from ax.utils.common.logger import ROOT_STREAM_HANDLER
 
 from generative.errors import ModelFileError
-from latentopt.ax_goal import AxGoal
-from latentopt.ax_history import EXACT, EXACT_SEM
-from latentopt.ax_node import generation_strategy
-from latentopt.parts import GIVEN_IN_PYTHON, load_space
+from latentopt.ax.goal import AxGoal
+from latentopt.ax.history import EXACT, EXACT_SEM
+from latentopt.settings.spec import GIVEN_IN_PYTHON, load_space
 from latentopt.strategies import STRATEGIES
+from latentopt.strategies.ax_node import generation_strategy
 
 if TYPE_CHECKING:
-    from latentopt.config import CampaignConfig
-    from latentopt.run import Trial
-    from latentopt.space import LatentSpace
+    from latentopt.runs.run import Trial
+    from latentopt.settings.campaign import CampaignConfig
+    from latentopt.space.latent_space import LatentSpace
 
 
 class AxExperiment:

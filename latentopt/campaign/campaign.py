@@ -4,33 +4,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from latentopt.asking import asked_event, repeated_event
-from latentopt.campaign_parts import CampaignParts
-from latentopt.candidate_files import settle_waiting
-from latentopt.config import CampaignConfig, load_config
-from latentopt.credentials import kept_reason
+from latentopt.campaign.asking import asked_event, repeated_event
+from latentopt.campaign.kept_structures import keep_structure
+from latentopt.campaign.ledger import Ledger, names_unsaved
+from latentopt.campaign.loop import run_loop
+from latentopt.campaign.parts import CampaignParts
+from latentopt.campaign.repeats import incumbents
+from latentopt.campaign.retraining import check_retraining, is_due, present_space, retrain
+from latentopt.campaign.start_points import start_points
+from latentopt.campaign.stop_rule import StopRule
+from latentopt.campaign.trial_history import history_of
 from latentopt.engines.process_worker import end_if_a_worker_starts
 from latentopt.errors import CampaignError
-from latentopt.evaluation import problem_of
+from latentopt.evaluation.evaluation import problem_of
 from latentopt.history import History
-from latentopt.kept_structures import keep_structure
-from latentopt.ledger import Ledger, names_unsaved
-from latentopt.loop import run_loop
 from latentopt.measurement import journaled
-from latentopt.parts import load_space
-from latentopt.repeats import incumbents
-from latentopt.retraining import check_retraining, is_due, present_space, retrain
-from latentopt.run import FailedState, Run, Trial
-from latentopt.space import LatentSpace
-from latentopt.start_points import start_points
-from latentopt.stop_rule import StopRule
-from latentopt.trial_history import history_of
-from latentopt.true_values import noisy_metrics
+from latentopt.runs.candidates import settle_waiting
+from latentopt.runs.run import FailedState, Run, Trial
+from latentopt.runs.true_values import noisy_metrics
+from latentopt.settings.campaign import CampaignConfig, load_config
+from latentopt.settings.credentials import kept_reason
+from latentopt.settings.spec import load_space
+from latentopt.space.latent_space import LatentSpace
 
 if TYPE_CHECKING:
     from ax.api.client import Client
 
-    from latentopt.old_data import Imported
+    from latentopt.campaign.imports import Imported
 
 
 class Campaign:
@@ -254,11 +254,11 @@ class Campaign:
         """Add structures measured before as completed trials, which do not count as `trials`.
 
         Each gets the point that decodes to it most nearly; its candidate is the structure itself.
-        Arguments, options and errors are those of `latentopt.old_data.plan_import`; where it
-        refuses, nothing is imported. The same data can be imported again: known structures are
+        Arguments, options and errors are those of `latentopt.campaign.imports.plan_import`; where
+        it refuses, nothing is imported. The same data can be imported again: known structures are
         left out, and named in the answer.
         """
-        from latentopt.old_data import plan_import, write_down
+        from latentopt.campaign.imports import plan_import, write_down
 
         self._open(in_place=True)
         plan = plan_import(self, images, metrics, **options)
@@ -336,7 +336,7 @@ class Campaign:
         strategy (Ax's own, where Ax could not save that); they stay out of the campaign.
         """
         if self._experiment is None:
-            from latentopt.ax_experiment import AxExperiment  # imports for five seconds
+            from latentopt.campaign.ax_experiment import AxExperiment  # imports for five seconds
 
             experiment = AxExperiment(self.config, self.space)
             for _, trial in sorted(self._ledger.trials.items()):

@@ -6,10 +6,10 @@ import numpy as np
 
 from latentopt.engines.worker import Parts, Work, here
 from latentopt.errors import CampaignError, EvaluationError
-from latentopt.expressions import nearest
+from latentopt.goal import nearest
 
 if TYPE_CHECKING:
-    from latentopt.campaign import Campaign
+    from latentopt.campaign.campaign import Campaign
 
 __all__ = ["dry_work", "judge_dry_run", "wants_dry_run"]
 

@@ -1,7 +1,7 @@
 """Structures measured before a campaign, as trials that it need not pay for.
 
-Each is given the point whose decoded structure comes nearest to it (`latentopt.inversion`). What is
-kept as its candidate is the structure that was measured, not the decoded one.
+Each is given the point whose decoded structure comes nearest to it (`latentopt.space.inversion`).
+What is kept as its candidate is the structure that was measured, not the decoded one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentopt.candidate_files import candidate_path, set_aside, settle_waiting, write_candidate
 from latentopt.errors import CampaignError, DataError
-from latentopt.expressions import nearest
+from latentopt.goal import nearest
 from latentopt.history import parted
-from latentopt.inversion import InversionConfig, describe_misfits, invert
 from latentopt.microstructure import to_phases, voxel_sha256
-from latentopt.run import IMPORTED
-from latentopt.space_arguments import Array, checked_images
+from latentopt.runs.candidates import candidate_path, set_aside, settle_waiting, write_candidate
+from latentopt.runs.run import IMPORTED
+from latentopt.space.arguments import Array, checked_images
+from latentopt.space.inversion import InversionConfig, describe_misfits, invert
 
 if TYPE_CHECKING:
-    from latentopt.campaign import Campaign
-    from latentopt.run import Run, Trial
+    from latentopt.campaign.campaign import Campaign
+    from latentopt.runs.run import Run, Trial
 
 __all__ = ["TOLERANCE", "ImportPlan", "Imported", "plan_import", "write_down"]
 

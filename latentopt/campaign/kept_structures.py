@@ -18,15 +18,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentopt.candidate_files import candidate_path, read_structure, set_aside, write_candidate
 from latentopt.errors import CampaignError, EvaluationError
 from latentopt.microstructure import to_images, to_phases, voxel_sha256
-from latentopt.run import Run, Trial
+from latentopt.runs.candidates import candidate_path, read_structure, set_aside, write_candidate
+from latentopt.runs.run import Run, Trial
 
 if TYPE_CHECKING:
-    from latentopt.campaign import Campaign
-    from latentopt.evaluation import Evaluation
-    from latentopt.space import LatentSpace
+    from latentopt.campaign.campaign import Campaign
+    from latentopt.evaluation.evaluation import Evaluation
+    from latentopt.space.latent_space import LatentSpace
 
 __all__ = ["image_to_score", "keep_structure", "space_of", "with_digest"]
 
@@ -148,7 +148,7 @@ def space_of(run: Run, space_id: str) -> "LatentSpace":
 
 @lru_cache(maxsize=1)
 def _load(place: str, space_id: str) -> "LatentSpace":
-    from latentopt.parts import load_space
+    from latentopt.settings.spec import load_space
 
     space = load_space(place)
     if space.id != space_id:

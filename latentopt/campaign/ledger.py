@@ -9,13 +9,13 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from latentopt.campaign_folder import check_campaign_folder
-from latentopt.config import CampaignConfig
+from latentopt.campaign.header import MEASURING, changed_settings, new_header
 from latentopt.errors import CampaignError, JournalError
-from latentopt.journal import Journal
-from latentopt.journal_header import MEASURING, changed_settings, new_header
-from latentopt.journal_lock import JOURNAL
-from latentopt.run import Run, Trial, apply_event
+from latentopt.runs.campaign_folder import check_campaign_folder
+from latentopt.runs.journal import Journal
+from latentopt.runs.journal_lock import JOURNAL
+from latentopt.runs.run import Run, Trial, apply_event
+from latentopt.settings.campaign import CampaignConfig
 
 _log = logging.getLogger(__name__)
 

@@ -18,22 +18,22 @@ from concurrent.futures import (
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from latentopt.campaign_progress import progress_bar
-from latentopt.draining import Drain, DrainEnded, draining
-from latentopt.dry_run import dry_work, judge_dry_run, wants_dry_run
+from latentopt.campaign.draining import Drain, DrainEnded, draining
+from latentopt.campaign.dry_run import dry_work, judge_dry_run, wants_dry_run
+from latentopt.campaign.kept_structures import image_to_score
+from latentopt.campaign.progress import progress_bar
 from latentopt.engines.engine import Engine, WorkerDied, WorkerFailed, WorkerOverran
 from latentopt.engines.held_executor import HeldExecutor
 from latentopt.engines.worker import Parts, Work, here
 from latentopt.errors import CampaignError, EvaluationError, ExhaustedError
-from latentopt.evaluation import problem_of
+from latentopt.evaluation.evaluation import problem_of
 from latentopt.interrupts import unwinding
-from latentopt.kept_structures import image_to_score
 from latentopt.printable import one_line
-from latentopt.trial import REPEAT
+from latentopt.runs.trial import REPEAT
 
 if TYPE_CHECKING:
-    from latentopt.campaign import Campaign
-    from latentopt.run import FailedState, Trial
+    from latentopt.campaign.campaign import Campaign
+    from latentopt.runs.run import FailedState, Trial
 
 _log = logging.getLogger(__name__)
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from latentopt.config import DEFAULT_STRATEGY, ROOT, CampaignConfig
-from latentopt.credentials import check_no_secrets
-from latentopt.embedded import EMBEDDED
-from latentopt.evaluation import Evaluation
-from latentopt.parts import (
+from latentopt.campaign.screening import Screen, resolve_screen
+from latentopt.evaluation.evaluation import Evaluation
+from latentopt.protocols import Objective, SaysBoundary, Simulator, Strategy
+from latentopt.settings.campaign import DEFAULT_STRATEGY, ROOT, CampaignConfig
+from latentopt.settings.credentials import check_no_secrets
+from latentopt.settings.spec import (
     BUILT_IN_UNITS,
     GIVEN_IN_PYTHON,
     build_engine,
@@ -21,10 +22,9 @@ from latentopt.parts import (
     resolve_simulators,
     spec_of,
 )
-from latentopt.protocols import Objective, SaysBoundary, Simulator, Strategy
-from latentopt.screening import Screen, resolve_screen
 from latentopt.simulators.trial_simulations import CampaignSimulations
-from latentopt.space import LatentSpace
+from latentopt.space.embedded import EMBEDDED
+from latentopt.space.latent_space import LatentSpace
 
 __all__ = ["CampaignParts"]
 

@@ -12,8 +12,8 @@ from rich.progress import (
 )
 
 from latentopt.printable import printable
-from latentopt.run import Run
-from latentopt.shortfall import none_best
+from latentopt.runs.run import Run
+from latentopt.runs.shortfall import none_best
 
 
 @contextmanager

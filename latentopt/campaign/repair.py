@@ -5,23 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentopt.candidate_files import (
+from latentopt.campaign.kept_structures import space_of
+from latentopt.errors import CampaignError, EvaluationError, ModelFileError
+from latentopt.microstructure import voxel_sha256
+from latentopt.runs.candidates import (
     candidate_path,
     set_aside,
     settle_waiting,
     write_candidate,
 )
-from latentopt.errors import CampaignError, EvaluationError, ModelFileError
-from latentopt.journal import Journal, read_events
-from latentopt.journal_check import look
-from latentopt.kept_structures import space_of
-from latentopt.microstructure import voxel_sha256
-from latentopt.run import Run, Trial
+from latentopt.runs.journal import Journal, read_events
+from latentopt.runs.journal_check import look
+from latentopt.runs.run import Run, Trial
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from latentopt.space import LatentSpace
+    from latentopt.space.latent_space import LatentSpace
 
 __all__ = ["Repaired", "repair"]
 
@@ -123,7 +123,7 @@ def _make_again(
 
 def _decode(run: Run, trial: Trial, spaces: "dict[str, LatentSpace]") -> "np.ndarray":
     """What the trial's z decodes to in the space of the trial, if that is what it was."""
-    from latentopt.evaluation import Evaluation
+    from latentopt.evaluation.evaluation import Evaluation
 
     if trial.imported:
         raise CampaignError(

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from latentopt.config import CampaignConfig
 from latentopt.errors import CampaignError
-from latentopt.run import Run
-from latentopt.trial import REPEAT, Trial
-from latentopt.true_values import first_of_structure
+from latentopt.runs.run import Run
+from latentopt.runs.trial import REPEAT, Trial
+from latentopt.runs.true_values import first_of_structure
+from latentopt.settings.campaign import CampaignConfig
 
 __all__ = ["incumbents", "repeat_event", "repeats_due", "repeats_left"]
 

@@ -17,26 +17,26 @@ import torch
 from jaxtyping import Float
 
 from generative.batching import to_tensor
-from generative.checkpoint import json_bytes, write_durably
 from generative.data.augment import Augmentation
 from generative.data.duplicates import image_digests
 from generative.errors import DataError
+from generative.model_files import json_bytes, write_durably
 from generative.registry import MODELS
-from generative.stage import is_fitted
-from generative.train import TrainConfig, finetune
-from generative.training_state import remove_states
-from latentopt.config import CampaignConfig, RetrainConfig
+from generative.stages.stage import is_fitted
+from generative.training.state import remove_states
+from generative.training.train import TrainConfig, finetune
+from latentopt.campaign.rank_weights import rank_weights
 from latentopt.errors import CampaignError, ConfigError, EvaluationError
-from latentopt.inversion import InversionConfig, invert
 from latentopt.microstructure import to_images
-from latentopt.rank_weights import rank_weights
-from latentopt.run import Run, Trial
-from latentopt.space import REFERENCE_ROWS, LatentSpace
-from latentopt.space_files import SETTINGS, is_space
+from latentopt.runs.run import Run, Trial
+from latentopt.settings.campaign import CampaignConfig, RetrainConfig
+from latentopt.space.files import SETTINGS, is_space
+from latentopt.space.inversion import InversionConfig, invert
+from latentopt.space.latent_space import REFERENCE_ROWS, LatentSpace
 from objectives.phases import cut_phases
 
 if TYPE_CHECKING:
-    from latentopt.campaign import Campaign
+    from latentopt.campaign.campaign import Campaign
 
 __all__ = ["check_retraining", "is_due", "present_space", "retrain", "retrain_space"]
 
@@ -294,8 +294,8 @@ def training_images(space: LatentSpace, config: RetrainConfig) -> tuple[np.ndarr
 
 def _own_images(space: LatentSpace, most: int) -> tuple[np.ndarray, str]:
     """Images that the space was trained on, or decoded ones in their place."""
-    from latentopt.training import read_split  # every reader of files with it
-    from latentopt.training_settings import FieldData, TrainingSettings
+    from latentopt.training.settings import FieldData, TrainingSettings
+    from latentopt.training.train_space import read_split  # every reader of files with it
 
     try:
         data = TrainingSettings.checked(json.loads(space.documents[SETTINGS])).data

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from latentopt.config import ROOT, ScreenConfig
 from latentopt.errors import ConfigError, EvaluationError
-from latentopt.evaluation import Evaluation, evaluate_images
-from latentopt.expressions import Constraint, nearest, parse_constraint
+from latentopt.evaluation.evaluation import Evaluation, evaluate_images
+from latentopt.goal import Constraint, nearest, parse_constraint
 from latentopt.measurement import journaled
-from latentopt.parts import BUILT_IN_UNITS, resolve_objectives
 from latentopt.protocols import Objective
-from latentopt.run import Trial
+from latentopt.runs.run import Trial
+from latentopt.settings.campaign import ROOT, ScreenConfig
+from latentopt.settings.spec import BUILT_IN_UNITS, resolve_objectives
 
 __all__ = ["Screen", "resolve_screen"]
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from latentopt.config import ROOT, CampaignConfig
 from latentopt.errors import ConfigError, DataError
-from latentopt.point_files import read_points
+from latentopt.settings.campaign import ROOT, CampaignConfig
+from latentopt.space.point_files import read_points
 
 if TYPE_CHECKING:
-    from latentopt.space import LatentSpace
+    from latentopt.space.latent_space import LatentSpace
 
 
 def start_points(config: CampaignConfig, space: "LatentSpace") -> Float[np.ndarray, "s d"] | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from latentopt.errors import ConfigError
-from latentopt.trial import REPEAT
+from latentopt.runs.trial import REPEAT
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 import torch
 from torch import Tensor
 
-from latentopt.config import CampaignConfig
 from latentopt.history import History
-from latentopt.run import Trial
-from latentopt.space import LatentSpace
+from latentopt.runs.run import Trial
+from latentopt.settings.campaign import CampaignConfig
+from latentopt.space.latent_space import LatentSpace
 
 
 def history_of(

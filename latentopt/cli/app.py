@@ -14,25 +14,25 @@ from typing import Annotated, Any
 
 import typer
 
-from latentopt.cli_data import app as data
-from latentopt.cli_evaluate import evaluate
-from latentopt.cli_export import CandidatesByDefault, candidates, verify
-from latentopt.cli_grey import GreyOption
-from latentopt.cli_import import import_measured
-from latentopt.cli_interpolate import interpolate
-from latentopt.cli_interrupt import InterruptibleGroup
-from latentopt.cli_output import OverwriteOption
-from latentopt.cli_reading import (
+from latentopt.cli.data import app as data
+from latentopt.cli.evaluate import evaluate
+from latentopt.cli.export import CandidatesByDefault, candidates, verify
+from latentopt.cli.grey import GreyOption
+from latentopt.cli.import_data import import_measured
+from latentopt.cli.interpolate import interpolate
+from latentopt.cli.interrupt import InterruptibleGroup
+from latentopt.cli.output import OverwriteOption
+from latentopt.cli.reading import (
     AxesOption,
     LimitOption,
     read_limits,
     reading_options,
     tell_readings,
 )
-from latentopt.cli_repair import repair
-from latentopt.cli_sample import sample
-from latentopt.cli_status import print_status, status
-from latentopt.cli_surrogate import app as surrogate
+from latentopt.cli.repair import repair
+from latentopt.cli.sample import sample
+from latentopt.cli.status import print_status, status
+from latentopt.cli.surrogate import app as surrogate
 from latentopt.interrupts import INTERRUPTED, say_interrupted
 from latentopt.printable import printable
 from latentopt.printing import print, print_logs_plainly
@@ -109,7 +109,7 @@ def _say_warning(others: Callable[..., None], message: Warning | str, *about: An
 
 
 def _stop(message: str, code: int) -> None:
-    from latentopt.credentials import without_secrets
+    from latentopt.settings.credentials import without_secrets
 
     for line in without_secrets(message).splitlines():
         print(f"latentopt: {line}", file=sys.stderr)
@@ -118,7 +118,7 @@ def _stop(message: str, code: int) -> None:
 
 def _refusal(error: OSError) -> str:
     """One line for what a disk refused; none for a reader that has gone (``status RUN | head``)."""
-    from latentopt.disk import explain_refusal
+    from latentopt.files import explain_refusal
 
     if error.filename is not None:
         return explain_refusal(error.filename, error)
@@ -172,7 +172,7 @@ def train(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Train a 64-number latent space on your images."""
-    from latentopt.training import TrainingSettings, train_space
+    from latentopt.training.train_space import TrainingSettings, train_space
 
     if source is None and config is None:
         raise typer.BadParameter("give a folder or file of images, or --config.")
@@ -203,9 +203,9 @@ def encode(
 ) -> None:
     """Images to latent points."""
     from generative.data import load_images
-    from generative.own_files import check_outputs
-    from latentopt.parts import load_space
-    from latentopt.point_files import write_points
+    from generative.files.own_files import check_outputs
+    from latentopt.settings.spec import load_space
+    from latentopt.space.point_files import write_points
 
     reading = reading_options(grey, axes, limit)
     check_outputs([out], inputs=[space], images=[images], overwrite=overwrite)
@@ -228,12 +228,12 @@ def decode(
     """Latent points to images."""
     import numpy as np
 
-    from generative.own_files import check_outputs
-    from latentopt.disk import output_file
+    from generative.files.own_files import check_outputs
     from latentopt.errors import DataError
+    from latentopt.files import output_file
     from latentopt.microstructure import to_phases
-    from latentopt.parts import load_space
-    from latentopt.point_files import read_points
+    from latentopt.settings.spec import load_space
+    from latentopt.space.point_files import read_points
 
     check_outputs([out], inputs=[space, points], overwrite=overwrite)
     loaded, z = load_space(space), read_points(points)
@@ -265,9 +265,9 @@ def optimize(
     ] = False,
 ) -> None:
     """Run a campaign; the same command goes on with one that was stopped or killed."""
-    from latentopt.campaign import Campaign
-    from latentopt.config import load_config
+    from latentopt.campaign.campaign import Campaign
     from latentopt.errors import CampaignError, ExhaustedError
+    from latentopt.settings.campaign import load_config
 
     changes = _given(
         folder=None if out is None else str(out), trials=trials, seed=seed, repeats=repeats
@@ -305,7 +305,7 @@ def report(
 ) -> None:
     """Write one HTML page that opens without a network."""
     from latentopt.report import write_report
-    from latentopt.run import Run
+    from latentopt.runs.run import Run
 
     read, options = Run.read(run), {"baselines": baseline or (), "overwrite": overwrite}
     print(write_report(read, out, space=_space_of(read), **options))
@@ -331,7 +331,7 @@ def quickstart(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Run the whole job on an embedded space: search, export, report."""
-    from latentopt.quickstart import run_quickstart
+    from latentopt.cli.quickstart import run_quickstart
 
     run_quickstart(out, trials=trials, seed=seed, space=space, overwrite=overwrite)
 
@@ -353,7 +353,7 @@ def _given(**options: Any) -> dict[str, Any]:
 def _space_of(run: Any) -> Any:
     """The space of a run, whose data the report draws; None if it cannot be had any more."""
     from latentopt.errors import CampaignError, ModelFileError
-    from latentopt.parts import load_space
+    from latentopt.settings.spec import load_space
 
     try:
         place = str(run.retrained[-1][1]) if run.retrained else run.config.space

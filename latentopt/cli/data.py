@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentopt.cli_data_make import MakeCommand, make
-from latentopt.cli_data_options import (
+from latentopt.cli.data_make import MakeCommand, make
+from latentopt.cli.data_options import (
     LISTED,
     DatasetOption,
     DimsOption,
@@ -22,10 +22,10 @@ from latentopt.cli_data_options import (
     plural,
     write_sheet,
 )
-from latentopt.cli_data_prepare import prepare
-from latentopt.cli_output import OverwriteOption, check_has_effect
-from latentopt.cli_reading import AxesOption, LimitOption, read_limits
-from latentopt.cli_shown import shown
+from latentopt.cli.data_prepare import prepare
+from latentopt.cli.output import OverwriteOption, check_has_effect
+from latentopt.cli.progress import shown
+from latentopt.cli.reading import AxesOption, LimitOption, read_limits
 from latentopt.printing import print
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def inspect(
 ) -> None:
     """Print what is understood of images: sizes, classes, values, phases, duplicates, problems."""
     from generative.data.inspection import inspect_images
-    from generative.own_files import check_outputs
+    from generative.files.own_files import check_outputs
 
     check_has_effect(overwrite, "--out", out)
     if out is not None:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from latentopt.cli_output import OverwriteOption
-from latentopt.cli_shown import shown
+from latentopt.cli.output import OverwriteOption
+from latentopt.cli.progress import shown
 from latentopt.printing import print
 
 __all__ = ["MakeCommand", "make"]
@@ -57,9 +57,9 @@ def make(
 ) -> None:
     """Make synthetic structures: images, a table of their settings, and a picture of some."""
     from generative.data.synthetic import FAMILIES
+    from latentopt.cli.synthetic_files import write_family, write_zoo
     from latentopt.errors import ConfigError, DataError, OutputError
-    from latentopt.expressions import nearest
-    from latentopt.synthetic_files import write_family, write_zoo
+    from latentopt.goal import nearest
 
     if family != "zoo" and family not in FAMILIES:
         raise ConfigError(f"no family {family!r}; {nearest(family, [*FAMILIES, 'zoo'])}")

@@ -46,8 +46,8 @@ def write_sheet(
     pictures: Sequence[tuple[str, Any]], out: Path, columns: int = 4, *, overwrite: bool
 ) -> None:
     """Titles and pictures (h, w) in [0, 1] as one PNG file."""
-    from latentopt.disk import output_file
-    from latentopt.figures import image_grid_png
+    from latentopt.files import output_file
+    from latentopt.pictures import image_grid_png
 
     with output_file(out, overwrite=overwrite) as file:
         titles = [title[-34:] for title, _ in pictures]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from latentopt.cli_data_options import (
+from latentopt.cli.data_options import (
     DatasetOption,
     DimsOption,
     DtypeOption,
@@ -18,16 +18,16 @@ from latentopt.cli_data_options import (
     plural,
     write_sheet,
 )
-from latentopt.cli_output import OverwriteOption
-from latentopt.cli_reading import AxesOption, LimitOption, read_limits
-from latentopt.cli_shown import shown
+from latentopt.cli.output import OverwriteOption
+from latentopt.cli.progress import shown
+from latentopt.cli.reading import AxesOption, LimitOption, read_limits
 from latentopt.printing import print
 
 if TYPE_CHECKING:
     from generative.data.dataset import Dataset
+    from generative.data.grey.segmentation import Segmentation
     from generative.data.prepare import Preparation
     from generative.data.prepared import Prepared
-    from generative.data.segmentation import Segmentation
 
 __all__ = ["prepare"]
 
@@ -88,9 +88,9 @@ def prepare(
     from generative.data.find import find
     from generative.data.prepare import prepare_images
     from generative.data.stored_set import encode_set
-    from generative.own_files import check_outputs
-    from latentopt.disk import output_file
+    from generative.files.own_files import check_outputs
     from latentopt.errors import ConfigError
+    from latentopt.files import output_file
 
     if out.suffix.lower() not in (".h5", ".hdf5"):
         raise ConfigError(f"--out should end in .h5, got {out.name}.")
@@ -146,7 +146,7 @@ def _preparation(**settings: Any) -> "Preparation":
 def _segmentation(
     method: str, phases: int | None, thresholds: list[float] | None, seed: int | None
 ) -> "Segmentation | str":
-    from generative.data.segmentation import Method, Segmentation
+    from generative.data.grey.segmentation import Method, Segmentation
     from latentopt.errors import ConfigError
 
     whole_set = ("auto", "labels", "keep")
@@ -257,7 +257,7 @@ def _range(values: Sequence[float]) -> str:
 
 
 def _warn_of_labels(prepared: "Prepared") -> None:
-    from generative.data.meaning import MAX_AUTO_PHASES
+    from generative.data.grey.meaning import MAX_AUTO_PHASES
 
     for name, before, _ in prepared.pictures:
         values = len(set(before.ravel().tolist()))

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentopt.cli_grey import GreyOption
-from latentopt.cli_output import OverwriteOption
-from latentopt.cli_reading import AxesOption, LimitOption, reading_options
-from latentopt.cli_spaces import common_shape, load_spaces, read_images, shown_progress
+from latentopt.cli.grey import GreyOption
+from latentopt.cli.output import OverwriteOption
+from latentopt.cli.reading import AxesOption, LimitOption, reading_options
+from latentopt.cli.spaces import common_shape, load_spaces, read_images, shown_progress
 from latentopt.printing import print
 
 if TYPE_CHECKING:
-    from latentopt.space_fidelity import SpaceFidelity
+    from latentopt.fidelity.spaces import SpaceFidelity
 
 __all__ = ["evaluate"]
 
@@ -52,11 +52,11 @@ def evaluate(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Compare latent spaces on held-out images: reconstructions, samples, copies."""
-    from generative.own_files import check_outputs
+    from generative.files.own_files import check_outputs
     from latentopt.export.whole_file import make_folder
-    from latentopt.parts import import_target
-    from latentopt.space_fidelity import evaluate_spaces, feature_spaces, steps_of
-    from latentopt.space_fidelity_page import FILES, seen_warnings, write_fidelity
+    from latentopt.fidelity.page import FILES, seen_warnings, write_fidelity
+    from latentopt.fidelity.spaces import evaluate_spaces, feature_spaces, steps_of
+    from latentopt.settings.spec import import_target
 
     images = [path for path in (data, training) if path is not None]
     files = [out / name for name in FILES]

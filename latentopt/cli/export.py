@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from latentopt.cli_output import OverwriteOption
-from latentopt.cli_reading import LimitOption, read_limits
+from latentopt.cli.output import OverwriteOption
+from latentopt.cli.reading import LimitOption, read_limits
 from latentopt.printing import print
 
 __all__ = ["CandidatesByDefault", "candidates", "verify"]
@@ -47,8 +47,8 @@ def candidates(
     """Write candidates for a simulator, each with a JSON sidecar."""
     from latentopt.errors import CampaignError, ConfigError
     from latentopt.export import EXPORTERS, export_candidates
-    from latentopt.run import Run
-    from latentopt.shortfall import none_best
+    from latentopt.runs.run import Run
+    from latentopt.runs.shortfall import none_best
 
     if format not in EXPORTERS:
         raise ConfigError(f"--format should be one of {', '.join(EXPORTERS)}, got {format!r}.")
@@ -75,7 +75,7 @@ def verify(
     """
     from latentopt.errors import ExportError
     from latentopt.export.verify import verify_all
-    from latentopt.run import Run
+    from latentopt.runs.run import Run
 
     read = None if run is None else Run.read(run)
     limits = {"limits": read_limits(limit)} if limit else {}

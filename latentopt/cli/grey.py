@@ -11,7 +11,7 @@ GreyOption = Annotated[str, typer.Option(help="auto, otsu, labels or keep.")]
 
 def check_grey(grey: str) -> None:
     """Refuse what is no way to read grey levels, by a `ConfigError`."""
-    from generative.data.meaning import Grey
+    from generative.data.grey.meaning import Grey
     from latentopt.errors import ConfigError
 
     if grey not in get_args(Grey):

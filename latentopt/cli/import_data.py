@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentopt.cli_grey import GreyOption
-from latentopt.cli_reading import AxesOption, LimitOption, reading_options
+from latentopt.cli.grey import GreyOption
+from latentopt.cli.reading import AxesOption, LimitOption, reading_options
 from latentopt.printing import print
 
 if TYPE_CHECKING:
-    from latentopt.old_data import Imported
+    from latentopt.campaign.imports import Imported
 
 __all__ = ["import_measured"]
 
@@ -48,11 +48,11 @@ def import_measured(
     Each row is given the point that decodes to its structure most nearly. The same file can be
     imported again after rows were added to it.
     """
-    from latentopt.campaign import Campaign
-    from latentopt.config import load_config
-    from latentopt.measured_data import read_measured
-    from latentopt.old_data import TOLERANCE
-    from latentopt.parts import load_space
+    from latentopt.campaign.campaign import Campaign
+    from latentopt.campaign.imports import TOLERANCE
+    from latentopt.measured.structures import read_measured
+    from latentopt.settings.campaign import load_config
+    from latentopt.settings.spec import load_space
 
     reading = reading_options(grey, axes, limit)
     settings = load_config(config, {"folder": str(out)} if out is not None else {})

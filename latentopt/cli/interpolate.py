@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latentopt.cli_grey import GreyOption
-from latentopt.cli_output import OverwriteOption
-from latentopt.cli_reading import AxesOption, LimitOption, reading_options
-from latentopt.cli_spaces import common_shape, load_spaces, read_images, shown_progress
+from latentopt.cli.grey import GreyOption
+from latentopt.cli.output import OverwriteOption
+from latentopt.cli.reading import AxesOption, LimitOption, reading_options
+from latentopt.cli.spaces import common_shape, load_spaces, read_images, shown_progress
 from latentopt.printing import print
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from latentopt.interpolation import InterpolationFigures
-    from latentopt.space import LatentSpace
+    from latentopt.fidelity.interpolation import InterpolationFigures
+    from latentopt.space.latent_space import LatentSpace
 
 __all__ = ["interpolate"]
 
@@ -58,12 +58,12 @@ def interpolate(
 
     A model with a diffusion prior is shown in both its coordinates, noise and code.
     """
-    from generative.own_files import check_outputs
+    from generative.files.own_files import check_outputs
     from latentopt.errors import ConfigError, DataError
     from latentopt.export.whole_file import make_folder
-    from latentopt.interpolation import draw_pairs, interpolation_figures
-    from latentopt.interpolation_files import FILES, write_interpolation
-    from latentopt.paths import PATHS
+    from latentopt.fidelity.interpolation import draw_pairs, interpolation_figures
+    from latentopt.fidelity.interpolation_files import FILES, write_interpolation
+    from latentopt.space.paths import PATHS
 
     if pairs is not None and between is not None:
         raise ConfigError("--pairs and --between: give one of them.")

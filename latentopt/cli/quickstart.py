@@ -5,18 +5,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from generative.own_files import check_outputs
-from latentopt.campaign import Campaign
-from latentopt.config import CampaignConfig
-from latentopt.embedded import EMBEDDED
+from generative.files.own_files import check_outputs
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import ConfigError
 from latentopt.export import export_candidates
 from latentopt.microstructure import to_images, to_phases
-from latentopt.parts import build_objectives
 from latentopt.printing import escape_markup
 from latentopt.report import write_report
-from latentopt.run import Run
-from latentopt.space import LatentSpace
+from latentopt.runs.run import Run
+from latentopt.settings.campaign import CampaignConfig
+from latentopt.settings.spec import build_objectives
+from latentopt.space.embedded import EMBEDDED
+from latentopt.space.latent_space import LatentSpace
 
 GOAL = {
     "objective": "k_xx - 2*k_yy",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latentopt.cli_grey import check_grey
+from latentopt.cli.grey import check_grey
 from latentopt.printing import print
 
 if TYPE_CHECKING:

@@ -29,9 +29,9 @@ def repair(
     Nothing is deleted: lines that are given up go to journal.torn, and files that are not the
     structure of their trial keep another name.
     """
+    from latentopt.campaign.repair import repair as put_in_order
     from latentopt.errors import CampaignError
-    from latentopt.parts import load_space
-    from latentopt.repair import repair as put_in_order
+    from latentopt.settings.spec import load_space
 
     done = put_in_order(
         run,

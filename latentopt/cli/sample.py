@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentopt.cli_output import OverwriteOption
+from latentopt.cli.output import OverwriteOption
 from latentopt.printing import print
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ def sample(
     """Draw new structures; their points can start a campaign (start: samples/z.csv)."""
     import numpy as np
 
-    from generative.own_files import check_outputs
-    from latentopt.disk import output_file
+    from generative.files.own_files import check_outputs
     from latentopt.export.whole_file import make_folder
-    from latentopt.figures import image_grid_png
+    from latentopt.files import output_file
     from latentopt.microstructure import to_phases
-    from latentopt.parts import load_space
-    from latentopt.point_files import write_points
-    from latentopt.sampling import obtained, sample_points
+    from latentopt.pictures import image_grid_png
+    from latentopt.settings.spec import load_space
+    from latentopt.space.point_files import write_points
+    from latentopt.training.sampling import obtained, sample_points
 
     points, arrays, picture = (out / name for name in ("z.csv", "images.npy", "samples.png"))
     check_outputs([points, arrays, picture], inputs=[space], overwrite=overwrite)
@@ -74,8 +74,8 @@ def sample(
 
 def _check_no_images(out: Path, overwrite: bool) -> None:
     """Refuse a folder of someone's images: ours would be read with them the next time."""
-    from generative.data.readers import READERS
-    from generative.own_files import is_own
+    from generative.data.formats.readers import READERS
+    from generative.files.own_files import is_own
     from latentopt.errors import OutputError
 
     files = sorted(out.iterdir()) if out.is_dir() and not overwrite else []

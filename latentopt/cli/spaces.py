@@ -11,13 +11,13 @@ from latentopt.printing import print
 
 if TYPE_CHECKING:
     from generative.data.dataset import Dataset
-    from latentopt.space import LatentSpace
+    from latentopt.space.latent_space import LatentSpace
 
 
 def load_spaces(names: list[str]) -> dict[str, "LatentSpace"]:
     """Spaces by the names or folders they were given as."""
     from latentopt.errors import ConfigError
-    from latentopt.parts import load_space
+    from latentopt.settings.spec import load_space
 
     if len(set(names)) != len(names):
         raise ConfigError(f"each space should be named once, got {' '.join(names)}.")

@@ -17,8 +17,8 @@ from latentopt.printing import print
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from latentopt.run import Run, Trial
-    from latentopt.status import Status
+    from latentopt.runs.run import Run, Trial
+    from latentopt.runs.status import Status
 
 __all__ = ["print_status", "status"]
 
@@ -33,7 +33,7 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, one line a look.")] = False,
 ) -> None:
     """What a campaign has found so far and what it is doing; safe while it runs."""
-    from latentopt.status import read_status
+    from latentopt.runs.status import read_status
 
     if watch:
         _watch(run, every, json)
@@ -45,7 +45,7 @@ def status(
 
 def print_status(folder: Path) -> None:
     """Print the table."""
-    from latentopt.status import read_status
+    from latentopt.runs.status import read_status
 
     _console().print(_page(read_status(folder)), soft_wrap=True)
 
@@ -63,7 +63,7 @@ def _watch(folder: Path, every: float, json: bool) -> None:
 def _refresh(console: Console, folder: Path, every: float) -> None:
     from rich.live import Live
 
-    from latentopt.status import read_status
+    from latentopt.runs.status import read_status
 
     with Live(console=console, auto_refresh=False) as view:
         while True:
@@ -75,7 +75,7 @@ def _refresh(console: Console, folder: Path, every: float) -> None:
 
 
 def _print_changes(folder: Path, every: float, json: bool) -> None:
-    from latentopt.status import read_status
+    from latentopt.runs.status import read_status
 
     last = None
     while True:
@@ -102,7 +102,7 @@ def _console() -> Console:
 
 
 def _line(state: "Status", json: bool) -> str:
-    from latentopt.shortfall import none_best
+    from latentopt.runs.shortfall import none_best
 
     if json:
         return encoder.dumps(state.as_data())
@@ -131,7 +131,7 @@ def _counts(state: "Status") -> str:
 
 
 def _pace(state: "Status") -> str:
-    from latentopt.status import engine_of
+    from latentopt.runs.status import engine_of
 
     if state.driver is None:
         left = "1 evaluation" if state.left == 1 else f"{state.left} evaluations"
@@ -193,9 +193,9 @@ def _page(state: "Status") -> Group:
 
 
 def _best(state: "Status") -> "Table | str":
-    from latentopt.baseline import baseline_of
     from latentopt.printing import escape_markup as escape
-    from latentopt.shortfall import none_best, shortfall_lines
+    from latentopt.runs.baseline import baseline_of
+    from latentopt.runs.shortfall import none_best, shortfall_lines
 
     run, best = state.run, state.run.best(3)
     if not best:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latentopt.cli_grey import GreyOption
-from latentopt.cli_output import OverwriteOption
-from latentopt.cli_reading import AxesOption, LimitOption, reading_options
+from latentopt.cli.grey import GreyOption
+from latentopt.cli.output import OverwriteOption
+from latentopt.cli.reading import AxesOption, LimitOption, reading_options
 from latentopt.printing import print
 
 if TYPE_CHECKING:
@@ -74,10 +74,10 @@ def fit_surrogate(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Cross-validate a surrogate, fit it to all images and save it with its figures."""
-    from latentopt.config import read_yaml
-    from latentopt.seen_images import SEEN_IMAGES, digests_text
-    from latentopt.surrogate_card import figures_text, surrogate_card
-    from latentopt.surrogate_progress import fit_progress
+    from latentopt.measured.seen_images import SEEN_IMAGES, digests_text
+    from latentopt.measured.surrogate_card import figures_text, surrogate_card
+    from latentopt.measured.surrogate_progress import fit_progress
+    from latentopt.settings.campaign import read_yaml
     from objectives.surrogates import accuracy, cross_validate
 
     spec = {} if config is None else read_yaml(config, keys="kind")
@@ -123,9 +123,9 @@ def measure_surrogate(
 ) -> None:
     """Compare a surrogate's predictions with the values of images it was not fitted to."""
     from latentopt.errors import DataError
-    from latentopt.seen_images import count_seen
-    from latentopt.surrogate_card import figures_text
-    from latentopt.surrogate_data import choose
+    from latentopt.measured.seen_images import count_seen
+    from latentopt.measured.surrogate_card import figures_text
+    from latentopt.measured.targets import choose
     from objectives.surrogates import accuracy, load_surrogate
 
     given = {} if space is None else {"encode": _encode(space)}
@@ -158,9 +158,9 @@ def measure_surrogate(
 
 def _check_out(out: Path, *, overwrite: bool, **read: Sequence[Any]) -> None:
     """Refuse a folder of something else by an `OutputError`, before the work."""
-    from generative.own_files import check_outputs
+    from generative.files.own_files import check_outputs
     from latentopt.errors import OutputError
-    from latentopt.seen_images import SEEN_IMAGES
+    from latentopt.measured.seen_images import SEEN_IMAGES
     from objectives.errors import SurrogateFileError
     from objectives.surrogates.folder import CARD, CONFIG, MANIFEST, WEIGHTS, check_folder
 
@@ -177,9 +177,9 @@ def _check_out(out: Path, *, overwrite: bool, **read: Sequence[Any]) -> None:
 def _build(spec: Mapping[str, Any], space: str | None) -> "Surrogate":
     from pydantic import ValidationError
 
-    from latentopt.config import explain
     from latentopt.errors import ConfigError
-    from latentopt.expressions import nearest
+    from latentopt.goal import nearest
+    from latentopt.settings.campaign import explain
     from objectives.surrogates import SURROGATES
 
     kind = spec["kind"]
@@ -196,7 +196,7 @@ def _build(spec: Mapping[str, Any], space: str | None) -> "Surrogate":
 
 
 def _encode(space: str) -> Callable[..., Any]:
-    from latentopt.parts import load_space
+    from latentopt.settings.spec import load_space
 
     return load_space(space).encode
 
@@ -213,7 +213,7 @@ def _described(images: Path, dataset: "Dataset") -> str:
 
 
 def _grid_of_options(voxel_size_um: str | None, not_periodic: bool) -> dict[str, Any]:
-    from latentopt.cli_data import numbers
+    from latentopt.cli.data import numbers
 
     edges = numbers(voxel_size_um, "--voxel-size-um", float)
     if edges is None and not not_periodic:
@@ -254,7 +254,7 @@ def _targets(
 ) -> tuple[Mapping[str, Any], str]:
     """Values by name, and where they come from."""
     from latentopt.errors import ConfigError
-    from latentopt.surrogate_data import choose, read_targets, solve_targets
+    from latentopt.measured.targets import choose, read_targets, solve_targets
 
     if (y is None) == (objective is None):
         raise ConfigError("give the values either as a file by --y, or computed by --objective.")

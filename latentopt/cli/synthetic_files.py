@@ -12,11 +12,11 @@ from jaxtyping import UInt8
 
 from generative.data.check import Limits
 from generative.data.synthetic import FAMILIES, ZOO, Family
-from generative.own_files import check_outputs
+from generative.files.own_files import check_outputs
 from latentopt.csv_tables import csv_table
-from latentopt.disk import output_file, replacing
 from latentopt.errors import ConfigError
-from latentopt.figures import image_grid_png
+from latentopt.files import output_file, replacing
+from latentopt.pictures import image_grid_png
 
 __all__ = ["write_family", "write_zoo"]
 

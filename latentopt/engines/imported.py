@@ -27,7 +27,7 @@ class ImportedEngine(EngineWithWorkers):
 
     def open(self) -> Executor:
         """What the factory makes."""
-        from latentopt.parts import import_target
+        from latentopt.settings.spec import import_target
 
         executor = import_target(self.target, "campaign.engine", self.path)(**self.options)
         if not isinstance(executor, Executor):

@@ -20,9 +20,9 @@ import torch
 from jaxtyping import Float
 
 from latentopt.errors import EvaluationError
-from latentopt.evaluation import evaluate_images
-from latentopt.parts import build_objectives
+from latentopt.evaluation.evaluation import evaluate_images
 from latentopt.printable import one_line
+from latentopt.settings.spec import build_objectives
 from objectives.grid import Grid
 
 _FREED_AFTER = 1.0  # seconds, for the answer to be sent

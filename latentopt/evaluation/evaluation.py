@@ -14,9 +14,9 @@ from latentopt.measurement import number_of
 from latentopt.microstructure import to_images, to_phases
 from latentopt.printable import is_plain, one_line, printable
 from latentopt.protocols import Objective
+from latentopt.runs.trial import Trial
 from latentopt.simulators.trial_simulations import CampaignSimulations, TrialSimulation
-from latentopt.space import LatentSpace
-from latentopt.trial import Trial
+from latentopt.space.latent_space import LatentSpace
 from objectives.grid import Grid, takes_grid
 
 _MOST_METRICS = 1000  # each trial's are in the journal for ever

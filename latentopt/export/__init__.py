@@ -1,7 +1,7 @@
 """Structures as files that other programs read, each with a JSON sidecar that says what it is."""
 
-from latentopt.export.candidates import export_candidates
 from latentopt.export.exporters import EXPORTERS
 from latentopt.export.verify import verify
+from latentopt.runs.exports import export_candidates
 
 __all__ = ["EXPORTERS", "export_candidates", "verify"]

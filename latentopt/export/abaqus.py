@@ -34,7 +34,7 @@ from jaxtyping import Int16, Int64
 
 from generative.data.check import Limits
 from latentopt import __version__
-from latentopt.export.hexahedra import (
+from latentopt.export.meshing.hexahedra import (
     Column,
     column,
     coordinate_columns,

@@ -60,8 +60,8 @@ class DamaskExporter:
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int32[np.ndarray, "d h w"]:
         """Voxels of a file that `write` made, through an XML parser."""
+        from generative.data.formats.readers import open_source
         from generative.data.read import decode
-        from generative.data.readers import open_source
 
         source = open_source(path, dataset="CellData/material", spatial_dims=3, limits=limits)
         return decode(source, [path.name])[0, 0]

@@ -38,7 +38,7 @@ class DREAM3D7Exporter:
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int32[np.ndarray, "d h w"]:
         """Voxels of a file that `write` made."""
-        from generative.data import hdf5_guard as guard
+        from generative.data.formats import hdf5_guard as guard
 
         with guard.opened(path) as file:
             item = guard.own_data_set(

@@ -10,7 +10,13 @@ import numpy as np
 from jaxtyping import Int64
 
 from generative.data.check import Limits
-from latentopt.export.hexahedra import column, coordinate_columns, element_nodes, lines, node_grid
+from latentopt.export.meshing.hexahedra import (
+    column,
+    coordinate_columns,
+    element_nodes,
+    lines,
+    node_grid,
+)
 from latentopt.export.phase_sets import phase_set_names
 from latentopt.export.reading import EXPORTED
 from latentopt.export.sidecar import write_with_sidecar

@@ -34,7 +34,7 @@ class HDF5Exporter:
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "*space"]:
         """Voxels of a file that `write` made."""
-        from generative.data import hdf5_guard as guard
+        from generative.data.formats import hdf5_guard as guard
 
         with guard.opened(path) as file:
             item = guard.own_data_set(file, "phase", path)

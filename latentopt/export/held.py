@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from generative.data import hdf5_guard as guard
-from generative.data.array_files import read_npz
-from generative.data.voxel_size import tiff_voxel_size
+from generative.data.formats import hdf5_guard as guard
+from generative.data.formats.array_files import read_npz
+from generative.data.formats.voxel_size import tiff_voxel_size
 
 _HEADER_BYTES = 4096  # within which a text says its voxel size
 

@@ -31,7 +31,7 @@ class NPZExporter:
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "*space"]:
         """Voxels of a file that `write` made."""
-        from generative.data.array_files import npz_shape, read_npz
+        from generative.data.formats.array_files import npz_shape, read_npz
 
         check_promise(npz_shape(path, "phases"), path, limits)
         return read_npz(path, "phases", limits)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from generative.data.check import Limits
-from generative.data.inflate import GZIP, inflated
+from generative.data.formats.inflate import GZIP, inflated
 from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure

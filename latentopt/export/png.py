@@ -58,7 +58,7 @@ class PNGExporter:
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "*space"]:
         """Voxels of what `write` made, by the first picture and its sidecar."""
-        from generative.data.image_files import pillow
+        from generative.data.formats.image_files import pillow
 
         record = read_sidecar(path)
         parts = (path.name, *other_parts(record))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from generative.data.check import Limits, by
-from generative.json_text import parse_json
+from generative.files.json_text import parse_json
 from latentopt.errors import ExportError
 from latentopt.export.sidecar import SCHEMA, record_sha256, sidecar_path
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from generative.json_text import parse_json
+from generative.files.json_text import parse_json
 from latentopt import __version__
 from latentopt.errors import ExportError, OutputError
 from latentopt.export.whole_file import write_whole

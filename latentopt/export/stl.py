@@ -5,8 +5,8 @@ meshes of the phases conform.
 
 STL has no unit; millimetres are what slicers assume, and metres would leave them with nothing to
 see. The header of each file and the sidecar name the unit. Surfaces are smooth and yet keep every
-voxel (`latentopt.export.surface_net`), so `latentopt export verify` compares voxels as it does for
-the other formats. A binary file holds one solid, hence a file for each phase.
+voxel (`latentopt.export.meshing.surface_net`), so `latentopt export verify` compares voxels
+as it does for the other formats. A binary file holds one solid, hence a file for each phase.
 """
 
 import hashlib
@@ -17,6 +17,8 @@ from jaxtyping import Float32, Int16
 
 from generative.data.check import Limits
 from latentopt.errors import ExportError
+from latentopt.export.meshing.solid_voxels import solid_voxels
+from latentopt.export.meshing.surface_net import Surface, surface_net
 from latentopt.export.phase_sets import phase_of_set, phase_set_names
 from latentopt.export.reading import EXPORTED, check_promise, read_sidecar
 from latentopt.export.sidecar import (
@@ -28,8 +30,6 @@ from latentopt.export.sidecar import (
     sidecar_path,
     write_several,
 )
-from latentopt.export.solid_voxels import solid_voxels
-from latentopt.export.surface_net import Surface, surface_net
 from latentopt.microstructure import Microstructure
 
 _MM_PER_M = 1e3

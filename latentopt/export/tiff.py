@@ -32,7 +32,7 @@ class TIFFExporter:
         """Voxels of a file that `write` made, by another reader than the one that wrote it."""
         from PIL import ImageSequence
 
-        from generative.data.image_files import pillow
+        from generative.data.formats.image_files import pillow
 
         with pillow(path, "TIFF") as file:
             check_promise((file.n_frames, *file.size), path, limits)

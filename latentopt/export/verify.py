@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from generative.data.check import Limits
-from generative.own_files import sha256_of
+from generative.files.own_files import sha256_of
 from latentopt.errors import CampaignError, ExportError
 from latentopt.export.damask_skeletons import SKELETONS
 from latentopt.export.exporters import EXPORTERS
@@ -22,7 +22,7 @@ from latentopt.microstructure import voxel_sha256
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from latentopt.run import Run
+    from latentopt.runs.run import Run
 
 # DREAM.3D has lengths of 32 bits, TIFF ratios of such numbers.
 _SAME_LENGTH = 1e-6

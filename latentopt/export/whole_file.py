@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from generative.own_files import check_outputs
-from latentopt.disk import explain_refusal, output_file
+from generative.files.own_files import check_outputs
 from latentopt.errors import ExportError
+from latentopt.files import explain_refusal, output_file
 
 
 def write_whole(contents: Mapping[Path, bytes], *, overwrite: bool = False) -> None:
@@ -22,7 +22,7 @@ def write_whole(contents: Mapping[Path, bytes], *, overwrite: bool = False) -> N
     contents
         Bytes of each file. Its folder must exist.
     overwrite
-        Replace files that are not ours, too (`generative.own_files`).
+        Replace files that are not ours, too (`generative.files.own_files`).
 
     Raises
     ------

@@ -9,11 +9,11 @@ from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
 from generative.errors import DataError
+from latentopt.fidelity.two_point_scores import TwoPointScores
 from latentopt.microstructure import to_images, to_phases
-from latentopt.paths import PATHS
-from latentopt.space import LatentSpace
-from latentopt.space_arguments import Array, checked_images
-from latentopt.two_point_scores import TwoPointScores
+from latentopt.space.arguments import Array, checked_images
+from latentopt.space.latent_space import LatentSpace
+from latentopt.space.paths import PATHS
 from objectives import fidelity
 from objectives.arrays import as_tensor
 from objectives.specific_surface import specific_surface

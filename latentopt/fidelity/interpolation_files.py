@@ -11,9 +11,9 @@ import torch
 from latentopt import __version__
 from latentopt.csv_tables import csv_table
 from latentopt.export.whole_file import make_folder, write_whole
-from latentopt.interpolation import FIGURES, InterpolationFigures
+from latentopt.fidelity.interpolation import FIGURES, InterpolationFigures
 from latentopt.plotting import grey_picture, plain_text, png_of
-from latentopt.space_arguments import Array
+from latentopt.space.arguments import Array
 from objectives.arrays import as_tensor
 
 __all__ = ["FILES", "write_interpolation"]

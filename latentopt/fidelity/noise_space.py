@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from generative.autoencoders.gaussian_codes import gaussian_codes
 from generative.batching import map_rows
-from generative.gaussian_codes import gaussian_codes
-from latentopt.two_point_scores import COMPONENTS, TwoPointScores
+from latentopt.fidelity.two_point_scores import COMPONENTS, TwoPointScores
 from objectives import fidelity
 from objectives.phases import are_phases, cut_phases
 

@@ -11,9 +11,9 @@ import numpy as np
 from latentopt import __version__
 from latentopt.csv_tables import csv_table
 from latentopt.export.whole_file import make_folder, write_whole
+from latentopt.fidelity.spaces import ALL, FIGURES, SpaceFidelity
 from latentopt.plotting import grey_picture, plain_text, png_of
 from latentopt.printable import escape_html as escape
-from latentopt.space_fidelity import ALL, FIGURES, SpaceFidelity
 from objectives.fidelity.ensemble import fewest_units
 
 __all__ = ["FILES", "seen_warnings", "write_fidelity"]
@@ -49,7 +49,7 @@ _NOTES = {
 }
 _BARS = ("bar_original", "bar_reconstructed")
 _COLOURS = ("#26364a", "#c8553d")
-_CSS = Path(__file__).parent / "assets" / "report.css"
+_CSS = Path(__file__).parents[1] / "assets" / "report.css"
 # Browsers refuse whatever would leave the page; it has no script at all.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 

@@ -13,8 +13,8 @@ from generative.data.dataset import Dataset
 from generative.data.duplicates import image_digests, were_seen
 from generative.errors import DataError
 from latentopt.errors import ConfigError
-from latentopt.space import LatentSpace
-from latentopt.two_point_scores import TwoPointScores, components_of
+from latentopt.fidelity.two_point_scores import TwoPointScores, components_of
+from latentopt.space.latent_space import LatentSpace
 from objectives import fidelity
 from objectives.fidelity.ensemble import fewest_units
 from objectives.phases import cut_phases

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64
 
-from generative.data.array_files import read_npy
-from latentopt.config import read_yaml
+from generative.data.formats.array_files import read_npy
 from latentopt.errors import ConfigError, DataError
-from latentopt.parts import fit_objectives, resolve_objectives
-from latentopt.tables import Rows, hint, number_of, read_table
+from latentopt.measured.tables import Rows, hint, number_of, read_table
+from latentopt.settings.campaign import read_yaml
+from latentopt.settings.spec import fit_objectives, resolve_objectives
 from objectives.grid import Grid, takes_grid
 
 FILE_COLUMN = "file"

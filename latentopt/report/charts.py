@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from latentopt.baseline import Baseline
 from latentopt.printable import escape_html as escape
-from latentopt.run import Run, Trial
+from latentopt.runs.baseline import Baseline
+from latentopt.runs.run import Run, Trial
 
 __all__ = [
     "best_so_far",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from latentopt.charts import (
+from latentopt.report.charts import (
     ACCENT,
     BAD,
     INK,
@@ -15,10 +15,10 @@ from latentopt.charts import (
     objective_names,
     with_status,
 )
-from latentopt.pareto import hypervolume
 from latentopt.report.html import chart, note, number, section
 from latentopt.report.structures import cards
-from latentopt.run import Run, Trial
+from latentopt.runs.pareto import hypervolume
+from latentopt.runs.run import Run, Trial
 
 __all__ = ["front_section", "growth", "pareto_front"]
 

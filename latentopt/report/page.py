@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from generative.own_files import check_outputs
+from generative.files.own_files import check_outputs
 from latentopt import __version__
-from latentopt.baseline import baseline_from, baseline_of
-from latentopt.campaign_folder import campaign_files
-from latentopt.credentials import with_secrets_hidden
 from latentopt.errors import ConfigError
 from latentopt.export.whole_file import write_whole
 from latentopt.printable import escape_html as escape
@@ -30,10 +27,13 @@ from latentopt.report.trials import (
     outcomes_section,
     progress_section,
 )
-from latentopt.run import Run
+from latentopt.runs.baseline import baseline_from, baseline_of
+from latentopt.runs.campaign_folder import campaign_files
+from latentopt.runs.run import Run
+from latentopt.settings.credentials import with_secrets_hidden
 
 if TYPE_CHECKING:
-    from latentopt.space import LatentSpace
+    from latentopt.space.latent_space import LatentSpace
 
 __all__ = ["write_report"]
 
@@ -123,7 +123,7 @@ def _lost(run: Run) -> str:
 
 def _strategy_of(run: Run) -> Any:
     """The strategy that the config names; None where it was given in Python."""
-    from latentopt.parts import build_strategy
+    from latentopt.settings.spec import build_strategy
 
     try:
         return build_strategy(run.config.strategy)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from latentopt.charts import (
+from latentopt.report.charts import (
     BAD,
     CLOUD,
     PALE,
@@ -22,10 +22,10 @@ from latentopt.charts import (
 )
 from latentopt.report.html import chart, note, section
 from latentopt.report.structures import structures_of
-from latentopt.run import Run, Trial
+from latentopt.runs.run import Run, Trial
 
 if TYPE_CHECKING:
-    from latentopt.space import LatentSpace
+    from latentopt.space.latent_space import LatentSpace
 
 __all__ = ["distances", "latent_map", "place_sections", "structure_map"]
 

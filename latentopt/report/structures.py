@@ -6,10 +6,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from latentopt.errors import CampaignError
-from latentopt.figures import PHASE_COLOURS, structure_png, thumbnail_png
+from latentopt.pictures import PHASE_COLOURS, structure_png, thumbnail_png
 from latentopt.printable import escape_html as escape
 from latentopt.report.html import note, number, to_script, warning
-from latentopt.run import Run, Trial
+from latentopt.runs.run import Run, Trial
 from objectives.grid import Grid
 
 __all__ = ["cards", "lost_structures", "preview_script", "structures_of", "unit_of"]

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentopt.charts import ACCENT, INK, Chart, json_number, layout_of, with_status
 from latentopt.printable import escape_html as escape
+from latentopt.report.charts import ACCENT, INK, Chart, json_number, layout_of, with_status
 from latentopt.report.html import chart, note, number, section, table, warning
-from latentopt.run import Run
+from latentopt.runs.run import Run
 
 if TYPE_CHECKING:
-    from latentopt.space import LatentSpace
+    from latentopt.space.latent_space import LatentSpace
 
 __all__ = ["explained_share", "fit_chart", "importance_chart", "surrogate_sections"]
 
@@ -88,7 +88,7 @@ def _why_not(run: Run, space: "LatentSpace | None", strategy: Any) -> str:
 def _learned(run: Run, space: "LatentSpace", strategy: Any) -> tuple[Mapping, Mapping]:
     import torch
 
-    from latentopt.trial_history import history_of
+    from latentopt.campaign.trial_history import history_of
 
     history = history_of(run.trials, run.config, space)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():

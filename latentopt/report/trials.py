@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from latentopt.baseline import Baseline
-from latentopt.charts import best_so_far, constraint_margins, is_feasible, outcomes
 from latentopt.printable import escape_html as escape
+from latentopt.report.charts import best_so_far, constraint_margins, is_feasible, outcomes
 from latentopt.report.html import chart, note, number, section, table, warning
 from latentopt.report.structures import cards, unit_of
-from latentopt.run import Run
-from latentopt.shortfall import nearest_first, shortfall_lines
-from latentopt.trial import Trial
+from latentopt.runs.baseline import Baseline
+from latentopt.runs.run import Run
+from latentopt.runs.shortfall import nearest_first, shortfall_lines
+from latentopt.runs.trial import Trial
 
 __all__ = [
     "all_trials_section",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from latentopt.errors import CampaignError
-from latentopt.run import IMPORTED, Run
+from latentopt.runs.run import IMPORTED, Run
 
 __all__ = ["Baseline", "baseline_from", "baseline_of"]
 

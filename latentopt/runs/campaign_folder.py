@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from latentopt.candidate_files import kept_trials
+from latentopt.runs.candidates import kept_trials
 from latentopt.errors import OutputError
 
 __all__ = ["campaign_files", "check_campaign_folder"]
@@ -25,7 +25,7 @@ def campaign_files(folder: Path) -> Iterator[Path]:
 def check_campaign_folder(folder: Path) -> None:
     """Refuse to begin a campaign among files of its names that are not of a campaign.
 
-    Where something says that a campaign was here, `latentopt.journal.Journal` has the word.
+    Where something says that a campaign was here, `latentopt.runs.journal.Journal` has the word.
 
     Raises
     ------

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from generative.data.array_files import npz_shape, read_npz
-from latentopt.disk import replacing
+from generative.data.formats.array_files import npz_shape, read_npz
+from latentopt.files import replacing
 from latentopt.errors import CampaignError
 from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.microstructure import voxel_sha256
 
 if TYPE_CHECKING:
-    from latentopt.run import Trial
+    from latentopt.runs.run import Trial
 
 __all__ = [
     "candidate_path",

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generative.own_files import check_outputs
+from generative.files.own_files import check_outputs
 from latentopt.export.exporters import EXPORTERS
 from latentopt.export.sidecar import check_replaced, sidecar_path
 from latentopt.export.whole_file import make_folder
 
 if TYPE_CHECKING:
-    from latentopt.run import Run
+    from latentopt.runs.run import Run
 
 
 def export_candidates(

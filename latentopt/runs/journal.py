@@ -1,6 +1,6 @@
 """The journal of a campaign: append-only, hashed, fsynced lines of JSON; the one truth on disk.
 
-Each line is ``{"h": "<16 hex digits>", "e": {...}}`` (`latentopt.journal_lines`). A lost, changed
+Each line is ``{"h": "<16 hex digits>", "e": {...}}`` (`latentopt.runs.journal_lines`). A lost, changed
 or reordered line breaks the chain and is named; a last line cut short by a kill or power failure is
 moved to ``journal.torn`` and reported. ``journal.end`` says how many lines there are, so that lines
 missing at the end are noticed too.
@@ -16,13 +16,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from latentopt.candidate_files import candidate_path, kept_trials, set_aside
-from latentopt.disk import explain_refusal
+from latentopt.runs.candidates import candidate_path, kept_trials, set_aside
+from latentopt.files import explain_refusal
 from latentopt.errors import CampaignError, JournalError
-from latentopt.journal_check import Look, look
-from latentopt.journal_end import EndFile, end_of
-from latentopt.journal_lines import line_of
-from latentopt.journal_lock import (
+from latentopt.runs.journal_check import Look, look
+from latentopt.runs.journal_end import EndFile, end_of
+from latentopt.runs.journal_lines import line_of
+from latentopt.runs.journal_lock import (
     JOURNAL,
     lock_holder,
     name_of_this_process,

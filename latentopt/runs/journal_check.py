@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from latentopt.candidate_files import kept_trials, point_of
-from latentopt.journal_end import DAMAGED, END, End, Kept, end_of, read_end
-from latentopt.journal_lines import Past, begins_line, count_trials, has_digests, read_lines
-from latentopt.journal_lock import JOURNAL
+from latentopt.runs.candidates import kept_trials, point_of
+from latentopt.runs.journal_end import DAMAGED, END, End, Kept, end_of, read_end
+from latentopt.runs.journal_lines import Past, begins_line, count_trials, has_digests, read_lines
+from latentopt.runs.journal_lock import JOURNAL
 
 __all__ = ["Look", "look"]
 

@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from latentopt.disk import replacing
-from latentopt.journal_lines import Past, count_trials, event_of, line_of
+from latentopt.files import replacing
+from latentopt.runs.journal_lines import Past, count_trials, event_of, line_of
 
 __all__ = ["DAMAGED", "END", "End", "EndFile", "Kept", "end_of", "read_end"]
 

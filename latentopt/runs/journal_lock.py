@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from latentopt.errors import CampaignError, CampaignLockedError
-from latentopt.journal_end import Kept, read_end
+from latentopt.runs.journal_end import Kept, read_end
 
 __all__ = [
     "JOURNAL",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from latentopt.run import Run
+from latentopt.runs.run import Run
 
 __all__ = ["Pace"]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from latentopt.run import Run
-from latentopt.trial import Trial
+from latentopt.runs.run import Run
+from latentopt.runs.trial import Trial
 
 __all__ = ["nearest_first", "none_best", "shortfall_lines"]
 

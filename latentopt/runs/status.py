@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from latentopt.baseline import baseline_of
-from latentopt.candidate_files import candidate_path
-from latentopt.journal import lock_holder, read_events
-from latentopt.pace import Pace
-from latentopt.run import Run, Trial
-from latentopt.shortfall import shortfall_lines
+from latentopt.runs.baseline import baseline_of
+from latentopt.runs.candidates import candidate_path
+from latentopt.runs.journal import lock_holder, read_events
+from latentopt.runs.pace import Pace
+from latentopt.runs.run import Run, Trial
+from latentopt.runs.shortfall import shortfall_lines
 
 __all__ = ["Status", "read_status"]
 

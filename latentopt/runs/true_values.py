@@ -2,7 +2,7 @@
 
 A metric is noisy if it was given with a standard error, or if one structure was evaluated again and
 gave another value. All evaluations of a structure are combined, and what similar structures gave is
-taken into account (`latentopt.noisy_regression`).
+taken into account (`latentopt.runs.noisy_regression`).
 """
 
 import math
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from latentopt.correlation_features import correlation_features
+from latentopt.space.correlation_features import correlation_features
 from latentopt.errors import CampaignError
-from latentopt.noisy_regression import smoothed
+from latentopt.runs.noisy_regression import smoothed
 
 if TYPE_CHECKING:
-    from latentopt.run import Run
-    from latentopt.trial import Trial
+    from latentopt.runs.run import Run
+    from latentopt.runs.trial import Trial
 
 __all__ = ["TrueValues", "first_of_structure", "noisy_metrics"]
 

@@ -14,11 +14,11 @@ from pydantic import (
     model_validator,
 )
 
-from latentopt.embedded import EMBEDDED
 from latentopt.errors import ConfigError
-from latentopt.explain import explain, members, short
-from latentopt.expressions import Goal, parse_constraint, parse_objectives
-from latentopt.yaml_text import parse_yaml
+from latentopt.goal import Goal, parse_constraint, parse_objectives
+from latentopt.settings.explain import explain, members, short
+from latentopt.settings.yaml_text import parse_yaml
+from latentopt.space.embedded import EMBEDDED
 from objectives.grid import Grid
 from objectives.settings import Settings
 
@@ -42,7 +42,7 @@ def as_engine(value: object) -> object:
 
 
 # One of several parts by its `kind`; a bare string is a kind with its defaults. What else it may
-# hold is checked by `latentopt.parts`, which imports torch: reading a campaign should not.
+# hold is checked by `latentopt.settings.spec`, which imports torch: reading a campaign should not.
 Spec = Annotated[dict[str, Any], BeforeValidator(as_spec)]
 
 
@@ -312,14 +312,14 @@ def _paths_in(spec: Mapping[str, Any]) -> list[str]:
 
 def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -> list[str]:
     """What is wrong with its parts, even where the rest of the file is wrong too."""
-    from latentopt.parts import (
+    from latentopt.campaign.screening import Screen, resolve_screen
+    from latentopt.settings.spec import (
         build_engine,
         build_objectives,
         build_simulators,
         build_strategy,
         check_goal,
     )
-    from latentopt.screening import Screen, resolve_screen
 
     strategy = as_spec(settings.get("strategy", DEFAULT_STRATEGY))
     builds = (

@@ -14,13 +14,13 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from latentopt.config import ROOT, CampaignConfig, as_engine, as_spec, explain
-from latentopt.embedded import EMBEDDED
 from latentopt.engines.engine import Engine
 from latentopt.errors import CampaignError, ConfigError
-from latentopt.expressions import Goal, nearest
+from latentopt.goal import Goal, nearest
 from latentopt.protocols import FitsImages, Objective, Simulator, Strategy
-from latentopt.space import LatentSpace
+from latentopt.settings.campaign import ROOT, CampaignConfig, as_engine, as_spec, explain
+from latentopt.space.embedded import EMBEDDED
+from latentopt.space.latent_space import LatentSpace
 from objectives.grid import Grid, takes_grid
 from objectives.settings import Settings
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generative.json_text import parse_json
-from latentopt.disk import explain_refusal, replacing
+from generative.files.json_text import parse_json
+from latentopt.files import explain_refusal, replacing
 from latentopt.simulators.result import MAX_BYTES, SimulationResult, parse_result
 
 _log = logging.getLogger(__name__)

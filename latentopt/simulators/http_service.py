@@ -25,7 +25,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from generative.json_text import parse_json
+from generative.files.json_text import parse_json
 from latentopt.errors import ConfigError, ExportError
 from latentopt.export.sidecar import exported_files
 from latentopt.microstructure import Microstructure

@@ -74,7 +74,7 @@ class PythonSimulator(SimulatorSpec):
 
     def _function(self, where: str) -> Callable[..., Any]:
         from latentopt.errors import ConfigError
-        from latentopt.parts import import_target
+        from latentopt.settings.spec import import_target
 
         function = self.target
         if isinstance(function, str):

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from generative.own_files import check_outputs
-from latentopt.cli_output import OverwriteOption, check_has_effect
-from latentopt.disk import explain_refusal, output_file
+from generative.files.own_files import check_outputs
+from latentopt.cli.output import OverwriteOption, check_has_effect
 from latentopt.errors import ConfigError, DataError, EvaluationError, ExportError, OutputError
+from latentopt.files import explain_refusal, output_file
 from latentopt.printing import print
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from generative.json_text import parse_json
+from generative.files.json_text import parse_json
 from latentopt.measurement import Measured, standard_error
 from latentopt.printable import one_line
 

@@ -13,11 +13,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from latentopt.credentials import with_secrets_hidden
-from latentopt.disk import explain_refusal
 from latentopt.errors import ConfigError, ExportError
+from latentopt.files import explain_refusal
 from latentopt.microstructure import Microstructure
 from latentopt.printable import one_line
+from latentopt.settings.credentials import with_secrets_hidden
 from latentopt.simulators.process_group import run_in_group
 from latentopt.simulators.result import SimulationResult, read_result
 from latentopt.simulators.simulator import SimulatorSpec

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from latentopt.disk import replacing
 from latentopt.export.exporters import EXPORTERS
+from latentopt.files import replacing
 from latentopt.microstructure import Microstructure
 
 __all__ = ["RESULT", "SCHEMA", "TASK", "write_task"]

@@ -19,7 +19,7 @@ from latentopt.simulators.result import STATES, SimulationResult
 from latentopt.simulators.simulator import SimulatorSpec, simulation_id
 
 if TYPE_CHECKING:
-    from latentopt.config import CampaignConfig
+    from latentopt.settings.campaign import CampaignConfig
 
 __all__ = ["CampaignSimulations", "TrialSimulation", "simulate"]
 

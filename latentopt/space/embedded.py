@@ -7,4 +7,4 @@ EMBEDDED = {"default": "default_space", "ldm": "ldm_space"}
 
 def embedded_folder(name: str) -> Path:
     """Folder of an embedded space."""
-    return Path(__file__).parent / "assets" / EMBEDDED[name]
+    return Path(__file__).parents[1] / "assets" / EMBEDDED[name]

@@ -9,7 +9,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from latentopt.microstructure import to_images, to_phases
-from latentopt.space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
 from objectives.two_point import TwoPointPCA
 
 __all__ = ["StructureFeatures"]

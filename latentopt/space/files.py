@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from generative.checkpoint import (
+from generative.errors import ModelFileError
+from generative.files.own_files import SPACE
+from generative.model_files import (
     CONFIG,
     FORMAT_VERSION,
     MANIFEST,
@@ -19,14 +21,12 @@ from generative.checkpoint import (
     tensors_to_bytes,
     write_folder,
 )
-from generative.errors import ModelFileError
-from generative.own_files import SPACE
 from generative.registry import MODELS
-from latentopt.whitening import Whitening
+from latentopt.space.whitening import Whitening
 
 if TYPE_CHECKING:
     from latentopt.protocols import Decoder
-    from latentopt.space import LatentSpace
+    from latentopt.space.latent_space import LatentSpace
 
 WHITENING, TRAINED_ON = "whitening.safetensors", "trained_on"
 SETTINGS = "training.json"  # what `latentopt train` was asked for

@@ -12,12 +12,12 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
+from generative.autoencoders.vae import autocorrelation
 from generative.batching import VOXELS_PER_CHUNK
-from generative.vae import autocorrelation
 from latentopt.microstructure import to_images, to_phases
 from latentopt.protocols import Encoder
-from latentopt.space import LatentSpace
-from latentopt.space_arguments import Array, checked_images
+from latentopt.space.arguments import Array, checked_images
+from latentopt.space.latent_space import LatentSpace
 from objectives.arrays import as_tensor
 from objectives.settings import Settings
 

@@ -13,13 +13,17 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from generative.batching import map_rows
-from latentopt.ax_parameters import parameters_to_points, points_to_parameters, range_parameters
-from latentopt.embedded import EMBEDDED, embedded_folder
-from latentopt.paths import PATHS, grid
 from latentopt.protocols import Decoder, Encoder
-from latentopt.space_arguments import Array, checked_images, checked_points, like
-from latentopt.space_files import read_space, write_space
-from latentopt.whitening import Whitening
+from latentopt.space.arguments import Array, checked_images, checked_points, like
+from latentopt.space.ax_parameters import (
+    parameters_to_points,
+    points_to_parameters,
+    range_parameters,
+)
+from latentopt.space.embedded import EMBEDDED, embedded_folder
+from latentopt.space.files import read_space, write_space
+from latentopt.space.paths import PATHS, grid
+from latentopt.space.whitening import Whitening
 from objectives.arrays import as_tensor
 
 REFERENCE_ROWS = 2048  # latent points of training structures kept with the space

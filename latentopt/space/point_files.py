@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from generative.data.array_files import read_npy
-from latentopt.disk import output_file
+from generative.data.formats.array_files import read_npy
 from latentopt.errors import DataError
-from latentopt.tables import hint, number_of, read_table
+from latentopt.files import output_file
+from latentopt.measured.tables import hint, number_of, read_table
 
 
 def read_points(path: Path | str) -> Float[np.ndarray, "n d"]:

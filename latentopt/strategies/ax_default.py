@@ -34,7 +34,7 @@ class AxDefault(Settings):
 
     def propose(self, history: History, q: int) -> Float64[Tensor, "q d"]:
         """The next `q` points of Ax; draws from the prior if its fit fails, which is logged."""
-        from latentopt.strategies.ax_client import beginning_of_ax, points_of_ax
+        from latentopt.ax.client import beginning_of_ax, points_of_ax
 
         def untouched(client: "Client") -> None:
             # The default's last node alone: a client made anew would begin with the first.

@@ -16,14 +16,14 @@ from ax.generation_strategy.generation_strategy import GenerationStrategy
 from ax.storage.json_store.decoder import object_from_json
 from ax.storage.json_store.registry import CORE_DECODER_REGISTRY, CORE_ENCODER_REGISTRY
 
-from latentopt.ax_agreement import check_agreement
-from latentopt.ax_history import history_of
-from latentopt.embedded import EMBEDDED
+from latentopt.ax.agreement import check_agreement
+from latentopt.ax.history import history_of
 from latentopt.errors import CampaignError, ConfigError
-from latentopt.expressions import Goal
+from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.parts import build_strategy, load_space, spec_of
-from latentopt.space import LatentSpace
+from latentopt.settings.spec import build_strategy, load_space, spec_of
+from latentopt.space.embedded import EMBEDDED
+from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies import STRATEGIES
 
 if TYPE_CHECKING:

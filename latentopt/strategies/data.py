@@ -39,11 +39,11 @@ class Data(Settings):
         return modelled_or_drawn(history, q, self.kind, lambda: self._promising(history, q))
 
     def _promising(self, history: History, q: int) -> Float64[Tensor, "q d"]:
-        from latentopt.strategies.acquisition import improvement
-        from latentopt.strategies.ascent import exact_values
-        from latentopt.strategies.inputs import StructureInputs
-        from latentopt.strategies.surrogate import Surrogate
-        from latentopt.strategies.unit_free import UnitFree
+        from latentopt.strategies.modelled.acquisition import improvement
+        from latentopt.strategies.modelled.ascent import exact_values
+        from latentopt.strategies.modelled.inputs import StructureInputs
+        from latentopt.strategies.modelled.processes import Surrogate
+        from latentopt.strategies.modelled.unit_free import UnitFree
 
         history = UnitFree.of(history).history
         inputs = StructureInputs(history.space)

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from latentopt.space import LatentSpace
-from latentopt.strategies.model_based import ModelBased
+from latentopt.space.latent_space import LatentSpace
+from latentopt.strategies.modelled.model_based import ModelBased
 
 if TYPE_CHECKING:
-    from latentopt.strategies.inputs import PointInputs
+    from latentopt.strategies.modelled.inputs import PointInputs
 
 
 class GP(ModelBased):
@@ -25,6 +25,6 @@ class GP(ModelBased):
 
     def inputs(self, space: LatentSpace) -> "PointInputs":
         """The point, wherever it is."""
-        from latentopt.strategies.inputs import PointInputs
+        from latentopt.strategies.modelled.inputs import PointInputs
 
         return PointInputs(space, ball=False)

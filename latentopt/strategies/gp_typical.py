@@ -7,11 +7,11 @@ through its projection into the data's radius.
 
 from typing import TYPE_CHECKING, Literal
 
-from latentopt.space import LatentSpace
-from latentopt.strategies.model_based import ModelBased
+from latentopt.space.latent_space import LatentSpace
+from latentopt.strategies.modelled.model_based import ModelBased
 
 if TYPE_CHECKING:
-    from latentopt.strategies.inputs import PointInputs
+    from latentopt.strategies.modelled.inputs import PointInputs
 
 
 class GPTypical(ModelBased):
@@ -32,6 +32,6 @@ class GPTypical(ModelBased):
 
     def inputs(self, space: LatentSpace) -> "PointInputs":
         """The point's projection into the radius."""
-        from latentopt.strategies.inputs import PointInputs
+        from latentopt.strategies.modelled.inputs import PointInputs
 
         return PointInputs(space, ball=True)

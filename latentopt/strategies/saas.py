@@ -47,7 +47,7 @@ class Saas(Settings):
             return draw(history, q)
 
         def sparse() -> Float64[Tensor, "q d"]:
-            from latentopt.strategies.ax_client import points_of_ax
+            from latentopt.ax.client import points_of_ax
 
             return points_of_ax(history, q, self._configure)
 

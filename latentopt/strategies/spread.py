@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from latentopt.features import StructureFeatures
-from latentopt.space import LatentSpace
+from latentopt.space.features import StructureFeatures
+from latentopt.space.latent_space import LatentSpace
 
 _POOL = 512  # training structures to choose from: more cost time and spread no further
 

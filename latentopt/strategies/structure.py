@@ -4,20 +4,20 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from latentopt.space import LatentSpace
-from latentopt.strategies.model_based import ModelBased
+from latentopt.space.latent_space import LatentSpace
+from latentopt.strategies.modelled.model_based import ModelBased
 
 if TYPE_CHECKING:
-    from latentopt.strategies.inputs import StructureInputs
+    from latentopt.strategies.modelled.inputs import StructureInputs
 
 
 class Structure(ModelBased):
     """Expected improvement under Gaussian processes on statistics of the decoded structure.
 
     A property depends on the structure, not on the coordinates of the decoder that made it. The
-    processes live on its phase fractions and two-point scores (`latentopt.features`), with the
-    point itself in a second term for what these do not tell. Fits use features of the structures
-    as they are exported, each computed once; only the acquisition function decodes, and is climbed
+    processes live on its phase fractions and two-point scores (`latentopt.space.features`), with
+    the point itself in a second term for what these do not tell. Fits use features of the
+    structures as they are exported, each computed once; only the acquisition function decodes, and is climbed
     in z by its gradient through decoder and Fourier transform, inside the data's radius.
     """
 
@@ -28,6 +28,6 @@ class Structure(ModelBased):
 
     def inputs(self, space: LatentSpace) -> "StructureInputs":
         """Features of the structure, and the point beside them."""
-        from latentopt.strategies.inputs import StructureInputs
+        from latentopt.strategies.modelled.inputs import StructureInputs
 
         return StructureInputs(space, point=self.point)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from latentopt.history import History
 from latentopt.strategies.fallback import modelled_or_drawn
+from latentopt.strategies.modelled.unit_free import UnitFree
 from latentopt.strategies.replay import Replay
 from latentopt.strategies.start import check_one_objective, first_points
-from latentopt.strategies.unit_free import UnitFree
 from objectives.settings import Settings
 
 LENGTH, SHORTEST, LONGEST = 0.8, 0.5**7, 1.6  # section 4 of Eriksson et al. 2019

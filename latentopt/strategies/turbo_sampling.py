@@ -8,11 +8,11 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from latentopt.history import History
-from latentopt.space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies.apart import apart
-from latentopt.strategies.inputs import Inputs, PointInputs, StructureInputs
+from latentopt.strategies.modelled.inputs import Inputs, PointInputs, StructureInputs
+from latentopt.strategies.modelled.processes import Surrogate
 from latentopt.strategies.replay import Replay, merit_of, merits, violation_of
-from latentopt.strategies.surrogate import Surrogate
 
 if TYPE_CHECKING:
     from latentopt.strategies.turbo import Region, Turbo

@@ -11,19 +11,19 @@ from jaxtyping import Float
 from pydantic import Field
 
 from generative.batching import to_tensor
-from generative.checkpoint import (
+from generative.conditions import Conditions
+from generative.model_files import (
     bytes_to_tensors,
     tensors_to_bytes,
     write_durably,
     writing,
 )
-from generative.conditions import Conditions
-from generative.progress import TrainingProgress
-from generative.train_config import TrainConfig
-from generative.training_state import MADE_OF, note_of_file
-from latentopt.config import Spec
+from generative.stages.config import TrainConfig
+from generative.training.progress import TrainingProgress
+from generative.training.state import MADE_OF, note_of_file
 from latentopt.errors import ConfigError, DataError, OutputError
-from latentopt.parts import fit_objectives, properties_of, resolve_objectives
+from latentopt.settings.campaign import Spec
+from latentopt.settings.spec import fit_objectives, properties_of, resolve_objectives
 from objectives.settings import Settings
 
 if TYPE_CHECKING:

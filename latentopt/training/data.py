@@ -18,7 +18,7 @@ from generative.data.regions import LEAST_PARENTS, split_patches
 from generative.data.sizes import read_by_size
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError
-from latentopt.training_settings import FieldData, FileData
+from latentopt.training.settings import FieldData, FileData
 
 __all__ = ["FEW_PARENTS", "read_split", "split_with_facts"]
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from generative.vae import ConvVAE
+from generative.autoencoders.vae import ConvVAE
 from latentopt.errors import ConfigError
-from latentopt.parts import load_space
-from latentopt.training_settings import TrainingSettings
+from latentopt.settings.spec import load_space
+from latentopt.training.settings import TrainingSettings
 
 Begin = Callable[[Any], object]
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from latentopt.errors import ConfigError
 from latentopt.microstructure import to_images, to_phases
-from latentopt.parts import build_objectives
-from latentopt.space import LatentSpace
-from latentopt.space_files import SETTINGS
+from latentopt.settings.spec import build_objectives
+from latentopt.space.files import SETTINGS
+from latentopt.space.latent_space import LatentSpace
 
 
 def sample_points(

@@ -9,12 +9,12 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from generative.data.check import Limits
 from generative.data.synthetic import FieldRanges
-from generative.train import TrainConfig
-from latentopt.config import explain, read_yaml
-from latentopt.embedded import EMBEDDED
+from generative.training.train import TrainConfig
 from latentopt.errors import ConfigError
-from latentopt.expressions import nearest
-from latentopt.training_conditions import ConditionSettings
+from latentopt.goal import nearest
+from latentopt.settings.campaign import explain, read_yaml
+from latentopt.space.embedded import EMBEDDED
+from latentopt.training.conditions import ConditionSettings
 from objectives.settings import Settings
 
 __all__ = ["FieldData", "FileData", "TrainingSettings"]

@@ -11,27 +11,27 @@ import torch
 from pydantic import ValidationError
 
 from generative.batching import to_tensor
-from generative.checkpoint import json_bytes, save_model
 from generative.data.dataset import Dataset
 from generative.data.duplicates import image_digests
 from generative.errors import DataError
-from generative.model_card import CARD, PICTURE, CardContent, write_model_card
-from generative.own_files import MANIFEST, check_outputs
+from generative.files.own_files import MANIFEST, check_outputs
+from generative.model_files import json_bytes, save_model
 from generative.registry import MODELS
-from generative.stage import is_fitted, stages_of
-from generative.train import train
-from generative.training_state import remove_states
-from latentopt.config import explain
+from generative.stages.stage import is_fitted, stages_of
+from generative.training.model_card import CARD, PICTURE, CardContent, write_model_card
+from generative.training.state import remove_states
+from generative.training.train import train
 from latentopt.errors import ConfigError
-from latentopt.expressions import nearest
-from latentopt.first_weights import first_weights
-from latentopt.noise_space import noise_space_figures, noise_space_section
+from latentopt.fidelity.noise_space import noise_space_figures, noise_space_section
+from latentopt.goal import nearest
 from latentopt.printable import one_line
-from latentopt.space import LatentSpace
-from latentopt.space_files import OWN, SETTINGS, is_space
-from latentopt.training_conditions import compute_conditions
-from latentopt.training_data import read_split, split_with_facts
-from latentopt.training_settings import FieldData, FileData, TrainingSettings
+from latentopt.settings.campaign import explain
+from latentopt.space.files import OWN, SETTINGS, is_space
+from latentopt.space.latent_space import LatentSpace
+from latentopt.training.conditions import compute_conditions
+from latentopt.training.data import read_split, split_with_facts
+from latentopt.training.first_weights import first_weights
+from latentopt.training.settings import FieldData, FileData, TrainingSettings
 
 __all__ = ["FieldData", "FileData", "TrainingSettings", "read_split", "train_space"]
 

@@ -10,9 +10,9 @@ import torch
 
 from generative import PCA
 from generative.data.synthetic import gaussian_random_field
-from latentopt.campaign import Campaign
+from latentopt.campaign.campaign import Campaign
 from latentopt.engines import ENGINES
-from latentopt.space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
 
 TRIALS = 9
 # What happens to a trial, by the order of its value among all trials.

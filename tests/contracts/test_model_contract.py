@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from generative import MODELS
-from generative.checkpoint import load_model, save_model
-from generative.stage import is_fitted, stages_of
+from generative.model_files import load_model, save_model
+from generative.stages.stage import is_fitted, stages_of
 from latentopt.protocols import Decoder, Encoder
 from objectives.convolutions import unsound
 

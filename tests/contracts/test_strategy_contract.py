@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from generative import PCA
-from latentopt.expressions import Goal
+from latentopt.goal import Goal
 from latentopt.history import History
 from latentopt.protocols import Strategy
-from latentopt.space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies import STRATEGIES
 
 GOAL = Goal.parse("a - 2*b", ["b <= 0.5"])

@@ -6,8 +6,8 @@ from monai.networks.nets import resnet
 from safetensors.torch import load_file, save_file
 
 from generative import CVAE
-from generative.checkpoint import load_model, save_model
 from generative.errors import ModelFileError
+from generative.model_files import load_model, save_model
 
 WIDTH = 4
 MEAN = torch.tensor([0.485, 0.456, 0.406])

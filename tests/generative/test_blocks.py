@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from generative.blocks import ResidualBlock, Upsample, convolution, pixel_shuffle
+from generative.networks.blocks import ResidualBlock, Upsample, convolution, pixel_shuffle
 
 SPACES = {2: (6, 8), 3: (4, 6, 8)}
 

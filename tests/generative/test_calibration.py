@@ -4,11 +4,10 @@ import pytest
 import torch
 
 from generative import LatentDiffusion
-from generative.calibration import CalibrationConfig, CalibrationStage
 from generative.conditions import Conditions
 from generative.data.synthetic import gaussian_random_field
-from generative.descent import descend
-from generative.set_distance import (
+from generative.diffusion.calibration import CalibrationConfig, CalibrationStage
+from generative.losses.set_distance import (
     SetStatistics,
     amount,
     amount_and_interface,
@@ -18,8 +17,9 @@ from generative.set_distance import (
     texture,
     two_point,
 )
-from generative.train import TrainConfig, train
-from generative.train_config import StageConfig
+from generative.stages.config import StageConfig
+from generative.training.descent import descend
+from generative.training.train import TrainConfig, train
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 TINY = TrainConfig(steps=6, batch_size=4, progress=False, precision="float32")

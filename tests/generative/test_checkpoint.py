@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from generative import PCA, ConvVAE
-from generative.checkpoint import (
+from generative.errors import ModelFileError
+from generative.model_files import (
     CONFIG,
     FORMAT_VERSION,
     MANIFEST,
@@ -22,7 +23,6 @@ from generative.checkpoint import (
     save_model,
     write_folder,
 )
-from generative.errors import ModelFileError
 
 
 @pytest.fixture

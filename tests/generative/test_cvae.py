@@ -7,7 +7,7 @@ from torch.distributions import Normal, kl_divergence
 from generative import CVAE
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
-from generative.train import TrainConfig, train
+from generative.training.train import TrainConfig, train
 
 IMAGES = gaussian_random_field(6, (32, 32), seed=0)
 TWO_STEPS = TrainConfig(steps=2, batch_size=4, progress=False, precision="float32")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generative.data import read_dataset
-from generative.data.axes import LETTERS, array_layout, single_axes
+from generative.data.formats.axes import LETTERS, array_layout, single_axes
 from generative.errors import DataError
 
 RNG = np.random.default_rng(5)

@@ -14,11 +14,11 @@ import pytest
 import tifffile
 
 from generative.data import Dataset, Limits, read_dataset
-from generative.data import hdf5_guard as guard
-from generative.data.array_files import read_npy, read_npz
+from generative.data.formats import hdf5_guard as guard
+from generative.data.formats.array_files import read_npy, read_npz
 from generative.data.stored_set import encode_set, read_provenance
 from generative.errors import DataError
-from generative.json_text import parse_json
+from generative.files.json_text import parse_json
 
 RNG = np.random.default_rng(31)
 VOLUME = RNG.integers(0, 2, (3, 4, 5), dtype=np.uint8)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from generative.data import one_hot, otsu
-from generative.data.phases import to_phases
-from generative.data.segment import luminance
+from generative.data.grey.phases import to_phases
+from generative.data.grey.segment import luminance
 from generative.errors import DataError
 
 RNG = np.random.default_rng(2)

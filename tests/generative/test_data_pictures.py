@@ -11,8 +11,8 @@ import tifffile
 from PIL import Image
 
 from generative.data import load_images, read_dataset
-from generative.data.orientation import turned
-from generative.data.palette import is_grey_ramp
+from generative.data.formats.orientation import turned
+from generative.data.formats.palette import is_grey_ramp
 from generative.data.read import find_files
 from generative.data.structure_files import read_structure
 from generative.errors import DataError

@@ -6,10 +6,10 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from generative.data import read_dataset
-from generative.data.meaning import doubts
-from generative.data.phases import read_phases
-from generative.data.populations import has_two_populations, is_label_map
-from generative.data.segment import otsu_threshold
+from generative.data.grey.meaning import doubts
+from generative.data.grey.phases import read_phases
+from generative.data.grey.populations import has_two_populations, is_label_map
+from generative.data.grey.segment import otsu_threshold
 from generative.errors import DataError
 
 SIDE = 96

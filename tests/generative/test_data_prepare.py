@@ -9,9 +9,9 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from generative.data import Dataset, Limits, read_dataset
-from generative.data.denoise import denoise, info_bar_rows, info_bars, noise_level
+from generative.data.grey.denoise import denoise, info_bar_rows, info_bars, noise_level
+from generative.data.grey.segmentation import Segmentation, segment
 from generative.data.prepare import Preparation, prepare_images
-from generative.data.segmentation import Segmentation, segment
 from generative.data.stored_set import encode_set, read_provenance
 from generative.errors import DataError
 

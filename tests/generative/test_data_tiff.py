@@ -12,8 +12,8 @@ import tifffile
 from PIL import Image
 
 from generative.data import read_dataset
-from generative.data.orientation import turned
-from generative.data.readers import open_source
+from generative.data.formats.orientation import turned
+from generative.data.formats.readers import open_source
 from generative.errors import DataError
 
 RNG = np.random.default_rng(12)

@@ -7,16 +7,16 @@ import torch
 from torch import nn
 
 from generative import VAEGAN, ConvVAE
-from generative.data.synthetic import gaussian_random_field
-from generative.detail import (
+from generative.autoencoders.detail import (
     DetailConfig,
     DetailStage,
     detail_error,
     fraction_error,
     variogram_error,
 )
-from generative.train import TrainConfig, train
-from generative.variogram import variogram
+from generative.data.synthetic import gaussian_random_field
+from generative.losses.variogram import variogram
+from generative.training.train import TrainConfig, train
 from objectives.phases import to_images
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)

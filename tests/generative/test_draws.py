@@ -5,10 +5,10 @@ import torch
 
 from generative import LatentDiffusion
 from generative.data.synthetic import gaussian_random_field
-from generative.draws import DrawsConfig, DrawsStage
-from generative.set_distance import SetStatistics, set_distance, texture
-from generative.train import TrainConfig, train
-from generative.train_config import StageConfig
+from generative.diffusion.draws import DrawsConfig, DrawsStage
+from generative.losses.set_distance import SetStatistics, set_distance, texture
+from generative.stages.config import StageConfig
+from generative.training.train import TrainConfig, train
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 TINY = TrainConfig(steps=6, batch_size=4, progress=False, precision="float32")

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from generative import LSGM, VAEGAN, ConvVAE, LatentDiffusion
-from generative.checkpoint import note_of
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError, ModelFileError
-from generative.reconstruction import reconstruct
-from generative.train import TrainConfig, finetune, train
+from generative.model_files import note_of
+from generative.stages.reconstruction import reconstruct
+from generative.training.train import TrainConfig, finetune, train
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 EVENLY = np.full(12, 1 / 12)

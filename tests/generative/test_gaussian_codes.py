@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from generative.gaussian_codes import gaussian_codes
+from generative.autoencoders.gaussian_codes import gaussian_codes
 
 
 def test_draws_have_the_mean_and_covariance_of_the_codes():

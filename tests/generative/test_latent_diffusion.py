@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from generative import LatentDiffusion, descent
-from generative.checkpoint import load_model
+from generative import LatentDiffusion
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import ModelFileError
-from generative.train import TrainConfig, finetune, train
-from generative.train_config import StageConfig
-from generative.training_state import state_path
+from generative.model_files import load_model
+from generative.stages.config import StageConfig
+from generative.training import descent
+from generative.training.state import state_path
+from generative.training.train import TrainConfig, finetune, train
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 X = torch.from_numpy(IMAGES)
@@ -145,7 +146,7 @@ def test_a_stage_asked_for_otherwise_leaves_those_before_it_as_they_are(
 
 def test_conditions_and_augmented_copies_stay_with_their_image(monkeypatch):
     from generative.conditions import Conditions
-    from generative.prior_stage import PriorStage
+    from generative.diffusion.prior_stage import PriorStage
 
     known = Conditions.of_data((), {"fraction": IMAGES.mean((1, 2, 3)).astype(float)})
     model = network(conditions=known.model_dump())

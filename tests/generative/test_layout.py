@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from generative.layout import CODE_GRIDS, SIZES, WIDTHS, plan_layout
+from generative.networks.layout import CODE_GRIDS, SIZES, WIDTHS, plan_layout
 
 
 def sizes(dims):

@@ -7,8 +7,8 @@ import torch
 
 from generative import LSGM
 from generative.data.synthetic import gaussian_random_field
-from generative.lsgm import SMALLEST_NOISE, JointStage
-from generative.train import TrainConfig, train
+from generative.diffusion.lsgm import SMALLEST_NOISE, JointStage
+from generative.training.train import TrainConfig, train
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 OPTIONS = {

@@ -10,8 +10,14 @@ from PIL import Image
 
 from generative import PCA, ConvVAE
 from generative.data.synthetic import gaussian_random_field
-from generative.model_card import CARD, PICTURE, draw_samples, fit_baseline, write_model_card
-from generative.reconstruction import reconstruct, reconstruction_errors
+from generative.stages.reconstruction import reconstruct, reconstruction_errors
+from generative.training.model_card import (
+    CARD,
+    PICTURE,
+    draw_samples,
+    fit_baseline,
+    write_model_card,
+)
 from objectives.phases import to_images
 
 IMAGES = torch.from_numpy(gaussian_random_field(30, (32, 32), seed=0))

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generative.checkpoint import save_model, write_folder
+from generative.autoencoders.pca import PCA
 from generative.errors import OutputError
-from generative.own_files import MANIFEST, NOTES, check_outputs, is_own, place
-from generative.pca import PCA
+from generative.files.own_files import MANIFEST, NOTES, check_outputs, is_own, place
+from generative.model_files import save_model, write_folder
 
 
 def put(path, data=b"ours", **options):

@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from generative import CVAE, VAEGAN, ConvVAE
-from generative.detail import DetailConfig, DetailStage
-from generative.train import TrainConfig, train
+from generative.autoencoders.detail import DetailConfig, DetailStage
+from generative.training.train import TrainConfig, train
 from objectives.convolutions import sound, unsound
 from objectives.surrogates.cnn import CNN
 
@@ -218,7 +218,7 @@ class Mine(nn.Module):
         return {}
 
     def loss(self, images, *, noise, kl_weight):
-        from generative.variational import Loss
+        from generative.autoencoders.variational import Loss
 
         total = self.net(images).square().mean()
         return Loss(total, {"loss": total.item()})

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from generative import progress
-from generative.progress import TrainingProgress
+from generative.training import progress
+from generative.training.progress import TrainingProgress
 
 
 class Terminal(io.StringIO):

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from generative.calibration import opposites
 from generative.data.synthetic import gaussian_random_field
-from generative.set_distance import (
+from generative.diffusion.calibration import opposites
+from generative.losses.set_distance import (
     Recent,
     SetStatistics,
     amount,
@@ -161,7 +161,7 @@ def test_the_largest_correlation_that_two_phases_allow_is_their_fraction():
 
 
 def test_statistics_of_many_shifts_are_fixed_by_fewer_images(monkeypatch):
-    monkeypatch.setattr("generative.set_distance.NUMBERS", 41 * 50)
+    monkeypatch.setattr("generative.losses.set_distance.NUMBERS", 41 * 50)
     some = statistics_of(FIELDS, 4, 3)
     assert torch.equal(some.mean_, texture(FIELDS[::4], 4).double().mean(0))
 

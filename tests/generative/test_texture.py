@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from generative import LSGM, ConvVAE, LatentDiffusion
-from generative.checkpoint import load_model, save_model
 from generative.data.synthetic import gaussian_random_field
-from generative.texture import TextureNoise
-from generative.train import TrainConfig, train
+from generative.model_files import load_model, save_model
+from generative.networks.texture import TextureNoise
+from generative.training.train import TrainConfig, train
 
 SHAPES = [(1, 32, 32), (2, 40, 32), (1, 16, 17, 16)]
 TINY = TrainConfig(steps=3, batch_size=4, progress=False, precision="float32")

@@ -12,15 +12,15 @@ import pytest
 import torch
 
 from generative import ConvVAE
-from generative.checkpoint import load_model
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError, ModelFileError
-from generative.model_card import CardContent
-from generative.reconstruction import reconstruct
-from generative.train import TrainConfig, train
-from generative.training_lock import only_training
-from generative.training_state import STATE, TrainingState, state_path
+from generative.model_files import load_model
+from generative.stages.reconstruction import reconstruct
+from generative.training.lock import only_training
+from generative.training.model_card import CardContent
+from generative.training.state import STATE, TrainingState, state_path
+from generative.training.train import TrainConfig, train
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 TINY = TrainConfig(steps=3, batch_size=4, progress=False, precision="float32")
@@ -166,7 +166,7 @@ import sys, torch
 torch.set_num_threads(1)
 from generative import ConvVAE
 from generative.data.synthetic import gaussian_random_field
-from generative.train import TrainConfig, train
+from generative.training.train import TrainConfig, train
 config = TrainConfig.model_validate_json(sys.argv[1])
 images = gaussian_random_field(12, (32, 32), seed=0)
 train(ConvVAE((1, 32, 32), widths=(4, 8)), images, config=config, folder=sys.argv[2])
@@ -328,7 +328,7 @@ def test_validation_keeps_the_moment_that_reconstructs_best():
             super().keep_if_best(error, step)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("generative.descent.TrainingState", Recorded)
+        patch.setattr("generative.training.descent.TrainingState", Recorded)
         model = train(network(), IMAGES, validation=unseen, config=config)
     error, _, weight = min(moments, key=lambda moment: moment[0])
     assert len(moments) == 20

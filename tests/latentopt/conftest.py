@@ -7,8 +7,8 @@ import torch
 
 from generative import PCA
 from generative.data.synthetic import gaussian_random_field
-from latentopt.cli import main
-from latentopt.space import LatentSpace
+from latentopt.cli.app import main
+from latentopt.space.latent_space import LatentSpace
 
 
 @pytest.fixture(scope="session")

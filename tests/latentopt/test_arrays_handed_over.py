@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from generative.batching import to_tensor
-from latentopt.expressions import Goal
+from latentopt.goal import Goal
 from latentopt.history import History
 from latentopt.microstructure import Microstructure, to_images, to_phases
 

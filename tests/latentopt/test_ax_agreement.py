@@ -3,11 +3,11 @@
 import pytest
 from ax.api.client import Client
 
-from latentopt.ax_agreement import check_agreement
-from latentopt.ax_goal import AxGoal
-from latentopt.ax_node import generation_strategy
+from latentopt.ax.agreement import check_agreement
+from latentopt.ax.goal import AxGoal
 from latentopt.errors import ConfigError
-from latentopt.expressions import Goal
+from latentopt.goal import Goal
+from latentopt.strategies.ax_node import generation_strategy
 
 
 def client_of(space, objective, constraints=()):

@@ -4,12 +4,12 @@ import pytest
 import torch
 from ax.api.client import Client
 
-from latentopt.ax_goal import AxGoal
-from latentopt.expressions import Goal
+from latentopt.ax.goal import AxGoal
+from latentopt.goal import Goal
 from latentopt.history import History
 from latentopt.strategies.ax_default import AxDefault
+from latentopt.strategies.modelled.unit_free import UnitFree
 from latentopt.strategies.saas import Saas
-from latentopt.strategies.unit_free import UnitFree
 
 
 def told(space, goal, n=9, **changes):

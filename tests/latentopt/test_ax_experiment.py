@@ -8,11 +8,12 @@ import torch
 from ax.api.client import Client
 from ax.api.configs import StorageConfig
 
-from latentopt import ax_history, trial_history
-from latentopt.ax_experiment import AxExperiment
-from latentopt.campaign import Campaign
-from latentopt.config import CampaignConfig
-from latentopt.run import Trial
+from latentopt.ax import history as ax_history
+from latentopt.campaign import trial_history
+from latentopt.campaign.ax_experiment import AxExperiment
+from latentopt.campaign.campaign import Campaign
+from latentopt.runs.run import Trial
+from latentopt.settings.campaign import CampaignConfig
 
 STATUS = {"completed": "COMPLETED", "failed": "FAILED", "pending": "RUNNING"}
 

@@ -14,13 +14,13 @@ from ax.exceptions.core import UnsupportedError
 from ax.generation_strategy.generation_strategy import GenerationStrategy
 from ax.generation_strategy.transition_criterion import MinTrials
 
-from latentopt.ax_history import history_of
-from latentopt.ax_node import StrategyNode, generation_strategy
+from latentopt.ax.history import history_of
 from latentopt.errors import CampaignError, ConfigError, ModelFileError
-from latentopt.expressions import Goal
+from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies import STRATEGIES
+from latentopt.strategies.ax_node import StrategyNode, generation_strategy
 
 OBJECTIVE, CONSTRAINTS = "a - 2*b", ["c <= 1"]
 GOAL = Goal.parse(OBJECTIVE, CONSTRAINTS)
@@ -159,7 +159,7 @@ def test_options_seed_and_criteria_are_saved(space, tiny_space_folder, tmp_path)
 
 GO_ON = """
 import json, sys
-import latentopt.ax_node
+import latentopt.strategies.ax_node
 from ax.analysis import CrossValidationPlot
 from ax.analysis.plotly.plotly_analysis import PlotlyAnalysisCard
 from ax.api.client import Client

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from generative import PCA
-from latentopt.campaign import Campaign
-from latentopt.candidate_files import candidate_path
-from latentopt.config import CampaignConfig
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import CampaignError, CampaignLockedError, ConfigError
 from latentopt.microstructure import to_phases
-from latentopt.run import Run
-from latentopt.space import LatentSpace
+from latentopt.runs.candidates import candidate_path
+from latentopt.runs.run import Run
+from latentopt.settings.campaign import CampaignConfig
+from latentopt.space.latent_space import LatentSpace
 from objectives.volume_fraction import VolumeFraction
 
 
@@ -463,7 +463,7 @@ def test_another_goal_in_the_same_folder_is_refused_by_name(make, change, name, 
 
 def test_another_space_in_the_same_folder_is_refused(make, tiny_space):
     from generative import PCA
-    from latentopt.space import LatentSpace
+    from latentopt.space.latent_space import LatentSpace
 
     make().run(2)
     images = torch.rand(30, 1, 8, 8, generator=torch.Generator().manual_seed(1))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from latentopt.campaign import Campaign
-from latentopt.candidate_files import candidate_path
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import CampaignError
-from latentopt.run import Run
+from latentopt.runs.candidates import candidate_path
+from latentopt.runs.run import Run
 
 ROOT = Path(__file__).parents[2]
 TRIALS = 8
@@ -46,9 +46,9 @@ def rows(run):
 # A journal that may grow by a few hundred bytes more at each attempt.
 FILLING_DISK = """
 import resource, sys
-from latentopt.campaign import Campaign
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import CampaignError
-from latentopt.run import Run
+from latentopt.runs.run import Run
 
 space, folder = sys.argv[1:]
 calls, problems, ended = [], [], 0
@@ -163,7 +163,7 @@ def test_a_folder_that_became_read_only_loses_nothing(make, tmp_path):
 
 TELL_TWICE = """
 import resource, sys
-from latentopt.campaign import Campaign
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import CampaignError
 
 space, folder = sys.argv[1:]

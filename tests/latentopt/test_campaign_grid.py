@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from latentopt.campaign import Campaign
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import CampaignError, ConfigError
-from latentopt.journal import Journal, read_events
 from latentopt.report import write_report
-from latentopt.run import Run
+from latentopt.runs.journal import Journal, read_events
+from latentopt.runs.run import Run
 from objectives.effective_conductivity import EffectiveConductivity
 from objectives.grid import Grid
 from objectives.homogenize import effective_conductivity

@@ -11,11 +11,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from latentopt.campaign import Campaign
-from latentopt.candidate_files import candidate_path, read_phases
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import CampaignLockedError
 from latentopt.microstructure import to_phases
-from latentopt.run import Run
+from latentopt.runs.candidates import candidate_path, read_phases
+from latentopt.runs.run import Run
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are a POSIX thing")
 
@@ -32,7 +32,7 @@ def slow(images):
     return {{"mean": value}}
 
 def campaign(space, folder):
-    from latentopt.campaign import Campaign
+    from latentopt.campaign.campaign import Campaign
     return Campaign(space=space, objective="mean", objectives=[slow], strategy="prior", batch=4,
                     engine="serial", dry_run=False, score="decoded", trials={TRIALS}, folder=folder)
 """

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from latentopt.campaign import Campaign
-from latentopt.config import load_config
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import ConfigError
+from latentopt.settings.campaign import load_config
 
 
 class Cheap:

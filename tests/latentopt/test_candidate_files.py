@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from latentopt.campaign import Campaign
-from latentopt.candidate_files import candidate_path, read_phases, write_candidate
+from latentopt.campaign.campaign import Campaign
+from latentopt.campaign.repair import repair
 from latentopt.errors import CampaignError, ConfigError, ExportError, JournalError
 from latentopt.export import export_candidates, verify
 from latentopt.export.sidecar import as_text
-from latentopt.journal_lines import line_of
 from latentopt.microstructure import to_phases, voxel_sha256
-from latentopt.repair import repair
 from latentopt.report import write_report
-from latentopt.run import Run
+from latentopt.runs.candidates import candidate_path, read_phases, write_candidate
+from latentopt.runs.journal_lines import line_of
+from latentopt.runs.run import Run
 from latentopt.simulators.cache import ResultCache
 from latentopt.simulators.result import SimulationResult
 

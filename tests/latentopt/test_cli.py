@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from generative.autoencoders.pca import PCA
 from generative.batching import to_tensor
 from generative.data.synthetic import gaussian_random_field
-from generative.pca import PCA
-from latentopt.campaign import Campaign
-from latentopt.space import LatentSpace
+from latentopt.campaign.campaign import Campaign
+from latentopt.space.latent_space import LatentSpace
 
 ROOT = Path(__file__).parent.parent.parent
 COMMANDS = ("train", "encode", "decode", "optimize", "status", "report", "export", "quickstart")
@@ -55,7 +55,7 @@ def campaign(space_folder, tmp_path):
 
 HELP = """
 import sys
-from latentopt.cli import main
+from latentopt.cli.app import main
 for command in {commands}:
     sys.argv = ["latentopt", *command, "--help"]
     try:

@@ -13,12 +13,12 @@ import pytest
 import tifffile
 from PIL import Image
 
+from generative.autoencoders.pca import PCA
 from generative.batching import to_tensor
 from generative.data.synthetic import gaussian_random_field
-from generative.pca import PCA
-from latentopt.cli import main
-from latentopt.journal import read_events
-from latentopt.space import LatentSpace
+from latentopt.cli.app import main
+from latentopt.runs.journal import read_events
+from latentopt.space.latent_space import LatentSpace
 
 ROOT = Path(__file__).parents[2]
 USAGE, DATA, CAMPAIGN = 2, 3, 4

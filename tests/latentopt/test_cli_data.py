@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentopt import cli, cli_shown
+from latentopt.cli import app as cli
+from latentopt.cli import progress as cli_shown
 
 RNG = np.random.default_rng(5)
 GREY = RNG.integers(0, 256, (3, 32, 32), dtype=np.uint8)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from generative.data import read_dataset
 from generative.data.synthetic import FAMILIES, ZOO
-from latentopt.cli_data_make import MakeCommand, make
+from latentopt.cli.data_make import MakeCommand, make
 from latentopt.errors import ConfigError
 
 app = typer.Typer(pretty_exceptions_enable=False)

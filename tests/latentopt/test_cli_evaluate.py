@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 
+from generative.autoencoders.pca import PCA
 from generative.batching import to_tensor
 from generative.data.synthetic import gaussian_random_field
-from generative.pca import PCA
-from latentopt.space import LatentSpace
-from latentopt.space_fidelity import FIGURES
-from latentopt.training import TrainingSettings, read_split, train_space
+from latentopt.fidelity.spaces import FIGURES
+from latentopt.space.latent_space import LatentSpace
+from latentopt.training.train_space import TrainingSettings, read_split, train_space
 
 USAGE, DATA, CAMPAIGN = 2, 3, 4
 FILES = {"report.html", "fidelity.json", "fidelity.csv", "bars.png", "structures.png"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from latentopt.cli import app
+from latentopt.cli.app import app
 from latentopt.errors import CampaignError, ExportError
 from latentopt.export import EXPORTERS
 from latentopt.microstructure import Microstructure

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
-from latentopt.run import Run
+from latentopt.runs.run import Run
 
 
 @pytest.fixture

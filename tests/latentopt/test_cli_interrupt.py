@@ -161,7 +161,15 @@ SAID = "latentopt: interrupted; the same command goes on from here.\n"
 @pytest.mark.slow
 @pytest.mark.parametrize("by", ["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize(
-    "at", ["latentopt.cli", "typer", "torch", "latentopt.campaign", "sleepy", "latentopt.loop"]
+    "at",
+    [
+        "latentopt.cli.app",
+        "typer",
+        "torch",
+        "latentopt.campaign.campaign",
+        "sleepy",
+        "latentopt.campaign.loop",
+    ],
 )
 def test_a_signal_in_the_middle_of_an_import_is_answered_in_one_line(run, at, by):
     ran = run(AT=at, BY=by)

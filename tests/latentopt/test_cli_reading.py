@@ -8,7 +8,7 @@ from PIL import Image
 
 from generative.data.stored_set import read_provenance, read_set
 from generative.data.synthetic import gaussian_random_field
-from latentopt.cli import main
+from latentopt.cli.app import main
 
 SIDE = 16
 LABELS = np.repeat(np.uint8([0, 0, 0, 0, 1, 1, 1, 2]), SIDE * SIDE // 8).reshape(SIDE, SIDE)

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentopt.campaign import Campaign
-from latentopt.candidate_files import candidate_path
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import JournalError
 from latentopt.export import export_candidates
-from latentopt.journal import lock_holder, read_events
-from latentopt.run import Run
-from latentopt.status import read_status
+from latentopt.runs.candidates import candidate_path
+from latentopt.runs.journal import lock_holder, read_events
+from latentopt.runs.run import Run
+from latentopt.runs.status import read_status
 
 SETTINGS = """
 space: {space}

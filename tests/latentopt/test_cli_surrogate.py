@@ -9,8 +9,8 @@ import pytest
 from generative.data import Dataset
 from generative.data.stored_set import encode_set
 from generative.data.synthetic import gaussian_random_field
-from latentopt.cli import main
-from latentopt.surrogate_data import read_targets
+from latentopt.cli.app import main
+from latentopt.measured.targets import read_targets
 from objectives.grid import Grid
 from objectives.surrogates import SURROGATES, load_surrogate
 

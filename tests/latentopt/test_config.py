@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from latentopt.config import CampaignConfig, explain, load_config
 from latentopt.errors import ConfigError
+from latentopt.settings.campaign import CampaignConfig, explain, load_config
 from objectives import OBJECTIVES
 
 GOOD = """
@@ -239,7 +239,7 @@ def test_nested_models_are_explained_by_their_own_keys():
 
 def test_importing_config_costs_no_torch():
     code = (
-        "import sys; import latentopt.config, latentopt.run; "
+        "import sys; import latentopt.settings.campaign, latentopt.runs.run; "
         "slow = {'torch', 'ax', 'botorch'} & set(sys.modules); assert not slow, slow"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -6,10 +6,10 @@ import torch
 
 from generative import PCA
 from generative.data.synthetic import gaussian_random_field
-from latentopt.campaign import Campaign
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import ExhaustedError
-from latentopt.run import Run
-from latentopt.space import LatentSpace
+from latentopt.runs.run import Run
+from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies.prior import draw
 
 

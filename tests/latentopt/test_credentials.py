@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from latentopt.campaign import Campaign
-from latentopt.cli import main
-from latentopt.credentials import check_no_secrets, with_secrets_hidden, without_secrets
+from latentopt.campaign.campaign import Campaign
+from latentopt.cli.app import main
 from latentopt.errors import ConfigError
 from latentopt.report import write_report
+from latentopt.settings.credentials import check_no_secrets, with_secrets_hidden, without_secrets
 from latentopt.simulators.subprocess_command import SubprocessSimulator
 
 SECRET = "s3cret-of-mine"

@@ -9,11 +9,11 @@ import torch
 
 import latentopt
 from generative import PCA
-from generative.checkpoint import read_folder
 from generative.data.synthetic import gaussian_random_field
-from generative.reconstruction import reconstruct, reconstruction_errors
+from generative.model_files import read_folder
+from generative.stages.reconstruction import reconstruct, reconstruction_errors
 from latentopt import LatentSpace
-from latentopt.space_files import SETTINGS
+from latentopt.space.files import SETTINGS
 
 FOLDER = Path(latentopt.__file__).parent / "assets" / "default_space"
 UNSEEN = 987_654_321  # a seed that no training uses

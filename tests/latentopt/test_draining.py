@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from latentopt.draining import DrainEnded, draining
-from latentopt.run import Run
+from latentopt.campaign.draining import DrainEnded, draining
+from latentopt.runs.run import Run
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are a POSIX thing")
 

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from latentopt.campaign import Campaign
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import CampaignError
-from latentopt.journal import read_events
-from latentopt.run import Run
+from latentopt.runs.journal import read_events
+from latentopt.runs.run import Run
 
 OBJECTIVE = """
 from pathlib import Path

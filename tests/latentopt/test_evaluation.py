@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from latentopt.errors import EvaluationError
-from latentopt.evaluation import Evaluation, as_numbers, problem_of
-from latentopt.parts import build_objectives
-from latentopt.space import LatentSpace
+from latentopt.evaluation.evaluation import Evaluation, as_numbers, problem_of
+from latentopt.settings.spec import build_objectives
+from latentopt.space.latent_space import LatentSpace
 from objectives.volume_fraction import VolumeFraction
 
 

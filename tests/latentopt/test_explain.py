@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from latentopt.config import CampaignConfig
 from latentopt.errors import ConfigError
-from latentopt.explain import explain
-from latentopt.training import TrainingSettings
+from latentopt.settings.campaign import CampaignConfig
+from latentopt.settings.explain import explain
+from latentopt.training.train_space import TrainingSettings
 
 FIELDS = {"kind": "gaussian_random_field"}
 

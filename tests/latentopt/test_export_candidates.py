@@ -3,11 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from latentopt.candidate_files import write_candidate
-from latentopt.config import CampaignConfig
 from latentopt.errors import CampaignError, ExportError, OutputError
 from latentopt.export import EXPORTERS, export_candidates, verify
-from latentopt.run import Run, Trial
+from latentopt.runs.candidates import write_candidate
+from latentopt.runs.run import Run, Trial
+from latentopt.settings.campaign import CampaignConfig
 
 
 @pytest.fixture

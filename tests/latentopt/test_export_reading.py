@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from generative.data import Limits
-from latentopt.candidate_files import candidate_path, read_phases
 from latentopt.errors import CampaignError, ExportError, OutputError
 from latentopt.export import EXPORTERS, verify
 from latentopt.export.sidecar import as_text, sidecar_path
 from latentopt.microstructure import Microstructure, voxel_sha256
+from latentopt.runs.candidates import candidate_path, read_phases
 
 RNG = np.random.default_rng(41)
 PHASES = RNG.integers(0, 2, (6, 7, 8), dtype=np.uint8)
@@ -116,7 +116,7 @@ from pathlib import Path
 import h5py, numpy, PIL.Image, skimage.color
 from latentopt.errors import ExportError, OutputError
 from latentopt.export import verify
-import generative.data.readers
+import generative.data.formats.readers
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for name in sys.argv[1:]:
     try:

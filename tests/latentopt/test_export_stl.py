@@ -13,9 +13,9 @@ from scipy.ndimage import gaussian_filter
 
 from latentopt.errors import ExportError
 from latentopt.export import verify
-from latentopt.export.solid_voxels import solid_voxels
+from latentopt.export.meshing.solid_voxels import solid_voxels
+from latentopt.export.meshing.surface_net import surface_net
 from latentopt.export.stl import STLExporter
-from latentopt.export.surface_net import surface_net
 from latentopt.microstructure import Microstructure
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentopt.errors import ConfigError
-from latentopt.expressions import Goal, nearest, parse_constraint, parse_objectives
+from latentopt.goal import Goal, nearest, parse_constraint, parse_objectives
 
 
 def test_an_objective_is_read_as_its_coefficients():

@@ -10,7 +10,7 @@ from botorch.exceptions.errors import OptimizationGradientError
 from linear_operator.utils.errors import NotPSDError
 
 from latentopt.errors import ConfigError
-from latentopt.expressions import Goal
+from latentopt.goal import Goal
 from latentopt.history import History
 from latentopt.strategies import STRATEGIES
 from latentopt.strategies.fallback import modelled_or_drawn
@@ -62,9 +62,9 @@ def test_mistakes_of_a_user_or_of_ours_are_not_hidden(history, error):
 ASK = """
 import sys, warnings
 warnings.filterwarnings("ignore")
-from latentopt.expressions import Goal
+from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies import STRATEGIES
 
 space = LatentSpace.load(sys.argv[2])

@@ -3,8 +3,8 @@ import torch
 
 from generative import PCA
 from generative.data.synthetic import gaussian_random_field
-from latentopt.features import StructureFeatures
-from latentopt.space import LatentSpace
+from latentopt.space.features import StructureFeatures
+from latentopt.space.latent_space import LatentSpace
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_each_structure_is_decoded_once(space):
 
 
 def test_what_was_asked_for_last_is_forgotten_last(space, monkeypatch):
-    monkeypatch.setattr("latentopt.features._REMEMBERED", 4)
+    monkeypatch.setattr("latentopt.space.features._REMEMBERED", 4)
     features, z = StructureFeatures(space), space.sample(5, seed=3)
     features.scores(z[:4])
     kept = features.scores(z[:1])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentopt.figures import PHASE_COLOURS, contact_sheet, image_grid_png, structure_png
 from latentopt.microstructure import Microstructure
+from latentopt.pictures import PHASE_COLOURS, contact_sheet, image_grid_png, structure_png
 
 RNG = np.random.default_rng(0)
 

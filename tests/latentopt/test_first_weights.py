@@ -5,7 +5,7 @@ import torch
 
 from latentopt import LatentSpace
 from latentopt.errors import ConfigError, ModelFileError
-from latentopt.training import TrainingSettings, train_space
+from latentopt.training.train_space import TrainingSettings, train_space
 
 QUICK = {"steps": 2, "batch_size": 4, "progress": False, "precision": "float32"}
 FIELDS = {"kind": "gaussian_random_field", "n": 12, "held_out": 3, "shape": [32, 32]}

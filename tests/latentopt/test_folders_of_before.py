@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from latentopt import LatentSpace
-from latentopt.run import Run
+from latentopt.runs.run import Run
 from objectives.pymks_import import pymks_installed
 from objectives.surrogates import load_surrogate
 

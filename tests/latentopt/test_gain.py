@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from latentopt.expressions import Goal
+from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.strategies.gain import gain_of
+from latentopt.strategies.modelled.gain import gain_of
 
 
 def believed(means, sigma, q=1, n=4096):

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from generative import PCA
-from latentopt.expressions import Goal
+from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies.gp_typical import GPTypical
 from latentopt.strategies.prior import Prior
 from latentopt.strategies.spread import spread_points

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from generative import PCA
-from latentopt.expressions import Goal
+from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from PIL import Image
 
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError
-from latentopt.interpolation import BLEND, FIGURES, draw_pairs, interpolation_figures
-from latentopt.interpolation_files import write_interpolation
-from latentopt.space import LatentSpace
+from latentopt.fidelity.interpolation import BLEND, FIGURES, draw_pairs, interpolation_figures
+from latentopt.fidelity.interpolation_files import write_interpolation
+from latentopt.space.latent_space import LatentSpace
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +232,7 @@ def seeded():
 
 
 def unwhitened(model):
-    from latentopt.whitening import Whitening
+    from latentopt.space.whitening import Whitening
 
     empty = torch.zeros(0, model.latent_dim, dtype=torch.float64)
     return LatentSpace(model, Whitening.identity(model.latent_dim), reference=empty, radius=1.0)

@@ -5,9 +5,9 @@ import torch
 
 from generative import PCA
 from generative.data.synthetic import gaussian_random_field
-from latentopt.inversion import InversionConfig, describe_misfits, invert
 from latentopt.microstructure import to_phases
-from latentopt.space import LatentSpace
+from latentopt.space.inversion import InversionConfig, describe_misfits, invert
+from latentopt.space.latent_space import LatentSpace
 
 
 class DecoderOnly:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from latentopt.errors import CampaignError, CampaignLockedError, JournalError
-from latentopt.journal import FORMAT_VERSION, Journal, lock_holder, read_events
+from latentopt.runs.journal import FORMAT_VERSION, Journal, lock_holder, read_events
 
 HEADER = {"kind": "campaign", "format_version": FORMAT_VERSION}
 
@@ -111,7 +111,7 @@ def test_a_folder_without_a_journal_is_named(tmp_path):
 def other_process(folder, then="time.sleep(60)"):
     """A process that holds the journal of a folder until it is killed."""
     code = (
-        "import os, sys, time; from latentopt.journal import Journal; "
+        "import os, sys, time; from latentopt.runs.journal import Journal; "
         f"journal = Journal(sys.argv[1]); print('open', flush=True); {then}"
     )
     command = [sys.executable, "-c", code, str(folder)]
@@ -240,7 +240,7 @@ def test_a_full_disk_is_one_clear_error_and_the_journal_stays_readable(tmp_path)
     code = """
 import resource, sys
 from latentopt.errors import CampaignError
-from latentopt.journal import Journal
+from latentopt.runs.journal import Journal
 with Journal(sys.argv[1]) as journal:
     size = journal.folder.joinpath("journal.jsonl").stat().st_size
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))

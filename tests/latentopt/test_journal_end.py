@@ -8,9 +8,9 @@ import signal
 import numpy as np
 import pytest
 
-from latentopt.candidate_files import candidate_path, kept_trials, write_candidate
 from latentopt.errors import CampaignError, JournalError
-from latentopt.journal import FORMAT_VERSION, Journal, read_events
+from latentopt.runs.candidates import candidate_path, kept_trials, write_candidate
+from latentopt.runs.journal import FORMAT_VERSION, Journal, read_events
 
 EVENTS = [
     {"kind": "campaign", "format_version": FORMAT_VERSION},

@@ -8,13 +8,13 @@ import pytest
 import scipy.ndimage
 import torch
 
-from generative.checkpoint import read_folder
 from generative.data.synthetic import gaussian_random_field
-from generative.reconstruction import reconstruct, reconstruction_errors
+from generative.model_files import read_folder
+from generative.stages.reconstruction import reconstruct, reconstruction_errors
 from latentopt import LatentSpace
-from latentopt.embedded import embedded_folder
 from latentopt.errors import ConfigError
-from latentopt.parts import load_space
+from latentopt.settings.spec import load_space
+from latentopt.space.embedded import embedded_folder
 
 FOLDER = embedded_folder("ldm")
 UNSEEN = 987_654_321  # a seed that no training uses

@@ -6,7 +6,7 @@ from PIL import Image
 
 from generative.data.synthetic import gaussian_random_field
 from latentopt.errors import DataError
-from latentopt.measured_data import read_measured
+from latentopt.measured.structures import read_measured
 
 SHAPE = (1, 8, 8)
 

@@ -5,9 +5,10 @@ import torch
 
 from generative import LatentDiffusion
 from generative.data.synthetic import gaussian_random_field
-from latentopt import LatentSpace, noise_space
-from latentopt import space as space_module
-from latentopt.noise_space import noise_space_figures, noise_space_section
+from latentopt import LatentSpace
+from latentopt.fidelity import noise_space
+from latentopt.fidelity.noise_space import noise_space_figures, noise_space_section
+from latentopt.space import latent_space as space_module
 
 IMAGES = torch.from_numpy(gaussian_random_field(40, (32, 32), seed=0))
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from latentopt.campaign import Campaign
-from latentopt.config import CampaignConfig
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import CampaignError, ConfigError
-from latentopt.journal import read_events
 from latentopt.report import write_report
-from latentopt.run import Run
-from latentopt.trial import REPEAT
+from latentopt.runs.journal import read_events
+from latentopt.runs.run import Run
+from latentopt.runs.trial import REPEAT
+from latentopt.settings.campaign import CampaignConfig
 
 NOISE = 0.3
 

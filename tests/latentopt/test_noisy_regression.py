@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from latentopt.correlation_features import correlation_features
-from latentopt.noisy_regression import smoothed
+from latentopt.runs.noisy_regression import smoothed
+from latentopt.space.correlation_features import correlation_features
 
 
 def problem(n, noise, seed=0, repeats=1):

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from generative.data.synthetic import gaussian_random_field
-from latentopt.campaign import Campaign
-from latentopt.candidate_files import candidate_path
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import CampaignError, DataError
 from latentopt.microstructure import to_phases
-from latentopt.run import Run
+from latentopt.runs.candidates import candidate_path
+from latentopt.runs.run import Run
 
 
 def fraction(images):

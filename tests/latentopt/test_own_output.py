@@ -11,15 +11,15 @@ import pytest
 from PIL import Image
 
 from generative.data.synthetic import gaussian_random_field
-from generative.own_files import NOTES
-from latentopt.campaign import Campaign
+from generative.files.own_files import NOTES
+from latentopt.campaign.campaign import Campaign
+from latentopt.cli.quickstart import run_quickstart
 from latentopt.errors import OutputError
 from latentopt.export import EXPORTERS
 from latentopt.microstructure import Microstructure
-from latentopt.quickstart import run_quickstart
-from latentopt.reference_simulator import main as screen
+from latentopt.simulators.reference import main as screen
 from latentopt.simulators.task import write_task
-from latentopt.space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
 
 RNG = np.random.default_rng(0)
 SETTINGS = """

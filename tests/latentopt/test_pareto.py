@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from latentopt.pareto import hypervolume, non_dominated
+from latentopt.runs.pareto import hypervolume, non_dominated
 
 
 @pytest.fixture(params=[1, 2, 3, 4])

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from latentopt.paths import arc, grid, line
+from latentopt.space.paths import arc, grid, line
 
 
 def point(seed, d=8):

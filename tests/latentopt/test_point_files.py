@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from latentopt.errors import DataError
-from latentopt.point_files import read_points, write_points
+from latentopt.space.point_files import read_points, write_points
 
 Z = np.random.default_rng(0).standard_normal((5, 64)) * np.logspace(-8, 8, 64)
 

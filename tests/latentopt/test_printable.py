@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 import latentopt
 from latentopt import printing
-from latentopt.campaign import Campaign
-from latentopt.cli import main
+from latentopt.campaign.campaign import Campaign
+from latentopt.cli.app import main
 from latentopt.csv_tables import csv_table
 from latentopt.errors import EvaluationError
-from latentopt.evaluation import evaluate_images
-from latentopt.parts import as_objective
+from latentopt.evaluation.evaluation import evaluate_images
 from latentopt.printable import escape_html, one_line, printable
 from latentopt.report import write_report
+from latentopt.settings.spec import as_objective
 
 HOSTILE = {
     "colour": "\x1b[31mred\x1b[0m",

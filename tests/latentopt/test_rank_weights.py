@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from latentopt.rank_weights import rank_weights
+from latentopt.campaign.rank_weights import rank_weights
 
 
 def test_weights_sum_to_one_and_follow_the_ranks():

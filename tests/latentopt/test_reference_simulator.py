@@ -11,7 +11,7 @@ import pytest
 import latentopt
 from latentopt.export import EXPORTERS
 from latentopt.microstructure import Microstructure
-from latentopt.reference_simulator import main, read_structure
+from latentopt.simulators.reference import main, read_structure
 from latentopt.simulators.subprocess_command import SubprocessSimulator
 from objectives.manufacturability import PRESETS
 
@@ -156,7 +156,7 @@ def test_a_result_that_cannot_be_written_is_code_3(screen, tmp_path):
 @pytest.mark.slow
 def test_the_program_serves_a_campaign(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(latentopt.__file__).parents[1]))
-    program = (sys.executable, "-m", "latentopt.reference_simulator")
+    program = (sys.executable, "-m", "latentopt.simulators.reference")
     options = ("{structure}", "--rules", RULES, "--result", "{result}")
     units = {"min_solid_margin": "um", "min_void_margin": "um"}
     simulator = SubprocessSimulator(command=(*program, *options), format="damask", units=units)
@@ -169,7 +169,7 @@ def test_the_program_serves_a_campaign(tmp_path, monkeypatch):
 def test_help_needs_no_torch():
     code = (
         "import sys; sys.argv = ['latentopt-screen', '--help']; "
-        "from latentopt.reference_simulator import main\n"
+        "from latentopt.simulators.reference import main\n"
         "try:\n    main()\nexcept SystemExit:\n    assert 'torch' not in sys.modules"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -12,15 +12,15 @@ import pytest
 import torch
 from PIL import Image
 
-from latentopt.candidate_files import candidate_path, write_candidate
-from latentopt.charts import best_so_far, constraint_margins
-from latentopt.config import CampaignConfig
 from latentopt.errors import ExportError
 from latentopt.report import write_report
+from latentopt.report.charts import best_so_far, constraint_margins
 from latentopt.report.place import latent_map
-from latentopt.run import Run, Trial
-from latentopt.space import LatentSpace
-from latentopt.whitening import Whitening
+from latentopt.runs.candidates import candidate_path, write_candidate
+from latentopt.runs.run import Run, Trial
+from latentopt.settings.campaign import CampaignConfig
+from latentopt.space.latent_space import LatentSpace
+from latentopt.space.whitening import Whitening
 
 HOSTILE = "</script><script>alert(1)</script><b onclick=x> & “quotes”"
 

@@ -11,15 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from latentopt.baseline import Baseline, baseline_from
-from latentopt.campaign import Campaign
-from latentopt.candidate_files import candidate_path, write_candidate
-from latentopt.charts import best_so_far, outcomes, split_objectives
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import CampaignError
-from latentopt.figures import PHASE_COLOURS, thumbnail_png
 from latentopt.microstructure import to_phases
-from latentopt.pareto import hypervolume
+from latentopt.pictures import PHASE_COLOURS, thumbnail_png
 from latentopt.report import write_report
+from latentopt.report.charts import best_so_far, outcomes, split_objectives
 from latentopt.report.front import growth, pareto_front
 from latentopt.report.place import distances, structure_map
 from latentopt.report.surrogate import (
@@ -28,6 +25,9 @@ from latentopt.report.surrogate import (
     importance_chart,
     surrogate_sections,
 )
+from latentopt.runs.baseline import Baseline, baseline_from
+from latentopt.runs.candidates import candidate_path, write_candidate
+from latentopt.runs.pareto import hypervolume
 
 
 def halves(images):

@@ -7,19 +7,19 @@ import pytest
 import torch
 
 from generative import MODELS, PCA, ConvVAE
-from generative import train as training
 from generative.data.synthetic import gaussian_random_field
-from generative.descent import descend
-from latentopt import retraining
-from latentopt.campaign import Campaign
-from latentopt.candidate_files import candidate_path
-from latentopt.config import RetrainConfig
+from generative.training import train as training
+from generative.training.descent import descend
+from latentopt.campaign import retraining
+from latentopt.campaign.campaign import Campaign
+from latentopt.campaign.rank_weights import rank_weights
+from latentopt.campaign.retraining import retrain_space, training_images
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.microstructure import to_images, to_phases
-from latentopt.rank_weights import rank_weights
-from latentopt.retraining import retrain_space, training_images
-from latentopt.run import Run
-from latentopt.space import LatentSpace
+from latentopt.runs.candidates import candidate_path
+from latentopt.runs.run import Run
+from latentopt.settings.campaign import RetrainConfig
+from latentopt.space.latent_space import LatentSpace
 
 
 def fraction(images):

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from latentopt.campaign import Campaign
-from latentopt.candidate_files import candidate_path, write_candidate
+from latentopt.campaign.campaign import Campaign
 from latentopt.errors import CampaignError, ConfigError, JournalError
-from latentopt.journal import FORMAT_VERSION, Journal
-from latentopt.run import Run
+from latentopt.runs.candidates import candidate_path, write_candidate
+from latentopt.runs.journal import FORMAT_VERSION, Journal
+from latentopt.runs.run import Run
 
 HEADER = {
     "kind": "campaign",

@@ -7,14 +7,14 @@ import torch
 from botorch.models import ModelListGP
 from gpytorch.kernels import MaternKernel
 
-from latentopt.expressions import Goal
+from latentopt.goal import Goal
 from latentopt.history import History
 from latentopt.strategies import STRATEGIES
 from latentopt.strategies.gp_typical import GPTypical
-from latentopt.strategies.inputs import GroupedMatern, PointInputs, StructureInputs
-from latentopt.strategies.metric_scale import MetricScale
+from latentopt.strategies.modelled.inputs import GroupedMatern, PointInputs, StructureInputs
+from latentopt.strategies.modelled.metric_scale import MetricScale
+from latentopt.strategies.modelled.processes import Surrogate
 from latentopt.strategies.structure import Structure
-from latentopt.strategies.surrogate import Surrogate
 
 MODELLED = [kind for kind in ("gp", "gp_typical", "structure") if kind in STRATEGIES]
 

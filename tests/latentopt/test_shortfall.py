@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from latentopt.campaign import Campaign
+from latentopt.campaign.campaign import Campaign
 from latentopt.report import write_report
-from latentopt.shortfall import shortfall_lines
+from latentopt.runs.shortfall import shortfall_lines
 
 
 def two(images):

@@ -1,9 +1,9 @@
 import torch
 
 from generative import PCA
-from latentopt.expressions import Goal
+from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies.sobol import Sobol
 
 GOAL = Goal.parse("a")

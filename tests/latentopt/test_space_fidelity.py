@@ -10,11 +10,11 @@ from generative import PCA
 from generative.data.dataset import Dataset
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError
-from generative.reconstruction import reconstruct, reconstruction_errors
+from generative.stages.reconstruction import reconstruct, reconstruction_errors
 from latentopt.errors import ConfigError
+from latentopt.fidelity.spaces import ALL, FIGURES, evaluate_spaces, steps_of
 from latentopt.microstructure import to_images, to_phases
-from latentopt.space import LatentSpace
-from latentopt.space_fidelity import ALL, FIGURES, evaluate_spaces, steps_of
+from latentopt.space.latent_space import LatentSpace
 from objectives.fidelity import frechet_distance
 
 SHAPE = (8, 8)

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from generative import PCA, ConvVAE
-from generative.checkpoint import MANIFEST, json_bytes, load_model, save_model
 from generative.data.synthetic import gaussian_random_field
+from generative.model_files import MANIFEST, json_bytes, load_model, save_model
 from latentopt import LatentSpace
 from latentopt.errors import ModelFileError
-from latentopt.space_files import SPACE, WHITENING, is_space
+from latentopt.space.files import SPACE, WHITENING, is_space
 
 IMAGES = gaussian_random_field(80, (32, 32), seed=0)
 CODES = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from latentopt.baseline import baseline_of
-from latentopt.campaign import Campaign
-from latentopt.cli_status import duration
-from latentopt.config import RetrainConfig
-from latentopt.journal import Journal, read_events
-from latentopt.pace import Pace
-from latentopt.run import Run
-from latentopt.status import read_status
+from latentopt.campaign.campaign import Campaign
+from latentopt.cli.status import duration
+from latentopt.runs.baseline import baseline_of
+from latentopt.runs.journal import Journal, read_events
+from latentopt.runs.pace import Pace
+from latentopt.runs.run import Run
+from latentopt.runs.status import read_status
+from latentopt.settings.campaign import RetrainConfig
 
 
 def halves(images):
@@ -221,7 +221,7 @@ def test_watching_follows_a_campaign_that_goes_on(make, tmp_path, capsys):
     """One line for each change, here by a thread of this process."""
     import threading
 
-    from latentopt.cli_status import status
+    from latentopt.cli.status import status
 
     campaign = make(trials=4, batch=1)
     campaign.ask(1)

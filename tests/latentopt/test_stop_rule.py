@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from latentopt.campaign import Campaign
+from latentopt.campaign.campaign import Campaign
+from latentopt.campaign.stop_rule import StopRule, ended_early
 from latentopt.errors import ConfigError
-from latentopt.journal import read_events
-from latentopt.run import Run
-from latentopt.stop_rule import StopRule, ended_early
+from latentopt.runs.journal import read_events
+from latentopt.runs.run import Run
 
 
 class Fading:
@@ -145,7 +145,7 @@ def test_an_unbounded_gain_is_none_to_be_written(tiny_space):
 
 
 def make_history(space):
-    from latentopt.expressions import Goal
+    from latentopt.goal import Goal
     from latentopt.history import History
 
     z = space.sample(3, seed=0)

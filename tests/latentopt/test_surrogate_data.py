@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from latentopt.errors import ConfigError, DataError
-from latentopt.surrogate_data import choose, read_targets, solve_targets
+from latentopt.measured.targets import choose, read_targets, solve_targets
 
 SOURCES = ("a.png", "b.png", "c.png")
 

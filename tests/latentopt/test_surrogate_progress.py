@@ -5,7 +5,7 @@ import re
 
 import torch
 
-from latentopt.surrogate_progress import fit_progress
+from latentopt.measured.surrogate_progress import fit_progress
 from objectives.surrogates import SURROGATES, cross_validate
 
 

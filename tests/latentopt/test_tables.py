@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from latentopt.errors import DataError
-from latentopt.measured_data import read_measured
-from latentopt.point_files import read_points
-from latentopt.surrogate_data import read_targets
-from latentopt.tables import hint, number_of, read_table
+from latentopt.measured.structures import read_measured
+from latentopt.measured.tables import hint, number_of, read_table
+from latentopt.measured.targets import read_targets
+from latentopt.space.point_files import read_points
 
 
 @pytest.mark.parametrize(

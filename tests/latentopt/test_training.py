@@ -7,12 +7,18 @@ import pytest
 import torch
 from PIL import Image
 
-from generative.checkpoint import MANIFEST, json_bytes
 from generative.data.synthetic import gaussian_random_field
+from generative.model_files import MANIFEST, json_bytes
 from latentopt import LatentSpace
 from latentopt.errors import ConfigError, DataError, ModelFileError
-from latentopt.space_files import SETTINGS, SPACE
-from latentopt.training import FieldData, FileData, TrainingSettings, read_split, train_space
+from latentopt.space.files import SETTINGS, SPACE
+from latentopt.training.train_space import (
+    FieldData,
+    FileData,
+    TrainingSettings,
+    read_split,
+    train_space,
+)
 
 QUICK = {"steps": 2, "batch_size": 4, "progress": False, "precision": "float32"}
 FIELDS = {"kind": "gaussian_random_field", "n": 12, "held_out": 3, "shape": [32, 32]}

@@ -12,9 +12,9 @@ import yaml
 from generative.data.synthetic import gaussian_random_field
 from latentopt import Campaign, LatentSpace
 from latentopt.errors import ConfigError, DataError
-from latentopt.point_files import read_points, write_points
-from latentopt.sampling import obtained, sample_points
-from latentopt.training import TrainingSettings, train_space
+from latentopt.space.point_files import read_points, write_points
+from latentopt.training.sampling import obtained, sample_points
+from latentopt.training.train_space import TrainingSettings, train_space
 
 FIELDS = {"kind": "gaussian_random_field", "n": 12, "held_out": 3, "shape": [32, 32]}
 LDM = {
@@ -68,7 +68,7 @@ def test_what_is_obtained_is_computed_as_for_the_training_images(folder):
 
 
 def test_properties_computed_before_a_kill_are_not_computed_again(tmp_path, monkeypatch):
-    from latentopt import training_conditions
+    from latentopt.training import conditions as training_conditions
 
     calls, values = [], training_conditions._values
 
@@ -81,7 +81,7 @@ def test_properties_computed_before_a_kill_are_not_computed_again(tmp_path, monk
 
     monkeypatch.setattr(training_conditions, "_values", counted)
     with monkeypatch.context() as patch:
-        patch.setattr("latentopt.training.train", killed)
+        patch.setattr("latentopt.training.train_space.train", killed)
         with pytest.raises(KeyboardInterrupt):
             trained(tmp_path / "space")
     before = len(calls)
@@ -183,7 +183,7 @@ def test_samples_start_a_campaign_before_its_strategy_does(tiny_space, tmp_path)
         "folder": str(tmp_path / "run"),
     }
     (tmp_path / "campaign.yaml").write_text(yaml.safe_dump(config))
-    from latentopt.config import load_config
+    from latentopt.settings.campaign import load_config
 
     done = Campaign(load_config(tmp_path / "campaign.yaml"), space=tiny_space).run()
     points = np.stack([np.asarray(trial.point) for trial in done.trials])

@@ -12,8 +12,8 @@ from generative.data.prepare import Preparation, prepare_images
 from generative.data.sizes import read_by_size, read_patches
 from generative.data.stored_set import encode_set
 from generative.errors import DataError
-from latentopt.training_data import read_split, split_with_facts
-from latentopt.training_settings import FileData
+from latentopt.training.data import read_split, split_with_facts
+from latentopt.training.settings import FileData
 
 RNG = np.random.default_rng(11)
 

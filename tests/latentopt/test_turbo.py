@@ -3,9 +3,9 @@ import torch
 
 from generative import PCA
 from latentopt.errors import ConfigError
-from latentopt.expressions import Goal
+from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies.prior import Prior
 from latentopt.strategies.replay import Replay
 from latentopt.strategies.turbo import LENGTH, LONGEST, SHORTEST, Region, Turbo

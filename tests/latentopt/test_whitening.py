@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from latentopt.whitening import SMALLEST_VARIANCE, Whitening
+from latentopt.space.whitening import SMALLEST_VARIANCE, Whitening
 
 
 def draw(n, d, seed=0):

@@ -5,9 +5,9 @@ import time
 import pytest
 import yaml
 
-from latentopt.config import read_yaml
 from latentopt.errors import ConfigError
-from latentopt.yaml_text import parse_yaml
+from latentopt.settings.campaign import read_yaml
+from latentopt.settings.yaml_text import parse_yaml
 
 
 def tenfold(depth, first="[1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from generative.data.axes import array_layout, single_axes
 from generative.data.check import Limits, by, reading
-from generative.data.source import Asked, Source, check_real
-from generative.data.voxel_size import VoxelSize
+from generative.data.formats.axes import array_layout, single_axes
+from generative.data.formats.source import Asked, Source, check_real
+from generative.data.formats.voxel_size import VoxelSize
 from generative.errors import DataError
 
 MOST_MEMBERS = 1000

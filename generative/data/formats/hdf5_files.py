@@ -10,14 +10,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from generative.data import hdf5_guard as guard
-from generative.data.array_files import array_source, choose
-from generative.data.axes import LETTERS
 from generative.data.check import Limits
-from generative.data.source import Asked, Source, check_real, volume_layout
-from generative.data.voxel_size import VoxelSize
+from generative.data.formats import hdf5_guard as guard
+from generative.data.formats.array_files import array_source, choose
+from generative.data.formats.axes import LETTERS
+from generative.data.formats.source import Asked, Source, check_real, volume_layout
+from generative.data.formats.voxel_size import VoxelSize
 from generative.errors import DataError
-from generative.json_text import parse_json
+from generative.files.json_text import parse_json
 
 ANGSTROM_UM = 1e-4
 _VERSIONS = ("7.0", "8.0")

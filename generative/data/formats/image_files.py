@@ -1,7 +1,7 @@
 """Pictures in PNG, JPEG and BMP files, by Pillow: as a viewer shows them.
 
-A picture is turned as its EXIF says. Pixels of a palette are labels (`generative.data.palette`).
-The density of a print (pHYs, JFIF) is no voxel size.
+A picture is turned as its EXIF says. Pixels of a palette are labels
+(`generative.data.formats.palette`). The density of a print (pHYs, JFIF) is no voxel size.
 """
 
 import warnings
@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from generative.data.orientation import TAG, checked_orientation, swaps_sides, turned
-from generative.data.palette import Indices, check_opaque, is_grey_ramp
-from generative.data.source import Asked, Source
+from generative.data.formats.orientation import TAG, checked_orientation, swaps_sides, turned
+from generative.data.formats.palette import Indices, check_opaque, is_grey_ramp
+from generative.data.formats.source import Asked, Source
 from generative.errors import DataError
 
 # What each Pillow mode becomes; "P" is a palette, "A" is transparency.

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from generative.data.array_files import array_source
 from generative.data.check import by
-from generative.data.source import Asked, Source, check_real, volume_layout
+from generative.data.formats.array_files import array_source
+from generative.data.formats.source import Asked, Source, check_real, volume_layout
 from generative.errors import DataError
 
 _TYPES = r"u?int(?:8|16|32|64)|float(?:32|64)|8bit|16bit"

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from generative.data.array_files import open_npy, open_npz
 from generative.data.check import Limits, reading
-from generative.data.content import kind_of
-from generative.data.hdf5_files import open_hdf5, open_mat
-from generative.data.image_files import open_picture
-from generative.data.palette import Indices
-from generative.data.raw_files import is_said, open_raw
-from generative.data.source import Asked, Source
-from generative.data.tiff_files import open_tiff
-from generative.data.voxel_size import sidecar_voxel_size
-from generative.data.vtk_image_files import open_vti
+from generative.data.formats.array_files import open_npy, open_npz
+from generative.data.formats.content import kind_of
+from generative.data.formats.hdf5_files import open_hdf5, open_mat
+from generative.data.formats.image_files import open_picture
+from generative.data.formats.palette import Indices
+from generative.data.formats.raw_files import is_said, open_raw
+from generative.data.formats.source import Asked, Source
+from generative.data.formats.tiff_files import open_tiff
+from generative.data.formats.voxel_size import sidecar_voxel_size
+from generative.data.formats.vtk_image_files import open_vti
 from generative.errors import DataError
 
 # Endings of the files of a folder that are images, and what they should be.

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from generative.data.check import Limits, by
-from generative.data.palette import Indices
-from generative.data.voxel_size import VoxelSize, check_voxel_size
+from generative.data.formats.palette import Indices
+from generative.data.formats.voxel_size import VoxelSize, check_voxel_size
 from generative.errors import DataError
 
 

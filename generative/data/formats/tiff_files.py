@@ -1,7 +1,7 @@
 """TIFF pictures and stacks as a viewer shows them, by one rule for every compression.
 
 White is the largest value, whatever the photometric tag stores; pages are turned as their
-orientation tag says; pixels of a palette are labels (`generative.data.palette`).
+orientation tag says; pixels of a palette are labels (`generative.data.formats.palette`).
 """
 
 import math
@@ -14,11 +14,11 @@ import numpy as np
 import tifffile
 
 from generative.data.check import by
-from generative.data.orientation import TAG, checked_orientation, swaps_sides, turned
-from generative.data.palette import Indices, is_grey_ramp
-from generative.data.source import Asked, Source, check_real
-from generative.data.tiff_pixels import check_compression, page_samples
-from generative.data.voxel_size import tiff_voxel_size
+from generative.data.formats.orientation import TAG, checked_orientation, swaps_sides, turned
+from generative.data.formats.palette import Indices, is_grey_ramp
+from generative.data.formats.source import Asked, Source, check_real
+from generative.data.formats.tiff_pixels import check_compression, page_samples
+from generative.data.formats.voxel_size import tiff_voxel_size
 from generative.errors import DataError
 
 MAX_PAGES = 2**14

@@ -23,7 +23,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from generative.data.inflate import inflated, unpacked_lzma
+from generative.data.formats.inflate import inflated, unpacked_lzma
 from generative.errors import DataError
 
 DEFLATE = (8, 32946, 50013)

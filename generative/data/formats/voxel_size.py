@@ -12,7 +12,7 @@ from pathlib import Path
 import tifffile
 
 from generative.errors import DataError
-from generative.json_text import parse_json
+from generative.files.json_text import parse_json
 
 VoxelSize = tuple[float, ...]
 

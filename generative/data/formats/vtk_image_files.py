@@ -19,10 +19,10 @@ from xml.parsers import expat
 
 import numpy as np
 
-from generative.data.array_files import choose
-from generative.data.inflate import inflated
-from generative.data.source import Asked, Source, volume_layout
-from generative.data.voxel_size import VoxelSize
+from generative.data.formats.array_files import choose
+from generative.data.formats.inflate import inflated
+from generative.data.formats.source import Asked, Source, volume_layout
+from generative.data.formats.voxel_size import VoxelSize
 from generative.errors import DataError
 
 _TYPES = {

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
-from generative.data.segment import luminance
+from generative.data.grey.segment import luminance
 
 _STEP = 2**20
 

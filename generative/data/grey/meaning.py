@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Shaped
 
 from generative.data.check import Names, row_name
-from generative.data.flat_colours import code_names, coded, distinct_colours
-from generative.data.populations import has_two_populations, is_label_map
-from generative.data.segment import luminance, otsu_threshold
+from generative.data.grey.flat_colours import code_names, coded, distinct_colours
+from generative.data.grey.populations import has_two_populations, is_label_map
+from generative.data.grey.segment import luminance, otsu_threshold
 from generative.errors import DataError
 
 Grey = Literal["auto", "otsu", "labels", "keep"]

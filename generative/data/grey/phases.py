@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from generative.data.check import Names, row_name
-from generative.data.meaning import Grey, Meaning, check_grey, meaning_of, one_population
-from generative.data.segment import one_hot, otsu_threshold
+from generative.data.grey.meaning import Grey, Meaning, check_grey, meaning_of, one_population
+from generative.data.grey.segment import one_hot, otsu_threshold
 from generative.errors import DataError
 
 Content = Literal["phases", "grey", "colour"]

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Real
 from scipy import ndimage
 
-from generative.data.saturation import clipped_tails, coherence
+from generative.data.grey.saturation import clipped_tails, coherence
 
 # Fewer voxels than this, of more levels than that, do not tell one population from two.
 FEWEST_VOXELS, FEW_LEVELS = 2048, 64

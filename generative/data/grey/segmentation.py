@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Real, UInt8
 from skimage.filters import threshold_multiotsu
 
-from generative.data.segment import otsu_threshold
+from generative.data.grey.segment import otsu_threshold
 from generative.errors import DataError
 
 Method = Literal["otsu", "multi_otsu", "k_means", "thresholds"]

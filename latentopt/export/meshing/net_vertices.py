@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from latentopt.export.touching_voxels import NOBODY, Touching
+from latentopt.export.meshing.touching_voxels import NOBODY, Touching
 from latentopt.export.voxel_grid import VoxelGrid
 
 _ITSELF, _MIDDLE = 6, 7  # slots after those of the six directions

@@ -7,8 +7,8 @@ differ and not at all otherwise: the voxels can be read back. The outer faces of
 
 Each face is made once and given to both of its phases, so the surfaces of all phases fill the box
 and are the same triangles from both sides. Where voxels of a phase touch at an edge or a corner
-only, one phase is joined and the others are parted by it (`latentopt.export.touching_voxels`). So
-every surface is closed and manifold by construction.
+only, one phase is joined and the others are parted by it
+(`latentopt.export.meshing.touching_voxels`). So every surface is closed and manifold by construction.
 
 References
 ----------
@@ -22,10 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64, Integer
 
-from latentopt.export.interface_smoothing import smoothing_shifts
-from latentopt.export.net_vertices import MOST_SMOOTHED, NetVertices
-from latentopt.export.touching_voxels import NOBODY, Touching
-from latentopt.export.voxel_faces import ALONG, VoxelFaces
+from latentopt.export.meshing.interface_smoothing import smoothing_shifts
+from latentopt.export.meshing.net_vertices import MOST_SMOOTHED, NetVertices
+from latentopt.export.meshing.touching_voxels import NOBODY, Touching
+from latentopt.export.meshing.voxel_faces import ALONG, VoxelFaces
 from latentopt.export.voxel_grid import VoxelGrid
 
 _GAP = -1  # in a loop: no vertex

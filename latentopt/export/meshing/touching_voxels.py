@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64
 
-from latentopt.export.voxel_faces import BEYOND, VoxelFaces
+from latentopt.export.meshing.voxel_faces import BEYOND, VoxelFaces
 from latentopt.export.voxel_grid import OUTSIDE, VoxelGrid
 
 NOBODY = -2

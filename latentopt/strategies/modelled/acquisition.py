@@ -15,10 +15,10 @@ from botorch.utils.multi_objective.pareto import is_non_dominated
 from jaxtyping import Bool, Float64, Integer
 from torch import Tensor
 
-from latentopt.expressions import Linear
+from latentopt.goal import Linear
 from latentopt.history import History
-from latentopt.strategies.surrogate import Surrogate
-from latentopt.strategies.unit_free import spread, spread_of_best
+from latentopt.strategies.modelled.processes import Surrogate
+from latentopt.strategies.modelled.unit_free import spread, spread_of_best
 
 _SAMPLES = 128  # posterior samples behind one acquisition value
 _CLEAR = 1e6  # units from a constraint: farther away nothing is left to be weighed

@@ -9,9 +9,9 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from latentopt.history import History
-from latentopt.strategies.acquisition import best_points
 from latentopt.strategies.apart import apart
-from latentopt.strategies.inputs import Inputs
+from latentopt.strategies.modelled.acquisition import best_points
+from latentopt.strategies.modelled.inputs import Inputs
 
 _AT_ONCE = 512  # points whose acquisition is computed together
 

@@ -11,8 +11,8 @@ from gpytorch.priors import GammaPrior, LogNormalPrior
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from latentopt.features import StructureFeatures
-from latentopt.space import LatentSpace
+from latentopt.space.features import StructureFeatures
+from latentopt.space.latent_space import LatentSpace
 
 __all__ = ["Inputs", "PointInputs", "StructureInputs"]
 

@@ -12,15 +12,15 @@ from pydantic import Field
 from torch import Tensor
 
 from latentopt.history import History
-from latentopt.space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies.fallback import fit_failures, modelled_or_drawn, undisturbed
 from latentopt.strategies.start import first_points
 from objectives.settings import Settings
 
 if TYPE_CHECKING:
-    from latentopt.strategies.inputs import Inputs
-    from latentopt.strategies.surrogate import Surrogate
-    from latentopt.strategies.unit_free import UnitFree
+    from latentopt.strategies.modelled.inputs import Inputs
+    from latentopt.strategies.modelled.processes import Surrogate
+    from latentopt.strategies.modelled.unit_free import UnitFree
 
 _GAIN_SAMPLES = 512  # of the posterior, behind an expected gain
 _fitted: "WeakKeyDictionary[History, dict[ModelBased, tuple[UnitFree, Surrogate]]]" = (
@@ -78,7 +78,7 @@ class ModelBased(Settings, ABC):
         In the unit of the objective, or the product of the units of several; infinite as long as
         nothing is known that meets the constraints, and where the fit fails.
         """
-        from latentopt.strategies.gain import gain_of
+        from latentopt.strategies.modelled.gain import gain_of
 
         if len(history.z) < 2:
             return math.inf
@@ -94,8 +94,8 @@ class ModelBased(Settings, ABC):
         return math.inf if math.isnan(gain) else gain
 
     def _improving(self, history: History, q: int) -> Float64[Tensor, "q d"]:
-        from latentopt.strategies.acquisition import improvement
-        from latentopt.strategies.ascent import highest
+        from latentopt.strategies.modelled.acquisition import improvement
+        from latentopt.strategies.modelled.ascent import highest
 
         free, surrogate = self._fit(history)
         acquisition = improvement(free.history, surrogate)
@@ -103,8 +103,8 @@ class ModelBased(Settings, ABC):
 
     def _fit(self, history: History) -> "tuple[UnitFree, Surrogate]":
         """The history without units, and the processes fitted to it; of one history once."""
-        from latentopt.strategies.surrogate import Surrogate
-        from latentopt.strategies.unit_free import UnitFree
+        from latentopt.strategies.modelled.processes import Surrogate
+        from latentopt.strategies.modelled.unit_free import UnitFree
 
         fitted = _fitted.setdefault(history, {})
         if self not in fitted:
@@ -122,7 +122,7 @@ class ModelBased(Settings, ABC):
 
 def _fewer(history: History, most: int) -> History:
     """The history with at most so many points: half of them the best, half spread over time."""
-    from latentopt.strategies.acquisition import ranking
+    from latentopt.strategies.modelled.acquisition import ranking
 
     changes = {}
     if len(history.z) > most:

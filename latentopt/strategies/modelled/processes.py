@@ -15,10 +15,10 @@ from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from latentopt.history import History
-from latentopt.noisy_regression import smoothed
-from latentopt.strategies.inputs import Inputs
-from latentopt.strategies.metric_scale import MetricScale
-from latentopt.strategies.posterior import FixedModel
+from latentopt.runs.noisy_regression import smoothed
+from latentopt.strategies.modelled.inputs import Inputs
+from latentopt.strategies.modelled.metric_scale import MetricScale
+from latentopt.strategies.modelled.posterior import FixedModel
 
 __all__ = ["CrossValidation", "Surrogate"]
 

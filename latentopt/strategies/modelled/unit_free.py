@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from latentopt.expressions import Constraint, Distance, Goal, Linear
+from latentopt.goal import Constraint, Distance, Goal, Linear
 from latentopt.history import History
 
 __all__ = ["UnitFree", "spread", "spread_of_best"]

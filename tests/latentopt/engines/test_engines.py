@@ -10,11 +10,11 @@ from multiprocessing.reduction import ForkingPickler
 import numpy as np
 import pytest
 
-from latentopt.campaign import Campaign
+from latentopt.campaign.campaign import Campaign
 from latentopt.engines import ENGINES
 from latentopt.engines.worker import Parts, Work, evaluate, here
 from latentopt.errors import CampaignError, ConfigError
-from latentopt.run import Run
+from latentopt.runs.run import Run
 from objectives.volume_fraction import VolumeFraction
 
 FACTORIES = """

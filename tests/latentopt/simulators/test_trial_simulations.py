@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from latentopt.errors import EvaluationError
-from latentopt.evaluation import Evaluation
+from latentopt.evaluation.evaluation import Evaluation
 from latentopt.simulators import SimulationResult
 from latentopt.simulators.cache import ResultCache
 from latentopt.simulators.python_function import PythonSimulator

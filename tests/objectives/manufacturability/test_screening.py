@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from generative import PCA
 from generative.data.synthetic import gaussian_random_field
-from latentopt.campaign import Campaign
-from latentopt.space import LatentSpace
+from latentopt.campaign.campaign import Campaign
+from latentopt.space.latent_space import LatentSpace
 from objectives.errors import EvaluationError
 from objectives.grid import Grid
 from objectives.manufacturability import PRESETS, RULES, Manufacturability, screen
