@@ -17,8 +17,8 @@ class Structure(ModelBased):
     A property depends on the structure, not on the coordinates of the decoder that made it. The
     processes live on its phase fractions and two-point scores (`latentopt.space.features`), with
     the point itself in a second term for what these do not tell. Fits use features of the
-    structures as they are exported, each computed once; only the acquisition function decodes, and is climbed
-    in z by its gradient through decoder and Fourier transform, inside the data's radius.
+    structures as they are exported, each computed once; only the acquisition function decodes, and
+    is climbed in z by its gradient through decoder and Fourier transform, inside the data's radius.
     """
 
     kind: Literal["structure"] = "structure"

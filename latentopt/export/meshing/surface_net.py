@@ -8,7 +8,8 @@ differ and not at all otherwise: the voxels can be read back. The outer faces of
 Each face is made once and given to both of its phases, so the surfaces of all phases fill the box
 and are the same triangles from both sides. Where voxels of a phase touch at an edge or a corner
 only, one phase is joined and the others are parted by it
-(`latentopt.export.meshing.touching_voxels`). So every surface is closed and manifold by construction.
+(`latentopt.export.meshing.touching_voxels`). So every surface is closed and manifold by
+construction.
 
 References
 ----------

@@ -12,7 +12,7 @@ from latentopt.errors import CampaignError
 from latentopt.runs.candidates import candidate_path
 from latentopt.runs.run import Run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TRIALS = 8
 
 

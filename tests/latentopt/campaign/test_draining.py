@@ -14,7 +14,7 @@ from latentopt.runs.run import Run
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are a POSIX thing")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OBJECTIVE = """
 import os, pathlib, subprocess, time
 

@@ -18,7 +18,7 @@ from generative.data.synthetic import gaussian_random_field
 from latentopt.campaign.campaign import Campaign
 from latentopt.space.latent_space import LatentSpace
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 COMMANDS = ("train", "encode", "decode", "optimize", "status", "report", "export", "quickstart")
 CAMPAIGN = """
 name: tiny

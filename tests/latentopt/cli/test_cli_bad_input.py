@@ -20,7 +20,7 @@ from latentopt.cli.app import main
 from latentopt.runs.journal import read_events
 from latentopt.space.latent_space import LatentSpace
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 USAGE, DATA, CAMPAIGN = 2, 3, 4
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (4, 64, 64), dtype=np.uint8)

@@ -12,7 +12,7 @@ import pytest
 
 from generative.data.synthetic import gaussian_random_field
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 CAMPAIGN = """
 space: {space}
 objective: mean

@@ -168,7 +168,7 @@ def running(here, tiny_space_folder):
         "import time\n\ndef f(images):\n    time.sleep(0.5)\n    return {'v': 1.0}\n"
     )
     Path("slow.yaml").write_text(settings)
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     process = subprocess.Popen(
         OPTIMIZE,
         stderr=subprocess.PIPE,
