@@ -35,9 +35,10 @@ import torch
 from generative.data.synthetic import gaussian_random_field
 from latentopt import LatentSpace
 from latentopt.evaluation.evaluation import Evaluation
+from latentopt.evaluation.objectives import build_objectives
 from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.settings.spec import build_objectives, build_strategy
+from latentopt.strategies.build import build_strategy
 
 METHODS = ("prior", "cmaes", "gp", "gp_typical", "turbo", "ax", "structure")
 INITIAL, MARKS = 10, (10, 20, 40, 100)

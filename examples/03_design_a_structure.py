@@ -8,8 +8,8 @@ from pathlib import Path
 
 from generative.data.synthetic import gaussian_random_field
 from latentopt import Campaign, LatentSpace
-from latentopt.export import export_candidates
 from latentopt.report import write_report
+from latentopt.runs import export_candidates
 from latentopt.settings.campaign import CampaignConfig
 from objectives.two_point_target import TwoPointTarget
 from objectives.volume_fraction import VolumeFraction

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 from latentopt import Campaign
-from latentopt.export import export_candidates, verify
+from latentopt.export import verify
+from latentopt.runs import export_candidates
 from latentopt.settings.campaign import CampaignConfig
 from latentopt.training.train_space import TrainingSettings, train_space
 

@@ -10,10 +10,10 @@ import math
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from latentopt.errors import ConfigError
+from latentopt.wording import nearest
 
 __all__ = ["Constraint", "Distance", "Goal", "Linear"]
 
@@ -193,17 +193,6 @@ def parse_constraint(text: str) -> Constraint:
             f"{what}: names no metric, so nothing can change it; remove or correct it."
         )
     return Constraint(text, margin)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The hint after an unknown name: the nearest known one, or all of them.
-
-    >>> nearest("budgte", ["budget", "seed"])
-    'did you mean budget?'
-    """
-    known = sorted(known)
-    close = get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known) or 'none'}."
 
 
 def _parse(text: str, what: str) -> ast.expr:

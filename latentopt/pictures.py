@@ -7,10 +7,10 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Float, Shaped, UInt8
 
 from latentopt.microstructure import Microstructure
-from latentopt.printable import one_line
+from latentopt.printable import one_line, printable
 
 __all__ = ["PHASE_COLOURS", "contact_sheet", "image_grid_png", "structure_png", "thumbnail_png"]
 
@@ -157,4 +157,23 @@ def _png(page: np.ndarray, texts: list[tuple[int, int, str]]) -> bytes:
         )  # fmt: skip
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
+
+
+def grey_picture(image: Float[np.ndarray, "c *space"]) -> Float[np.ndarray, "h w"]:
+    """One grey picture: the middle slice of a volume, phases of several channels as levels."""
+    levels = np.linspace(0, 1, len(image)) if len(image) > 1 else np.ones(1)
+    picture = np.tensordot(levels, image, 1)
+    return picture if picture.ndim == 2 else picture[len(picture) // 2]
+
+
+def plain_text(text: str) -> str:
+    """Printable text in which Matplotlib finds no formula: it reads those between dollars."""
+    return printable(text).replace("$", r"\$")
+
+
+def png_of(figure: object) -> bytes:
+    """A figure as a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=90)
     return buffer.getvalue()

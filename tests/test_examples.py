@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from latentopt.settings.campaign import load_config
+from latentopt.campaign.load import load_config
 from latentopt.training.train_space import TrainingSettings
 
 ROOT = Path(__file__).parent.parent

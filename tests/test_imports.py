@@ -22,8 +22,9 @@ CHEAP = [
     "latentopt.simulators",
     "latentopt.simulators.reference",
     "latentopt.errors",
-    "latentopt.protocols",
     "latentopt.settings.campaign",
+    "latentopt.settings.kinds",
+    "latentopt.settings.spec",
     "latentopt.cli.app",
 ]
 SLOW = ["torch", "ax", "botorch", "gpytorch", "pymks", "dask", "sklearn", "skimage"]

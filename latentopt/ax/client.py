@@ -13,9 +13,9 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from latentopt.ax.goal import AxGoal
-from latentopt.campaign.ax_experiment import quiet_ax
+from latentopt.ax.quiet import quiet_ax
 from latentopt.history import History
-from latentopt.strategies.modelled.unit_free import UnitFree
+from latentopt.unit_free import UnitFree
 
 
 def points_of_ax(

@@ -8,25 +8,24 @@ that is a repeat.
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from latentopt.campaign.kept_structures import with_digest
+from latentopt.campaign.ledger import Ledger
+from latentopt.campaign.parts import CampaignParts
 from latentopt.campaign.proposal import indexed, next_event, proposed_points
 from latentopt.campaign.repeats import incumbents, repeat_event, repeats_due
 from latentopt.campaign.stop_rule import StopRule
 from latentopt.campaign.trial_history import history_of
 from latentopt.errors import CampaignError, ExhaustedError
+from latentopt.evaluation.evaluation import Evaluation
 from latentopt.runs.trial import Trial, apply_event
 from latentopt.runs.true_values import noisy_metrics
 from latentopt.strategies import STRATEGIES
 from latentopt.strategies.prior import draw
-
-if TYPE_CHECKING:
-    from latentopt.campaign.campaign import Campaign
-    from latentopt.campaign.ledger import Ledger
 
 __all__ = ["asked_event", "repeated_event"]
 
@@ -37,8 +36,9 @@ _COPIES = 50  # copies in one ask after which the search is over
 
 
 def asked_event(
-    campaign: "Campaign",
-    ledger: "Ledger",
+    parts: CampaignParts,
+    evaluation: Evaluation,
+    ledger: Ledger,
     stop_rule: StopRule,
     q: int,
     *,
@@ -48,8 +48,10 @@ def asked_event(
 
     Parameters
     ----------
-    campaign
-        Proposes, decodes and screens.
+    parts
+        Of the campaign: they propose and screen.
+    evaluation
+        Decodes, in the space that is searched.
     ledger
         What was asked before.
     stop_rule
@@ -71,25 +73,24 @@ def asked_event(
     CampaignError
         What the strategy proposes, or the file of first points, is wrong.
     """
-    config, trials, events = campaign.config, ledger.trials, ledger.events
-    over = campaign.result.final_gain is not None
+    config, trials, events = parts.config, ledger.trials, ledger.events
+    over = ledger.run().final_gain is not None
     due = repeats_due(config, trials.values(), ended_early=over)
-    if due and (chosen := incumbents(campaign.result, min(q, due))):
-        return repeated_event(campaign, ledger, chosen)
+    if due and (chosen := incumbents(ledger.run(), min(q, due))):
+        return repeated_event(ledger, chosen)
     if stop_rule.rests(events):
         return None, {}
-    told = campaign.history()
-    event = next_event(campaign.strategy, stop_rule, told, events, q, start=start)
+    known = [trial for _, trial in sorted(trials.items())]
+    told = history_of(known, config, evaluation.space, noisy_metrics(known))
+    event = next_event(parts.strategy, stop_rule, told, events, q, start=start)
     if event is None or event["kind"] != "ask":
         return event, {}
-    return _Admission(campaign, event, trials).event(q)
+    return _Admission(parts, evaluation, event, trials).event(q)
 
 
-def repeated_event(
-    campaign: "Campaign", ledger: "Ledger", indices: list[int]
-) -> tuple[dict[str, Any], _Structures]:
+def repeated_event(ledger: Ledger, indices: list[int]) -> tuple[dict[str, Any], _Structures]:
     """The event of evaluating some trials' structures once more, and the structures."""
-    run = campaign.result
+    run = ledger.run()
     event, structures = repeat_event(run, ledger.events, indices), {}
     trials = {trial.index: trial for trial in run.trials}
     for point in event["trials"]:
@@ -102,24 +103,28 @@ class _Admission:
     """Which points of a proposal are evaluated, and what comes in the place of the others."""
 
     def __init__(
-        self, campaign: "Campaign", event: Mapping[str, Any], trials: Mapping[int, Trial]
+        self,
+        parts: CampaignParts,
+        evaluation: Evaluation,
+        event: Mapping[str, Any],
+        trials: Mapping[int, Trial],
     ) -> None:
-        self.campaign, self._event, config = campaign, event, campaign.config
+        self._parts, self._evaluation, self._event = parts, evaluation, event
         self._trials = dict(trials)
         self._known = {
             digest: index
             for index, trial in sorted(trials.items(), reverse=True)
             if (digest := self._digest(vars(trial))) is not None and _has_a_result(trial)
         }
-        self._own = config.strategy["kind"] not in STRATEGIES
-        space_id = campaign.space.id  # a digest of all its weights
+        self._own = parts.config.strategy["kind"] not in STRATEGIES
+        space_id = evaluation.space.id  # a digest of all its weights
         self._evaluated = {  # index by point, of those in the space that is searched now
             trials[index].z.tobytes(): index
             for index in sorted(self._known.values())
             if trials[index].space_id == space_id and not trials[index].imported
         }
         # One without a cache may depend on the trial or z.
-        self._by_structure = all(getattr(s, "cache", True) for s in campaign.simulators)
+        self._by_structure = all(getattr(s, "cache", True) for s in parts.simulators)
         self._copies = 0
 
     def event(self, q: int) -> tuple[dict[str, Any], _Structures]:
@@ -148,8 +153,8 @@ class _Admission:
 
     def _looked_at(self, point: Mapping[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
         """The point with its digests, and its original or what the screen says of it."""
-        campaign = self.campaign
-        point, structure = with_digest(point, campaign.evaluation)
+        evaluation, screen = self._evaluation, self._parts.screen
+        point, structure = with_digest(point, evaluation)
         digest = self._digest(point)
         original = self._known.get(digest) if self._by_structure else None
         z = np.array(point["z"], dtype=np.float64)
@@ -157,12 +162,11 @@ class _Admission:
             point["repeat_of"] = self._evaluated[z.tobytes()]
         elif original is not None:
             self._copies += 1
-            known = campaign.evaluation.latent_metrics(z)
+            known = evaluation.latent_metrics(z)
             return {**point, "same_as": original, "known": known}, structure
-        if campaign.screen is not None:
-            point |= campaign.screen.verdict(
-                campaign.evaluation, point["z"], self._trials.values(), campaign.config.trials
-            )
+        if screen is not None:
+            budget = self._parts.config.trials
+            point |= screen.verdict(evaluation, point["z"], self._trials.values(), budget)
         if digest is not None and point.get("screen", {}).get("passed", True):
             self._known.setdefault(digest, point["index"])
             self._evaluated.setdefault(z.tobytes(), point["index"])
@@ -172,13 +176,13 @@ class _Admission:
         """As many further points, of the strategy or, where that finds copies only, drawn."""
         if missing <= 0 or self._copies >= _COPIES:
             return []
-        campaign = self.campaign
+        parts, space = self._parts, self._evaluation.space
         trials = [self._trials[index] for index in sorted(self._trials)]
         noisy = noisy_metrics(trials)
-        history = history_of(trials, campaign.config, campaign.space, noisy)
+        history = history_of(trials, parts.config, space, noisy)
         if self._copies < _OF_THE_STRATEGY:
-            return proposed_points(campaign.strategy, history, missing)
-        drawn = campaign.space.project(draw(history, missing)).tolist()
+            return proposed_points(parts.strategy, history, missing)
+        drawn = space.project(draw(history, missing)).tolist()
         return [{**point, "strategy": "prior"} for point in indexed(history, drawn)]
 
     def _is_evaluated(self, index: int) -> bool:
@@ -187,7 +191,7 @@ class _Admission:
 
     def _digest(self, point: Mapping[str, Any]) -> str | None:
         """What is equal where objectives are given the same image."""
-        grey = self.campaign.config.score == "decoded"
+        grey = self._parts.config.score == "decoded"
         return point.get("image_sha256" if grey else "voxel_sha256")
 
 

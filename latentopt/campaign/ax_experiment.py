@@ -1,25 +1,19 @@
 """A campaign as an Ax experiment: the same trials in an Ax client, for its analyses and storage."""
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
 from ax.api.client import Client
-from ax.utils.common.logger import ROOT_STREAM_HANDLER
 
 from generative.errors import ModelFileError
 from latentopt.ax.goal import AxGoal
 from latentopt.ax.history import EXACT, EXACT_SEM
-from latentopt.settings.spec import GIVEN_IN_PYTHON, load_space
+from latentopt.ax.quiet import quiet_ax
+from latentopt.runs.run import Trial
+from latentopt.settings.campaign import CampaignConfig
+from latentopt.settings.kinds import GIVEN_IN_PYTHON
+from latentopt.space.latent_space import LatentSpace
+from latentopt.space.named import load_space
 from latentopt.strategies import STRATEGIES
 from latentopt.strategies.ax_node import generation_strategy
-
-if TYPE_CHECKING:
-    from latentopt.runs.run import Trial
-    from latentopt.settings.campaign import CampaignConfig
-    from latentopt.space.latent_space import LatentSpace
+from latentopt.strategies.fallback import never_compile
 
 
 class AxExperiment:
@@ -41,9 +35,7 @@ class AxExperiment:
         Its parameters are those of `LatentSpace.ax_parameters`.
     """
 
-    def __init__(self, config: "CampaignConfig", space: "LatentSpace") -> None:
-        from latentopt.strategies.fallback import never_compile
-
+    def __init__(self, config: CampaignConfig, space: LatentSpace) -> None:
         never_compile()  # the client is the user's, who may ask Ax's default for points
         self.space, self._goal = space, AxGoal(config.goal)
         with quiet_ax():
@@ -68,7 +60,7 @@ class AxExperiment:
                 )
         self._in_ax: dict[int, int] = {}  # our index to Ax's
 
-    def record(self, trial: "Trial") -> None:
+    def record(self, trial: Trial) -> None:
         """Bring one trial of the client up to date; trials must first come in order.
 
         A trial that a surrogate screened out is one that was stopped early, with what it gave; one
@@ -90,7 +82,7 @@ class AxExperiment:
             elif trial.status == "failed":
                 self.client.mark_trial_failed(index, failed_reason=trial.reason)
 
-    def _told(self, trial: "Trial") -> dict[str, float | tuple[float, float]]:
+    def _told(self, trial: Trial) -> dict[str, float | tuple[float, float]]:
         metrics = self._goal.metrics(trial.metrics)
         sems = self._goal.sems(trial.metrics, trial.sem)
         experiment = self.client._experiment
@@ -103,7 +95,7 @@ class AxExperiment:
         return {n: (value, sems[n]) if n in sems else value for n, value in metrics.items()}
 
 
-def _folder_of(space: "LatentSpace", name: str) -> str | None:
+def _folder_of(space: LatentSpace, name: str) -> str | None:
     """The name of the space in the config if this space can be read from there again."""
     try:
         saved = load_space("default" if name == GIVEN_IN_PYTHON else name)
@@ -112,20 +104,3 @@ def _folder_of(space: "LatentSpace", name: str) -> str | None:
     if saved.id != space.id:
         return None
     return "default" if name == GIVEN_IN_PYTHON else name
-
-
-@contextmanager
-def quiet_ax() -> Iterator[None]:
-    """Ax's warnings are let through, but not its lines with all 64 parameters of every trial.
-
-    It logs each trial, and warns of each outside the parameters' bounds, where a few in a hundred
-    draws of the prior are; it uses those all the same.
-    """
-    level = ROOT_STREAM_HANDLER.level
-    ROOT_STREAM_HANDLER.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*out-of-design", RuntimeWarning)
-            yield
-    finally:
-        ROOT_STREAM_HANDLER.setLevel(level)

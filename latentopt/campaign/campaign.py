@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from latentopt.campaign.asking import asked_event, repeated_event
+from latentopt.campaign.imports import Imported, plan_import, write_down
 from latentopt.campaign.kept_structures import keep_structure
 from latentopt.campaign.ledger import Ledger, names_unsaved
+from latentopt.campaign.load import load_config
 from latentopt.campaign.loop import run_loop
 from latentopt.campaign.parts import CampaignParts
 from latentopt.campaign.repeats import incumbents
@@ -22,15 +24,13 @@ from latentopt.measurement import journaled
 from latentopt.runs.candidates import settle_waiting
 from latentopt.runs.run import FailedState, Run, Trial
 from latentopt.runs.true_values import noisy_metrics
-from latentopt.settings.campaign import CampaignConfig, load_config
+from latentopt.settings.campaign import CampaignConfig
 from latentopt.settings.credentials import kept_reason
-from latentopt.settings.spec import load_space
 from latentopt.space.latent_space import LatentSpace
+from latentopt.space.named import load_space
 
 if TYPE_CHECKING:
     from ax.api.client import Client
-
-    from latentopt.campaign.imports import Imported
 
 
 class Campaign:
@@ -171,13 +171,16 @@ class Campaign:
         if self._stop_rule.rests(self._ledger.events) and not self.budget_left:
             return []
         if self.retraining_due and not self.pending():
-            space, event = retrain(self, self._folder)
+            seed = self.history().seed_of(len(self._ledger.trials))
+            space, event = retrain(self.result, self.evaluation, seed, self._folder)
             self._record(event)
             self._use_space(space)
         while True:
-            asked = asked_event(self, self._ledger, self._stop_rule, q, start=self._start)
-            trials = self._asked(*asked)
-            if trials or asked[0] is None or asked[0]["kind"] == "stop":
+            event, structures = asked_event(
+                self.parts, self.evaluation, self._ledger, self._stop_rule, q, start=self._start
+            )
+            trials = self._asked(event, structures)
+            if trials or event is None or event["kind"] == "stop":
                 return trials
 
     def repeat(self, index: int | None = None) -> Trial:
@@ -195,7 +198,7 @@ class Campaign:
         chosen = incumbents(self.result, 1) if index is None else [index]
         if not chosen:
             raise CampaignError("no trial meets the constraints yet; give the index of one.")
-        return self._asked(*repeated_event(self, self._ledger, chosen))[0]
+        return self._asked(*repeated_event(self._ledger, chosen))[0]
 
     @names_unsaved("metrics")
     def tell(
@@ -250,7 +253,7 @@ class Campaign:
         self._experiment = None  # Ax cannot take back the end of a trial
         return self._record({"kind": "retry", "trials": failed}) if failed else []
 
-    def import_data(self, images: Any, metrics: Mapping[str, Any], **options: Any) -> "Imported":
+    def import_data(self, images: Any, metrics: Mapping[str, Any], **options: Any) -> Imported:
         """Add structures measured before as completed trials, which do not count as `trials`.
 
         Each gets the point that decodes to it most nearly; its candidate is the structure itself.
@@ -258,10 +261,8 @@ class Campaign:
         it refuses, nothing is imported. The same data can be imported again: known structures are
         left out, and named in the answer.
         """
-        from latentopt.campaign.imports import plan_import, write_down
-
         self._open(in_place=True)
-        plan = plan_import(self, images, metrics, **options)
+        plan = plan_import(self.result, self.evaluation, images, metrics, **options)
         write_down(plan, self._folder, self._ledger.trials, self.space.id, self._record)
         return plan.imported
 
@@ -283,7 +284,8 @@ class Campaign:
     def keep_structure(self, trial: Trial, decoded: Any = None) -> Any:
         """The structure of a pending trial, in ``candidates/`` by now; None if it has none."""
         with self._ledger.in_place():
-            return keep_structure(self, trial, self._folder, self._record, decoded)
+            read = self._ledger.run
+            return keep_structure(self.evaluation, read, trial, self._folder, self._record, decoded)
 
     def history(self) -> History:
         """What the strategy will be told next."""
@@ -353,8 +355,6 @@ class Campaign:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-    # -- within -----------------------------------------------------------------------------------
 
     def _open(self, *, in_place: bool = False) -> None:
         changed = self._ledger.open()

@@ -1,15 +1,17 @@
 """One evaluation before the first: of a training structure, so that a mistake costs no trial."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from latentopt.campaign.parts import CampaignParts
 from latentopt.engines.worker import Parts, Work, here
 from latentopt.errors import CampaignError, EvaluationError
-from latentopt.goal import nearest
-
-if TYPE_CHECKING:
-    from latentopt.campaign.campaign import Campaign
+from latentopt.evaluation.evaluation import Evaluation
+from latentopt.runs.trial import Trial
+from latentopt.space.latent_space import LatentSpace
+from latentopt.wording import nearest
 
 __all__ = ["dry_work", "judge_dry_run", "wants_dry_run"]
 
@@ -19,31 +21,33 @@ _REMEDY = (
 )
 
 
-def wants_dry_run(campaign: "Campaign") -> bool:
+def wants_dry_run(parts: CampaignParts, trials: Sequence[Trial]) -> bool:
     """Whether nothing has been evaluated yet, and something is to be."""
-    if not (campaign.config.dry_run and campaign.objectives):
+    if not (parts.config.dry_run and parts.objectives):
         return False
-    return all(trial.status in ("pending", "screened") for trial in campaign.result.trials)
+    return all(trial.status in ("pending", "screened") for trial in trials)
 
 
-def dry_work(campaign: "Campaign", parts: Parts) -> Work:
+def dry_work(evaluation: Evaluation, parts: Parts, *, seed: int, timeout_s: float | None) -> Work:
     """The evaluation of a structure that the space was trained on, or of a draw from its prior.
 
     Simulators have no part in it: they may cost hours.
     """
-    evaluation, z = campaign.evaluation, _point(campaign)
+    z = _point(evaluation.space, seed)
     return Work(
         parts=parts,
         simulations=(),
         image=evaluation.scored(z)[0].cpu().numpy(),
         taken=tuple(evaluation.latent_metrics(z)),
-        timeout_s=campaign.engine.timeout_s,
+        timeout_s=timeout_s,
         driver=here(),
         grid=evaluation.grid,
     )
 
 
-def judge_dry_run(campaign: "Campaign", work: Work, answer: dict[str, Any]) -> str:
+def judge_dry_run(
+    parts: CampaignParts, evaluation: Evaluation, work: Work, answer: dict[str, Any]
+) -> str:
     """What is said of a dry evaluation that went well.
 
     Raises
@@ -56,20 +60,18 @@ def judge_dry_run(campaign: "Campaign", work: Work, answer: dict[str, Any]) -> s
             f"a training structure was evaluated for a test, and failed: "
             f"{answer['error']}; {_REMEDY}"
         )
-    promised = {name for part in campaign.simulators for name in part.units}
-    screened = campaign.screen is not None
-    if screened:
+    promised = {name for part in parts.simulators for name in part.units}
+    if parts.screen is not None:
         try:
-            promised |= campaign.screen.look(campaign.evaluation, _point(campaign))[
-                "metrics"
-            ].keys()
+            z = _point(evaluation.space, parts.config.seed)
+            promised |= parts.screen.look(evaluation, z)["metrics"].keys()
         except EvaluationError as error:
             raise CampaignError(
                 f"a training structure was screened for a test, and failed: {error}; {_REMEDY}"
             ) from None
     known = {*work.taken, *answer["metrics"], *promised}
-    missing = [name for name in campaign.config.goal.metrics if name not in known]
-    if missing and all(part.units for part in campaign.simulators):
+    missing = [name for name in parts.config.goal.metrics if name not in known]
+    if missing and all(part.units for part in parts.simulators):
         raise CampaignError(
             f"a training structure was evaluated for a test, and gave no {missing[0]}, which the "
             f"goal needs; {nearest(missing[0], sorted(known))} "
@@ -78,9 +80,6 @@ def judge_dry_run(campaign: "Campaign", work: Work, answer: dict[str, Any]) -> s
     return f"The test took {answer['seconds']:.2g} s."
 
 
-def _point(campaign: "Campaign") -> np.ndarray:
-    space = campaign.space
-    known = (
-        space.reference_ if len(space.reference_) else space.sample(1, seed=campaign.config.seed)
-    )
+def _point(space: LatentSpace, seed: int) -> np.ndarray:
+    known = space.reference_ if len(space.reference_) else space.sample(1, seed=seed)
     return np.asarray(known[0], dtype=np.float64)

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from latentopt import __version__
 from latentopt.errors import CampaignError, ConfigError
+from latentopt.evaluation.objectives import resolve_objectives
 from latentopt.runs.journal import FORMAT_VERSION
 from latentopt.settings.campaign import CampaignConfig
 from latentopt.settings.credentials import with_secrets_hidden
-from latentopt.settings.spec import resolve_objectives
 from latentopt.simulators import SIMULATORS
 
 # With another of these, what the journal holds would mean something else.

@@ -7,22 +7,19 @@ What is kept as its candidate is the structure that was measured, not the decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from latentopt.errors import CampaignError, DataError
-from latentopt.goal import nearest
+from latentopt.evaluation.evaluation import Evaluation
 from latentopt.history import parted
 from latentopt.microstructure import to_phases, voxel_sha256
 from latentopt.runs.candidates import candidate_path, set_aside, settle_waiting, write_candidate
-from latentopt.runs.run import IMPORTED
+from latentopt.runs.run import IMPORTED, Run, Trial
 from latentopt.space.arguments import Array, checked_images
 from latentopt.space.inversion import InversionConfig, describe_misfits, invert
-
-if TYPE_CHECKING:
-    from latentopt.campaign.campaign import Campaign
-    from latentopt.runs.run import Run, Trial
+from latentopt.wording import nearest
 
 __all__ = ["TOLERANCE", "ImportPlan", "Imported", "plan_import", "write_down"]
 
@@ -66,7 +63,8 @@ class ImportPlan:
 
 
 def plan_import(
-    campaign: "Campaign",
+    run: Run,
+    evaluation: Evaluation,
     images: Array,
     metrics: Mapping[str, Any],
     *,
@@ -79,8 +77,10 @@ def plan_import(
 
     Parameters
     ----------
-    campaign
-        Knows the space, the goal and the structures it has already.
+    run
+        The campaign so far: its goal, and the structures that it has already.
+    evaluation
+        In the space that is searched.
     images
         Structures ``(n, c, *space)`` in [0, 1], of the space's size.
     metrics
@@ -104,21 +104,20 @@ def plan_import(
         itself, a standard error is negative or infinite, or two rows give one structure different
         values.
     """
-    images = checked_images(images, campaign.space.image_shape)
+    images = checked_images(images, evaluation.space.image_shape)
     names = [f"row {row}" for row in range(len(images))] if names is None else list(names)
     values, errors = parted(metrics, {})
-    columns = _checked_metrics(campaign, values, names)
+    columns = _checked_metrics(run, evaluation, values, names)
     sems = {name: _checked_sem(name, column, names) for name, column in errors.items()}
     phases = np.asarray(to_phases(images))
-    run = campaign.result
     rows, lost, known = _new_rows(phases, columns, names, _structures(run))
-    found = invert(campaign.space, images[rows], inversion, progress=progress)
+    found = invert(evaluation.space, images[rows], inversion, progress=progress)
     near = [i for i, share in enumerate(found.voxels_after.tolist()) if share <= tolerance]
     points = []
     for index, i in enumerate(near, start=len(run.trials)):
         z = found.z[i].cpu().numpy()
         measured = {name: float(column[rows[i]]) for name, column in columns.items()}
-        values = {**campaign.evaluation.latent_metrics(z), **measured}
+        values = {**evaluation.latent_metrics(z), **measured}
         digest = voxel_sha256(phases[rows[i]])
         point = {"index": index, "z": z.tolist(), "metrics": values, "voxel_sha256": digest}
         sem = {name: float(column[rows[i]]) for name, column in sems.items()}
@@ -136,7 +135,7 @@ def plan_import(
 def write_down(
     plan: ImportPlan,
     folder: Path,
-    trials: Mapping[int, "Trial"],
+    trials: Mapping[int, Trial],
     space_id: str,
     record: Callable[[dict[str, Any]], Any],
 ) -> None:
@@ -171,7 +170,7 @@ def write_down(
 
 
 def _checked_metrics(
-    campaign: "Campaign", metrics: Mapping[str, Any], names: Sequence[str]
+    run: Run, evaluation: Evaluation, metrics: Mapping[str, Any], names: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """Columns of finite numbers, those that the goal needs among them."""
     columns = {}
@@ -189,10 +188,10 @@ def _checked_metrics(
                 "row or leave it out."
             )
         columns[name] = column
-    computed = campaign.evaluation.latent_metrics(np.zeros(campaign.space.latent_dim))
+    computed = evaluation.latent_metrics(np.zeros(evaluation.space.latent_dim))
     for name in computed.keys() & columns.keys():
         raise DataError(f"metric {name} is computed for every trial; leave that column out.")
-    for name in campaign.config.goal.metrics:
+    for name in run.config.goal.metrics:
         if name not in columns and name not in computed:
             raise DataError(
                 f"metric {name}, which the goal needs, was not given; {nearest(name, columns)}"
@@ -217,7 +216,7 @@ def _checked_sem(name: str, given: Any, names: Sequence[str]) -> np.ndarray:
     return column
 
 
-def _structures(run: "Run") -> dict[str, tuple[int, bool]]:
+def _structures(run: Run) -> dict[str, tuple[int, bool]]:
     """Trial of each structure that the campaign has, and if its file is there, by its digest."""
     found = {}
     for trial in run.trials:

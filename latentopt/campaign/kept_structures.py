@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,22 +19,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentopt.errors import CampaignError, EvaluationError
+from latentopt.evaluation.evaluation import Evaluation
 from latentopt.microstructure import to_images, to_phases, voxel_sha256
 from latentopt.runs.candidates import candidate_path, read_structure, set_aside, write_candidate
 from latentopt.runs.run import Run, Trial
+from latentopt.space.latent_space import LatentSpace
+from latentopt.space.named import load_space
 
-if TYPE_CHECKING:
-    from latentopt.campaign.campaign import Campaign
-    from latentopt.evaluation.evaluation import Evaluation
-    from latentopt.space.latent_space import LatentSpace
-
-__all__ = ["image_to_score", "keep_structure", "space_of", "with_digest"]
+__all__ = ["evaluation_in_space_of", "image_to_score", "keep_structure", "space_of", "with_digest"]
 
 _log = logging.getLogger(__name__)
 
 
 def with_digest(
-    point: Mapping[str, Any], evaluation: "Evaluation"
+    point: Mapping[str, Any], evaluation: Evaluation
 ) -> tuple[dict[str, Any], np.ndarray | None]:
     """A point of an ask with the digest of its structure, and the structure.
 
@@ -54,7 +52,8 @@ def with_digest(
 
 
 def keep_structure(
-    campaign: "Campaign",
+    evaluation: Evaluation,
+    read: Callable[[], Run],
     trial: Trial,
     folder: Path,
     record: Callable[[dict[str, Any]], Any],
@@ -64,8 +63,10 @@ def keep_structure(
 
     Parameters
     ----------
-    campaign
+    evaluation
         Decodes the trial's z, if the file does not hold its structure.
+    read
+        Gives the campaign so far: it knows of other spaces that were searched.
     trial
         Not evaluated yet.
     folder
@@ -88,7 +89,7 @@ def keep_structure(
             pass  # said below, if it cannot be made again otherwise
     if decoded is None:
         try:
-            decoded = _evaluation_of(campaign, trial).phases(trial.z)
+            decoded = evaluation_in_space_of(trial, evaluation, read).phases(trial.z)
         except EvaluationError:
             return None
     digest = voxel_sha256(decoded)
@@ -105,32 +106,45 @@ def keep_structure(
     return decoded
 
 
-def image_to_score(campaign: "Campaign", trial: Trial) -> Float[Tensor, "1 c *space"]:
+def image_to_score(
+    trial: Trial, evaluation: Evaluation, keep: Callable[..., np.ndarray | None]
+) -> Float[Tensor, "1 c *space"]:
     """The image of a trial that objectives are given: of the structure in its file.
+
+    Parameters
+    ----------
+    trial
+        Pending.
+    evaluation
+        In the space of the trial (`evaluation_in_space_of`).
+    keep
+        Called with the trial, and with its structure where that is known: `keep_structure`.
 
     Raises
     ------
     EvaluationError
         Its z decodes to no structure.
     """
-    if campaign.evaluation.score == "decoded":  # the grey image is nowhere but in z
-        images = _evaluation_of(campaign, trial).image(trial.z)
-        campaign.keep_structure(trial, to_phases(images)[0].cpu().numpy())
+    if evaluation.score == "decoded":  # the grey image is nowhere but in z
+        images = evaluation.image(trial.z)
+        keep(trial, to_phases(images)[0].cpu().numpy())
         return images
-    phases = campaign.keep_structure(trial)
+    phases = keep(trial)
     if phases is None:
-        return _evaluation_of(campaign, trial).scored(trial.z)  # says what is wrong with it
-    return to_images(torch.from_numpy(phases)[None], campaign.space.image_shape[0])
+        return evaluation.scored(trial.z)  # says what is wrong with it
+    return to_images(torch.from_numpy(phases)[None], evaluation.space.image_shape[0])
 
 
-def _evaluation_of(campaign: "Campaign", trial: Trial) -> "Evaluation":
+def evaluation_in_space_of(
+    trial: Trial, evaluation: Evaluation, read: Callable[[], Run]
+) -> Evaluation:
     """The campaign's, in the space of the trial: its model may have been retrained since."""
-    if trial.space_id in (None, campaign.space.id):
-        return campaign.evaluation
-    return replace(campaign.evaluation, space=space_of(campaign.result, trial.space_id))
+    if trial.space_id in (None, evaluation.space.id):
+        return evaluation
+    return replace(evaluation, space=space_of(read(), trial.space_id))
 
 
-def space_of(run: Run, space_id: str) -> "LatentSpace":
+def space_of(run: Run, space_id: str) -> LatentSpace:
     """One of the spaces that a campaign has searched, from where its journal says it is.
 
     Raises
@@ -147,9 +161,7 @@ def space_of(run: Run, space_id: str) -> "LatentSpace":
 
 
 @lru_cache(maxsize=1)
-def _load(place: str, space_id: str) -> "LatentSpace":
-    from latentopt.settings.spec import load_space
-
+def _load(place: str, space_id: str) -> LatentSpace:
     space = load_space(place)
     if space.id != space_id:
         raise CampaignError(

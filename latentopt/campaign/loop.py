@@ -7,7 +7,7 @@ again by itself, at no charge, and only if that fails as well it is to blame.
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -16,24 +16,22 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from latentopt.campaign.draining import Drain, DrainEnded, draining
 from latentopt.campaign.dry_run import dry_work, judge_dry_run, wants_dry_run
-from latentopt.campaign.kept_structures import image_to_score
+from latentopt.campaign.kept_structures import evaluation_in_space_of, image_to_score
+from latentopt.campaign.parts import CampaignParts
 from latentopt.campaign.progress import progress_bar
 from latentopt.engines.engine import Engine, WorkerDied, WorkerFailed, WorkerOverran
 from latentopt.engines.held_executor import HeldExecutor
 from latentopt.engines.worker import Parts, Work, here
 from latentopt.errors import CampaignError, EvaluationError, ExhaustedError
-from latentopt.evaluation.evaluation import problem_of
+from latentopt.evaluation.evaluation import Evaluation, problem_of
 from latentopt.interrupts import unwinding
 from latentopt.printable import one_line
-from latentopt.runs.trial import REPEAT
-
-if TYPE_CHECKING:
-    from latentopt.campaign.campaign import Campaign
-    from latentopt.runs.run import FailedState, Trial
+from latentopt.runs.run import Run
+from latentopt.runs.trial import REPEAT, FailedState, Trial
 
 _log = logging.getLogger(__name__)
 
@@ -43,14 +41,65 @@ _LONGEST = 200  # characters of what an engine says
 _LOST = {"WorkerLost", "ManagerLost", "KilledWorker", "CommClosedError", "CancelledError"}
 
 
-def run_loop(campaign: "Campaign", n: int, *, progress: bool) -> None:
+class Driven(Protocol):
+    """What the loop needs of a campaign."""
+
+    parts: CampaignParts
+    evaluation: Evaluation
+
+    @property
+    def result(self) -> Run:
+        """The campaign so far."""
+        ...
+
+    @property
+    def budget_left(self) -> int:
+        """How many more points may be asked for."""
+        ...
+
+    @property
+    def retraining_due(self) -> bool:
+        """Whether the model is retrained before another point is proposed."""
+        ...
+
+    def ask(self, q: int | None = None) -> list[Trial]:
+        """Propose points, and write them down."""
+        ...
+
+    def tell(
+        self, index: int, metrics: Mapping[str, Any], *, seconds: float | None = None
+    ) -> Trial:
+        """Write down the metrics of a trial."""
+        ...
+
+    def fail(
+        self,
+        index: int,
+        reason: str,
+        *,
+        state: FailedState = "crashed",
+        seconds: float | None = None,
+    ) -> Trial:
+        """Write down that a trial failed."""
+        ...
+
+    def pending(self) -> list[Trial]:
+        """Trials that have no end yet."""
+        ...
+
+    def keep_structure(self, trial: Trial, decoded: Any = None) -> Any:
+        """The structure of a trial, in its file by now."""
+        ...
+
+
+def run_loop(campaign: Driven, n: int, *, progress: bool) -> None:
     """Evaluate up to `n` trials of a campaign, those that are pending first.
 
     SIGTERM and SIGUSR1 drain it: nothing more is begun, and what ends in time is written down.
     """
     with (
         unwinding(),
-        draining(campaign.engine.drain_s) as drain,
+        draining(campaign.parts.engine.drain_s) as drain,
         progress_bar(progress, lambda: campaign.result) as show,
     ):
         loop = Loop(campaign, drain, show)
@@ -78,10 +127,10 @@ class Loop:
         Called after each trial's end.
     """
 
-    def __init__(self, campaign: "Campaign", drain: Drain, show: Callable[[], None]) -> None:
+    def __init__(self, campaign: Driven, drain: Drain, show: Callable[[], None]) -> None:
         self.campaign, self.drain, self.show = campaign, drain, show
-        self.engine: Engine = campaign.engine
-        self.parts = Parts(campaign.parts.for_workers, campaign.objectives)
+        self.engine: Engine = campaign.parts.engine
+        self.parts = Parts(campaign.parts.for_workers, campaign.parts.objectives)
         self.running: dict[Future, Trial] = {}
         self.ended = 0
         self._left = 0
@@ -98,10 +147,10 @@ class Loop:
         self.show()
         if n <= 0 or not (campaign.pending() or campaign.budget_left):
             return
-        self.engine.check((*self.parts.items, *campaign.simulators))
+        self.engine.check((*self.parts.items, *campaign.parts.simulators))
         try:
             self.executor.open()  # workers start while the first points are chosen
-            if wants_dry_run(campaign):
+            if wants_dry_run(campaign.parts, campaign.result.trials):
                 self._dry_run()
             while self._submit_all() or self.running:
                 done, _ = wait(self.running, timeout=_MOMENT, return_when=FIRST_COMPLETED)
@@ -118,7 +167,9 @@ class Loop:
     def _dry_run(self) -> None:
         """Evaluate a training structure, as any trial would be."""
         self.show("A training structure is evaluated first, for a test (dry_run: false skips it).")
-        work = dry_work(self.campaign, self.parts)
+        parts, evaluation = self.campaign.parts, self.campaign.evaluation
+        seed, timeout_s = parts.config.seed, self.engine.timeout_s
+        work = dry_work(evaluation, self.parts, seed=seed, timeout_s=timeout_s)
         future = self.executor.submit(work)
         while not wait([future], timeout=_MOMENT).done:
             self.executor.look([future])
@@ -134,7 +185,7 @@ class Loop:
         except (Exception, CancelledError) as error:
             raise self.executor.cannot(error) from None
         self.executor.answered()
-        self.show(judge_dry_run(self.campaign, work, answer))
+        self.show(judge_dry_run(parts, evaluation, work, answer))
 
     # -- submitting -------------------------------------------------------------------------------
 
@@ -151,7 +202,7 @@ class Loop:
             return False
         return len(self.running) < (1 if self._suspects else self.engine.workers)
 
-    def _next(self) -> "Trial | None":
+    def _next(self) -> Trial | None:
         if self._suspects:
             self._alone = self._suspects.pop(0)
             return self._alone
@@ -168,9 +219,9 @@ class Loop:
         self._left -= 1
         return waiting[0]
 
-    def _asked(self) -> "list[Trial]":
+    def _asked(self) -> list[Trial]:
         """The next points; none after the search has found nothing new."""
-        size = min(self.campaign.config.batch, self.campaign.budget_left)
+        size = min(self.campaign.parts.config.batch, self.campaign.budget_left)
         if self._exhausted is None:
             try:
                 return self.campaign.ask(size)
@@ -178,10 +229,11 @@ class Loop:
                 self._exhausted = error
         return []
 
-    def _submit(self, trial: "Trial") -> None:
+    def _submit(self, trial: Trial) -> None:
         campaign, evaluation = self.campaign, self.campaign.evaluation
         try:
-            image = image_to_score(campaign, trial)[0].cpu().numpy()
+            own = evaluation_in_space_of(trial, evaluation, lambda: campaign.result)
+            image = image_to_score(trial, own, campaign.keep_structure)[0].cpu().numpy()
         except EvaluationError as error:
             self._fail(trial, str(error), error.state)
             return
@@ -200,7 +252,7 @@ class Loop:
 
     # -- ending -----------------------------------------------------------------------------------
 
-    def _end(self, trial: "Trial", future: Future) -> None:
+    def _end(self, trial: Trial, future: Future) -> None:
         """Write down what became of a trial."""
         try:
             answer = future.result()
@@ -217,7 +269,7 @@ class Loop:
             self.executor.answered()
             self._take(trial, answer)
 
-    def _take(self, trial: "Trial", answer: dict[str, Any]) -> None:
+    def _take(self, trial: Trial, answer: dict[str, Any]) -> None:
         campaign, seconds = self.campaign, answer["seconds"]
         if answer["error"]:
             self._fail(trial, answer["error"], answer["state"], seconds)
@@ -225,7 +277,7 @@ class Loop:
         metrics = (
             campaign.evaluation.latent_metrics(trial.point) | trial.measured | answer["metrics"]
         )
-        problem = problem_of(metrics, campaign.config.goal.metrics)
+        problem = problem_of(metrics, campaign.parts.config.goal.metrics)
         if problem:
             self._fail(trial, problem, "invalid", seconds)
         else:
@@ -233,14 +285,14 @@ class Loop:
             self._ends(campaign.tell(trial.index, metrics, seconds=seconds))
 
     def _fail(
-        self, trial: "Trial", reason: str, state: "FailedState", seconds: float | None = None
+        self, trial: Trial, reason: str, state: FailedState, seconds: float | None = None
     ) -> None:
         failed = self.campaign.fail(trial.index, reason, state=state, seconds=seconds)
         self._ends(failed)
         # Numbers differ from trial to trial, and say nothing of what failed.
         kind = (state, re.sub(r"\d+", "#", reason))
         self._alike = self._alike + 1 if kind == self._failure else 1
-        self._failure, limit = kind, self.campaign.config.stop_failures
+        self._failure, limit = kind, self.campaign.parts.config.stop_failures
         if state in ("crashed", "invalid") and limit is not None and self._alike >= limit:
             raise CampaignError(
                 f"{limit} evaluations in a row failed alike: {failed.reason}. What was recorded is "
@@ -248,13 +300,13 @@ class Loop:
                 "campaign.retry_failed()); or set stop_failures."
             )
 
-    def _ends(self, trial: "Trial") -> None:
+    def _ends(self, trial: Trial) -> None:
         if self._alone is not None and self._alone.index == trial.index:
             self._alone = None
         self.ended += 1
         self.show()
 
-    def _lose(self, trial: "Trial", error: BaseException) -> None:
+    def _lose(self, trial: Trial, error: BaseException) -> None:
         """A worker or the whole pool was lost, by this trial or by another one."""
         broken = isinstance(error, BrokenExecutor)
         if broken:

@@ -1,32 +1,36 @@
 """The parts of a campaign, from its config, its settings and what was given in Python."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from latentopt.campaign.screening import Screen, resolve_screen
+from latentopt.engines.build import build_engine
+from latentopt.errors import ConfigError
 from latentopt.evaluation.evaluation import Evaluation
-from latentopt.protocols import Objective, SaysBoundary, Simulator, Strategy
-from latentopt.settings.campaign import DEFAULT_STRATEGY, ROOT, CampaignConfig
-from latentopt.settings.credentials import check_no_secrets
-from latentopt.settings.spec import (
+from latentopt.evaluation.objectives import (
     BUILT_IN_UNITS,
-    GIVEN_IN_PYTHON,
-    build_engine,
-    build_strategy,
-    check_goal,
+    Objective,
+    SaysBoundary,
     fit_objectives,
-    fit_structure,
     resolve_objectives,
-    resolve_simulators,
-    spec_of,
 )
+from latentopt.goal import Goal
+from latentopt.settings.campaign import CampaignConfig
+from latentopt.settings.credentials import check_no_secrets
+from latentopt.settings.kinds import DEFAULT_STRATEGY, GIVEN_IN_PYTHON, ROOT
+from latentopt.settings.spec import spec_of
+from latentopt.simulators.build import resolve_simulators
+from latentopt.simulators.simulator import Simulator
 from latentopt.simulators.trial_simulations import CampaignSimulations
 from latentopt.space.embedded import EMBEDDED
 from latentopt.space.latent_space import LatentSpace
+from latentopt.strategies.build import build_strategy
+from latentopt.strategies.strategy import Strategy
+from objectives.registry import OBJECTIVES
 
-__all__ = ["CampaignParts"]
+__all__ = ["CampaignParts", "check_goal"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ class CampaignParts:
         ConfigError
             Settings that no structure of the space can ever serve: one line a problem.
         """
-        config = fit_structure(self.config, space)
+        config = _fit_structure(self.config, space)
         shape = tuple(space.image_shape)
         objectives, specs = fit_objectives(self.objectives, config.evaluate, shape)
         screen, changes = self.screen, {"evaluate": specs}
@@ -146,3 +150,55 @@ class CampaignParts:
     def _measuring(self) -> tuple[Any, ...]:
         cheap = self.screen.objectives if self.screen is not None else ()
         return (*self.objectives, *self.simulators, *cheap)
+
+
+def check_goal(goal: Goal, objectives: Iterable[Objective], strategy: Strategy) -> None:
+    """Refuse a goal that these parts cannot serve, with a `ConfigError` of one line a problem.
+
+    Functions without units keep their names to themselves until they are called; with one of them
+    among the objectives, a metric that nobody promises is not a problem yet.
+    """
+    objectives = list(objectives)
+    promised = [*BUILT_IN_UNITS, *(name for objective in objectives for name in objective.units)]
+    problems = [
+        f"{ROOT}.evaluate: metric {name!r} is returned twice; each needs a name of its own."
+        for name in dict.fromkeys(promised)
+        if promised.count(name) > 1
+    ]
+    if all(objective.units for objective in objectives):
+        unknown = goal.unknown_metrics(promised)
+        problems += [f"{ROOT}.objective or constraints: {problem}" for problem in unknown]
+    if len(goal.objectives) > 1 and not getattr(strategy, "multi_objective", True):
+        problems.append(
+            f"{ROOT}.objective: strategy {strategy.kind} takes one objective, got "
+            f"{len(goal.objectives)}; join them into one sum, or use strategy structure."
+        )
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _fit_structure(config: CampaignConfig, space: LatentSpace) -> CampaignConfig:
+    """The config with a name for each phase of the space's structures.
+
+    Names, sizes and a score that do not fit them are refused by a `ConfigError`.
+    """
+    channels, *sides = space.image_shape
+    sizes, names, phases = config.voxel_size_um, config.phase_names, max(channels, 2)
+    problems = []
+    if isinstance(sizes, tuple) and len(sizes) != len(sides):
+        problems.append(
+            f"{ROOT}.voxel_size_um: should be one number, or one for each axis of "
+            f"{'x'.join(map(str, sides))} structures, got {len(sizes)}."
+        )
+    if names is not None and (len(names) != phases or len(set(names)) < phases):
+        problems.append(f"{ROOT}.phase_names: should be {phases} different names, got {names}.")
+    ours = [spec["kind"] for spec in config.evaluate if spec["kind"] in OBJECTIVES]
+    if config.score == "decoded" and channels > 1 and ours:
+        problems.append(
+            f"{ROOT}.score: {ours[0]} takes channels for phases that add to 1, which {channels} "
+            "decoded channels need not; set score: phases."
+        )
+    if problems:
+        raise ConfigError("\n".join(problems))
+    named = names or tuple(f"phase {label}" for label in range(phases))
+    return config.model_copy(update={"phase_names": named})

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from latentopt.campaign.stop_rule import StopRule
 from latentopt.errors import CampaignError
 from latentopt.history import History
-from latentopt.protocols import Strategy
+from latentopt.strategies.strategy import Strategy
 
 _ROUNDING = 1e-9  # of points that are projected into the radius, on another machine
 

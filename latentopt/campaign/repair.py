@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from latentopt.campaign.kept_structures import space_of
 from latentopt.errors import CampaignError, EvaluationError, ModelFileError
+from latentopt.evaluation.evaluation import Evaluation
 from latentopt.microstructure import voxel_sha256
 from latentopt.runs.candidates import (
     candidate_path,
@@ -17,11 +19,7 @@ from latentopt.runs.candidates import (
 from latentopt.runs.journal import Journal, read_events
 from latentopt.runs.journal_check import look
 from latentopt.runs.run import Run, Trial
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from latentopt.space.latent_space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
 
 __all__ = ["Repaired", "repair"]
 
@@ -51,7 +49,7 @@ class Repaired:
 def repair(
     folder: Path | str,
     *,
-    space: "LatentSpace | None" = None,
+    space: LatentSpace | None = None,
     accept_shorter_past: bool = False,
 ) -> Repaired:
     """Put a campaign's folder in order, as far as that can be done without guessing.
@@ -102,7 +100,7 @@ def _wrong(run: Run) -> list[Trial]:
 
 
 def _make_again(
-    run: Run, trials: Iterable[Trial], space: "LatentSpace | None"
+    run: Run, trials: Iterable[Trial], space: LatentSpace | None
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Decode and write the structures of these trials; those written, and lines on the others."""
     spaces: dict[str, LatentSpace] = {} if space is None else {space.id: space}
@@ -121,10 +119,8 @@ def _make_again(
     return tuple(decoded), tuple(lost)
 
 
-def _decode(run: Run, trial: Trial, spaces: "dict[str, LatentSpace]") -> "np.ndarray":
+def _decode(run: Run, trial: Trial, spaces: dict[str, LatentSpace]) -> np.ndarray:
     """What the trial's z decodes to in the space of the trial, if that is what it was."""
-    from latentopt.evaluation.evaluation import Evaluation
-
     if trial.imported:
         raise CampaignError(
             "it was measured and not decoded. Import the measured data again, or restore it from "

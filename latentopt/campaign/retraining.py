@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from jaxtyping import Float
 from generative.batching import to_tensor
 from generative.data.augment import Augmentation
 from generative.data.duplicates import image_digests
+from generative.data.read import load_images
 from generative.errors import DataError
 from generative.model_files import json_bytes, write_durably
 from generative.registry import MODELS
@@ -27,16 +28,16 @@ from generative.training.state import remove_states
 from generative.training.train import TrainConfig, finetune
 from latentopt.campaign.rank_weights import rank_weights
 from latentopt.errors import CampaignError, ConfigError, EvaluationError
+from latentopt.evaluation.evaluation import Evaluation
 from latentopt.microstructure import to_images
 from latentopt.runs.run import Run, Trial
 from latentopt.settings.campaign import CampaignConfig, RetrainConfig
 from latentopt.space.files import SETTINGS, is_space
 from latentopt.space.inversion import InversionConfig, invert
 from latentopt.space.latent_space import REFERENCE_ROWS, LatentSpace
+from latentopt.training.settings import FieldData, TrainingSettings
+from latentopt.training.train_space import read_split
 from objectives.phases import cut_phases
-
-if TYPE_CHECKING:
-    from latentopt.campaign.campaign import Campaign
 
 __all__ = ["check_retraining", "is_due", "present_space", "retrain", "retrain_space"]
 
@@ -130,11 +131,13 @@ def present_space(
     return found
 
 
-def retrain(campaign: "Campaign", folder: Path) -> tuple[LatentSpace, dict[str, Any]]:
+def retrain(
+    run: Run, evaluation: Evaluation, seed: int, folder: Path
+) -> tuple[LatentSpace, dict[str, Any]]:
     """The next space of a campaign, saved, and the event that makes it the present one.
 
-    Until that event is written the campaign has its old space. A retraining that was killed goes on
-    from its last state, and gives the same space.
+    Until that event is written the campaign has its old space, which `evaluation` decodes
+    in. A retraining that was killed goes on from its last state, and gives the same space.
 
     Raises
     ------
@@ -142,12 +145,12 @@ def retrain(campaign: "Campaign", folder: Path) -> tuple[LatentSpace, dict[str, 
         It failed: the loss is not finite, the disk is full, images are gone. Nothing is lost, and
         the next call tries again, by other settings if they were changed.
     """
-    with _resumable(folder, campaign):
-        return _retrain(campaign, folder)
+    with _resumable(folder, run):
+        return _retrain(run, evaluation, seed, folder)
 
 
 @contextmanager
-def _resumable(folder: Path, campaign: "Campaign") -> Iterator[None]:
+def _resumable(folder: Path, run: Run) -> Iterator[None]:
     """Say of any failure that the campaign has lost nothing, and how it goes on."""
     try:
         yield
@@ -155,43 +158,42 @@ def _resumable(folder: Path, campaign: "Campaign") -> Iterator[None]:
         text = " ".join(str(error).split()) or "no reason given"
         raise CampaignError(
             f"{folder}: the model could not be retrained ({type(error).__name__}: {text}). All "
-            f"{len(campaign.result.trials)} trials are kept. Mend that, or change retrain "
+            f"{len(run.trials)} trials are kept. Mend that, or change retrain "
             "(learning_rate, steps, images, data) or leave it out, and run the same command again."
         ) from error
 
 
-def _retrain(campaign: "Campaign", folder: Path) -> tuple[LatentSpace, dict[str, Any]]:
-    run, config = campaign.result, campaign.config.retrain
+def _retrain(
+    run: Run, evaluation: Evaluation, seed: int, folder: Path
+) -> tuple[LatentSpace, dict[str, Any]]:
+    old, config = evaluation.space, run.config.retrain
     best = run.best(len(run.trials))
-    one = len(campaign.config.goal.objectives) == 1
+    one = len(run.config.goal.objectives) == 1
     values = (
         [float(run.posterior(t)) for t in best]
         if one
         else [-float(place) for place in range(len(best))]
     )
-    data, source = training_images(campaign.space, config)
-    images = np.concatenate([_structures(campaign, run, best), data])
+    data, source = training_images(old, config)
+    images = np.concatenate([_structures(run, evaluation, best), data])
     weights = rank_weights(np.array(values), k=config.weight_k, unvalued=len(data))
     place = f"spaces/{1 + len(run.retrained)}"
     record = {
-        "from": campaign.space.id,
+        "from": old.id,
         "data": source,
         "trials": len(run.trials),
         "weights": weights[: len(best)].tolist(),
         "settings": config.model_dump(mode="json"),
     }
     _log.info("Retraining on %d structures and %d images (%s).", len(best), len(data), source)
-    seed = campaign.history().seed_of(len(run.trials))
     space = _kept_space(folder / place, record)
     if space is None:
-        space = retrain_space(
-            campaign.space, images, weights, config, seed=seed, folder=folder / place
-        )
-        known = [digests for digests in (campaign.space.trained_on,) if digests is not None]
+        space = retrain_space(old, images, weights, config, seed=seed, folder=folder / place)
+        known = [digests for digests in (old.trained_on,) if digests is not None]
         space.trained_on = np.unique(np.concatenate([*known, image_digests(images)]))
-        _save(space, folder / place, record, campaign.space.documents.get(SETTINGS))
+        _save(space, folder / place, record, old.documents.get(SETTINGS))
         space = LatentSpace.load(folder / place)
-    found = invert(space, to_tensor(_structures(campaign, run, run.trials)), _FIT)
+    found = invert(space, to_tensor(_structures(run, evaluation, run.trials)), _FIT)
     points = dict(zip((str(t.index) for t in run.trials), found.z.tolist(), strict=True))
     return space, {
         "kind": "space",
@@ -275,8 +277,6 @@ def training_images(space: LatentSpace, config: RetrainConfig) -> tuple[np.ndarr
     """
     channels, dims = space.image_shape[0], len(space.image_shape) - 1
     if config.data is not None:
-        from generative.data.read import load_images  # every reader of files with it
-
         try:
             images = load_images(config.data, channels=channels, spatial_dims=dims)
         except DataError as error:
@@ -294,9 +294,6 @@ def training_images(space: LatentSpace, config: RetrainConfig) -> tuple[np.ndarr
 
 def _own_images(space: LatentSpace, most: int) -> tuple[np.ndarray, str]:
     """Images that the space was trained on, or decoded ones in their place."""
-    from latentopt.training.settings import FieldData, TrainingSettings
-    from latentopt.training.train_space import read_split  # every reader of files with it
-
     try:
         data = TrainingSettings.checked(json.loads(space.documents[SETTINGS])).data
         if isinstance(data, FieldData):
@@ -320,24 +317,24 @@ def _evenly(rows: Rows, most: int) -> Rows:
     return rows if n <= most else rows[np.arange(most) * n // most]
 
 
-def _structures(campaign: "Campaign", run: Run, trials: Iterable[Trial]) -> np.ndarray:
+def _structures(run: Run, evaluation: Evaluation, trials: Iterable[Trial]) -> np.ndarray:
     """The structure of each trial as it was evaluated, as an image."""
-    channels, *shape = campaign.space.image_shape
+    channels, *shape = evaluation.space.image_shape
     phases = []
     for trial in trials:
         try:
             phases.append(run.structure(trial, shape=tuple(shape)))
         except CampaignError as error:
-            phases.append(_decoded(campaign, trial, shape))
+            phases.append(_decoded(evaluation, trial, shape))
             if trial.voxel_sha256 is not None or trial.status == "completed":
                 _log.warning("What its point decodes to is learned in its place: %s", error)
     return to_images(np.stack(phases), channels=channels)
 
 
-def _decoded(campaign: "Campaign", trial: Trial, shape: Sequence[int]) -> np.ndarray:
+def _decoded(evaluation: Evaluation, trial: Trial, shape: Sequence[int]) -> np.ndarray:
     """What stands in for a structure whose file is lost: its point decodes to nearly the same."""
     try:
-        return campaign.evaluation.phases(trial.point)
+        return evaluation.phases(trial.point)
     except EvaluationError:  # it never had a structure, and failed
         return np.zeros(shape, np.uint8)
 

@@ -15,12 +15,13 @@ from jaxtyping import Float64
 
 from latentopt.errors import ConfigError, EvaluationError
 from latentopt.evaluation.evaluation import Evaluation, evaluate_images
-from latentopt.goal import Constraint, nearest, parse_constraint
+from latentopt.evaluation.objectives import BUILT_IN_UNITS, Objective, resolve_objectives
+from latentopt.goal import Constraint, parse_constraint
 from latentopt.measurement import journaled
-from latentopt.protocols import Objective
 from latentopt.runs.run import Trial
-from latentopt.settings.campaign import ROOT, ScreenConfig
-from latentopt.settings.spec import BUILT_IN_UNITS, resolve_objectives
+from latentopt.settings.campaign import ScreenConfig
+from latentopt.settings.kinds import ROOT
+from latentopt.wording import nearest
 
 __all__ = ["Screen", "resolve_screen"]
 

@@ -1,19 +1,16 @@
 """Latent points that a campaign evaluates before its strategy proposes any."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from jaxtyping import Float
 
 from latentopt.errors import ConfigError, DataError
-from latentopt.settings.campaign import ROOT, CampaignConfig
+from latentopt.settings.campaign import CampaignConfig
+from latentopt.settings.kinds import ROOT
+from latentopt.space.latent_space import LatentSpace
 from latentopt.space.point_files import read_points
 
-if TYPE_CHECKING:
-    from latentopt.space.latent_space import LatentSpace
 
-
-def start_points(config: CampaignConfig, space: "LatentSpace") -> Float[np.ndarray, "s d"] | None:
+def start_points(config: CampaignConfig, space: LatentSpace) -> Float[np.ndarray, "s d"] | None:
     """Points of the config's ``start`` file inside the space's radius; None without a file.
 
     Raises

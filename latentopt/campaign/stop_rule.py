@@ -2,18 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+from jaxtyping import Float
+from torch import Tensor
 
 from latentopt.errors import ConfigError
-from latentopt.runs.trial import REPEAT
+from latentopt.history import History
+from latentopt.runs.ending import ended_early, last_proposal
 
-if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
-
-    from latentopt.history import History
-
-__all__ = ["StopRule", "ended_early"]
+__all__ = ["StopRule"]
 
 Verdict = Literal["go on", "wait", "stop"]
 _ENDS = ("tell", "fail")
@@ -55,7 +53,7 @@ class StopRule:
         stopped = ended_early(events, self.stop_gain) is not None
         return stopped or self._waits_after == len(events)
 
-    def gain(self, history: "History", z: 'Float[Tensor, "q d"]') -> float | None:
+    def gain(self, history: History, z: Float[Tensor, "q d"]) -> float | None:
         """What the strategy expects of evaluating these points.
 
         None while it expects nothing in particular: among its initial points, which are spread and
@@ -70,7 +68,7 @@ class StopRule:
         """Whether points of this gain are evaluated, not yet, or not at all."""
         if not self._is_low(gain):
             return "go on"
-        last = _last_proposal(events)
+        last = last_proposal(events)
         if last is None or not self._is_low(events[last].get("gain")):
             return "go on"
         if not any(event["kind"] in _ENDS for event in events[last:]):
@@ -82,31 +80,6 @@ class StopRule:
 
     def _is_low(self, gain: float | None) -> bool:
         return gain is not None and gain < self.stop_gain
-
-
-def ended_early(events: Sequence[Mapping[str, Any]], stop_gain: float | None) -> float | None:
-    """Expected gain at which the campaign stopped; None while it may go on.
-
-    It goes on after all with a `stop_gain` that is lower than that gain, with None, or when data
-    were imported since.
-    """
-    last = _last_proposal(events)
-    if last is None or stop_gain is None or events[last]["kind"] != "stop":
-        return None
-    gain = events[last]["gain"]
-    return gain if gain < stop_gain else None
-
-
-def _last_proposal(events: Sequence[Mapping[str, Any]]) -> int | None:
-    """Place of the last event that says what became of new points."""
-    places = range(len(events) - 1, -1, -1)
-    return next((i for i in places if _proposes(events[i])), None)
-
-
-def _proposes(event: Mapping[str, Any]) -> bool:
-    if event["kind"] == "ask":
-        return event["strategy"] != REPEAT  # those are no new points
-    return event["kind"] == "stop"
 
 
 def _under_way(events: Sequence[Mapping[str, Any]]) -> bool:

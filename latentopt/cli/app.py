@@ -204,7 +204,7 @@ def encode(
     """Images to latent points."""
     from generative.data import load_images
     from generative.files.own_files import check_outputs
-    from latentopt.settings.spec import load_space
+    from latentopt.space.named import load_space
     from latentopt.space.point_files import write_points
 
     reading = reading_options(grey, axes, limit)
@@ -232,7 +232,7 @@ def decode(
     from latentopt.errors import DataError
     from latentopt.files import output_file
     from latentopt.microstructure import to_phases
-    from latentopt.settings.spec import load_space
+    from latentopt.space.named import load_space
     from latentopt.space.point_files import read_points
 
     check_outputs([out], inputs=[space, points], overwrite=overwrite)
@@ -266,8 +266,8 @@ def optimize(
 ) -> None:
     """Run a campaign; the same command goes on with one that was stopped or killed."""
     from latentopt.campaign.campaign import Campaign
+    from latentopt.campaign.load import load_config
     from latentopt.errors import CampaignError, ExhaustedError
-    from latentopt.settings.campaign import load_config
 
     changes = _given(
         folder=None if out is None else str(out), trials=trials, seed=seed, repeats=repeats
@@ -353,7 +353,7 @@ def _given(**options: Any) -> dict[str, Any]:
 def _space_of(run: Any) -> Any:
     """The space of a run, whose data the report draws; None if it cannot be had any more."""
     from latentopt.errors import CampaignError, ModelFileError
-    from latentopt.settings.spec import load_space
+    from latentopt.space.named import load_space
 
     try:
         place = str(run.retrained[-1][1]) if run.retrained else run.config.space

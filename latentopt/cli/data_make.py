@@ -59,7 +59,7 @@ def make(
     from generative.data.synthetic import FAMILIES
     from latentopt.cli.synthetic_files import write_family, write_zoo
     from latentopt.errors import ConfigError, DataError, OutputError
-    from latentopt.goal import nearest
+    from latentopt.wording import nearest
 
     if family != "zoo" and family not in FAMILIES:
         raise ConfigError(f"no family {family!r}; {nearest(family, [*FAMILIES, 'zoo'])}")

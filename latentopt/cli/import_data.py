@@ -50,9 +50,9 @@ def import_measured(
     """
     from latentopt.campaign.campaign import Campaign
     from latentopt.campaign.imports import TOLERANCE
+    from latentopt.campaign.load import load_config
     from latentopt.measured.structures import read_measured
-    from latentopt.settings.campaign import load_config
-    from latentopt.settings.spec import load_space
+    from latentopt.space.named import load_space
 
     reading = reading_options(grey, axes, limit)
     settings = load_config(config, {"folder": str(out)} if out is not None else {})

@@ -8,13 +8,13 @@ from rich.console import Console
 from generative.files.own_files import check_outputs
 from latentopt.campaign.campaign import Campaign
 from latentopt.errors import ConfigError
-from latentopt.export import export_candidates
+from latentopt.evaluation.objectives import build_objectives
 from latentopt.microstructure import to_images, to_phases
 from latentopt.printing import escape_markup
 from latentopt.report import write_report
+from latentopt.runs.exports import export_candidates
 from latentopt.runs.run import Run
 from latentopt.settings.campaign import CampaignConfig
-from latentopt.settings.spec import build_objectives
 from latentopt.space.embedded import EMBEDDED
 from latentopt.space.latent_space import LatentSpace
 

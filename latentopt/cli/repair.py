@@ -31,7 +31,7 @@ def repair(
     """
     from latentopt.campaign.repair import repair as put_in_order
     from latentopt.errors import CampaignError
-    from latentopt.settings.spec import load_space
+    from latentopt.space.named import load_space
 
     done = put_in_order(
         run,

@@ -44,7 +44,7 @@ def sample(
     from latentopt.files import output_file
     from latentopt.microstructure import to_phases
     from latentopt.pictures import image_grid_png
-    from latentopt.settings.spec import load_space
+    from latentopt.space.named import load_space
     from latentopt.space.point_files import write_points
     from latentopt.training.sampling import obtained, sample_points
 

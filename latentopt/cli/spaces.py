@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def load_spaces(names: list[str]) -> dict[str, "LatentSpace"]:
     """Spaces by the names or folders they were given as."""
     from latentopt.errors import ConfigError
-    from latentopt.settings.spec import load_space
+    from latentopt.space.named import load_space
 
     if len(set(names)) != len(names):
         raise ConfigError(f"each space should be named once, got {' '.join(names)}.")

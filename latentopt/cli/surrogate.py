@@ -77,7 +77,7 @@ def fit_surrogate(
     from latentopt.measured.seen_images import SEEN_IMAGES, digests_text
     from latentopt.measured.surrogate_card import figures_text, surrogate_card
     from latentopt.measured.surrogate_progress import fit_progress
-    from latentopt.settings.campaign import read_yaml
+    from latentopt.settings.yaml_files import read_yaml
     from objectives.surrogates import accuracy, cross_validate
 
     spec = {} if config is None else read_yaml(config, keys="kind")
@@ -178,8 +178,8 @@ def _build(spec: Mapping[str, Any], space: str | None) -> "Surrogate":
     from pydantic import ValidationError
 
     from latentopt.errors import ConfigError
-    from latentopt.goal import nearest
-    from latentopt.settings.campaign import explain
+    from latentopt.settings.explain import explain
+    from latentopt.wording import nearest
     from objectives.surrogates import SURROGATES
 
     kind = spec["kind"]
@@ -196,7 +196,7 @@ def _build(spec: Mapping[str, Any], space: str | None) -> "Surrogate":
 
 
 def _encode(space: str) -> Callable[..., Any]:
-    from latentopt.settings.spec import load_space
+    from latentopt.space.named import load_space
 
     return load_space(space).encode
 

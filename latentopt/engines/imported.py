@@ -7,6 +7,7 @@ from pydantic import Field
 
 from latentopt.engines.engine import EngineWithWorkers
 from latentopt.errors import ConfigError
+from latentopt.settings.spec import import_target
 
 
 class ImportedEngine(EngineWithWorkers):
@@ -27,8 +28,6 @@ class ImportedEngine(EngineWithWorkers):
 
     def open(self) -> Executor:
         """What the factory makes."""
-        from latentopt.settings.spec import import_target
-
         executor = import_target(self.target, "campaign.engine", self.path)(**self.options)
         if not isinstance(executor, Executor):
             raise ConfigError(

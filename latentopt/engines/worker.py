@@ -21,8 +21,8 @@ from jaxtyping import Float
 
 from latentopt.errors import EvaluationError
 from latentopt.evaluation.evaluation import evaluate_images
+from latentopt.evaluation.objectives import build_objectives
 from latentopt.printable import one_line
-from latentopt.settings.spec import build_objectives
 from objectives.grid import Grid
 
 _FREED_AFTER = 1.0  # seconds, for the answer to be sent

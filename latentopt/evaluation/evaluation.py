@@ -10,10 +10,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from latentopt.errors import EvaluationError
+from latentopt.evaluation.objectives import Objective
 from latentopt.measurement import number_of
 from latentopt.microstructure import to_images, to_phases
 from latentopt.printable import is_plain, one_line, printable
-from latentopt.protocols import Objective
 from latentopt.runs.trial import Trial
 from latentopt.simulators.trial_simulations import CampaignSimulations, TrialSimulation
 from latentopt.space.latent_space import LatentSpace

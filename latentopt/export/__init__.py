@@ -2,6 +2,5 @@
 
 from latentopt.export.exporters import EXPORTERS
 from latentopt.export.verify import verify
-from latentopt.runs.exports import export_candidates
 
-__all__ = ["EXPORTERS", "export_candidates", "verify"]
+__all__ = ["EXPORTERS", "verify"]

@@ -2,10 +2,10 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,17 +18,36 @@ from latentopt.export.held import held_in
 from latentopt.export.reading import EXPORTED, check_promise, read_sidecar
 from latentopt.export.sidecar import other_parts, sidecar_path
 from latentopt.microstructure import voxel_sha256
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from latentopt.runs.run import Run
+from latentopt.settings.campaign import CampaignConfig
 
 # DREAM.3D has lengths of 32 bits, TIFF ratios of such numbers.
 _SAME_LENGTH = 1e-6
 
 
-def verify(path: Path, run: "Run | None" = None, *, limits: Limits = EXPORTED) -> dict:
+class CampaignRead(Protocol):
+    """What exports are compared with, of a campaign that was read: a `latentopt.runs.run.Run`."""
+
+    @property
+    def folder(self) -> Path:
+        """The campaign's folder."""
+        ...
+
+    @property
+    def config(self) -> CampaignConfig:
+        """Its settings."""
+        ...
+
+    @property
+    def trials(self) -> Sequence[Any]:
+        """Its trials, each with ``index``, ``z`` and ``voxel_sha256``."""
+        ...
+
+    def structure(self, trial: Any) -> np.ndarray:
+        """Phases of a trial's structure."""
+        ...
+
+
+def verify(path: Path, run: CampaignRead | None = None, *, limits: Limits = EXPORTED) -> dict:
     """Read an exported file again and compare it with its sidecar, byte by byte and voxel by voxel.
 
     Parameters
@@ -89,8 +108,8 @@ def verify(path: Path, run: "Run | None" = None, *, limits: Limits = EXPORTED) -
 
 
 def verify_all(
-    files: "Iterable[Path]", run: "Run | None" = None, *, limits: Limits = EXPORTED
-) -> "Iterator[tuple[Path, str, bool]]":
+    files: Iterable[Path], run: CampaignRead | None = None, *, limits: Limits = EXPORTED
+) -> Iterator[tuple[Path, str, bool]]:
     """What `verify` finds of each file, in one line, whatever it finds of the others.
 
     A further part of an export, such as the second surface, is verified with the first, whose
@@ -122,7 +141,7 @@ def verify_all(
             yield file, f"{file} is part of {first}, which is not{why}", False
 
 
-def _answer(first: Path, run: "Run | None", limits: Limits) -> tuple[str, bool]:
+def _answer(first: Path, run: CampaignRead | None, limits: Limits) -> tuple[str, bool]:
     try:
         record = verify(first, run, limits=limits)
     except (ExportError, CampaignError) as error:
@@ -161,7 +180,7 @@ def _parts_in(folder: Path) -> dict[str, str]:
     return found
 
 
-def _check_trial(path: Path, record: Mapping[str, Any], run: "Run") -> None:
+def _check_trial(path: Path, record: Mapping[str, Any], run: CampaignRead) -> None:
     """Refuse a file whose sidecar names another z, or other voxels, than the journal has."""
     index = (record.get("provenance") or {}).get("trial")
     trial = next((trial for trial in run.trials if trial.index == index), None)

@@ -12,7 +12,7 @@ from latentopt import __version__
 from latentopt.csv_tables import csv_table
 from latentopt.export.whole_file import make_folder, write_whole
 from latentopt.fidelity.interpolation import FIGURES, InterpolationFigures
-from latentopt.plotting import grey_picture, plain_text, png_of
+from latentopt.pictures import grey_picture, plain_text, png_of
 from latentopt.space.arguments import Array
 from objectives.arrays import as_tensor
 

@@ -12,7 +12,7 @@ from latentopt import __version__
 from latentopt.csv_tables import csv_table
 from latentopt.export.whole_file import make_folder, write_whole
 from latentopt.fidelity.spaces import ALL, FIGURES, SpaceFidelity
-from latentopt.plotting import grey_picture, plain_text, png_of
+from latentopt.pictures import grey_picture, plain_text, png_of
 from latentopt.printable import escape_html as escape
 from objectives.fidelity.ensemble import fewest_units
 

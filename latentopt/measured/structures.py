@@ -12,8 +12,8 @@ from jaxtyping import Float32, Float64
 from generative.data.dataset import Dataset
 from generative.data.read import read_dataset
 from latentopt.errors import DataError
-from latentopt.goal import nearest
-from latentopt.measured.tables import hint, number_of, read_table
+from latentopt.tables import hint, number_of, read_table
+from latentopt.wording import nearest
 
 __all__ = ["IMAGE_COLUMN", "MeasuredData", "read_measured"]
 

@@ -10,9 +10,9 @@ from jaxtyping import Float, Float64
 
 from generative.data.formats.array_files import read_npy
 from latentopt.errors import ConfigError, DataError
-from latentopt.measured.tables import Rows, hint, number_of, read_table
-from latentopt.settings.campaign import read_yaml
-from latentopt.settings.spec import fit_objectives, resolve_objectives
+from latentopt.evaluation.objectives import fit_objectives, resolve_objectives
+from latentopt.settings.yaml_files import read_yaml
+from latentopt.tables import Rows, hint, number_of, read_table
 from objectives.grid import Grid, takes_grid
 
 FILE_COLUMN = "file"

@@ -123,7 +123,7 @@ def _lost(run: Run) -> str:
 
 def _strategy_of(run: Run) -> Any:
     """The strategy that the config names; None where it was given in Python."""
-    from latentopt.settings.spec import build_strategy
+    from latentopt.strategies.build import build_strategy
 
     try:
         return build_strategy(run.config.strategy)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latentopt.campaign.trial_history import history_of
 from latentopt.printable import escape_html as escape
 from latentopt.report.charts import ACCENT, INK, Chart, json_number, layout_of, with_status
 from latentopt.report.html import chart, note, number, section, table, warning
@@ -87,8 +88,6 @@ def _why_not(run: Run, space: "LatentSpace | None", strategy: Any) -> str:
 
 def _learned(run: Run, space: "LatentSpace", strategy: Any) -> tuple[Mapping, Mapping]:
     import torch
-
-    from latentopt.campaign.trial_history import history_of
 
     history = history_of(run.trials, run.config, space)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():

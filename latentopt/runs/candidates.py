@@ -10,18 +10,16 @@ import shlex
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from generative.data.formats.array_files import npz_shape, read_npz
+from latentopt.runs.trial import Trial
 from latentopt.files import replacing
 from latentopt.errors import CampaignError
 from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.microstructure import voxel_sha256
 
-if TYPE_CHECKING:
-    from latentopt.runs.run import Trial
 
 __all__ = [
     "candidate_path",
@@ -75,7 +73,7 @@ def write_candidate(
     return path
 
 
-def settle_waiting(folder: Path, trials: "Iterable[Trial]") -> None:
+def settle_waiting(folder: Path, trials: Iterable[Trial]) -> None:
     """Put waiting structures in place whose trials are written down by now; remove the others."""
     of_file = {_waiting(candidate_path(folder, trial.index)): trial for trial in trials}
     for path in sorted((folder / "candidates").glob(f"*.npz{_WAITING}")):
@@ -128,7 +126,7 @@ def read_phases(folder: Path, index: int) -> np.ndarray:
 
 def read_structure(
     folder: Path,
-    trial: "Trial",
+    trial: Trial,
     *,
     phases: int | None = None,
     dims: int | None = None,
@@ -159,7 +157,7 @@ def read_structure(
     return found[0]
 
 
-def _load(path: Path, trial: "Trial | None" = None) -> "tuple[np.ndarray, np.ndarray] | str":
+def _load(path: Path, trial: Trial | None = None) -> "tuple[np.ndarray, np.ndarray] | str":
     """Phases and z of a file, or why they are not those of the trial."""
     if not path.exists():
         return "is missing"

@@ -2,19 +2,16 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from generative.files.own_files import check_outputs
+from latentopt.runs.run import Run
 from latentopt.export.exporters import EXPORTERS
 from latentopt.export.sidecar import check_replaced, sidecar_path
 from latentopt.export.whole_file import make_folder
 
-if TYPE_CHECKING:
-    from latentopt.runs.run import Run
-
 
 def export_candidates(
-    run: "Run", trials: Iterable[int], format: str, folder: Path, *, overwrite: bool = False
+    run: Run, trials: Iterable[int], format: str, folder: Path, *, overwrite: bool = False
 ) -> list[Path]:
     """Write the structures of some trials in one format.
 

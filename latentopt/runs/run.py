@@ -15,7 +15,7 @@ from latentopt.runs.journal import read_events
 from latentopt.measurement import Measured
 from latentopt.microstructure import Candidate, Microstructure
 from latentopt.runs.pareto import non_dominated
-from latentopt.campaign.stop_rule import ended_early
+from latentopt.runs.ending import ended_early
 from latentopt.runs.trial import IMPORTED, REPEAT, FailedState, Trial, apply_event
 from latentopt.runs.true_values import TrueValues, first_of_structure
 
@@ -140,7 +140,7 @@ class Run:
     @cached_property
     def true_values(self) -> TrueValues:
         """What is believed of noisy metrics; empty if there are none."""
-        return TrueValues.of(self)
+        return TrueValues.of(self.trials, self.folder, self.structure)
 
     @property
     def noisy(self) -> bool:

@@ -6,9 +6,9 @@ taken into account (`latentopt.runs.noisy_regression`).
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -16,10 +16,7 @@ from jaxtyping import Float
 from latentopt.space.correlation_features import correlation_features
 from latentopt.errors import CampaignError
 from latentopt.runs.noisy_regression import smoothed
-
-if TYPE_CHECKING:
-    from latentopt.runs.run import Run
-    from latentopt.runs.trial import Trial
+from latentopt.runs.trial import Trial
 
 __all__ = ["TrueValues", "first_of_structure", "noisy_metrics"]
 
@@ -40,13 +37,25 @@ class TrueValues:
     error: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: "Run") -> "TrueValues":
-        """What the completed trials of a run tell, each of its noisy metrics for itself."""
-        completed = [trial for trial in run.trials if trial.status == "completed"]
+    def of(
+        cls, trials: Sequence[Trial], folder: Path, structure: Callable[[Trial], np.ndarray]
+    ) -> "TrueValues":
+        """What the completed trials of a run tell, each of its noisy metrics for itself.
+
+        Parameters
+        ----------
+        trials
+            All of the run.
+        folder
+            Of the run.
+        structure
+            Reads the structure of a trial; a `CampaignError` if its file is missing or another's.
+        """
+        completed = [trial for trial in trials if trial.status == "completed"]
         names = noisy_metrics(completed)
         if not names:
             return cls()
-        first = first_of_structure(run.trials)
+        first, trial_of = first_of_structure(trials), {trial.index: trial for trial in trials}
         mean: dict[int, dict[str, float]] = {trial.index: {} for trial in completed}
         error: dict[int, dict[str, float]] = {trial.index: {} for trial in completed}
         for name in sorted(names):
@@ -54,7 +63,7 @@ class TrueValues:
             structures = list(dict.fromkeys(first[t.index] for t in measured))
             row = {index: i for i, index in enumerate(structures)}
             found = smoothed(
-                _features_of(run, structures),
+                _features_of([trial_of[i] for i in structures], folder, structure),
                 np.array([row[first[t.index]] for t in measured]),
                 np.array([t.metrics[name] for t in measured], dtype=np.float64),
                 np.array([t.sem.get(name, math.nan) for t in measured], dtype=np.float64),
@@ -67,7 +76,7 @@ class TrueValues:
         return cls(mean, error)
 
 
-def noisy_metrics(trials: Iterable["Trial"]) -> frozenset[str]:
+def noisy_metrics(trials: Iterable[Trial]) -> frozenset[str]:
     """Metrics of these trials that are noisy."""
     completed = [trial for trial in trials if trial.status == "completed"]
     given = {name for trial in completed for name, sem in trial.sem.items() if sem > 0}
@@ -85,7 +94,7 @@ def noisy_metrics(trials: Iterable["Trial"]) -> frozenset[str]:
     return frozenset(given)
 
 
-def first_of_structure(trials: Sequence["Trial"]) -> dict[int, int]:
+def first_of_structure(trials: Sequence[Trial]) -> dict[int, int]:
     """For each trial the first one with its structure: itself, unless it repeats or copies one."""
     first: dict[int, int] = {}
     for trial in trials:  # by index: what it repeats or copies comes before it
@@ -94,16 +103,16 @@ def first_of_structure(trials: Sequence["Trial"]) -> dict[int, int]:
     return first
 
 
-def _key(trial: "Trial") -> int:
+def _key(trial: Trial) -> int:
     return trial.index if trial.repeat_of is None else trial.repeat_of
 
 
-def _features_of(run: "Run", indices: Sequence[int]) -> Float[np.ndarray, "g k"]:
+def _features_of(
+    trials: Sequence[Trial], folder: Path, structure: Callable[[Trial], np.ndarray]
+) -> Float[np.ndarray, "g k"]:
     """Features of the structures of some trials; their points, where a structure is lost."""
-    trial_of = {trial.index: trial for trial in run.trials}
-    trials = [trial_of[index] for index in indices]
     try:
-        rows = [_kept_features(run, trial) for trial in trials]
+        rows = [_kept_features(trial, folder, structure) for trial in trials]
     except CampaignError:  # a file that is missing or another's
         return np.stack([trial.point for trial in trials])
     features = np.zeros((len(rows), max(map(len, rows))))  # 0: of a phase that is nowhere
@@ -112,10 +121,12 @@ def _features_of(run: "Run", indices: Sequence[int]) -> Float[np.ndarray, "g k"]
     return features
 
 
-def _kept_features(run: "Run", trial: "Trial") -> Float[np.ndarray, " k"]:
-    key = (str(run.folder.absolute()), trial.index, trial.voxel_sha256)
+def _kept_features(
+    trial: Trial, folder: Path, structure: Callable[[Trial], np.ndarray]
+) -> Float[np.ndarray, " k"]:
+    key = (str(folder.absolute()), trial.index, trial.voxel_sha256)
     if key not in _features:
         while len(_features) >= _MOST:
             del _features[next(iter(_features))]
-        _features[key] = correlation_features(run.structure(trial))
+        _features[key] = correlation_features(structure(trial))
     return _features[key]

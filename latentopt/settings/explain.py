@@ -6,8 +6,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from latentopt.goal import nearest
 from latentopt.settings.credentials import with_secrets_hidden, without_secrets
+from latentopt.wording import nearest
 
 __all__ = ["explain", "members", "short"]
 

@@ -8,7 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, field_serializer, field_validator
 
+from latentopt.errors import ConfigError
 from latentopt.microstructure import Microstructure
+from latentopt.settings.spec import import_target
 from latentopt.simulators.result import SimulationResult
 from latentopt.simulators.simulator import SimulatorSpec
 
@@ -73,9 +75,6 @@ class PythonSimulator(SimulatorSpec):
         return SimulationResult.of_metrics(answer, self.units)
 
     def _function(self, where: str) -> Callable[..., Any]:
-        from latentopt.errors import ConfigError
-        from latentopt.settings.spec import import_target
-
         function = self.target
         if isinstance(function, str):
             function = import_target(function, where, self.path)

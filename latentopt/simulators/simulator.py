@@ -3,8 +3,9 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -13,7 +14,7 @@ from latentopt.printable import is_plain
 from latentopt.simulators.result import SimulationResult
 from objectives.settings import Settings
 
-__all__ = ["SimulatorSpec", "simulation_id"]
+__all__ = ["Simulator", "SimulatorSpec", "simulation_id"]
 
 
 class SimulatorSpec(Settings, ABC):
@@ -86,3 +87,22 @@ def simulation_id(simulator: SimulatorSpec, microstructure: Microstructure) -> s
         "simulator": simulator.identity(),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+@runtime_checkable
+class Simulator(Protocol):
+    """A full microstructure to named values: the seam for programs outside Python."""
+
+    @property
+    def name(self) -> str:
+        """Names its folder in that of a trial, and its messages; no other simulator has it."""
+        ...
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Name of each value that a good result brings, and its unit ("1" where it has none)."""
+        ...
+
+    def __call__(self, microstructure: "Microstructure", folder: Path) -> "SimulationResult":
+        """Result for one structure; `folder` is for its files, and not there yet."""
+        ...

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jaxtyping import Float
 from numpy import ndarray
@@ -13,13 +13,10 @@ from latentopt.errors import EvaluationError
 from latentopt.measurement import with_sems
 from latentopt.microstructure import Microstructure, to_phases
 from latentopt.printable import one_line
-from latentopt.protocols import Simulator
+from latentopt.settings.campaign import CampaignConfig
 from latentopt.simulators.cache import ResultCache
 from latentopt.simulators.result import STATES, SimulationResult
-from latentopt.simulators.simulator import SimulatorSpec, simulation_id
-
-if TYPE_CHECKING:
-    from latentopt.settings.campaign import CampaignConfig
+from latentopt.simulators.simulator import Simulator, SimulatorSpec, simulation_id
 
 __all__ = ["CampaignSimulations", "TrialSimulation", "simulate"]
 
@@ -55,7 +52,7 @@ class CampaignSimulations:
     def of(
         cls,
         simulators: tuple[Simulator, ...],
-        config: "CampaignConfig",
+        config: CampaignConfig,
         folder: Path,
         *,
         dims: int,

@@ -1,9 +1,13 @@
 """A latent space on disk: a model folder with the whitening and its reference points in it."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
 
 from generative.errors import ModelFileError
 from generative.files.own_files import SPACE
@@ -22,38 +26,49 @@ from generative.model_files import (
     write_folder,
 )
 from generative.registry import MODELS
+from latentopt.space.decoder import Decoder
 from latentopt.space.whitening import Whitening
-
-if TYPE_CHECKING:
-    from latentopt.protocols import Decoder
-    from latentopt.space.latent_space import LatentSpace
 
 WHITENING, TRAINED_ON = "whitening.safetensors", "trained_on"
 SETTINGS = "training.json"  # what `latentopt train` was asked for
 OWN = (CONFIG, WEIGHTS, SPACE, WHITENING)
 
 
-def write_space(space: "LatentSpace", folder: Path, *, overwrite: bool = False) -> Path:
-    """Write the folder that `read_space` reads; an `OutputError` if it is one of something else."""
+def write_space(
+    folder: Path,
+    model: Decoder,
+    whitening: Whitening,
+    *,
+    id: str,
+    reference: Float64[Tensor, "r d"],
+    radius: float,
+    trained_on: Int64[np.ndarray, " t"] | None,
+    documents: Mapping[str, bytes],
+    overwrite: bool = False,
+) -> Path:
+    """Write the folder that `read_space` reads; an `OutputError` if it is one of something else.
+
+    The parts are those of `LatentSpace`; `id` tells the space from others.
+    """
     settings = {
         "format_version": FORMAT_VERSION,
-        "id": space.id,
-        "latent_dim": space.latent_dim,
-        "image_shape": list(space.image_shape),
-        "radius": space.radius,
+        "id": id,
+        "latent_dim": model.latent_dim,
+        "image_shape": list(model.image_shape),
+        "radius": radius,
     }
     tensors = {
-        "mean": space.whitening.mean,
-        "axes": space.whitening.axes,
-        "spread": space.whitening.spread,
-        "reference": space.reference_.float(),
+        "mean": whitening.mean,
+        "axes": whitening.axes,
+        "spread": whitening.spread,
+        "reference": reference.float(),
     }
-    if space.trained_on is not None:
-        tensors[TRAINED_ON] = torch.from_numpy(space.trained_on)
+    if trained_on is not None:
+        tensors[TRAINED_ON] = torch.from_numpy(trained_on)
     # A model of the user's own is theirs to save; its whitening is kept all the same.
-    model = model_files(space.model) if type(space.model) in MODELS.values() else {}
+    weights = model_files(model) if type(model) in MODELS.values() else {}
     own = {SPACE: json_bytes(settings), WHITENING: tensors_to_bytes(tensors)}
-    return write_folder(folder, {**model, **own, **space.documents}, overwrite=overwrite)
+    return write_folder(folder, {**weights, **own, **documents}, overwrite=overwrite)
 
 
 def is_space(folder: Path) -> bool:
@@ -70,7 +85,7 @@ def is_space(folder: Path) -> bool:
     return SPACE in read_json({MANIFEST: manifest.read_bytes()}, MANIFEST, folder)
 
 
-def read_space(folder: Path, model: "Decoder | None") -> dict[str, Any]:
+def read_space(folder: Path, model: Decoder | None) -> dict[str, Any]:
     """Arguments of `LatentSpace` from a folder, its files checked.
 
     Raises

@@ -15,8 +15,8 @@ from torch import Tensor
 from generative.autoencoders.vae import autocorrelation
 from generative.batching import VOXELS_PER_CHUNK
 from latentopt.microstructure import to_images, to_phases
-from latentopt.protocols import Encoder
 from latentopt.space.arguments import Array, checked_images
+from latentopt.space.decoder import Encoder
 from latentopt.space.latent_space import LatentSpace
 from objectives.arrays import as_tensor
 from objectives.settings import Settings

@@ -13,16 +13,17 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from generative.batching import map_rows
-from latentopt.protocols import Decoder, Encoder
 from latentopt.space.arguments import Array, checked_images, checked_points, like
 from latentopt.space.ax_parameters import (
     parameters_to_points,
     points_to_parameters,
     range_parameters,
 )
+from latentopt.space.decoder import Decoder, Encoder
 from latentopt.space.embedded import EMBEDDED, embedded_folder
 from latentopt.space.files import read_space, write_space
 from latentopt.space.paths import PATHS, grid
+from latentopt.space.spacing import median_spacing
 from latentopt.space.whitening import Whitening
 from objectives.arrays import as_tensor
 
@@ -193,7 +194,17 @@ class LatentSpace:
         A space or model that was saved there is replaced; files of these names that are something
         else are refused by an `OutputError`, unless ``overwrite`` is given.
         """
-        return write_space(self, Path(folder), overwrite=overwrite)
+        return write_space(
+            Path(folder),
+            self.model,
+            self.whitening,
+            id=self.id,
+            reference=self.reference_,
+            radius=self.radius,
+            trained_on=self.trained_on,
+            documents=self.documents,
+            overwrite=overwrite,
+        )
 
     @property
     def id(self) -> str:
@@ -341,14 +352,8 @@ class LatentSpace:
         return like(z, (again - rows).pow(2).mean(1).sqrt().reshape(points.shape[:-1]))
 
     def _spacing(self) -> float:
-        rows = self.reference_
-        if len(rows) < 2:
-            raise ValueError("this space keeps no training structures to measure from.")
         if not hasattr(self, "_spacing_"):
-            nearest = [
-                torch.cdist(part, rows).kthvalue(2, dim=1).values for part in rows.split(256)
-            ]
-            self._spacing_ = max(float(torch.cat(nearest).median()), 1e-12)
+            self._spacing_ = median_spacing(self.reference_)
         return self._spacing_
 
     # -- Ax --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from generative.data.formats.array_files import read_npy
 from latentopt.errors import DataError
 from latentopt.files import output_file
-from latentopt.measured.tables import hint, number_of, read_table
+from latentopt.tables import hint, number_of, read_table
 
 
 def read_points(path: Path | str) -> Float[np.ndarray, "n d"]:

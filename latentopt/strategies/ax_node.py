@@ -21,10 +21,12 @@ from latentopt.ax.history import history_of
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.settings.spec import build_strategy, load_space, spec_of
+from latentopt.settings.spec import spec_of
 from latentopt.space.embedded import EMBEDDED
 from latentopt.space.latent_space import LatentSpace
+from latentopt.space.named import load_space
 from latentopt.strategies import STRATEGIES
+from latentopt.strategies.build import build_strategy
 
 if TYPE_CHECKING:
     from ax.adapter.base import Adapter

@@ -9,10 +9,10 @@ from pydantic import Field
 from torch import Tensor
 
 from latentopt.history import History
-from latentopt.strategies.modelled.unit_free import UnitFree
 from latentopt.strategies.prior import draw
 from latentopt.strategies.replay import Replay, merits
 from latentopt.strategies.start import check_one_objective, first_points
+from latentopt.unit_free import UnitFree
 from objectives.settings import Settings
 
 if TYPE_CHECKING:

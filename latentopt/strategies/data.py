@@ -43,7 +43,7 @@ class Data(Settings):
         from latentopt.strategies.modelled.ascent import exact_values
         from latentopt.strategies.modelled.inputs import StructureInputs
         from latentopt.strategies.modelled.processes import Surrogate
-        from latentopt.strategies.modelled.unit_free import UnitFree
+        from latentopt.unit_free import UnitFree
 
         history = UnitFree.of(history).history
         inputs = StructureInputs(history.space)

@@ -12,7 +12,7 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from latentopt.history import History
-from latentopt.strategies.modelled.unit_free import spread
+from latentopt.unit_free import spread
 
 __all__ = ["Replay", "merit_of", "merits", "violation_of"]
 

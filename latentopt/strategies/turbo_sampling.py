@@ -1,7 +1,7 @@
 """Fit, candidates and samples of `turbo`: the part that needs BoTorch."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import torch
 from jaxtyping import Float64
@@ -13,30 +13,37 @@ from latentopt.strategies.apart import apart
 from latentopt.strategies.modelled.inputs import Inputs, PointInputs, StructureInputs
 from latentopt.strategies.modelled.processes import Surrogate
 from latentopt.strategies.replay import Replay, merit_of, merits, violation_of
-
-if TYPE_CHECKING:
-    from latentopt.strategies.turbo import Region, Turbo
+from latentopt.strategies.trust_region import Region
 
 _MOVED = 20  # coordinates that a candidate changes, on average: Regis & Shoemaker 2013
 
 
 def best_of_samples(
-    history: History, q: int, region: "Region", settings: "Turbo"
+    history: History,
+    q: int,
+    region: Region,
+    *,
+    inputs: Literal["z", "structure"],
+    candidates: int | None,
+    max_iterations: int,
 ) -> Float64[Tensor, "q d"]:
-    """The best candidate by each of `q` posterior samples, none of them twice."""
+    """The best candidate by each of `q` posterior samples, none of them twice.
+
+    The keyword arguments are settings of `Turbo`.
+    """
     local, space = _in_region(history, region), history.space
-    inputs: Inputs
-    if settings.inputs == "z":
-        inputs, most = PointInputs(space, ball=False), 2000
+    seen: Inputs
+    if inputs == "z":
+        seen, most = PointInputs(space, ball=False), 2000
     else:
-        inputs, most = StructureInputs(space), 500
-    surrogate = Surrogate(local, inputs, max_iterations=settings.max_iterations)
+        seen, most = StructureInputs(space), 500
+    surrogate = Surrogate(local, seen, max_iterations=max_iterations)
     best = local.z[merits(surrogate.believed(local)).argmax()]
     half = 0.5 * region.length * _weights(surrogate, space.latent_dim)
-    n = settings.candidates or min(100 * space.latent_dim, most)
+    n = candidates or min(100 * space.latent_dim, most)
     z = _new_candidates(history, best, half, max(n, 2 * q))
     with torch.no_grad():
-        samples = surrogate.model.posterior(inputs.exact(z)).rsample(torch.Size([q]))
+        samples = surrogate.model.posterior(seen.exact(z)).rsample(torch.Size([q]))
     metrics = surrogate.values(samples)
     violation = violation_of(local, metrics)
     if surrogate.learns_success:  # the last output: 1 is success, 0 failure
@@ -50,7 +57,7 @@ def best_of_samples(
     return z[chosen]
 
 
-def _in_region(history: History, region: "Region") -> History:
+def _in_region(history: History, region: Region) -> History:
     """What is known of points that belong to the region."""
     told = Replay.of(history)
     z, row = told.z[region.begin :], told.row[region.begin :]
@@ -71,12 +78,12 @@ def _new_candidates(
     history: History, best: Float64[Tensor, " d"], half: Float64[Tensor, " d"], n: int
 ) -> Float64[Tensor, "m d"]:
     """Candidates that are not among the points already evaluated or under way."""
-    z = candidates(history.space, best, half, n, seed=history.seed_of(history.next_index))
+    z = box_points(history.space, best, half, n, seed=history.seed_of(history.next_index))
     known = torch.cat([history.z, history.pending, history.failed])
     return z[apart(z, known)]
 
 
-def candidates(
+def box_points(
     space: LatentSpace,
     center: Float64[Tensor, " d"],
     half: Float64[Tensor, " d"],

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from pydantic import Field
 
 from generative.batching import to_tensor
 from generative.conditions import Conditions
+from generative.data.dataset import Dataset
 from generative.model_files import (
     bytes_to_tensors,
     tensors_to_bytes,
@@ -22,12 +22,9 @@ from generative.stages.config import TrainConfig
 from generative.training.progress import TrainingProgress
 from generative.training.state import MADE_OF, note_of_file
 from latentopt.errors import ConfigError, DataError, OutputError
-from latentopt.settings.campaign import Spec
-from latentopt.settings.spec import fit_objectives, properties_of, resolve_objectives
+from latentopt.evaluation.objectives import fit_objectives, properties_of, resolve_objectives
+from latentopt.settings.kinds import Spec
 from objectives.settings import Settings
-
-if TYPE_CHECKING:
-    from generative.data.dataset import Dataset
 
 KEPT = "training-conditions.safetensors"  # removed with the states of the training
 CHUNK = 64
@@ -45,7 +42,7 @@ class ConditionSettings(Settings):
 
 
 def compute_conditions(
-    settings: ConditionSettings, training: "Dataset", config: TrainConfig, folder: Path
+    settings: ConditionSettings, training: Dataset, config: TrainConfig, folder: Path
 ) -> tuple[Conditions, Float[np.ndarray, "n f"]]:
     """Conditions that the training images can teach, and the condition of each image.
 

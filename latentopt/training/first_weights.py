@@ -5,7 +5,7 @@ from typing import Any
 
 from generative.autoencoders.vae import ConvVAE
 from latentopt.errors import ConfigError
-from latentopt.settings.spec import load_space
+from latentopt.space.named import load_space
 from latentopt.training.settings import TrainingSettings
 
 Begin = Callable[[Any], object]

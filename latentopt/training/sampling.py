@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentopt.errors import ConfigError
+from latentopt.evaluation.objectives import build_objectives
 from latentopt.microstructure import to_images, to_phases
-from latentopt.settings.spec import build_objectives
 from latentopt.space.files import SETTINGS
 from latentopt.space.latent_space import LatentSpace
 

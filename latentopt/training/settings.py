@@ -11,10 +11,11 @@ from generative.data.check import Limits
 from generative.data.synthetic import FieldRanges
 from generative.training.train import TrainConfig
 from latentopt.errors import ConfigError
-from latentopt.goal import nearest
-from latentopt.settings.campaign import explain, read_yaml
+from latentopt.settings.explain import explain
+from latentopt.settings.yaml_files import read_yaml
 from latentopt.space.embedded import EMBEDDED
 from latentopt.training.conditions import ConditionSettings
+from latentopt.wording import nearest
 from objectives.settings import Settings
 
 __all__ = ["FieldData", "FileData", "TrainingSettings"]

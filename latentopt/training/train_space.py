@@ -23,15 +23,15 @@ from generative.training.state import remove_states
 from generative.training.train import train
 from latentopt.errors import ConfigError
 from latentopt.fidelity.noise_space import noise_space_figures, noise_space_section
-from latentopt.goal import nearest
 from latentopt.printable import one_line
-from latentopt.settings.campaign import explain
+from latentopt.settings.explain import explain
 from latentopt.space.files import OWN, SETTINGS, is_space
 from latentopt.space.latent_space import LatentSpace
 from latentopt.training.conditions import compute_conditions
 from latentopt.training.data import read_split, split_with_facts
 from latentopt.training.first_weights import first_weights
 from latentopt.training.settings import FieldData, FileData, TrainingSettings
+from latentopt.wording import nearest
 
 __all__ = ["FieldData", "FileData", "TrainingSettings", "read_split", "train_space"]
 

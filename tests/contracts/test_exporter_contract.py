@@ -17,9 +17,9 @@ from hypothesis.extra.numpy import arrays
 
 from latentopt.errors import ExportError
 from latentopt.export import EXPORTERS, verify
+from latentopt.export.exporter import Exporter
 from latentopt.export.sidecar import as_text
 from latentopt.microstructure import Microstructure
-from latentopt.protocols import Exporter
 
 
 def read_hdf5(path):

@@ -8,7 +8,7 @@ import torch
 from generative import MODELS
 from generative.model_files import load_model, save_model
 from generative.stages.stage import is_fitted, stages_of
-from latentopt.protocols import Decoder, Encoder
+from latentopt.space.decoder import Decoder, Encoder
 from objectives.convolutions import unsound
 
 # Image shape and options in two and three dimensions; a new row needs its own.

@@ -1,4 +1,4 @@
-"""Every objective in the table keeps the promises of `latentopt.protocols.Objective`."""
+"""Every objective in the table keeps the promises of `Objective`."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from latentopt.protocols import Objective
+from latentopt.evaluation.objectives import Objective
 from objectives import OBJECTIVES
 from objectives.errors import EvaluationError
 from objectives.grid import Grid, takes_grid

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from latentopt.microstructure import Microstructure
-from latentopt.protocols import Simulator
 from latentopt.simulators import SIMULATORS, SimulationResult
-from latentopt.simulators.simulator import simulation_id
+from latentopt.simulators.simulator import Simulator, simulation_id
 from latentopt.simulators.trial_simulations import simulate
 
 UNITS = {"strength": "MPa", "mass": "kg"}

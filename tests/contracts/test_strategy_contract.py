@@ -1,4 +1,4 @@
-"""Every strategy in the table keeps the promises of `latentopt.protocols.Strategy`."""
+"""Every strategy in the table keeps the promises of `latentopt.strategies.strategy.Strategy`."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ import torch
 from generative import PCA
 from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.protocols import Strategy
 from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies import STRATEGIES
+from latentopt.strategies.strategy import Strategy
 
 GOAL = Goal.parse("a - 2*b", ["b <= 0.5"])
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentopt.errors import ConfigError
-from latentopt.goal import Goal, nearest, parse_constraint, parse_objectives
+from latentopt.goal import Goal, parse_constraint, parse_objectives
+from latentopt.wording import nearest
 
 
 def test_an_objective_is_read_as_its_coefficients():

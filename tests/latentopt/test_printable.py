@@ -19,9 +19,9 @@ from latentopt.cli.app import main
 from latentopt.csv_tables import csv_table
 from latentopt.errors import EvaluationError
 from latentopt.evaluation.evaluation import evaluate_images
+from latentopt.evaluation.objectives import as_objective
 from latentopt.printable import escape_html, one_line, printable
 from latentopt.report import write_report
-from latentopt.settings.spec import as_objective
 
 HOSTILE = {
     "colour": "\x1b[31mred\x1b[0m",

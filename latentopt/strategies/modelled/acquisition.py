@@ -18,7 +18,7 @@ from torch import Tensor
 from latentopt.goal import Linear
 from latentopt.history import History
 from latentopt.strategies.modelled.processes import Surrogate
-from latentopt.strategies.modelled.unit_free import spread, spread_of_best
+from latentopt.unit_free import spread, spread_of_best
 
 _SAMPLES = 128  # posterior samples behind one acquisition value
 _CLEAR = 1e6  # units from a constraint: farther away nothing is left to be weighed

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latentopt.history import History
 from latentopt.strategies.modelled.acquisition import margins_of, values_of
-from latentopt.strategies.modelled.unit_free import spread
+from latentopt.unit_free import spread
 
 _PLACES = 256  # places in the box of each sample at which a volume is measured
 

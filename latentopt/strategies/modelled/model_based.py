@@ -20,7 +20,7 @@ from objectives.settings import Settings
 if TYPE_CHECKING:
     from latentopt.strategies.modelled.inputs import Inputs
     from latentopt.strategies.modelled.processes import Surrogate
-    from latentopt.strategies.modelled.unit_free import UnitFree
+    from latentopt.unit_free import UnitFree
 
 _GAIN_SAMPLES = 512  # of the posterior, behind an expected gain
 _fitted: "WeakKeyDictionary[History, dict[ModelBased, tuple[UnitFree, Surrogate]]]" = (
@@ -104,7 +104,7 @@ class ModelBased(Settings, ABC):
     def _fit(self, history: History) -> "tuple[UnitFree, Surrogate]":
         """The history without units, and the processes fitted to it; of one history once."""
         from latentopt.strategies.modelled.processes import Surrogate
-        from latentopt.strategies.modelled.unit_free import UnitFree
+        from latentopt.unit_free import UnitFree
 
         fitted = _fitted.setdefault(history, {})
         if self not in fitted:

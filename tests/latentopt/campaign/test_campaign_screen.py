@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from latentopt.campaign.campaign import Campaign
+from latentopt.campaign.load import load_config
 from latentopt.errors import ConfigError
-from latentopt.settings.campaign import load_config
 
 
 class Cheap:

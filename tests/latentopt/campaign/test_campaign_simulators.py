@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from latentopt import Campaign
+from latentopt.campaign.load import load_config
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.runs.run import Run
-from latentopt.settings.campaign import load_config
 from latentopt.simulators.python_function import PythonSimulator
 
 # Strength is what the task says of the trial; thin structures are refused.

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from latentopt.campaign.campaign import Campaign
-from latentopt.campaign.stop_rule import StopRule, ended_early
+from latentopt.campaign.stop_rule import StopRule
 from latentopt.errors import ConfigError
+from latentopt.runs.ending import ended_early
 from latentopt.runs.journal import read_events
 from latentopt.runs.run import Run
 

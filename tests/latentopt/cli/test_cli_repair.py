@@ -12,8 +12,8 @@ import pytest
 
 from latentopt.campaign.campaign import Campaign
 from latentopt.errors import JournalError
-from latentopt.export import export_candidates
 from latentopt.runs.candidates import candidate_path
+from latentopt.runs.exports import export_candidates
 from latentopt.runs.journal import lock_holder, read_events
 from latentopt.runs.run import Run
 from latentopt.runs.status import read_status

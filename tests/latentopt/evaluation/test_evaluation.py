@@ -8,7 +8,7 @@ import torch
 
 from latentopt.errors import EvaluationError
 from latentopt.evaluation.evaluation import Evaluation, as_numbers, problem_of
-from latentopt.settings.spec import build_objectives
+from latentopt.evaluation.objectives import build_objectives
 from latentopt.space.latent_space import LatentSpace
 from objectives.volume_fraction import VolumeFraction
 

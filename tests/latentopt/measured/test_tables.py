@@ -5,9 +5,9 @@ import pytest
 
 from latentopt.errors import DataError
 from latentopt.measured.structures import read_measured
-from latentopt.measured.tables import hint, number_of, read_table
 from latentopt.measured.targets import read_targets
 from latentopt.space.point_files import read_points
+from latentopt.tables import hint, number_of, read_table
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import torch
 from latentopt.campaign.campaign import Campaign
 from latentopt.campaign.repair import repair
 from latentopt.errors import CampaignError, ConfigError, ExportError, JournalError
-from latentopt.export import export_candidates, verify
+from latentopt.runs.exports import export_candidates
+from latentopt.export import verify
 from latentopt.export.sidecar import as_text
 from latentopt.microstructure import to_phases, voxel_sha256
 from latentopt.report import write_report

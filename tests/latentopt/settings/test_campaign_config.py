@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from latentopt.campaign.load import load_config
 from latentopt.errors import ConfigError
-from latentopt.settings.campaign import CampaignConfig, explain, load_config
+from latentopt.settings.campaign import CampaignConfig
+from latentopt.settings.explain import explain
 from objectives import OBJECTIVES
 
 GOOD = """

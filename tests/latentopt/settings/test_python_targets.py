@@ -2,9 +2,9 @@
 
 import pytest
 
+from latentopt.campaign.load import load_config
 from latentopt.errors import ConfigError
 from latentopt.runs.run import Run
-from latentopt.settings.campaign import load_config
 
 YAML = """
 space: {space}

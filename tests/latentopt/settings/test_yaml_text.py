@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from latentopt.errors import ConfigError
-from latentopt.settings.campaign import read_yaml
+from latentopt.settings.yaml_files import read_yaml
 from latentopt.settings.yaml_text import parse_yaml
 
 

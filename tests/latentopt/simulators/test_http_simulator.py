@@ -15,7 +15,7 @@ import pytest
 from latentopt.errors import ConfigError
 from latentopt.export import verify
 from latentopt.microstructure import Microstructure
-from latentopt.settings.spec import build_simulators
+from latentopt.simulators.build import build_simulators
 from latentopt.simulators.http_service import HTTPSimulator
 from latentopt.simulators.simulator import simulation_id
 

@@ -13,8 +13,8 @@ from generative.model_files import read_folder
 from generative.stages.reconstruction import reconstruct, reconstruction_errors
 from latentopt import LatentSpace
 from latentopt.errors import ConfigError
-from latentopt.settings.spec import load_space
 from latentopt.space.embedded import embedded_folder
+from latentopt.space.named import load_space
 
 FOLDER = embedded_folder("ldm")
 UNSEEN = 987_654_321  # a seed that no training uses

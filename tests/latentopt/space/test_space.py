@@ -8,7 +8,7 @@ import torch
 
 from generative import PCA, ConvVAE
 from latentopt import LatentSpace
-from latentopt.protocols import Decoder
+from latentopt.space.decoder import Decoder
 
 
 def low_rank(n, seed=0):

@@ -8,8 +8,8 @@ from latentopt.ax.goal import AxGoal
 from latentopt.goal import Goal
 from latentopt.history import History
 from latentopt.strategies.ax_default import AxDefault
-from latentopt.strategies.modelled.unit_free import UnitFree
 from latentopt.strategies.saas import Saas
+from latentopt.unit_free import UnitFree
 
 
 def told(space, goal, n=9, **changes):

@@ -8,8 +8,9 @@ from latentopt.history import History
 from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies.prior import Prior
 from latentopt.strategies.replay import Replay
-from latentopt.strategies.turbo import LENGTH, LONGEST, SHORTEST, Region, Turbo
-from latentopt.strategies.turbo_sampling import best_of_samples, candidates
+from latentopt.strategies.trust_region import LENGTH, LONGEST, SHORTEST, Region
+from latentopt.strategies.turbo import Turbo
+from latentopt.strategies.turbo_sampling import best_of_samples, box_points
 
 GOAL = Goal.parse("a")
 QUICK = Turbo(initial=8, candidates=100, max_iterations=30)
@@ -97,7 +98,7 @@ def test_candidates_are_inside_the_box_and_the_radius(space, length, d, norm):
     center = torch.randn(d, generator=torch.Generator().manual_seed(1)).double()
     center = 9.0 * norm * center / center.norm()
     half = length * torch.linspace(0.5, 1.5, d, dtype=torch.float64)
-    z = candidates(place, center, half, 500, seed=0)
+    z = box_points(place, center, half, 500, seed=0)
     assert ((z - center).abs() <= half * (1 + 1e-9)).all()
     assert (z.norm(dim=1) <= 9.0 * (1 + 1e-12)).all()
     assert (z != center).any(dim=1).float().mean() > 0.5
@@ -108,7 +109,7 @@ def test_in_many_dimensions_a_candidate_changes_about_20_coordinates(space):
     place = LatentSpace(space.model, space.whitening, reference=space.reference_, radius=99.0)
     place.latent_dim = 64
     center = torch.zeros(64, dtype=torch.float64)
-    moved = (candidates(place, center, center + 1, 2000, seed=0) != 0).sum(1).double()
+    moved = (box_points(place, center, center + 1, 2000, seed=0) != 0).sum(1).double()
     assert moved.mean() == pytest.approx(20, abs=1)
     assert moved.min() >= 1
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from latentopt.goal import Goal
 from latentopt.history import History
-from latentopt.strategies.modelled.unit_free import UnitFree, spread, spread_of_best
+from latentopt.unit_free import UnitFree, spread, spread_of_best
 
 UNITS = st.floats(-25, 25).map(lambda power: 10.0**power)
 VALUES = st.lists(

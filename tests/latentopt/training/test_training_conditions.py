@@ -183,7 +183,7 @@ def test_samples_start_a_campaign_before_its_strategy_does(tiny_space, tmp_path)
         "folder": str(tmp_path / "run"),
     }
     (tmp_path / "campaign.yaml").write_text(yaml.safe_dump(config))
-    from latentopt.settings.campaign import load_config
+    from latentopt.campaign.load import load_config
 
     done = Campaign(load_config(tmp_path / "campaign.yaml"), space=tiny_space).run()
     points = np.stack([np.asarray(trial.point) for trial in done.trials])

@@ -1,0 +1,22 @@
+"""The engine that settings name, made and checked."""
+
+from concurrent.futures import Executor
+from typing import Any
+
+from latentopt.engines.engine import Engine
+from latentopt.engines.given import GivenExecutor
+from latentopt.engines.registry import ENGINES
+from latentopt.settings.kinds import ROOT, as_engine
+from latentopt.settings.spec import build
+
+__all__ = ["build_engine"]
+
+
+def build_engine(item: Any) -> Engine:
+    """Engine of its spec, kind, executor or itself; a `ConfigError` lists what is wrong with it."""
+    if isinstance(item, Executor):
+        return GivenExecutor.of(item)
+    if isinstance(item, Engine):
+        return item
+
+    return build(as_engine(item), ENGINES, f"{ROOT}.engine")

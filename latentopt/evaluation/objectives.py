@@ -1,0 +1,178 @@
+"""Objectives of their specs, kinds, objects and functions: what they are, made and checked."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from pydantic import BaseModel, Field
+from torch import Tensor
+
+from latentopt.errors import ConfigError
+from latentopt.settings.kinds import ROOT, as_spec
+from latentopt.settings.spec import build, import_target, spec_of
+from objectives.grid import Grid, takes_grid
+from objectives.registry import OBJECTIVES
+from objectives.settings import Settings
+
+BUILT_IN_UNITS = MappingProxyType({"distance_from_data": "1"})  # recorded for every trial
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """Images to named values with units."""
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Name of each value this objective returns, and its unit ("1" where it has none)."""
+        ...
+
+    def __call__(self, images: Float[Tensor, "n c *space"]) -> Mapping[str, Float[Tensor, " n"]]:
+        """One float64 value a row for every name in `units`.
+
+        One that has a parameter ``grid`` besides is given the campaign's `objectives.grid.Grid`:
+        what a voxel measures, and whether images repeat.
+        """
+        ...
+
+
+@runtime_checkable
+class FitsImages(Protocol):
+    """An objective with settings that depend on the images it is for."""
+
+    def for_images(self, shape: tuple[int, ...]) -> Objective:
+        """The objective for images of shape (c, *space); a ``ValueError`` if it fits none such."""
+        ...
+
+
+@runtime_checkable
+class SaysBoundary(Protocol):
+    """An objective whose values hold under a boundary condition."""
+
+    def boundary(self, grid: Grid) -> str:
+        """Name of the condition on a grid: ``periodic``, ``mirrored``, ``open``."""
+        ...
+
+
+class ImportedObjective(Settings):
+    """Spec of an objective of the user's own: ``{kind: import, target: "package.module:name"}``."""
+
+    kind: str = "import"
+    target: str = Field(pattern=r"^[\w.]+:[\w.]+$", description="Where it is: package.module:name.")
+    options: dict[str, Any] = Field({}, description="Keyword arguments of the class or function.")
+    path: str | None = Field(
+        None,
+        description="Folder of the module; the settings file's own where it is there, and else "
+        "the working folder or what is installed.",
+    )
+
+    def build(self, where: str) -> Objective:
+        """The object itself, a class made with the options, or a function given them."""
+        found = import_target(self.target, where, self.path)
+        if isinstance(found, type):
+            try:
+                found = found(**self.options)
+            except (TypeError, ValueError) as error:
+                text = " ".join(str(error).split())
+                raise ConfigError(
+                    f"{where}: {self.target} does not take these options: {text}"
+                ) from None
+        elif self.options:
+            found = partial(found, **self.options)
+        return as_objective(found, where)
+
+
+@dataclass(frozen=True)
+class FunctionObjective:
+    """A plain function of images as an objective whose names and units are not known beforehand."""
+
+    function: Callable[..., Mapping[str, Any]]
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, images: Any, grid: Grid | None = None) -> Mapping[str, Any]:
+        """What the function returns; it is given the grid where it has such a parameter."""
+        return (
+            self.function(images, grid=grid) if takes_grid(self.function) else self.function(images)
+        )
+
+
+def as_objective(found: Any, where: str) -> Objective:
+    """The object if it is an objective, what it names if imported, or a function wrapped as one."""
+    if isinstance(found, ImportedObjective):
+        return found.build(where)
+    if not callable(found):
+        raise ConfigError(
+            f"{where}: an objective should be callable with images, got {type(found).__name__}; "
+            "give a function of images or an object of objectives.OBJECTIVES."
+        )
+    return found if isinstance(found, Objective) else FunctionObjective(found)
+
+
+def resolve_objectives(
+    items: Iterable[Any], setting: str = f"{ROOT}.evaluate"
+) -> tuple[tuple[Objective, ...], tuple[dict, ...]]:
+    """Objectives, and their complete specs, of any mix of specs, kinds, objects and functions.
+
+    Raises
+    ------
+    ConfigError
+        Lists the problems of all of them, one a line that begins with the setting.
+    """
+    objectives, specs, problems = [], [], []
+    for i, item in enumerate(items):
+        try:
+            part = item
+            if isinstance(item, str | Mapping):
+                part = build(as_spec(item), _objectives(), f"{setting}[{i}]")
+            specs.append(spec_of(part))
+            objectives.append(as_objective(part, f"{setting}[{i}]"))
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return tuple(objectives), tuple(specs)
+
+
+def properties_of(objective: Objective) -> tuple[str, ...]:
+    """Names of the values that are properties of the images, and no errors of others."""
+    errors = getattr(objective, "errors", ())
+    return tuple(name for name in objective.units if name not in errors)
+
+
+def fit_objectives(
+    objectives: Iterable[Objective],
+    specs: Iterable[Mapping[str, Any]],
+    shape: tuple[int, ...],
+    setting: str = f"{ROOT}.evaluate",
+) -> tuple[tuple[Objective, ...], tuple[dict, ...]]:
+    """Objectives for images of shape (c, *space), and their specs, which then tell all settings.
+
+    Raises
+    ------
+    ConfigError
+        Lists those that can never evaluate such images, one a line.
+    """
+    fitted, complete, problems = [], [], []
+    for i, (objective, spec) in enumerate(zip(objectives, specs, strict=True)):
+        if isinstance(objective, FitsImages):
+            try:
+                objective = objective.for_images(shape)
+                spec = spec if spec["kind"] == "python" else spec_of(objective)
+            except ValueError as error:
+                problems.append(f"{setting}[{i}]: {error}")
+        fitted.append(objective)
+        complete.append(dict(spec))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return tuple(fitted), tuple(complete)
+
+
+def build_objectives(items: Iterable[Any]) -> tuple[Objective, ...]:
+    """Objectives of their specs, as `resolve_objectives` makes them."""
+    return resolve_objectives(items)[0]
+
+
+def _objectives() -> dict[str, type[BaseModel]]:
+    return {**OBJECTIVES, "import": ImportedObjective}

@@ -1,0 +1,19 @@
+"""What a campaign needs of a strategy, matched by shape: no base class to inherit."""
+
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from latentopt.history import History
+
+__all__ = ["Strategy"]
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """History in, next points out."""
+
+    def propose(self, history: History, q: int) -> Float[Tensor, "q d"]:
+        """Float64 latent points inside the radius, the same for the same history and seed."""
+        ...
