@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from latentopt.runs.candidates import kept_trials
 from latentopt.errors import OutputError
+from latentopt.runs.candidates import kept_trials
 
 __all__ = ["campaign_files", "check_campaign_folder"]
 

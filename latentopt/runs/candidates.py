@@ -14,12 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from generative.data.formats.array_files import npz_shape, read_npz
-from latentopt.runs.trial import Trial
-from latentopt.files import replacing
 from latentopt.errors import CampaignError
 from latentopt.export.reading import EXPORTED, check_promise
+from latentopt.files import replacing
 from latentopt.microstructure import voxel_sha256
-
+from latentopt.runs.trial import Trial
 
 __all__ = [
     "candidate_path",

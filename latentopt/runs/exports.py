@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from generative.files.own_files import check_outputs
-from latentopt.runs.run import Run
 from latentopt.export.exporters import EXPORTERS
 from latentopt.export.sidecar import check_replaced, sidecar_path
 from latentopt.export.whole_file import make_folder
+from latentopt.runs.run import Run
 
 
 def export_candidates(

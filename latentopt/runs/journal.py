@@ -1,8 +1,8 @@
 """The journal of a campaign: append-only, hashed, fsynced lines of JSON; the one truth on disk.
 
-Each line is ``{"h": "<16 hex digits>", "e": {...}}`` (`latentopt.runs.journal_lines`). A lost, changed
-or reordered line breaks the chain and is named; a last line cut short by a kill or power failure is
-moved to ``journal.torn`` and reported. ``journal.end`` says how many lines there are, so that lines
+Each line is ``{"h": "<16 hex digits>", "e": {...}}`` (`latentopt.runs.journal_lines`). A lost,
+changed or reordered line breaks the chain and is named; a last line cut short by a kill or power
+failure is moved to ``journal.torn`` and reported. ``journal.end`` says how many lines there are, so that lines
 missing at the end are noticed too.
 """
 
@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from latentopt.runs.candidates import candidate_path, kept_trials, set_aside
-from latentopt.files import explain_refusal
 from latentopt.errors import CampaignError, JournalError
+from latentopt.files import explain_refusal
+from latentopt.runs.candidates import candidate_path, kept_trials, set_aside
 from latentopt.runs.journal_check import Look, look
 from latentopt.runs.journal_end import EndFile, end_of
 from latentopt.runs.journal_lines import line_of

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from latentopt.runs.candidates import read_structure
-from latentopt.settings.campaign import CampaignConfig
 from latentopt.errors import CampaignError
-from latentopt.runs.journal import read_events
 from latentopt.measurement import Measured
 from latentopt.microstructure import Candidate, Microstructure
-from latentopt.runs.pareto import non_dominated
+from latentopt.runs.candidates import read_structure
 from latentopt.runs.ending import ended_early
+from latentopt.runs.journal import read_events
+from latentopt.runs.pareto import non_dominated
 from latentopt.runs.trial import IMPORTED, REPEAT, FailedState, Trial, apply_event
 from latentopt.runs.true_values import TrueValues, first_of_structure
+from latentopt.settings.campaign import CampaignConfig
 
 __all__ = ["IMPORTED", "FailedState", "Run", "Trial", "apply_event"]
 

@@ -11,12 +11,12 @@ import torch
 from latentopt.campaign.campaign import Campaign
 from latentopt.campaign.repair import repair
 from latentopt.errors import CampaignError, ConfigError, ExportError, JournalError
-from latentopt.runs.exports import export_candidates
 from latentopt.export import verify
 from latentopt.export.sidecar import as_text
 from latentopt.microstructure import to_phases, voxel_sha256
 from latentopt.report import write_report
 from latentopt.runs.candidates import candidate_path, read_phases, write_candidate
+from latentopt.runs.exports import export_candidates
 from latentopt.runs.journal_lines import line_of
 from latentopt.runs.run import Run
 from latentopt.simulators.cache import ResultCache

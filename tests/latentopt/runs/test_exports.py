@@ -5,8 +5,8 @@ import pytest
 
 from latentopt.errors import CampaignError, ExportError, OutputError
 from latentopt.export import EXPORTERS, verify
-from latentopt.runs.exports import export_candidates
 from latentopt.runs.candidates import write_candidate
+from latentopt.runs.exports import export_candidates
 from latentopt.runs.run import Run, Trial
 from latentopt.settings.campaign import CampaignConfig
 
