@@ -2,8 +2,8 @@
 
 Each line is ``{"h": "<16 hex digits>", "e": {...}}`` (`latentopt.runs.journal_lines`). A lost,
 changed or reordered line breaks the chain and is named; a last line cut short by a kill or power
-failure is moved to ``journal.torn`` and reported. ``journal.end`` says how many lines there are, so that lines
-missing at the end are noticed too.
+failure is moved to ``journal.torn`` and reported. ``journal.end`` says how many lines there are, so
+that lines missing at the end are noticed too.
 """
 
 import contextlib
