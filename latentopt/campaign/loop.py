@@ -16,7 +16,7 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from latentopt.campaign.draining import Drain, DrainEnded, draining
 from latentopt.campaign.dry_run import dry_work, judge_dry_run, wants_dry_run
@@ -41,6 +41,7 @@ _LONGEST = 200  # characters of what an engine says
 _LOST = {"WorkerLost", "ManagerLost", "KilledWorker", "CommClosedError", "CancelledError"}
 
 
+@runtime_checkable
 class Driven(Protocol):
     """What the loop needs of a campaign."""
 

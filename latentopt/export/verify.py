@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from latentopt.settings.campaign import CampaignConfig
 _SAME_LENGTH = 1e-6
 
 
+@runtime_checkable
 class CampaignRead(Protocol):
     """What exports are compared with, of a campaign that was read: a `latentopt.runs.run.Run`."""
 
