@@ -15,10 +15,22 @@ from objectives.settings import Settings
 class PropertyRange(Settings):
     """How a property was distributed over the training images."""
 
-    mean: float = Field(description="Over the training images.")
-    spread: float = Field(gt=0, description="Standard deviation.")
-    low: float = Field(description="Smallest value.")
-    high: float = Field(description="Largest value.")
+    mean: float = Field(
+        description="Mean of the property over the training images, in the unit of the property."
+    )
+    spread: float = Field(
+        gt=0,
+        description="Standard deviation of the property over the training images, in the unit of "
+        "the property.",
+    )
+    low: float = Field(
+        description="Smallest value among the training images, in the unit of the property. A "
+        "request below it causes a warning."
+    )
+    high: float = Field(
+        description="Largest value among the training images, in the unit of the property. A "
+        "request above it causes a warning."
+    )
 
 
 class Conditions(Settings):
@@ -28,9 +40,15 @@ class Conditions(Settings):
     standard deviations, and 1 if it is asked for. All zeros ask for nothing.
     """
 
-    classes: tuple[str, ...] = Field((), description="Class names; one class is none.")
+    classes: tuple[str, ...] = Field(
+        (),
+        description="Names of the classes that samples can be asked for. Empty if the training "
+        "images are of one class.",
+    )
     properties: dict[str, PropertyRange] = Field(
-        default_factory=dict, description="Continuous properties of a structure by name."
+        default_factory=dict,
+        description="Continuous properties that samples can be asked for: the range of each by "
+        "its name.",
     )
 
     @model_validator(mode="after")

@@ -26,21 +26,50 @@ class DetailConfig(Settings):
     """What asks an autoencoder for the detail that it blurs, and how much each counts."""
 
     variogram_weight: float = Field(
-        35.0, ge=0, description="Of the relative error of each image's variogram at short shifts."
+        35.0,
+        ge=0,
+        description="Weight of the relative error of each reconstruction's variogram, which "
+        "measures interface and texture. 0 leaves the term out.",
     )
-    variogram_reach: int = Field(6, ge=1, description="Largest shift along each axis, in voxels.")
+    variogram_reach: int = Field(
+        6, ge=1, description="Largest shift of the variogram along each axis, in voxels."
+    )
     fraction_weight: float = Field(
-        2000.0, ge=0, description="Of the squared error of each image's phase fractions."
+        2000.0,
+        ge=0,
+        description="Weight of the squared error of each reconstruction's phase fractions. 0 "
+        "leaves the term out.",
     )
     adversarial_weight: float = Field(
-        0.5, ge=0, description="Gradient of the adversarial term over reconstruction's; 0: none."
+        0.5,
+        ge=0,
+        description="Weight of the adversarial loss, whose gradient is first scaled to the "
+        "length of the autoencoder loss's (Esser et al. 2021, eq. 7). 0 trains without a "
+        "discriminator.",
     )
-    width: int = Field(32, ge=2, description="Channels of the discriminator's first layer.")
-    layers: int = Field(2, ge=1, description="Of the discriminator; more see larger patches.")
+    width: int = Field(
+        32, ge=2, description="Number of channels of the discriminator's first layer."
+    )
+    layers: int = Field(
+        2,
+        ge=1,
+        description="Number of convolution layers of the discriminator. With more layers it "
+        "judges larger patches.",
+    )
     sharpness: float = Field(
-        16.0, gt=0, description="Factor of the logits of phases: nearly what a cut would show."
+        16.0,
+        gt=0,
+        description="Factor on the decoder's logits before statistics and discriminator see "
+        "them. Large values come close to segmented images. Training images with grey levels "
+        "do not use it.",
     )
-    share: float = Field(0.3, gt=0, le=1, description="Steps of this stage over all steps set.")
+    share: float = Field(
+        0.3,
+        gt=0,
+        le=1,
+        description="Steps of this stage as a fraction of the training steps. Steps set for the "
+        "stage by name take precedence.",
+    )
 
     def nearly_cut(
         self, logits: Float[Tensor, "m c *space"], images: Float[Tensor, "n c *space"]

@@ -33,19 +33,41 @@ STAGES = ("conv1", "bn1", "act", "maxpool", "layer1", "layer2", "layer3", "layer
 class CVAEConfig(Settings):
     """Network and loss of a `CVAE`."""
 
-    image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
+    image_shape: tuple[int, ...] = Field(
+        description="Shape of one image in voxels: (channels, height, width), or (channels, "
+        "depth, height, width) in 3-D."
+    )
     backbone: Literal["resnet18", "resnet50", "resnet152"] = Field(
-        "resnet18", description="Encoder; resnet152 has the most layers and costs the most."
+        "resnet18",
+        description="ResNet that encodes the images. resnet152 has the most layers and costs the "
+        "most.",
     )
     width: PositiveInt = Field(
-        64, description="Channels of the backbone's first stage; published weights need 64."
+        64,
+        description="Number of channels of the first ResNet stage. Published ImageNet weights "
+        "need 64.",
     )
-    latent_dim: PositiveInt = Field(256, description="Numbers in the code.")
+    latent_dim: PositiveInt = Field(
+        256, description="Number of latent dimensions, which is the length of the code vector."
+    )
     reconstruction: Literal["mse", "bce"] = Field(
-        "mse", description="Squared error (a Gaussian of spread sigma) or binary cross-entropy."
+        "mse",
+        description='Reconstruction loss. "mse" is the squared error, a Gaussian likelihood of '
+        'standard deviation sigma; "bce" is the binary cross-entropy.',
     )
-    sigma: float = Field(0.25, gt=0, description="Spread of a voxel around its reconstruction.")
-    beta: float = Field(1.0, ge=0, description="Weight of KL: 1 is the evidence bound.")
+    sigma: float = Field(
+        0.25,
+        gt=0,
+        description="Standard deviation of a voxel about its reconstruction, on the scale of "
+        "image values (0 to 1). Smaller values weigh the reconstruction more against the "
+        'Kullback-Leibler term. Only "mse" uses it.',
+    )
+    beta: float = Field(
+        1.0,
+        ge=0,
+        description="Weight of the Kullback-Leibler divergence. 1 is the evidence lower bound; "
+        "smaller values reconstruct better, and 0 leaves the term out.",
+    )
 
 
 class CVAE(VariationalAutoencoder):

@@ -26,27 +26,51 @@ from objectives.settings import Settings
 class ConvVAEConfig(Settings):
     """Network and loss of a `ConvVAE`."""
 
-    image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
+    image_shape: tuple[int, ...] = Field(
+        description="Shape of one image in voxels: (channels, height, width), or (channels, "
+        "depth, height, width) in 3-D."
+    )
     widths: tuple[PositiveInt, ...] | None = Field(
-        None, description="Channels of each stage, the code's last; null takes the default."
+        None,
+        description="Number of channels of each encoder stage, from the image to the code; the "
+        "decoder mirrors them. null takes the widths that belong to the number of stages, "
+        "which follows from the image shape.",
     )
     reconstruction: Literal["mse", "bce"] = Field(
-        "mse", description="Squared error (a Gaussian of spread sigma) or binary cross-entropy."
+        "mse",
+        description='Reconstruction loss. "mse" is the squared error, a Gaussian likelihood of '
+        'standard deviation sigma; "bce" is the binary cross-entropy.',
     )
-    sigma: float = Field(0.25, gt=0, description="Spread of a voxel around its reconstruction.")
+    sigma: float = Field(
+        0.25,
+        gt=0,
+        description="Standard deviation of a voxel about its reconstruction, on the scale of "
+        "image values (0 to 1). Smaller values weigh the reconstruction more against the "
+        'Kullback-Leibler term. Only "mse" uses it.',
+    )
     beta: float = Field(
         0.1,
         ge=0,
-        description="Weight of KL: 1 is the evidence bound; less reconstructs better, more makes "
-        "codes that a prior learns better.",
+        description="Weight of the Kullback-Leibler divergence. 1 is the evidence lower bound; "
+        "smaller values reconstruct better, larger values make codes that a prior learns more "
+        "easily.",
     )
     # At .3 neutral and at 3 harmful in our trials, so it is off unless asked for.
-    two_point_weight: float = Field(0.0, ge=0, description="Weight of the autocorrelation's error.")
+    two_point_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the root-mean-square error of the periodic two-point "
+        "autocorrelation. 0 leaves the term out.",
+    )
     padding: Literal["zeros", "circular"] = Field(
-        "zeros", description="Around an image in a convolution; circular for periodic images."
+        "zeros",
+        description='Padding of the convolutions at the faces of an image. "circular" suits '
+        "periodic images.",
     )
     texture_noise: bool = Field(
-        False, description="Noise in the decoder, for texture finer than the code can carry."
+        False,
+        description="Whether the decoder adds noise to its features, for texture finer than the "
+        "code can carry. Training samples the noise; decoding keeps it fixed.",
     )
 
 

@@ -20,11 +20,22 @@ AUTOENCODERS = {"vae": ConvVAE, "cvae": CVAE}
 class VAEGANConfig(Settings):
     """Autoencoder and discriminator of a `VAEGAN`."""
 
-    image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
-    autoencoder: Literal["vae", "cvae"] = Field("vae", description="Spatial or vector code.")
-    options: dict[str, Any] = Field(default_factory=dict, description="Of that autoencoder.")
+    image_shape: tuple[int, ...] = Field(
+        description="Shape of one image in voxels: (channels, height, width), or (channels, "
+        "depth, height, width) in 3-D."
+    )
+    autoencoder: Literal["vae", "cvae"] = Field(
+        "vae",
+        description="Kind of autoencoder. vae has a spatial code (a grid of numbers), the other "
+        "kind a vector without places in the image.",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of the chosen autoencoder, by name."
+    )
     detail: DetailConfig = Field(
-        DetailConfig(variogram_weight=0.0, fraction_weight=0.0), description="Discriminator."
+        DetailConfig(variogram_weight=0.0, fraction_weight=0.0),
+        description="Settings of the adversarial stage: its discriminator and the weights of its "
+        "losses.",
     )
 
 

@@ -11,10 +11,25 @@ from objectives.settings import Settings
 class Augmentation(Settings):
     """What may be done to an image; each is drawn anew for every image."""
 
-    flips: bool = Field(True, description="Mirror any axis.")
-    rotations: bool = Field(True, description="Quarter turns, half turns where sides differ.")
-    shifts: bool = Field(False, description="Roll along every axis: for periodic images only.")
-    blur_px: float = Field(0.0, ge=0, description="Largest spread of a Gaussian blur, in voxels.")
+    flips: bool = Field(
+        True, description="Whether each image is mirrored, along each axis with probability 1/2."
+    )
+    rotations: bool = Field(
+        True,
+        description="Whether each image is rotated by random quarter turns in every plane of "
+        "axes, or by half turns where the sides of a plane differ.",
+    )
+    shifts: bool = Field(
+        False,
+        description="Whether each image is shifted periodically by a random distance along every "
+        "axis. Use it for periodic images only.",
+    )
+    blur_px: float = Field(
+        0.0,
+        ge=0,
+        description="Largest standard deviation of a Gaussian blur, in voxels. Each image gets a "
+        "random one up to it; 0 blurs none.",
+    )
 
     def __call__(
         self, images: Float[np.ndarray, "n c *space"], rng: np.random.Generator

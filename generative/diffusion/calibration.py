@@ -36,39 +36,75 @@ class CalibrationConfig(Settings):
     """What asks a prior that sets of decoded draws be as sets of images are."""
 
     weight: float = Field(
-        2.0, ge=0, description="Of the energy distances, over the error of the velocity."
+        2.0,
+        ge=0,
+        description="Weight of the energy distances between sampled and training structures, "
+        "beside the prior's velocity error. They compare phase fractions, interface, texture "
+        "and two-point correlations. 0 leaves them out.",
     )
     moments_weight: float = Field(
         0.5,
         ge=0,
-        description="Of differences of means and second moments of correlations, over the same.",
+        description="Weight of the differences in mean and second moments of the two-point "
+        "correlations of sampled and training structures. 0 leaves them out.",
     )
     interface_weight: float = Field(
-        0.5, ge=0, description="Of those of interface by direction and phase fractions."
+        0.5,
+        ge=0,
+        description="Weight of the differences in mean and second moments of interface by "
+        "direction together with phase fractions. 0 leaves them out.",
     )
     fraction_weight: float = Field(
-        60.0, ge=0, description="Of those of phase fractions alone, which most statistics follow."
+        60.0,
+        ge=0,
+        description="Weight of the differences in mean and second moments of phase fractions "
+        "alone, which most other statistics depend on. 0 leaves them out.",
     )
     round_trip_weight: float = Field(
-        300.0, ge=0, description="Of the squared error of codes to noise and back, standardized."
+        300.0,
+        ge=0,
+        description="Weight of the squared round-trip error of codes mapped to noise and back, "
+        "in units of their standard deviation. 0 leaves it out.",
     )
     interface_components: int = Field(
-        3, ge=1, description="Principal components of variograms at shifts of one voxel."
+        3,
+        ge=1,
+        description="Number of principal components that describe interface: of variograms at "
+        "shifts of one voxel.",
     )
     texture_reach: int = Field(
-        6, ge=1, description="Largest shift of the logarithms of variograms, in voxels."
+        6, ge=1, description="Largest shift of the variograms that describe texture, in voxels."
     )
-    texture_components: int = Field(4, ge=1, description="Principal components of these.")
+    texture_components: int = Field(
+        4,
+        ge=1,
+        description="Number of principal components that describe texture: of phase fractions "
+        "and logarithms of variograms.",
+    )
     two_point_reach: int = Field(
         16,
         ge=1,
-        description="Largest shift of two-point correlations; a quarter of a side, at most.",
+        description="Largest shift of the two-point correlations, in voxels. A quarter of the "
+        "shortest side of the image is the most that is used.",
     )
-    two_point_components: int = Field(10, ge=1, description="Principal components of these.")
+    two_point_components: int = Field(
+        10,
+        ge=1,
+        description="Number of principal components that describe the two-point correlations.",
+    )
     recent: int = Field(
-        16, ge=1, description="Steps whose images the draws of a step are compared with."
+        16,
+        ge=1,
+        description="Number of steps whose training images are kept: the samples of each step "
+        "are compared with all of them. More steps make the comparison less noisy.",
     )
-    share: float = Field(0.1, gt=0, le=1, description="Steps of this stage over all steps set.")
+    share: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="Steps of this stage as a fraction of the training steps. Steps set for the "
+        "stage by name take precedence.",
+    )
 
 
 class CalibrationStage(PriorStage):

@@ -18,13 +18,23 @@ class DenoiserConfig(Settings):
     """Size of a denoising network."""
 
     network: Literal["mixer", "mlp"] = Field(
-        "mixer", description="Mixes patches and channels of the code's grid in turn; or an MLP."
+        "mixer",
+        description='Architecture of the denoising network. "mixer" mixes patches of the code '
+        'grid and channels in turn (MLP-Mixer); "mlp" takes the code as a plain vector.',
     )
-    width: int = Field(64, ge=4, description="Channels of a patch (mixer) or of a layer (mlp).")
+    width: int = Field(
+        64,
+        ge=4,
+        description='Number of features between blocks: of each patch for "mixer", of the whole '
+        'code for "mlp".',
+    )
     hidden: int = Field(
-        128, ge=4, description="Width inside a block; half of it where patches are mixed."
+        128,
+        ge=4,
+        description='Number of hidden units inside a block. "mixer" has half as many where it '
+        "mixes patches.",
     )
-    blocks: int = Field(4, ge=1, description="Residual blocks.")
+    blocks: int = Field(4, ge=1, description="Number of residual blocks of the denoising network.")
 
 
 class Denoiser(nn.Module):

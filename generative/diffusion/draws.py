@@ -24,13 +24,36 @@ if TYPE_CHECKING:
 class DrawsConfig(Settings):
     """What asks a decoder that sets of drawn structures be as sets of images are."""
 
-    weight: float = Field(20.0, ge=0, description="Of the energy distance of the two sets.")
-    reach: int = Field(6, ge=1, description="Largest shift of the variograms, in voxels.")
-    components: int = Field(4, ge=1, description="Principal components they are compared in.")
-    detail: DetailConfig = Field(
-        DetailConfig(), description="What is asked of reconstructions meanwhile."
+    weight: float = Field(
+        20.0,
+        ge=0,
+        description="Weight of the energy distance between sampled and training structures. 0 "
+        "leaves the term out.",
     )
-    share: float = Field(0.1, gt=0, le=1, description="Steps of this stage over all steps set.")
+    reach: int = Field(
+        6,
+        ge=1,
+        description="Largest shift of the variograms that sampled and training structures are "
+        "compared by, in voxels.",
+    )
+    components: int = Field(
+        4,
+        ge=1,
+        description="Number of principal components of phase fractions and logarithms of "
+        "variograms that the energy distance is computed from.",
+    )
+    detail: DetailConfig = Field(
+        DetailConfig(),
+        description="Discriminator and loss weights that keep reconstructions sharp during this "
+        "stage.",
+    )
+    share: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="Steps of this stage as a fraction of the training steps. Steps set for the "
+        "stage by name take precedence.",
+    )
 
 
 class DrawsStage(Stage):

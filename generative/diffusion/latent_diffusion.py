@@ -25,16 +25,26 @@ from objectives.settings import Settings
 class PriorOverCodesConfig(Settings):
     """Networks and coordinates of an autoencoder with a diffusion prior, however it is trained."""
 
-    image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
-    autoencoder: dict[str, Any] = Field(
-        default_factory=dict, description="Options of ConvVAE, the autoencoder."
+    image_shape: tuple[int, ...] = Field(
+        description="Shape of one image in voxels: (channels, height, width), or (channels, "
+        "depth, height, width) in 3-D."
     )
-    prior: DenoiserConfig = Field(DenoiserConfig(), description="Network of the diffusion prior.")
+    autoencoder: dict[str, Any] = Field(
+        default_factory=dict, description="Options of the autoencoder, a ConvVAE, by name."
+    )
+    prior: DenoiserConfig = Field(
+        DenoiserConfig(), description="Settings of the denoising network of the diffusion prior."
+    )
     coordinates: Literal["noise", "code"] = Field(
-        "noise", description="What encode answers: standard normal noise, or the code itself."
+        "noise",
+        description='Coordinates of the latent space. "noise" is standard normal noise, which '
+        'the probability-flow ODE maps to codes; "code" is the code of the autoencoder itself.',
     )
     solver_steps: int = Field(
-        10, ge=1, description="Steps of the midpoint rule between code and noise."
+        10,
+        ge=1,
+        description="Number of midpoint steps that solve the probability-flow ODE between code "
+        "and noise. More steps are slower and more accurate.",
     )
 
 
@@ -42,19 +52,30 @@ class LatentDiffusionConfig(PriorOverCodesConfig):
     """Networks, coordinates and training of a `LatentDiffusion`."""
 
     pretrained: bool = Field(
-        False, description="Whether the autoencoder was trained before: its stage is left out."
+        False,
+        description="Whether the autoencoder is trained already. If true, training skips the "
+        "autoencoder stage.",
     )
     detail: DetailConfig | None = Field(
-        DetailConfig(), description="What is asked of it when it reconstructs; null is nothing."
+        DetailConfig(),
+        description="Settings of the detail stage, which restores interfaces that the "
+        "autoencoder blurs. null skips the stage.",
     )
     draws: DrawsConfig | None = Field(
-        None, description="What is asked of structures that the prior draws; null is nothing."
+        None,
+        description="Settings of the stage that trains the decoder on structures sampled from "
+        "the prior, until their texture is distributed as that of the training images. null "
+        "skips the stage.",
     )
     calibration: CalibrationConfig | None = Field(
-        None, description="What is asked of sets of draws, of the prior; null is nothing."
+        None,
+        description="Settings of the calibration stage, which trains the prior until sampled "
+        "structures have the statistics of the training images. null skips the stage.",
     )
     conditions: Conditions = Field(
-        Conditions(), description="Classes and properties it can be asked for."
+        Conditions(),
+        description="Classes and properties that samples can be asked for. Without any, the "
+        "model is unconditional.",
     )
 
 

@@ -30,10 +30,16 @@ class LSGMConfig(PriorOverCodesConfig):
     """Networks, coordinates and training of an `LSGM`."""
 
     autoencoder: dict[str, Any] = Field(
-        default_factory=lambda: {"beta": 1.0}, description="Options of ConvVAE, the autoencoder."
+        default_factory=lambda: {"beta": 1.0},
+        description="Options of the autoencoder, a ConvVAE, by name. Giving any replaces the "
+        "default as a whole: then beta has to be given too.",
     )
     joint_share: float = Field(
-        0.5, gt=0, le=1, description="Steps trained together, over the steps of the autoencoder."
+        0.5,
+        gt=0,
+        le=1,
+        description="Steps in which autoencoder and prior are trained together, as a fraction of "
+        "the training steps.",
     )
 
 
