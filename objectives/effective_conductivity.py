@@ -46,25 +46,33 @@ class EffectiveConductivity(Settings):
 
     kind: Literal["effective_conductivity"] = "effective_conductivity"
     conductivity: tuple[Annotated[float, Field(ge=0)], ...] = Field(
-        default=(1.0, 50.0), min_length=2, description="Conductivity of each phase; 0 is a pore."
+        default=(1.0, 50.0),
+        min_length=2,
+        description="Conductivity of each phase, in the order of the phases. 0 is a pore or an "
+        "insulator.",
     )
     dim: Literal[2, 3] | None = Field(
         default=None,
-        description="Axes of the images, which name the components; those of the space unless "
-        "given.",
+        description="Number of axes of the images, which decides the components that are "
+        "computed. null takes that of the latent space.",
     )
     scheme: Literal["q1", "rot", "fv"] | None = Field(
-        default=None, description="Discretization; rot in 2-D and q1 in 3-D unless given."
+        default=None,
+        description='Discretization of the voxel grid: "q1" is (bi- or tri-)linear finite '
+        'elements, "rot" is Willot\'s rotated scheme, "fv" is finite volumes. null takes rot in '
+        "2-D and q1 in 3-D.",
     )
     tol: float = Field(
         default=1e-4,
         gt=0,
         lt=1,
-        description="Relative error of the fields, in energy, at which the solver stops; the "
-        "components err by about its square, which conductivity_error bounds.",
+        description="Relative error of the fields, in energy, at which the solver stops. The "
+        "components err by about its square; conductivity_error is their bound.",
     )
     unit: str = Field(
-        default="W/(m K)", description="Unit of `conductivity`, and so of the components."
+        default="W/(m K)",
+        description="Name of the unit of `conductivity`, which is also that of the components. "
+        "Nothing is converted.",
     )
 
     def for_images(self, shape: tuple[int, ...]) -> "EffectiveConductivity":

@@ -46,30 +46,42 @@ class EffectiveStiffness(Settings):
     young: tuple[Modulus, ...] = Field(
         default=(3.0, 70.0),
         min_length=2,
-        description="Young's modulus of each phase, by default epoxy and glass; 0 is a pore.",
+        description="Young's modulus of each phase, in the order of the phases. 0 is a pore; the "
+        "default is epoxy and glass.",
     )
     poisson: tuple[Ratio, ...] = Field(
-        default=(0.35, 0.22), min_length=2, description="Poisson's ratio of each phase."
+        default=(0.35, 0.22),
+        min_length=2,
+        description="Poisson's ratio of each phase, in the order of the phases.",
     )
     dim: Literal[2, 3] | None = Field(
         default=None,
-        description="Axes of the images, which name the constants; those of the space unless "
-        "given.",
+        description="Number of axes of the images, which decides the constants that are "
+        "computed. null takes that of the latent space.",
     )
     plane: Literal["strain", "stress"] | None = Field(
-        default=None, description="Of 2-D images: strain (also by default) or stress."
+        default=None,
+        description="Assumption for 2-D images: plane strain or plane stress. null is plane "
+        "strain; 3-D images need null.",
     )
     scheme: Literal["q1", "rot"] = Field(
-        default="q1", description="Discretization; rot is floppy where features are a voxel thin."
+        default="q1",
+        description='Discretization of the voxel grid: "q1" is (bi- or tri-)linear finite '
+        'elements, "rot" is Willot\'s rotated scheme, which is too soft where features are one '
+        "voxel thin.",
     )
     tol: float = Field(
         default=1e-4,
         gt=0,
         lt=1,
-        description="Relative error of the fields, in energy, at which the solver stops; the "
-        "constants err by about its square, which stiffness_error bounds.",
+        description="Relative error of the fields, in energy, at which the solver stops. The "
+        "constants err by about its square; stiffness_error is their bound.",
     )
-    unit: str = Field(default="GPa", description="Unit of `young`, and so of the moduli.")
+    unit: str = Field(
+        default="GPa",
+        description="Name of the unit of `young`, which is also that of the moduli. Nothing is "
+        "converted.",
+    )
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "EffectiveStiffness":

@@ -58,35 +58,39 @@ class TwoPointTarget(Settings):
 
     kind: Literal["two_point_target"] = "two_point_target"
     target: Annotated[Path | list, BeforeValidator(_plain), AfterValidator(_readable)] = Field(
-        description="File of one structure (picture, volume or array), or array of the phase's "
-        "fraction, of shape (h, w) or (d, h, w). Two values of a file become 0 and 1, the lower 0; "
-        "integers of an array may have one value besides 0, which becomes 1."
+        description="Target structure: a file (picture, volume or array), or an array of shape "
+        "(h, w) or (d, h, w) with the fraction of one phase. Of the two values in a file, the "
+        "higher one becomes 1; integers of an array may have one value besides 0, which "
+        "becomes 1."
     )
-    phase: int = Field(default=1, ge=0, description="Phase of the images that is 1 in the target.")
+    phase: int = Field(
+        default=1, ge=0, description="Phase of the images that corresponds to 1 in the target."
+    )
     voxel_size_um: VoxelSize | None = Field(
         default=None,
-        description="Edge of the target's voxels, or one for each axis. By default as its file "
-        "or its sidecar says, else as the campaign's.",
+        description="Edge of the target's voxels in micrometres, or one edge for each axis. null "
+        "takes it from the target's file or sidecar, else from the campaign.",
     )
     periodic: bool | None = Field(
         default=None,
-        description="Whether images and target repeat. By default as the campaign says; without "
-        "one they do.",
+        description="Whether images and target repeat beyond their faces. null takes what the "
+        "campaign says, or periodic without one.",
     )
     cutoff: int | None = Field(
         default=None,
         ge=0,
-        description="Largest shift compared along each axis. By default all shifts, and the target "
-        "must be of the images' size.",
+        description="Largest shift that is compared along each axis, in voxels. null compares "
+        "all shifts, which needs a target of the images' size.",
     )
     version: str | None = Field(
         default=None,
-        description="Of a file: the first 12 digits of its sha256. Found unless given; another "
-        "file of that name is refused.",
+        description="First 12 digits of the SHA-256 of the target's file. null reads it from the "
+        "file; a file with other content is refused.",
     )
     engine: Literal["pymks", "torch"] | None = Field(
         default=None,
-        description="By default PyMKS where it is installed, else torch; they agree to rounding.",
+        description="Library that computes the two-point statistics. null takes PyMKS where it "
+        "is installed, else torch; both agree to rounding. Only torch gives gradients.",
     )
 
     @model_validator(mode="after")

@@ -20,7 +20,10 @@ class VolumeFraction(Settings):
 
     kind: Literal["volume_fraction"] = "volume_fraction"
     phase: int = Field(
-        default=1, ge=0, description="Phase 0 or 1 of one channel; of more channels, which."
+        default=1,
+        ge=0,
+        description="Phase whose volume fraction is computed. Images of one channel have phases "
+        "0 and 1; otherwise it is the number of the channel.",
     )
 
     @property

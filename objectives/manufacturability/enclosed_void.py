@@ -21,7 +21,12 @@ class EnclosedVoid(Rule):
     kind: Literal["enclosed_void"] = "enclosed_void"
     unit = "1"
     at_least = False
-    limit: float = Field(default=0.0, ge=0, le=1, description="Largest share of the volume.")
+    limit: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Largest share of the image's volume that may be enclosed void.",
+    )
 
     @property
     def bound(self) -> float:

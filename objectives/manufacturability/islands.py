@@ -21,13 +21,23 @@ class Islands(Rule):
     kind: Literal["islands"] = "islands"
     unit = "1"
     at_least = False
-    limit: float = Field(default=0.0, ge=0, le=1, description="Largest share of loose solid.")
+    limit: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Largest share of the solid's volume that may be loose.",
+    )
     anchor: Literal["largest", "plate"] = Field(
         default="largest",
-        description="What is not loose: the largest piece, or all that touches the first layer.",
+        description='Solid that does not count as loose: "largest" is the largest connected '
+        'piece, "plate" is every piece that touches the build plate.',
     )
     axis: int = Field(
-        default=0, ge=0, le=2, description="Build axis: layer 0 of it is on the plate."
+        default=0,
+        ge=0,
+        le=2,
+        description="Build axis of the image, whose layer 0 lies on the build plate; 0 is z in "
+        "3-D and y in 2-D. Only the anchor plate uses it.",
     )
 
     @property

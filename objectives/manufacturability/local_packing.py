@@ -22,8 +22,12 @@ class LocalPacking(Rule):
     kind: Literal["local_packing"] = "local_packing"
     unit = "1"
     at_least = False
-    limit: float = Field(gt=0, le=1, description="Largest share allowed in a window.")
-    window_um: float = Field(gt=0, description="Edge of the window, rounded to voxels.")
+    limit: float = Field(
+        gt=0, le=1, description="Largest share of a window's volume that the solid may fill."
+    )
+    window_um: float = Field(
+        gt=0, description="Edge of the window, in micrometres; it is rounded to whole voxels."
+    )
 
     @property
     def bound(self) -> float:

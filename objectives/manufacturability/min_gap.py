@@ -24,11 +24,14 @@ class MinGap(Rule):
     """
 
     kind: Literal["min_gap"] = "min_gap"
-    limit_um: float = Field(gt=0, description="Smallest gap allowed.")
+    limit_um: float = Field(
+        gt=0, description="Smallest gap allowed between two particles, in micrometres."
+    )
     erosion_um: float = Field(
         default=0.0,
         ge=0,
-        description="Depth at which touching particles come apart, such as 2/3 of their radius.",
+        description="Depth of erosion that separates touching particles, in micrometres, such as "
+        "2/3 of their radius. With 0, particles that touch count as one.",
     )
 
     @property

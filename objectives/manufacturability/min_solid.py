@@ -19,7 +19,9 @@ class MinSolid(Rule):
     """
 
     kind: Literal["min_solid"] = "min_solid"
-    limit_um: float = Field(gt=0, description="Smallest size allowed.")
+    limit_um: float = Field(
+        gt=0, description="Smallest size allowed of solid walls, struts and grains, in micrometres."
+    )
 
     @property
     def bound(self) -> float:

@@ -16,7 +16,9 @@ class MinVoid(Rule):
     """
 
     kind: Literal["min_void"] = "min_void"
-    limit_um: float = Field(gt=0, description="Smallest size allowed.")
+    limit_um: float = Field(
+        gt=0, description="Smallest size allowed of gaps, slots and pores, in micrometres."
+    )
 
     @property
     def bound(self) -> float:

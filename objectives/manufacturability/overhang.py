@@ -31,15 +31,25 @@ class Overhang(Rule):
     kind: Literal["overhang"] = "overhang"
     unit = "deg"
     at_least = False
-    limit_deg: float = Field(default=45.0, ge=0, le=90, description="Largest angle allowed.")
+    limit_deg: float = Field(
+        default=45.0,
+        ge=0,
+        le=90,
+        description="Largest angle allowed between a surface that faces down and the build axis, "
+        "in degrees: 0 is a vertical wall, 90 a ceiling.",
+    )
     axis: int = Field(
-        default=0, ge=0, le=2, description="Build axis, layers being added towards higher indices."
+        default=0,
+        ge=0,
+        le=2,
+        description="Build axis of the image: layers are added towards higher indices; 0 is z in "
+        "3-D and y in 2-D.",
     )
     tolerated: float = Field(
         default=0.05,
         ge=0,
         lt=1,
-        description="Share of the surface facing down that may be flatter.",
+        description="Share of the surface facing down that may exceed the limit. 0 tolerates none.",
     )
 
     @property

@@ -22,9 +22,22 @@ class Percolation(Rule):
     """
 
     kind: Literal["percolation"] = "percolation"
-    axis: int = Field(default=0, ge=0, le=2, description="Axis of the image, 0 being the first.")
-    of: Literal["solid", "void"] = Field(default="solid", description="What should percolate.")
-    limit_um: float = Field(default=0.0, ge=0, description="Smallest width of the way.")
+    axis: int = Field(
+        default=0,
+        ge=0,
+        le=2,
+        description="Axis of the image along which the phase has to percolate; 0 is z in 3-D and "
+        "y in 2-D.",
+    )
+    of: Literal["solid", "void"] = Field(
+        default="solid", description="Phase that has to percolate: the solid or the void."
+    )
+    limit_um: float = Field(
+        default=0.0,
+        ge=0,
+        description="Smallest width allowed of the widest path through the image, in "
+        "micrometres. 0 asks only that there is a path.",
+    )
 
     @property
     def bound(self) -> float:

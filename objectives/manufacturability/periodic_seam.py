@@ -22,7 +22,13 @@ class PeriodicSeam(Rule):
     kind: Literal["periodic_seam"] = "periodic_seam"
     unit = "1"
     at_least = False
-    limit: float = Field(default=0.05, ge=0, le=1, description="Largest excess allowed.")
+    limit: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Largest excess allowed: how much more opposite faces may differ than "
+        "neighbouring layers do, as a mean difference of the solid's share.",
+    )
 
     @property
     def bound(self) -> float:

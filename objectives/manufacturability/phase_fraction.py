@@ -19,8 +19,13 @@ class PhaseFraction(Rule):
     kind: Literal["phase_fraction"] = "phase_fraction"
     unit = "1"
     at_least = False
-    target: float = Field(ge=0, le=1, description="Share of the solid that is wanted.")
-    tolerance: float = Field(default=0.05, ge=0, le=1, description="Largest distance from it.")
+    target: float = Field(ge=0, le=1, description="Volume fraction of the solid that is wanted.")
+    tolerance: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Largest absolute difference allowed between volume fraction and target.",
+    )
 
     @property
     def bound(self) -> float:

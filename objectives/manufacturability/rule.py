@@ -26,9 +26,12 @@ class Rule(Settings, ABC):
     label: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z_]\w*$",
-        description="Name of the result, where two rules of a kind are used; by default the kind.",
+        description="Name of the rule in results, which tells two rules of one kind apart. null "
+        "takes the kind.",
     )
-    phase: int = Field(default=1, ge=0, description="Phase that is the solid; the rest is void.")
+    phase: int = Field(
+        default=1, ge=0, description="Phase that counts as the solid; all other phases are void."
+    )
 
     @property
     def name(self) -> str:

@@ -61,15 +61,23 @@ class TrainingDistance(Rule):
     kind: Literal["training_distance"] = "training_distance"
     unit = "1"
     at_least = False
-    limit: float = Field(default=2.0, gt=0, description="Largest distance allowed.")
+    limit: float = Field(
+        default=2.0,
+        gt=0,
+        description="Largest Mahalanobis distance allowed, per score: structures like the "
+        "reference have about 1.",
+    )
     score: Annotated[Callable[[Any], Any], BeforeValidator(_imported), PlainSerializer(_name)] = (
         Field(
-            description="Function from images (n, c, *space) to scores (n, d), or its "
-            "package.module:name. It is given the grid, too, if it has a parameter grid."
+            description="Function from images (n, c, *space) to scores (n, d), or its name as "
+            "package.module:name. If it has a parameter grid, it is given the grid too."
         )
     )
     reference: Annotated[list[list[float]], BeforeValidator(_plain), AfterValidator(_enough)] = (
-        Field(description="Scores (m, d) of the structures to compare with.")
+        Field(
+            description="Scores (m, d) of the structures to compare with, one row each. More rows "
+            "than columns are needed."
+        )
     )
 
     @property

@@ -43,17 +43,33 @@ class CNN(Surrogate):
     """
 
     kind: Literal["cnn"] = "cnn"
-    members: int = Field(default=4, ge=2, description="Networks of the ensemble.")
-    steps: int = Field(default=800, ge=1, description="Training steps of each, 32 images a step.")
-    learning_rate: float = Field(default=3e-3, gt=0, description="Largest of AdamW's one cycle.")
+    members: int = Field(
+        default=4,
+        ge=2,
+        description="Number of networks in the ensemble. Their disagreement is part of the "
+        "standard deviation.",
+    )
+    steps: int = Field(
+        default=800,
+        ge=1,
+        description="Number of training steps of each network, with 32 images in a batch.",
+    )
+    learning_rate: float = Field(
+        default=3e-3,
+        gt=0,
+        description="Peak learning rate of the AdamW optimizer. It rises over the first tenth of "
+        "the steps and then falls along a cosine.",
+    )
     periodic: bool | None = Field(
         default=None,
-        description="Whether the images repeat: pads so, and shifts in training. By default as the "
-        "grid says; without one they do.",
+        description="Whether the images repeat beyond their faces: convolutions then pad "
+        "circularly, and training shifts images at random. null takes what the grid says, or "
+        "periodic if there is no grid.",
     )
     flips: bool = Field(
         default=True,
-        description="Whether a mirrored image has the same y: so for k_xx and C_11, not for k_xy.",
+        description="Whether training mirrors images at random. Turn it off for a property that "
+        "mirroring changes, such as k_xy.",
     )
 
     def _least_images(self) -> int:

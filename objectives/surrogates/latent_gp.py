@@ -29,7 +29,8 @@ class LatentGP(Surrogate):
 
     kind: Literal["latent_gp"] = "latent_gp"
     encode: Callable[[Any], Any] = Field(
-        exclude=True, description="Images to latent points (n, d), such as LatentSpace.encode."
+        exclude=True,
+        description="Function from images to latent points (n, d), such as LatentSpace.encode.",
     )
 
     def _least_images(self) -> int:

@@ -26,15 +26,22 @@ class SurrogateObjective(Settings):
     """
 
     kind: Literal["surrogate"] = "surrogate"
-    folder: Path = Field(description="What `latentopt surrogate fit` wrote.")
-    prefix: str = Field(default="", pattern=r"^\w*$", description="Before each name, such as cnn_.")
+    folder: Path = Field(description="Folder that `latentopt surrogate fit` wrote.")
+    prefix: str = Field(
+        default="",
+        pattern=r"^\w*$",
+        description="Text in front of the name of each output, such as cnn_. It keeps "
+        "predictions apart from the values of a solver.",
+    )
     unit: Mapping[str, str] = Field(
-        default={}, description="Unit of outputs by their names in the folder; unknown otherwise."
+        default={},
+        description="Unit of each output, by the name of the output in the folder. Outputs not "
+        "named have an unknown unit.",
     )
     version: str | None = Field(
         default=None,
-        description="Of the folder: the first 12 digits of its manifest's sha256. Found unless "
-        "given; a folder with another is refused.",
+        description="First 12 digits of the SHA-256 of the folder's manifest. null reads it from "
+        "the folder; a folder of another version is refused.",
     )
 
     @model_validator(mode="after")

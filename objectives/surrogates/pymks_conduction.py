@@ -62,13 +62,15 @@ class PymksConduction(Surrogate):
 
     kind: Literal["pymks_localization"] = "pymks_localization"
     conductivity: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        min_length=2, description="Of each phase, in any unit; it need not be that of y."
+        min_length=2,
+        description="Conductivity of each phase, in the order of the phases. Any unit will do, "
+        "as only ratios count.",
     )
     axis: int | None = Field(
         default=None,
         ge=0,
-        description="Axis of the images along which y is measured: 0 is z in 3-D and y in 2-D; by "
-        "default the last, x, for k_xx.",
+        description="Axis of the images along which the property is measured; 0 is z in 3-D and "
+        "y in 2-D. null takes the last axis, x, as for k_xx.",
     )
 
     def _least_images(self) -> int:

@@ -32,14 +32,25 @@ class PymksPipeline(Surrogate):
     """
 
     kind: Literal["pymks_pipeline"] = "pymks_pipeline"
-    components: int = Field(default=5, ge=1, description="Scores the polynomial is in.")
-    degree: int = Field(default=3, ge=1, le=5, description="Of the polynomial.")
+    components: int = Field(
+        default=5,
+        ge=1,
+        description="Number of principal components of the two-point statistics that enter the "
+        "polynomial.",
+    )
+    degree: int = Field(
+        default=3, ge=1, le=5, description="Degree of the polynomial in the principal components."
+    )
     periodic: bool | None = Field(
         default=None,
-        description="Whether the images repeat. By default as the grid says; without one they do.",
+        description="Whether the images repeat beyond their faces. null takes what the grid "
+        "says, or periodic if there is no grid.",
     )
     cutoff: int | None = Field(
-        default=None, ge=0, description="Largest shift along an axis; by default half the image."
+        default=None,
+        ge=0,
+        description="Largest shift of the two-point statistics along each axis, in voxels. null "
+        "goes up to half the image.",
     )
 
     def _least_images(self) -> int:

@@ -44,14 +44,15 @@ class Surrogate(Settings, ABC):
 
     log_target: bool = Field(
         default=False,
-        description="Model the logarithm of y > 0, for a property that spans a decade or more; "
-        "mean and std are then those of the lognormal distribution.",
+        description="Whether to model the logarithm of the property, which suits positive values "
+        "over a decade or more. Mean and standard deviation are then those of the lognormal "
+        "distribution.",
     )
-    seed: int = Field(default=0, ge=0, description="Fixes every random choice of fit.")
+    seed: int = Field(default=0, ge=0, description="Seed of every random choice in fitting.")
     grid: Grid | None = Field(
         default=None,
-        description="Edges of a voxel and whether the images repeat, as the property was computed "
-        "with. It is kept, and another is refused. null says cubes of any size.",
+        description="Voxel size and periodicity that the property was computed with. Images on "
+        "another grid are refused; null accepts cubic voxels of any size.",
     )
 
     _state: dict[str, Tensor] | None = PrivateAttr(None)

@@ -26,13 +26,22 @@ class TwoPointGP(Surrogate):
     """
 
     kind: Literal["two_point_gp"] = "two_point_gp"
-    components: int = Field(default=20, ge=1, description="Scores the process sees.")
+    components: int = Field(
+        default=20,
+        ge=1,
+        description="Number of principal components of the two-point statistics that enter the "
+        "Gaussian process.",
+    )
     periodic: bool | None = Field(
         default=None,
-        description="Whether the images repeat. By default as the grid says; without one they do.",
+        description="Whether the images repeat beyond their faces. null takes what the grid "
+        "says, or periodic if there is no grid.",
     )
     cutoff: int | None = Field(
-        default=None, ge=0, description="Largest shift along an axis; by default half the image."
+        default=None,
+        ge=0,
+        description="Largest shift of the two-point statistics along each axis, in voxels. null "
+        "goes up to half the image.",
     )
 
     def _least_images(self) -> int:
