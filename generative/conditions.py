@@ -47,8 +47,8 @@ class Conditions(Settings):
     )
     properties: dict[str, PropertyRange] = Field(
         default_factory=dict,
-        description="Continuous properties that samples can be asked for: the range of each by "
-        "its name.",
+        description="Range of each continuous property that samples can be asked for, by the "
+        "name of the property.",
     )
 
     @model_validator(mode="after")

@@ -48,8 +48,8 @@ class EffectiveConductivity(Settings):
     conductivity: tuple[Annotated[float, Field(ge=0)], ...] = Field(
         default=(1.0, 50.0),
         min_length=2,
-        description="Conductivity of each phase, in the order of the phases. 0 is a pore or an "
-        "insulator.",
+        description="Conductivity of each phase, in the order of the phases and in `unit`. 0 is "
+        "a pore or an insulator.",
     )
     dim: Literal[2, 3] | None = Field(
         default=None,

@@ -46,8 +46,8 @@ class EffectiveStiffness(Settings):
     young: tuple[Modulus, ...] = Field(
         default=(3.0, 70.0),
         min_length=2,
-        description="Young's modulus of each phase, in the order of the phases. 0 is a pore; the "
-        "default is epoxy and glass.",
+        description="Young's modulus of each phase, in the order of the phases and in `unit`. 0 "
+        "is a pore; the default is epoxy and glass.",
     )
     poisson: tuple[Ratio, ...] = Field(
         default=(0.35, 0.22),

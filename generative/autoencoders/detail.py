@@ -60,15 +60,15 @@ class DetailConfig(Settings):
         16.0,
         gt=0,
         description="Factor on the decoder's logits before statistics and discriminator see "
-        "them. Large values come close to segmented images. Training images with grey levels "
-        "do not use it.",
+        "them. Large values come close to segmented images. It is not used if the training "
+        "images have grey levels.",
     )
     share: float = Field(
         0.3,
         gt=0,
         le=1,
-        description="Steps of this stage as a fraction of the training steps. Steps set for the "
-        "stage by name take precedence.",
+        description="Steps of this stage as a fraction of the training steps. Steps that are set "
+        "for this stage alone take precedence.",
     )
 
     def nearly_cut(

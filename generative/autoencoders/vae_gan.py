@@ -26,8 +26,8 @@ class VAEGANConfig(Settings):
     )
     autoencoder: Literal["vae", "cvae"] = Field(
         "vae",
-        description="Kind of autoencoder. vae has a spatial code (a grid of numbers), the other "
-        "kind a vector without places in the image.",
+        description="Kind of autoencoder: vae encodes an image to a grid of numbers, the other "
+        "kind to a plain vector.",
     )
     options: dict[str, Any] = Field(
         default_factory=dict, description="Options of the chosen autoencoder, by name."

@@ -51,8 +51,8 @@ class CalibrationConfig(Settings):
     interface_weight: float = Field(
         0.5,
         ge=0,
-        description="Weight of the differences in mean and second moments of interface by "
-        "direction together with phase fractions. 0 leaves them out.",
+        description="Weight of the differences in mean and second moments of the interface in "
+        "each direction and the phase fractions, taken together. 0 leaves them out.",
     )
     fraction_weight: float = Field(
         60.0,
@@ -69,8 +69,8 @@ class CalibrationConfig(Settings):
     interface_components: int = Field(
         3,
         ge=1,
-        description="Number of principal components that describe interface: of variograms at "
-        "shifts of one voxel.",
+        description="Number of principal components that describe the interface in each "
+        "direction (variograms at shifts of one voxel).",
     )
     texture_reach: int = Field(
         6, ge=1, description="Largest shift of the variograms that describe texture, in voxels."
@@ -78,8 +78,8 @@ class CalibrationConfig(Settings):
     texture_components: int = Field(
         4,
         ge=1,
-        description="Number of principal components that describe texture: of phase fractions "
-        "and logarithms of variograms.",
+        description="Number of principal components that describe texture (phase fractions and "
+        "logarithms of variograms).",
     )
     two_point_reach: int = Field(
         16,
@@ -95,15 +95,15 @@ class CalibrationConfig(Settings):
     recent: int = Field(
         16,
         ge=1,
-        description="Number of steps whose training images are kept: the samples of each step "
-        "are compared with all of them. More steps make the comparison less noisy.",
+        description="Number of steps, the present one and those before it, whose training images "
+        "the samples of a step are compared with. More steps make the comparison less noisy.",
     )
     share: float = Field(
         0.1,
         gt=0,
         le=1,
-        description="Steps of this stage as a fraction of the training steps. Steps set for the "
-        "stage by name take precedence.",
+        description="Steps of this stage as a fraction of the training steps. Steps that are set "
+        "for this stage alone take precedence.",
     )
 
 

@@ -51,8 +51,8 @@ class DrawsConfig(Settings):
         0.1,
         gt=0,
         le=1,
-        description="Steps of this stage as a fraction of the training steps. Steps set for the "
-        "stage by name take precedence.",
+        description="Steps of this stage as a fraction of the training steps. Steps that are set "
+        "for this stage alone take precedence.",
     )
 
 

@@ -31,8 +31,8 @@ class LSGMConfig(PriorOverCodesConfig):
 
     autoencoder: dict[str, Any] = Field(
         default_factory=lambda: {"beta": 1.0},
-        description="Options of the autoencoder, a ConvVAE, by name. Giving any replaces the "
-        "default as a whole: then beta has to be given too.",
+        description="Options of the autoencoder, a ConvVAE, by name. Options given here replace "
+        "the default entirely, so that beta has to be given with them.",
     )
     joint_share: float = Field(
         0.5,

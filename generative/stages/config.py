@@ -93,7 +93,7 @@ class TrainConfig(Settings):
     checkpoint_seconds: float = Field(
         20.0,
         gt=0,
-        description="Seconds between checkpoints, which is the most that a killed run loses.",
+        description="Seconds between checkpoints, which is the most work that a killed run loses.",
     )
     progress: bool = Field(
         True,
@@ -102,8 +102,8 @@ class TrainConfig(Settings):
     )
     stages: dict[str, StageConfig] = Field(
         default_factory=dict,
-        description="Settings that replace those above for single stages of a model, by the name "
-        "of the stage.",
+        description="Settings of single stages of a model, by the name of the stage. They "
+        "replace those of the whole training.",
     )
 
     @property

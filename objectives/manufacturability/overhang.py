@@ -42,8 +42,8 @@ class Overhang(Rule):
         default=0,
         ge=0,
         le=2,
-        description="Build axis of the image: layers are added towards higher indices; 0 is z in "
-        "3-D and y in 2-D.",
+        description="Build axis of the image, along which layers are added towards higher "
+        "indices; 0 is z in 3-D and y in 2-D.",
     )
     tolerated: float = Field(
         default=0.05,

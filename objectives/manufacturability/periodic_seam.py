@@ -26,8 +26,8 @@ class PeriodicSeam(Rule):
         default=0.05,
         ge=0,
         le=1,
-        description="Largest excess allowed: how much more opposite faces may differ than "
-        "neighbouring layers do, as a mean difference of the solid's share.",
+        description="Largest amount by which opposite faces may differ more than neighbouring "
+        "layers do, as a mean absolute difference of the solid's share.",
     )
 
     @property

@@ -64,8 +64,8 @@ class TrainingDistance(Rule):
     limit: float = Field(
         default=2.0,
         gt=0,
-        description="Largest Mahalanobis distance allowed, per score: structures like the "
-        "reference have about 1.",
+        description="Largest Mahalanobis distance allowed from the reference, per score. "
+        "Structures like the reference have about 1.",
     )
     score: Annotated[Callable[[Any], Any], BeforeValidator(_imported), PlainSerializer(_name)] = (
         Field(
