@@ -24,7 +24,9 @@ class DaskEngine(EngineWithWorkers):
 
     kind: Literal["dask"] = "dask"
     address: str | None = Field(
-        None, description="Of a running scheduler, such as tcp://node:8786; its own unless given."
+        None,
+        description="Address of a running Dask scheduler, such as tcp://node:8786. null starts a "
+        "cluster on this machine.",
     )
 
     def is_running(self, future: Future, answered: bool) -> bool:

@@ -18,12 +18,17 @@ class Engine(Settings, ABC):
     An engine of your own overrides `open`; `workers` evaluations at a time are submitted.
     """
 
-    workers: int = Field(2, ge=1, description="Evaluations that run at the same time.")
+    workers: int = Field(2, ge=1, description="Number of evaluations that run at the same time.")
     timeout_s: PositiveFloat | None = Field(
-        None, description="Seconds an evaluation may take from its own start; no limit unless set."
+        None,
+        description="Seconds that an evaluation may take, counted from its own start. null sets "
+        "no limit.",
     )
     drain_s: float = Field(
-        30.0, ge=0, description="Seconds that SIGTERM leaves to evaluations under way."
+        30.0,
+        ge=0,
+        description="Seconds that running evaluations have left to finish after SIGTERM or "
+        "SIGUSR1. With 0 they are left pending at once.",
     )
 
     @abstractmethod
@@ -43,9 +48,9 @@ class EngineWithWorkers(Engine):
 
     start_s: PositiveFloat | None = Field(
         600.0,
-        description="Seconds a worker may take to start and to load the objectives, imports from "
-        "slow disks included; then it is replaced, and the third time the campaign ends. null sets "
-        "no limit.",
+        description="Seconds that a worker may take to start and to load the objectives, slow "
+        "disks included. With engine process, a late worker is replaced twice; then the "
+        "campaign ends. null sets no limit.",
     )
 
     def is_running(self, future: Future, answered: bool) -> bool:

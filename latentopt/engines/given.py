@@ -13,8 +13,10 @@ class GivenExecutor(EngineWithWorkers):
     """A ready executor in place of an engine; it stays open, as it is not ours to close."""
 
     kind: Literal["python"] = "python"
-    target: str = Field(description="Class of the executor.")
-    executor: Any = Field(exclude=True, description="Takes the evaluations.")
+    target: str = Field(description="Class of the executor, as module:name.")
+    executor: Any = Field(
+        exclude=True, description="Executor that runs the evaluations; it stays open afterwards."
+    )
 
     @classmethod
     def of(cls, executor: Executor) -> "GivenExecutor":

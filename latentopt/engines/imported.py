@@ -18,12 +18,15 @@ class ImportedEngine(EngineWithWorkers):
     """
 
     kind: Literal["import"] = "import"
-    target: str = Field(pattern=r"^[\w.]+:[\w.]+$", description="Where it is: package.module:name.")
-    options: dict[str, Any] = Field({}, description="Keyword arguments of the factory.")
+    target: str = Field(
+        pattern=r"^[\w.]+:[\w.]+$",
+        description="Function that returns an executor, as package.module:name.",
+    )
+    options: dict[str, Any] = Field({}, description="Keyword arguments of that function, by name.")
     path: str | None = Field(
         None,
-        description="Folder of the module; the settings file's own where it is there, and else "
-        "the working folder or what is installed.",
+        description="Folder that the module is imported from. null takes the settings file's "
+        "folder if the module is there, else the working folder or what is installed.",
     )
 
     def open(self) -> Executor:

@@ -28,18 +28,35 @@ class ParslEngine(EngineWithWorkers):
 
     kind: Literal["parsl"] = "parsl"
     provider: Literal["local", "slurm", "pbs"] = Field(
-        "local", description="Where jobs are submitted."
+        "local",
+        description="Place where the workers run: this machine (local), or a job of Slurm or PBS.",
     )
-    nodes: int = Field(1, ge=1, description="Nodes of the job.")
+    nodes: int = Field(1, ge=1, description="Number of nodes of the job.")
     walltime: str = Field(
-        "01:00:00", pattern=r"^\d+:\d\d:\d\d$", description="Longest time of the job, HH:MM:SS."
+        "01:00:00",
+        pattern=r"^\d+:\d\d:\d\d$",
+        description="Time limit of the job, as hours, minutes and seconds: HH:MM:SS.",
     )
-    account: str | None = Field(None, description="Account or project that pays.")
-    queue: str | None = Field(None, description="Queue, or partition.")
-    scheduler_options: str = Field("", description="More lines for the job, such as #SBATCH ones.")
-    worker_init: str = Field("", description="Shell commands before workers start on a node.")
+    account: str | None = Field(
+        None,
+        description="Account or project that the job is charged to. null takes the cluster's "
+        "default.",
+    )
+    queue: str | None = Field(
+        None,
+        description="Queue (PBS) or partition (Slurm) of the job. null takes the cluster's "
+        "default.",
+    )
+    scheduler_options: str = Field(
+        "", description="Additional lines of the job script, such as #SBATCH directives."
+    )
+    worker_init: str = Field(
+        "", description="Shell commands that run on a node before its workers start."
+    )
     folder: str | None = Field(
-        None, description="For Parsl's logs and job scripts; a temporary one unless given."
+        None,
+        description="Folder of Parsl's logs and job scripts, which the nodes have to see. null "
+        "takes a temporary folder.",
     )
 
     def is_running(self, future: Future, answered: bool) -> bool:

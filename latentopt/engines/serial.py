@@ -17,7 +17,9 @@ class SerialEngine(Engine):
     """
 
     kind: Literal["serial"] = "serial"
-    workers: Literal[1] = Field(1, description="Evaluations that run at the same time.")
+    workers: Literal[1] = Field(
+        1, description="Number of evaluations that run at the same time, which is always 1."
+    )
 
     def open(self) -> Executor:
         """An executor that has finished each call when ``submit`` returns."""

@@ -74,22 +74,43 @@ class HTTPSimulator(SimulatorSpec):
 
     kind: Literal["http"] = "http"
     url: Annotated[str, BeforeValidator(_checked_url)] = Field(
-        pattern=r"^https?://[!-~]+$", description="Where jobs are submitted."
+        pattern=r"^https?://[!-~]+$",
+        description="Address to which jobs are submitted. It may hold no password and no query.",
     )
     format: Annotated[str, AfterValidator(check_format)] = Field(
-        "hdf5", description="Format of the structure: hdf5, tiff or damask."
+        "hdf5",
+        description="File format of the structure, by the name of an exporter such as hdf5, tiff "
+        "or damask.",
     )
     token_variable: str | None = Field(
-        None, description="Environment variable with the bearer token, which is stored nowhere."
+        None,
+        description="Name of the environment variable that holds the bearer token, which is "
+        "stored nowhere. null sends no token.",
     )
     timeout_s: float = Field(
-        3600.0, gt=0, le=2e6, description="Seconds from submitting to giving up."
+        3600.0,
+        gt=0,
+        le=2e6,
+        description="Seconds from the submission of a job until it is given up.",
     )
     request_timeout_s: float = Field(
-        30.0, gt=0, le=2e6, description="Seconds one request may take, to the end of its answer."
+        30.0,
+        gt=0,
+        le=2e6,
+        description="Seconds that one request may take, until its answer is complete.",
     )
-    poll_s: float = Field(2.0, gt=0, description="Seconds between questions for the result.")
-    retries: int = Field(5, ge=0, description="How often a failed request is sent again.")
+    poll_s: float = Field(
+        2.0,
+        gt=0,
+        description="Seconds from one request for the result to the next. After a failed request "
+        "the wait doubles each time.",
+    )
+    retries: int = Field(
+        5,
+        ge=0,
+        description="Number of times that a failed request is sent again. 0 gives up at the "
+        "first failure.",
+    )
 
     def check(self, where: str) -> None:
         """Look for the token; a `ConfigError` if its variable does not hold one."""

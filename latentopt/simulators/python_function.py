@@ -31,15 +31,17 @@ class PythonSimulator(SimulatorSpec):
 
     kind: Literal["python"] = "python"
     target: Callable[..., Any] | str = Field(
-        description="The function, or where it is: package.module:name."
+        description="Function that simulates a structure, or its place as package.module:name."
     )
     path: str | None = Field(
         None,
-        description="Folder of the module; the settings file's own where it is there, and else "
-        "the working folder or what is installed.",
+        description="Folder that the module is imported from. null takes the settings file's "
+        "folder if the module is there, else the working folder or what is installed.",
     )
     units: dict[str, str] = Field(
-        {}, description="Each metric it returns, and its unit; all that it returns if none."
+        {},
+        description="Unit of each metric that the function returns, by the metric's name. Empty "
+        "takes all metrics that it returns.",
     )
 
     @field_validator("target")

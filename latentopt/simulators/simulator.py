@@ -28,16 +28,25 @@ class SimulatorSpec(Settings, ABC):
 
     kind: str
     units: dict[str, str] = Field(
-        min_length=1, description='Each metric it returns, and its unit ("1" where it has none).'
+        min_length=1,
+        description='Unit of each metric that the simulator returns, by the metric\'s name; "1" '
+        "where it has none.",
     )
     label: str | None = Field(
-        None, pattern=r"^[\w-]+$", description="Its name, where a campaign has two of a kind."
+        None,
+        pattern=r"^[\w-]+$",
+        description="Name of the simulator, which tells two simulators of one kind apart. null "
+        "takes the kind.",
     )
     version: str = Field(
-        "", description="Change it when the program changes: older results are not used again."
+        "",
+        description="Version of the program. Change it when the program changes, so that older "
+        "results are not used again.",
     )
     cache: bool = Field(
-        True, description="Simulate equal structures once; turn it off where results are random."
+        True,
+        description="Whether equal structures are simulated only once. Turn it off where results "
+        "are random.",
     )
 
     @field_validator("units")

@@ -45,21 +45,27 @@ class SubprocessSimulator(SimulatorSpec):
     kind: Literal["subprocess"] = "subprocess"
     command: tuple[str, ...] = Field(
         min_length=1,
-        description="Program and arguments, with {structure}, {task}, {result} and {folder} for "
-        'their paths. "./" begins a path beside the settings file.',
+        description="Program and its arguments. {structure}, {task}, {result} and {folder} stand "
+        'for their paths, and "./" begins a path beside the settings file.',
     )
     format: Annotated[str, AfterValidator(check_format)] = Field(
-        "hdf5", description="Format of the structure: hdf5, tiff or damask."
+        "hdf5",
+        description="File format of the structure, by the name of an exporter such as hdf5, tiff "
+        "or damask.",
     )
     timeout_s: float = Field(
-        3600.0, gt=0, le=2e6, description="Seconds until the command and its children are ended."
+        3600.0,
+        gt=0,
+        le=2e6,
+        description="Seconds until the command and all its child processes are ended.",
     )
 
     environment: tuple[Annotated[str, Field(pattern=r"^[^=*\s]+\*?$")], ...] | None = Field(
         None,
         description="Names of the environment variables that the command gets, such as "
-        '["OMP_NUM_THREADS", "ABAQUS_*"], where * stands for any ending; PATH, HOME, USER, LANG, '
-        "LC_*, TZ and TMPDIR come with them. null gives it all variables, tokens included.",
+        '["OMP_NUM_THREADS", "ABAQUS_*"], where * stands for any ending. PATH, HOME, USER, '
+        "LANG, LC_*, TZ and TMPDIR are always passed. null passes all variables, tokens "
+        "included.",
     )
 
     @field_validator("command")

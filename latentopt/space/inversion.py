@@ -30,14 +30,29 @@ DRAWS = 256  # of the prior, from which a decoder without encoder begins
 class InversionConfig(Settings):
     """How points are fitted to structures."""
 
-    steps: int = Field(100, ge=0, description="Of Adam; 0 keeps where it starts.")
+    steps: int = Field(
+        100,
+        ge=0,
+        description="Number of steps of the Adam optimizer. 0 returns the start: the encoder's "
+        "estimate, or the nearest sample of the prior.",
+    )
     learning_rate: float = Field(
-        0.1, gt=0, description="Of Adam, in standard deviations of z; a cosine to 0."
+        0.1,
+        gt=0,
+        description="Learning rate of the Adam optimizer, in standard deviations of z. It falls "
+        "to 0 along a cosine.",
     )
     two_point_weight: float = Field(
-        0.0, ge=0, description="Weight of the autocorrelation's squared error beside the voxels'."
+        0.0,
+        ge=0,
+        description="Weight of the squared error of the two-point autocorrelation, beside the "
+        "squared error of the voxels. 0 leaves the term out.",
     )
-    seed: int = Field(0, ge=0, description="Of the draws a decoder without encoder begins with.")
+    seed: int = Field(
+        0,
+        ge=0,
+        description="Seed of the prior samples from which a model without an encoder starts.",
+    )
 
 
 @dataclass(frozen=True, eq=False)

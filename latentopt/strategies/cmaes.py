@@ -33,12 +33,23 @@ class CMAES(Settings):
     """
 
     kind: Literal["cmaes"] = "cmaes"
-    initial: int = Field(10, ge=2, description="Points from the data before the first draw.")
+    initial: int = Field(
+        10,
+        ge=2,
+        description="Number of training structures that are evaluated before the first sample "
+        "from the search distribution.",
+    )
     sigma: float = Field(
-        0.5, gt=0, description="First step size, in standard deviations of the data."
+        0.5,
+        gt=0,
+        description="Initial step size: standard deviation of the search distribution, in "
+        "standard deviations of the training data.",
     )
     generation: int | None = Field(
-        None, ge=3, description="Points an update is made of; 4 + 3 ln(dimensions) unless given."
+        None,
+        ge=3,
+        description="Population size, which is the number of points in a generation. null takes "
+        "4 + 3 ln(latent dimensions).",
     )
     multi_objective: ClassVar[bool] = False
 

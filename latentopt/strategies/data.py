@@ -25,8 +25,14 @@ class Data(Settings):
     """
 
     kind: Literal["data"] = "data"
-    initial: int = Field(10, ge=2, description="Points before the first fit.")
-    max_iterations: int = Field(50, ge=1, description="Steps of a fit.")
+    initial: int = Field(
+        10,
+        ge=2,
+        description="Number of training structures that are evaluated before the first model fit.",
+    )
+    max_iterations: int = Field(
+        50, ge=1, description="Largest number of iterations of a model fit."
+    )
     multi_objective: ClassVar[bool] = True
 
     def propose(self, history: History, q: int) -> Float64[Tensor, "q d"]:

@@ -32,8 +32,17 @@ class Saas(Settings):
     """
 
     kind: Literal["saas"] = "saas"
-    initial: int = Field(12, ge=2, description="Points from the data before the first fit.")
-    ensemble: int = Field(4, ge=1, description="Strengths of the prior that are averaged over.")
+    initial: int = Field(
+        12,
+        ge=2,
+        description="Number of training structures that are evaluated before the first model fit.",
+    )
+    ensemble: int = Field(
+        4,
+        ge=1,
+        description="Number of Gaussian processes that are averaged for each metric. Each has "
+        "another strength of the sparsity prior.",
+    )
     multi_objective: ClassVar[bool] = True
 
     def propose(self, history: History, q: int) -> Float64[Tensor, "q d"]:

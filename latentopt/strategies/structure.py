@@ -22,9 +22,23 @@ class Structure(ModelBased):
     """
 
     kind: Literal["structure"] = "structure"
-    restarts: int = Field(2, ge=1, description="Ascents of the acquisition function a point.")
-    max_iterations: int = Field(30, ge=1, description="Steps of a fit, and of an ascent.")
-    point: bool = Field(True, description="Whether the latent point has a part in the covariance.")
+    restarts: int = Field(
+        2,
+        ge=1,
+        description="Number of ascents of the acquisition function for each point that is "
+        "proposed.",
+    )
+    max_iterations: int = Field(
+        30,
+        ge=1,
+        description="Largest number of iterations of a model fit, and of an ascent of the "
+        "acquisition function.",
+    )
+    point: bool = Field(
+        True,
+        description="Whether the covariance function has a second term in the latent point "
+        "itself, for what features of the structure miss.",
+    )
 
     def inputs(self, space: LatentSpace) -> "StructureInputs":
         """Features of the structure, and the point beside them."""

@@ -33,17 +33,23 @@ class Turbo(Settings):
     """
 
     kind: Literal["turbo"] = "turbo"
-    initial: int = Field(10, ge=2, description="Points from the data that each region begins with.")
+    initial: int = Field(
+        10, ge=2, description="Number of training structures with which each trust region begins."
+    )
     inputs: Literal["z", "structure"] = Field(
-        "z", description="What the model sees: the point, or features of what it decodes to."
+        "z",
+        description="Inputs of the Gaussian process: the latent point (z), or features of the "
+        "structure that it decodes to (structure).",
     )
     candidates: int | None = Field(
         None,
         ge=4,
-        description="Points that a sample chooses from; 100 a dimension unless given, at most "
-        "2000, or 500 if they have to be decoded.",
+        description="Number of candidate points for Thompson sampling. null takes 100 for each "
+        "latent dimension, at most 2000, or 500 where inputs is structure.",
     )
-    max_iterations: int = Field(50, ge=1, description="Steps of a fit.")
+    max_iterations: int = Field(
+        50, ge=1, description="Largest number of iterations of a model fit."
+    )
     multi_objective: ClassVar[bool] = False
 
     def propose(self, history: History, q: int) -> Float64[Tensor, "q d"]:

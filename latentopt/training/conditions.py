@@ -35,9 +35,15 @@ TOLERANCE = 1e-3  # of a property's spread
 class ConditionSettings(Settings):
     """What the model can be asked for afterwards."""
 
-    classes: bool = Field(True, description="The classes of the images, where there are several.")
+    classes: bool = Field(
+        True,
+        description="Whether samples can be asked for a class of the images, where there are "
+        "several.",
+    )
     properties: tuple[Spec, ...] = Field(
-        (), description="Objectives, each with a kind; every value they compute is a property."
+        (),
+        description="Objectives whose values become properties that samples can be asked for, "
+        "each by its kind and options.",
     )
 
 

@@ -24,12 +24,20 @@ __all__ = ["FieldData", "FileData", "TrainingSettings"]
 class LimitSettings(Settings):
     """Sizes above which images are refused, for files that promise more than they hold."""
 
-    image_voxels: int = Field(Limits.image_voxels, ge=1, description="Voxels of one image.")
+    image_voxels: int = Field(
+        Limits.image_voxels, ge=1, description="Largest number of voxels of one image."
+    )
     total_bytes: int = Field(
-        Limits.total_bytes, ge=1, description="Bytes of all images together, as float32."
+        Limits.total_bytes,
+        ge=1,
+        description="Largest size of all images together, in bytes as float32.",
     )
     ratio: float = Field(
-        Limits.ratio, gt=0, description="Bytes of images over those of a file, beyond 64 MiB."
+        Limits.ratio,
+        gt=0,
+        description="Largest ratio of the bytes of the images to the bytes of their file, where "
+        "the images take more than 64 MiB. It guards against files that unpack to far more "
+        "than their size.",
     )
 
 
@@ -37,20 +45,53 @@ class FileData(Settings):
     """Images in a folder or an array file."""
 
     kind: Literal["files"] = "files"
-    path: str = Field(description="Folder of PNG or TIFF files, or one NPY, NPZ or HDF5 file.")
+    path: str = Field(
+        description="Folder or file of images, such as PNG, TIFF, NPY, NPZ or HDF5. Subfolders "
+        "are classes."
+    )
     grey: Literal["auto", "otsu", "labels", "keep"] = Field(
-        "auto", description="What grey levels become: two phases by Otsu, labels, or kept."
+        "auto",
+        description="Meaning of grey levels: otsu segments them into two phases, labels takes "
+        "each value as a phase, and keep leaves them. auto takes a few whole values as labels "
+        "and segments the rest; it refuses what may be either.",
     )
-    channels: int | None = Field(None, ge=1, description="3 keeps colour; k reads k phases.")
-    spatial_dims: Literal[2, 3] | None = Field(None, description="Where the shape leaves it open.")
+    channels: int | None = Field(
+        None,
+        ge=1,
+        description="Number of channels to read: 1 for two phases or grey, 3 to keep colour, k "
+        "to read labels 0 to k - 1 as k phases. null takes what the values say, and colour as "
+        "grey.",
+    )
+    spatial_dims: Literal[2, 3] | None = Field(
+        None,
+        description="Number of axes of an image, where the shape of a file leaves it open. null "
+        "takes what the shape says.",
+    )
     axes: str | None = Field(
-        None, description="A letter of n, t, c, z, y, x for each axis of an array, such as zyx."
+        None,
+        description="Meaning of each axis of an array, by one letter of n, t, c, z, y, x each, "
+        "such as zyx. null takes what the shape says.",
     )
-    limits: LimitSettings = Field(LimitSettings(), description="What is read at most.")
-    patch: int | None = Field(None, ge=16, description="Side of the patches cut from each image.")
-    stride: int | None = Field(None, ge=1, description="From patch to patch; their side if null.")
+    limits: LimitSettings = Field(
+        LimitSettings(), description="Sizes above which images are refused."
+    )
+    patch: int | None = Field(
+        None,
+        ge=16,
+        description="Side of the patches that are cut from each image, in voxels. null takes "
+        "images whole.",
+    )
+    stride: int | None = Field(
+        None,
+        ge=1,
+        description="Distance from one patch to the next, in voxels. null takes the side of a "
+        "patch, so that patches do not overlap.",
+    )
     fractions: tuple[float, float, float] = Field(
-        (0.8, 0.1, 0.1), description="Training, validation and test, split by parent image."
+        (0.8, 0.1, 0.1),
+        description="Shares of training, validation and test images; their sum is 1. What comes "
+        "from one image or volume stays together; if there are fewer than 10 of these, each is "
+        "divided into regions.",
     )
 
     @model_validator(mode="after")
@@ -71,13 +112,22 @@ class FieldData(Settings):
     """Synthetic Gaussian random fields."""
 
     kind: Literal["gaussian_random_field"]
-    n: int = Field(10000, ge=2, description="Training structures.")
-    held_out: int = Field(1000, ge=1, description="Structures for the model card, of seed + 1.")
-    shape: tuple[int, ...] = Field(
-        (64, 64), min_length=2, max_length=3, description="Voxels a side."
+    n: int = Field(10000, ge=2, description="Number of training structures to generate.")
+    held_out: int = Field(
+        1000,
+        ge=1,
+        description="Number of structures that the model card is measured on. They are generated "
+        "with seed + 1.",
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="Fixes the structures.")
-    ranges: dict[str, Any] = Field(default_factory=dict, description="Fields of FieldRanges.")
+    shape: tuple[int, ...] = Field(
+        (64, 64), min_length=2, max_length=3, description="Number of voxels along each axis."
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of the training structures.")
+    ranges: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Range [low, high] of each parameter of the random fields, by the names in "
+        "FieldRanges.",
+    )
 
     @field_validator("ranges")
     @classmethod
@@ -98,21 +148,33 @@ class FieldData(Settings):
 class TrainingSettings(Settings):
     """What `latentopt train` does, as data."""
 
-    data: Annotated[FileData | FieldData, Field(discriminator="kind")]
-    model: Literal["vae", "pca", "cvae", "vae_gan", "ldm", "lsgm"] = Field(
-        "vae", description="A model of generative.MODELS."
+    data: Annotated[FileData | FieldData, Field(discriminator="kind")] = Field(
+        description="Images to train on: files, or synthetic structures, by their kind."
     )
-    options: dict[str, Any] = Field(default_factory=dict, description="Of that model.")
+    model: Literal["vae", "pca", "cvae", "vae_gan", "ldm", "lsgm"] = Field(
+        "vae", description="Kind of generative model, by its name in generative.MODELS."
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of the chosen model, by name."
+    )
     conditions: ConditionSettings | None = Field(
-        None, description="Classes and properties that the model (ldm) can be asked for."
+        None,
+        description="Classes and properties that samples can be asked for, which needs an ldm. "
+        "null trains without conditions.",
     )
     autoencoder_from: str | None = Field(
-        None, description='Space, or "default", whose vae an ldm takes in place of training one.'
+        None,
+        description='Folder of a latent space, or "default", whose vae becomes the autoencoder '
+        "of an ldm. null trains an autoencoder.",
     )
     backbone_weights: str | None = Field(
-        None, description="Safetensors file that the encoder of a cvae begins from."
+        None,
+        description="Safetensors file of published weights for the ResNet encoder of the model. "
+        "null begins from random weights.",
     )
-    training: TrainConfig = Field(TrainConfig(), description="How a network is trained.")
+    training: TrainConfig = Field(
+        TrainConfig(), description="Settings of the training of a network. pca uses only the seed."
+    )
 
     @classmethod
     def checked(cls, settings: dict[str, Any]) -> "TrainingSettings":

@@ -36,12 +36,34 @@ class ModelBased(Settings, ABC):
     """
 
     kind: str
-    initial: int = Field(10, ge=2, description="Points from the data before the first fit.")
-    restarts: int = Field(4, ge=1, description="Ascents of the acquisition function a point.")
-    raw_samples: int = Field(512, ge=8, description="Points that compete to start an ascent.")
-    max_iterations: int = Field(100, ge=1, description="Steps of a fit, and of an ascent.")
+    initial: int = Field(
+        10,
+        ge=2,
+        description="Number of training structures that are evaluated before the first model fit.",
+    )
+    restarts: int = Field(
+        4,
+        ge=1,
+        description="Number of ascents of the acquisition function for each point that is "
+        "proposed.",
+    )
+    raw_samples: int = Field(
+        512,
+        ge=8,
+        description="Approximate number of points from which the starts of the ascents of the "
+        "acquisition function are chosen.",
+    )
+    max_iterations: int = Field(
+        100,
+        ge=1,
+        description="Largest number of iterations of a model fit, and of an ascent of the "
+        "acquisition function.",
+    )
     most: int = Field(
-        400, ge=2, description="Points fitted, at most: the best half, and others of all times."
+        400,
+        ge=2,
+        description="Largest number of points that the model is fitted to. Half of them are the "
+        "best, the others are spread evenly over the campaign.",
     )
     multi_objective: ClassVar[bool] = True
 
