@@ -4,9 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from objectives.surrogates.folder import load_surrogate
     from objectives.surrogates.pymks_localization import PymksLocalization
-    from objectives.surrogates.registry import SURROGATES
+    from objectives.surrogates.registry import SURROGATES, load_surrogate
     from objectives.surrogates.screening import Screened, screen_then_solve
     from objectives.surrogates.surrogate import Prediction, Surrogate
     from objectives.surrogates.validation import Accuracy, accuracy, cross_validate
@@ -34,7 +33,7 @@ _HOMES = {
     "Surrogate": "surrogate",
     "accuracy": "validation",
     "cross_validate": "validation",
-    "load_surrogate": "folder",
+    "load_surrogate": "registry",
     "screen_then_solve": "screening",
 }
 

@@ -8,61 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from objectives.errors import SurrogateFileError
-from objectives.surrogates.surrogate import Surrogate
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "README.md"
 MANIFEST = "manifest.json"
 RESTORE = "Restore the folder from a copy, or fit the surrogate again."
-
-
-def load_surrogate(folder: Path | str, **given: Any) -> Surrogate:
-    """The surrogate of a folder, its files checked against their sha256; it runs no code of theirs.
-
-    Parameters
-    ----------
-    folder
-        What `Surrogate.save` wrote.
-    **given
-        Settings that no file can hold: ``encode`` of a `LatentGP`.
-
-    Raises
-    ------
-    SurrogateFileError
-        (A ``ValueError``.) The folder is missing, incomplete, changed or of a newer format.
-    """
-    from objectives.surrogates.registry import SURROGATES
-
-    folder = Path(folder)
-    state, facts = read_surrogate(folder)
-    kind = facts.pop("kind", None)
-    if kind not in SURROGATES:
-        raise SurrogateFileError(
-            f"{folder / CONFIG}: unknown surrogate {kind!r}; this version knows "
-            f"{', '.join(SURROGATES)}. Load it with the class "
-            "(PymksLocalization of pymks_local_fields) or the version that wrote it."
-        )
-    needed = {name for name, field in SURROGATES[kind].model_fields.items() if field.exclude}
-    if needed != given.keys():
-        raise SurrogateFileError(
-            f"{folder}: beside its folder a {kind} needs {', '.join(needed) or 'nothing'}, got "
-            f"{', '.join(sorted(given)) or 'nothing'}. For a latent_gp give encode=space.encode, "
-            "on the command line --space, and nothing for the others."
-        )
-    try:
-        surrogate = SURROGATES[kind](**facts.pop("settings"), **given)
-        surrogate._facts = facts
-        surrogate._settle(state)
-        # Asked nothing, they show that no fact or tensor is missing.
-        _ = surrogate.outputs, surrogate.predict(torch.zeros(0, *facts["image_shape"]))
-    except (KeyError, TypeError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise SurrogateFileError(f"{folder}: cannot be loaded ({reason}). {RESTORE}") from error
-    return surrogate
 
 
 def read_surrogate(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -100,8 +55,6 @@ def write_surrogate(
     SurrogateFileError
         (A ``ValueError``.) Files of these names are there, and not of a surrogate.
     """
-    from safetensors.torch import save
-
     files = {
         WEIGHTS: save(dict(state)),
         CONFIG: _json_bytes({"format_version": FORMAT_VERSION, **facts}),
@@ -192,9 +145,6 @@ def _json_bytes(settings: Mapping[str, Any]) -> bytes:
 
 
 def _tensors(data: bytes, path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     try:
         return load(data)
     except SafetensorError as error:

@@ -14,7 +14,8 @@ from objectives.errors import EvaluationError
 from objectives.grid import Grid
 from objectives.images import checked_images
 from objectives.settings import Settings
-from objectives.surrogates.folder import MANIFEST, load_surrogate, read_surrogate
+from objectives.surrogates.folder import MANIFEST, read_surrogate
+from objectives.surrogates.registry import load_surrogate
 from objectives.surrogates.surrogate import Surrogate
 
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -12,17 +12,19 @@ from jaxtyping import Float, Float64
 from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
-from objectives.arrays import as_tensor
-from objectives.errors import EvaluationError
+from objectives.errors import EvaluationError, SurrogateFileError
 from objectives.grid import Grid
 from objectives.images import checked_images, in_kind
 from objectives.settings import Settings
+from objectives.surrogates.folder import RESTORE, read_surrogate, write_surrogate
+from objectives.surrogates.targets import Targets, as_columns, check_positive
 
-Targets = np.ndarray | Tensor | Mapping[str, np.ndarray | Tensor]
 # Images are predicted in parts of so many voxels.
 PART = 2**22
 # Of standardized targets: below is rounding.
 LEAST_VARIANCE = 1e-12
+
+AnySurrogate = TypeVar("AnySurrogate", bound="Surrogate")
 
 
 class Prediction(NamedTuple):
@@ -42,6 +44,7 @@ class Surrogate(Settings, ABC):
     here is all else. What was learned is a dictionary of tensors, which is what `save` writes.
     """
 
+    kind: str
     log_target: bool = Field(
         default=False,
         description="Whether to model the logarithm of the property, which suits positive values "
@@ -87,8 +90,10 @@ class Surrogate(Settings, ABC):
         return tuple(self._facts["image_shape"])
 
     def fit(
-        self, images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"], y: Targets
-    ) -> "Surrogate":
+        self: AnySurrogate,
+        images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+        y: Targets,
+    ) -> AnySurrogate:
         """Learn from images and their properties; the images' device does the work.
 
         Parameters
@@ -116,7 +121,7 @@ class Surrogate(Settings, ABC):
                 f"{len(x)}. Give more images, or ask for fewer components or folds."
             )
         if self.log_target:
-            _check_positive(targets, names)
+            check_positive(targets, names)
             targets = targets.log()
         # Of targets that are all equal, their rounding: nothing else is known to vary.
         largest = targets.abs().amax(0)
@@ -241,8 +246,6 @@ class Surrogate(Settings, ABC):
         SurrogateFileError
             (A ``ValueError``.) Files of these names are there, and not of a surrogate.
         """
-        from objectives.surrogates.folder import write_surrogate
-
         self._check_fitted()
         facts = {"kind": self.kind, "settings": self.model_dump(mode="json"), **self._facts}
         card = card or self._plain_card()
@@ -251,16 +254,47 @@ class Surrogate(Settings, ABC):
         )
 
     @classmethod
-    def load(cls, folder: Path | str, **given: Any) -> "Surrogate":
-        """The surrogate of a folder, as `load_surrogate` gives it, if it is one of this class."""
-        from objectives.surrogates.folder import load_surrogate
+    def load(cls: type[AnySurrogate], folder: Path | str, **given: Any) -> AnySurrogate:
+        """The surrogate of this class that was saved in a folder, its files checked by sha256.
 
-        surrogate = load_surrogate(folder, **given)
-        if not isinstance(surrogate, cls):
+        Parameters
+        ----------
+        folder
+            What `save` wrote.
+        **given
+            Settings that no file can hold: ``encode`` of a `LatentGP`.
+
+        Raises
+        ------
+        SurrogateFileError
+            (A ``ValueError``.) The folder is missing, incomplete, changed or of a newer format.
+        ValueError
+            It holds a surrogate of another class.
+        """
+        folder = Path(folder)
+        state, facts = read_surrogate(folder)
+        kind = facts.pop("kind", None)
+        if kind != cls.model_fields["kind"].default:
             raise ValueError(
-                f"{folder}: holds a {surrogate.kind}, expected a {cls.__name__}. "
+                f"{folder}: holds a {kind}, expected a {cls.__name__}. "
                 "Load it with objectives.surrogates.load_surrogate."
             )
+        needed = {name for name, field in cls.model_fields.items() if field.exclude}
+        if needed != given.keys():
+            raise SurrogateFileError(
+                f"{folder}: beside its folder a {kind} needs {', '.join(needed) or 'nothing'}, got "
+                f"{', '.join(sorted(given)) or 'nothing'}. For a latent_gp give "
+                "encode=space.encode, on the command line --space, and nothing for the others."
+            )
+        try:
+            surrogate = cls(**facts.pop("settings"), **given)
+            surrogate._facts = facts
+            surrogate._settle(state)
+            # Asked nothing, they show that no fact or tensor is missing.
+            _ = surrogate.outputs, surrogate.predict(torch.zeros(0, *facts["image_shape"]))
+        except (KeyError, TypeError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise SurrogateFileError(f"{folder}: cannot be loaded ({reason}). {RESTORE}") from error
         return surrogate
 
     @abstractmethod
@@ -294,45 +328,6 @@ class Surrogate(Settings, ABC):
 
     def _plain_card(self) -> str:
         return f"# {self.kind}\n\nPredicts {', '.join(self.outputs)}; it was not tested yet.\n"
-
-
-def as_columns(y: Targets, n: int) -> tuple[Float64[Tensor, "n m"], tuple[str, ...]]:
-    """Targets as finite columns on the CPU, and the name of each."""
-    if isinstance(y, Mapping):
-        names = tuple(y)
-        columns = [as_tensor(y[name], name).detach().cpu().double() for name in names]
-        if not names or any(column.shape != (n,) for column in columns):
-            shapes = {name: tuple(c.shape) for name, c in zip(names, columns, strict=True)}
-            raise ValueError(f"y should map names to values of shape ({n},), got {shapes}.")
-        targets = torch.stack(columns, 1)
-    else:
-        targets = as_tensor(y, "y").detach().cpu().double()
-        if targets.ndim not in (1, 2) or len(targets) != n or 0 in targets.shape[1:]:
-            raise ValueError(
-                f"y should have shape ({n},) or ({n}, m), a row an image, got "
-                f"{tuple(targets.shape)}."
-            )
-        one = targets.ndim == 1
-        targets = targets.reshape(n, -1)
-        names = ("y",) if one else tuple(f"y{i}" for i in range(targets.shape[1]))
-    broken = (~torch.isfinite(targets)).nonzero()
-    if len(broken):
-        row, column = broken[0].tolist()
-        raise ValueError(
-            f"y should be finite, got {float(targets[row, column])} for {names[column]} in row "
-            f"{row}. Leave that row out, or evaluate it again."
-        )
-    return targets, names
-
-
-def _check_positive(targets: Float64[Tensor, "n m"], names: tuple[str, ...]) -> None:
-    broken = (targets <= 0).nonzero()
-    if len(broken):
-        row, column = broken[0].tolist()
-        raise ValueError(
-            f"y should be above 0 with log_target, got {float(targets[row, column]):.4g} for "
-            f"{names[column]} in row {row}. Set log_target to false, or leave that output out."
-        )
 
 
 def _lognormal(

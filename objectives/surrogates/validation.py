@@ -9,7 +9,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from objectives.arrays import as_tensor
-from objectives.surrogates.surrogate import Prediction, Surrogate, Targets, as_columns
+from objectives.surrogates.surrogate import Prediction, Surrogate
+from objectives.surrogates.targets import Targets, as_columns
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
+from safetensors.torch import load, save
 from torch import Tensor
 
 from objectives.arrays import as_tensor
@@ -235,8 +236,6 @@ class TwoPointPCA:
         ValueError
             Files of these names are there, and not of a TwoPointPCA; ``overwrite`` replaces them.
         """
-        from safetensors.torch import save
-
         folder = Path(folder)
         if not overwrite and any(os.path.lexists(folder / name) for name in (WEIGHTS, CONFIG)):
             self._check_ours(folder)
@@ -271,8 +270,6 @@ class TwoPointPCA:
         ValueError
             A file is missing, damaged, or of a newer format; the message names it.
         """
-        from safetensors.torch import load
-
         folder = Path(folder)
         remedy = "Restore the folder from a copy, or fit and save again."
         try:
