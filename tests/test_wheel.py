@@ -27,6 +27,7 @@ def test_the_wheel_holds_the_three_packages_and_the_embedded_space(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"latentopt", "generative", "objectives"}
+    assert {f"{top}/py.typed" for top in tops} <= {*names}  # type checkers read our annotations
     space = "latentopt/assets/default_space/"
     files = {name.removeprefix(space) for name in names if name.startswith(space)}
     assert {"weights.safetensors", "config.json", "README.md", "manifest.json"} <= files
