@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from generative.data.synthetic import gaussian_random_field
-from latentopt.training.train_space import TrainingSettings, train_space
+from latentopt.training import TrainingSettings, train_space
 
 SMOKE = os.environ.get("SMOKE") == "1"
 SIZE = 32 if SMOKE else 64

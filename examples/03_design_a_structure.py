@@ -8,11 +8,10 @@ from pathlib import Path
 
 from generative.data.synthetic import gaussian_random_field
 from latentopt import Campaign, LatentSpace
+from latentopt.campaign import CampaignConfig
 from latentopt.report import write_report
 from latentopt.runs import export_candidates
-from latentopt.settings.campaign import CampaignConfig
-from objectives.two_point_target import TwoPointTarget
-from objectives.volume_fraction import VolumeFraction
+from objectives import TwoPointTarget, VolumeFraction
 
 SMOKE = os.environ.get("SMOKE") == "1"
 

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 from latentopt import Campaign
+from latentopt.campaign import CampaignConfig
 from latentopt.export import verify
 from latentopt.runs import export_candidates
-from latentopt.settings.campaign import CampaignConfig
-from latentopt.training.train_space import TrainingSettings, train_space
+from latentopt.training import TrainingSettings, train_space
 
 SMOKE = os.environ.get("SMOKE") == "1"
 

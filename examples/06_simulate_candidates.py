@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from latentopt import Campaign
-from latentopt.settings.campaign import CampaignConfig
+from latentopt.campaign import CampaignConfig
 
 SMOKE = os.environ.get("SMOKE") == "1"
 FOLDER = Path("runs/conduct-and-print")

@@ -34,6 +34,19 @@ def test_the_wheel_holds_the_three_packages_and_the_embedded_space(wheel):
 
 
 @pytest.mark.slow
+def test_the_wheel_holds_each_package_with_its_face(wheel):
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info" not in name}
+    here = {
+        path.relative_to(CHECKOUT).as_posix()
+        for package in ("latentopt", "generative", "objectives")
+        for ending in ("*.py", "*.pyi")
+        for path in (CHECKOUT / package).rglob(ending)
+    }
+    assert {name for name in names if name.endswith((".py", ".pyi"))} == here
+    assert "latentopt/__init__.pyi" in here
+
+
+@pytest.mark.slow
 def test_the_embedded_space_takes_at_most_8_mb(wheel):
     infos = zipfile.ZipFile(wheel).infolist()
     sizes = [info.file_size for info in infos if "default_space" in info.filename]

@@ -1,1 +1,5 @@
 """Models with an encoder, and what restores their detail."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

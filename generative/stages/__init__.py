@@ -1,1 +1,5 @@
 """A stage of training: what a family of models subclasses."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

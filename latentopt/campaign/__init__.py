@@ -1,1 +1,5 @@
 """A campaign: ask, evaluate, tell, until the budget is spent."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

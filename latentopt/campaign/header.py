@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from latentopt import __version__
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.evaluation.objectives import resolve_objectives
 from latentopt.runs.journal import FORMAT_VERSION
 from latentopt.settings.campaign import CampaignConfig
 from latentopt.settings.credentials import with_secrets_hidden
 from latentopt.simulators import SIMULATORS
+from latentopt.version import __version__
 
 # With another of these, what the journal holds would mean something else.
 _FIXED = ("objective", "constraints", "score", "seed")

@@ -304,7 +304,7 @@ def report(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Write one HTML page that opens without a network."""
-    from latentopt.report import write_report
+    from latentopt.report.page import write_report
     from latentopt.runs.run import Run
 
     read, options = Run.read(run), {"baselines": baseline or (), "overwrite": overwrite}

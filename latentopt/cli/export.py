@@ -46,7 +46,7 @@ def candidates(
 ) -> None:
     """Write candidates for a simulator, each with a JSON sidecar."""
     from latentopt.errors import CampaignError, ConfigError
-    from latentopt.export import EXPORTERS
+    from latentopt.export.exporters import EXPORTERS
     from latentopt.runs.exports import export_candidates
     from latentopt.runs.run import Run
     from latentopt.runs.shortfall import none_best

@@ -11,7 +11,7 @@ from latentopt.errors import ConfigError
 from latentopt.evaluation.objectives import build_objectives
 from latentopt.microstructure import to_images, to_phases
 from latentopt.printing import escape_markup
-from latentopt.report import write_report
+from latentopt.report.page import write_report
 from latentopt.runs.exports import export_candidates
 from latentopt.runs.run import Run
 from latentopt.settings.campaign import CampaignConfig

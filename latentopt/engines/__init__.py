@@ -1,16 +1,5 @@
 """Where evaluations run: each entry of `ENGINES` opens a `concurrent.futures.Executor`."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+import lazy_loader
 
-if TYPE_CHECKING:
-    from latentopt.engines.registry import ENGINES
-
-__all__ = ["ENGINES"]
-
-
-def __getattr__(name: str) -> object:
-    # Loaded on first use: importing the package costs no torch.
-    if name == "ENGINES":
-        return import_module("latentopt.engines.registry").ENGINES
-    raise AttributeError(f"module 'latentopt.engines' has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,6 +1,5 @@
 """Structures as files that other programs read, each with a JSON sidecar that says what it is."""
 
-from latentopt.export.exporters import EXPORTERS
-from latentopt.export.verify import verify
+import lazy_loader
 
-__all__ = ["EXPORTERS", "verify"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

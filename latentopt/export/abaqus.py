@@ -33,7 +33,6 @@ import numpy as np
 from jaxtyping import Int16, Int64
 
 from generative.data.check import Limits
-from latentopt import __version__
 from latentopt.export.meshing.hexahedra import (
     Column,
     column,
@@ -46,6 +45,7 @@ from latentopt.export.phase_sets import phase_of_set, phase_set_names
 from latentopt.export.reading import EXPORTED
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
+from latentopt.version import __version__
 
 _PER_LINE = 16  # the most that Abaqus reads from a line of a set
 

@@ -18,7 +18,6 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 
 from generative.data.check import Limits
-from latentopt import __version__
 from latentopt.errors import ExportError
 from latentopt.export.damask_skeletons import damask_skeletons
 from latentopt.export.phase_sets import printable_names
@@ -26,6 +25,7 @@ from latentopt.export.reading import EXPORTED
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
 from latentopt.printable import one_line
+from latentopt.version import __version__
 
 # The solver's inflate loop is quadratic in the number of blocks, so they are large.
 _BLOCK_VOXELS = 1 << 18

@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from generative.data.check import Limits
-from latentopt import __version__
 from latentopt.errors import ExportError
 from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
+from latentopt.version import __version__
 
 if TYPE_CHECKING:
     import h5py

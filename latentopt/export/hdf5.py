@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import UInt8
 
 from generative.data.check import Limits
-from latentopt import __version__
 from latentopt.export.phase_sets import printable_names
 from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
+from latentopt.version import __version__
 
 SCHEMA = "latentopt.microstructure/1"
 

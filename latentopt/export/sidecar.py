@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from generative.files.json_text import parse_json
-from latentopt import __version__
 from latentopt.errors import ExportError, OutputError
 from latentopt.export.whole_file import write_whole
 from latentopt.microstructure import Microstructure
+from latentopt.version import __version__
 
 SCHEMA = "latentopt.export/1"
 _ORIGIN = ("campaign", "created", "trial")  # which structure of which campaign

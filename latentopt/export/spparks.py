@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from generative.data.check import Limits
-from latentopt import __version__
 from latentopt.export.reading import EXPORTED
 from latentopt.export.sidecar import write_with_sidecar
 from latentopt.microstructure import Microstructure
+from latentopt.version import __version__
 
 
 class SPPARKSExporter:

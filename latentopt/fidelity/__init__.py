@@ -1,1 +1,5 @@
 """Is a space faithful to the structures it was trained on?"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from latentopt import __version__
 from latentopt.csv_tables import csv_table
 from latentopt.export.whole_file import make_folder, write_whole
 from latentopt.fidelity.interpolation import FIGURES, InterpolationFigures
 from latentopt.pictures import grey_picture, plain_text, png_of
 from latentopt.space.arguments import Array
+from latentopt.version import __version__
 from objectives.arrays import as_tensor
 
 __all__ = ["FILES", "write_interpolation"]

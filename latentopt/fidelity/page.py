@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from latentopt import __version__
 from latentopt.csv_tables import csv_table
 from latentopt.export.whole_file import make_folder, write_whole
 from latentopt.fidelity.spaces import ALL, FIGURES, SpaceFidelity
 from latentopt.pictures import grey_picture, plain_text, png_of
 from latentopt.printable import escape_html as escape
+from latentopt.version import __version__
 from objectives.fidelity.ensemble import fewest_units
 
 __all__ = ["FILES", "seen_warnings", "write_fidelity"]

@@ -1,5 +1,5 @@
 """A run as one HTML page: what it found, what it learned, where it looked and what went wrong."""
 
-from latentopt.report.page import write_report
+import lazy_loader
 
-__all__ = ["write_report"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

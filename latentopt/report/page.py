@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from generative.files.own_files import check_outputs
-from latentopt import __version__
 from latentopt.errors import ConfigError
 from latentopt.export.whole_file import write_whole
 from latentopt.printable import escape_html as escape
@@ -31,6 +30,7 @@ from latentopt.runs.baseline import baseline_from, baseline_of
 from latentopt.runs.campaign_folder import campaign_files
 from latentopt.runs.run import Run
 from latentopt.settings.credentials import with_secrets_hidden
+from latentopt.version import __version__
 
 if TYPE_CHECKING:
     from latentopt.space.latent_space import LatentSpace

@@ -1,6 +1,5 @@
 """A campaign's folder, read and written without torch."""
 
-from latentopt.runs.exports import export_candidates
-from latentopt.runs.run import Run, Trial
+import lazy_loader
 
-__all__ = ["Run", "Trial", "export_candidates"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

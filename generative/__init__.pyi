@@ -1,0 +1,20 @@
+from .autoencoders.pca import PCA
+from .autoencoders.resnet_vae import CVAE
+from .autoencoders.vae import ConvVAE
+from .autoencoders.vae_gan import VAEGAN
+from .diffusion.latent_diffusion import LatentDiffusion
+from .diffusion.lsgm import LSGM
+from .model_files import load_model, save_model
+from .registry import MODELS
+
+__all__ = [
+    "CVAE",
+    "LSGM",
+    "MODELS",
+    "PCA",
+    "VAEGAN",
+    "ConvVAE",
+    "LatentDiffusion",
+    "load_model",
+    "save_model",
+]

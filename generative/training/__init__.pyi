@@ -1,0 +1,7 @@
+from .train import TrainConfig, finetune, train
+
+__all__ = [
+    "TrainConfig",
+    "finetune",
+    "train",
+]

@@ -1,0 +1,7 @@
+from .exporters import EXPORTERS
+from .verify import verify
+
+__all__ = [
+    "EXPORTERS",
+    "verify",
+]

@@ -1,0 +1,6 @@
+from .campaign import CampaignConfig, RetrainConfig
+
+__all__ = [
+    "CampaignConfig",
+    "RetrainConfig",
+]

@@ -1,0 +1,13 @@
+from .http_service import HTTPSimulator
+from .python_function import PythonSimulator
+from .registry import SIMULATORS
+from .result import SimulationResult
+from .subprocess_command import SubprocessSimulator
+
+__all__ = [
+    "SIMULATORS",
+    "HTTPSimulator",
+    "PythonSimulator",
+    "SimulationResult",
+    "SubprocessSimulator",
+]

@@ -1,0 +1,28 @@
+from .ax_parameters import (
+    parameter_names,
+    parameters_to_points,
+    points_to_parameters,
+    range_parameters,
+)
+from .embedded import EMBEDDED
+from .features import StructureFeatures
+from .inversion import Inversion, InversionConfig, invert
+from .latent_space import LatentSpace
+from .point_files import read_points, write_points
+from .whitening import Whitening
+
+__all__ = [
+    "EMBEDDED",
+    "Inversion",
+    "InversionConfig",
+    "LatentSpace",
+    "StructureFeatures",
+    "Whitening",
+    "invert",
+    "parameter_names",
+    "parameters_to_points",
+    "points_to_parameters",
+    "range_parameters",
+    "read_points",
+    "write_points",
+]

@@ -1,0 +1,3 @@
+"""Which latentopt this is."""
+
+__version__ = "0.1.0"
