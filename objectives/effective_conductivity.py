@@ -7,8 +7,8 @@ from pydantic import Field
 from torch import Tensor
 
 from objectives.grid import Grid
-from objectives.homogenize import homogenize_conductivity
 from objectives.homogenize.boundary import boundary_of
+from objectives.homogenize.conductivity import homogenize_conductivity
 from objectives.homogenize.phases import require_phases
 from objectives.homogenize.schemes import conduction_scheme
 from objectives.images import checked_images, require_dim

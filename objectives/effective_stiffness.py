@@ -10,9 +10,10 @@ from pydantic import (
 from torch import Tensor
 
 from objectives.grid import Grid
-from objectives.homogenize import engineering_constants, homogenize_stiffness
 from objectives.homogenize.boundary import boundary_of
+from objectives.homogenize.engineering import engineering_constants
 from objectives.homogenize.phases import require_phases
+from objectives.homogenize.stiffness import homogenize_stiffness
 from objectives.images import checked_images, require_dim
 from objectives.settings import Settings
 

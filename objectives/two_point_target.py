@@ -24,7 +24,7 @@ from objectives.grid import Grid
 from objectives.images import check_phase, checked_images, phase_indicator
 from objectives.pymks_import import pymks_installed
 from objectives.settings import Settings
-from objectives.two_point import two_point_statistics
+from objectives.two_point.correlation import two_point_statistics
 
 # The module whose `read_structure` reads a structure from a file, as (h, w) or (d, h, w) in [0, 1],
 # and whose `voxel_size_um` knows what the file says of its voxels.

@@ -24,8 +24,8 @@ from latentopt.errors import CampaignError, ExhaustedError
 from latentopt.evaluation.evaluation import Evaluation
 from latentopt.runs.trial import Trial, apply_event
 from latentopt.runs.true_values import noisy_metrics
-from latentopt.strategies import STRATEGIES
 from latentopt.strategies.prior import draw
+from latentopt.strategies.registry import STRATEGIES
 
 __all__ = ["asked_event", "repeated_event"]
 

@@ -11,9 +11,9 @@ from latentopt.settings.campaign import CampaignConfig
 from latentopt.settings.kinds import GIVEN_IN_PYTHON
 from latentopt.space.latent_space import LatentSpace
 from latentopt.space.named import load_space
-from latentopt.strategies import STRATEGIES
 from latentopt.strategies.ax_node import generation_strategy
 from latentopt.strategies.fallback import never_compile
+from latentopt.strategies.registry import STRATEGIES
 
 
 class AxExperiment:

@@ -13,7 +13,7 @@ from latentopt.evaluation.objectives import resolve_objectives
 from latentopt.runs.journal import FORMAT_VERSION
 from latentopt.settings.campaign import CampaignConfig
 from latentopt.settings.credentials import with_secrets_hidden
-from latentopt.simulators import SIMULATORS
+from latentopt.simulators.registry import SIMULATORS
 from latentopt.version import __version__
 
 # With another of these, what the journal holds would mean something else.

@@ -14,8 +14,8 @@ from latentopt.microstructure import to_images, to_phases
 from latentopt.space.arguments import Array, checked_images
 from latentopt.space.latent_space import LatentSpace
 from latentopt.space.paths import PATHS
-from objectives import fidelity
 from objectives.arrays import as_tensor
+from objectives.fidelity.pixels import pixel_error
 from objectives.specific_surface import specific_surface
 
 __all__ = ["BLEND", "FIGURES", "InterpolationFigures", "draw_pairs", "interpolation_figures"]
@@ -269,7 +269,7 @@ def _figures_of(
         "step": compare.steps(scores),
     }
     last = structures.unflatten(0, (pairs, n))[:, [0, -1]].flatten(0, 1)
-    wrong = fidelity.pixel_error(originals, last) if compare.phases else (originals - last).abs()
+    wrong = pixel_error(originals, last) if compare.phases else (originals - last).abs()
     return InterpolationFigures(name, how, soft, figures, 1 - float(wrong.mean()))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from generative.autoencoders.gaussian_codes import gaussian_codes
 from generative.batching import map_rows
 from latentopt.fidelity.two_point_scores import COMPONENTS, TwoPointScores
-from objectives import fidelity
+from objectives.fidelity.feature_sets import frechet_distance, recall
 from objectives.phases import are_phases, cut_phases
 
 NEIGHBOURS = 5
@@ -110,8 +110,8 @@ def _distances(
         with torch.no_grad():
             images = map_rows(lambda c: cut(code_model.decode(c)), code, held_out[0].numel())
         found = features(images)
-        figures[f"frechet_{name}"] = fidelity.frechet_distance(found, target)
-        figures[f"recall_{name}"] = fidelity.recall(found, target, k=NEIGHBOURS)
+        figures[f"frechet_{name}"] = frechet_distance(found, target)
+        figures[f"recall_{name}"] = recall(found, target, k=NEIGHBOURS)
     return figures
 
 

@@ -15,8 +15,18 @@ from generative.errors import DataError
 from latentopt.errors import ConfigError
 from latentopt.fidelity.two_point_scores import TwoPointScores, components_of
 from latentopt.space.latent_space import LatentSpace
-from objectives import fidelity
-from objectives.fidelity.ensemble import fewest_units
+from objectives.fidelity.ensemble import ensemble_test, fewest_units, shuffled_pixels
+from objectives.fidelity.feature_sets import frechet_distance, memorization, precision, recall
+from objectives.fidelity.histograms import kl_divergence
+from objectives.fidelity.pixels import mse, pixel_error, psnr, ssim
+from objectives.fidelity.random_features import random_cnn_features
+from objectives.fidelity.statistics import (
+    interface_ratio,
+    lineal_path_mae,
+    share_within_sigma,
+    statistics_bars,
+    two_point_mae,
+)
 from objectives.phases import cut_phases
 
 __all__ = ["ALL", "FIGURES", "GroupFidelity", "SpaceFidelity", "evaluate_spaces"]
@@ -227,12 +237,12 @@ class _RandomResponses:
     """Responses of the random network, of unit variance over the held-out images."""
 
     def __init__(self, images: Float[Tensor, "n c *space"]) -> None:
-        self.spread = fidelity.random_cnn_features(images).double().std(0)
+        self.spread = random_cnn_features(images).double().std(0)
         self.usable = bool((self.spread > SMALLEST_SPREAD).any())
 
     def __call__(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n f"]:
         varies = self.spread > SMALLEST_SPREAD  # a channel may never respond
-        return fidelity.random_cnn_features(images).double()[:, varies] / self.spread[varies]
+        return random_cnn_features(images).double()[:, varies] / self.spread[varies]
 
 
 class _InceptionFeatures:
@@ -295,29 +305,29 @@ def _reconstruction_figures(
     images, parents = torch.from_numpy(held_out.images), held_out.parents
     reconstructed, originals = cut(soft), cut(images)
     figures = {
-        name: float(getattr(fidelity, name)(images, soft).mean())
-        for name in ("mse", "psnr", "ssim")
+        name: float(measure(images, soft).mean())
+        for name, measure in (("mse", mse), ("psnr", psnr), ("ssim", ssim))
     }
-    per_image = ["two_point_mae"]
+    per_image = {"two_point_mae": two_point_mae}
     if cut.phases:
-        per_image += ["pixel_error", "lineal_path_mae"]
-        kept = fidelity.interface_ratio(originals, reconstructed)
+        per_image |= {"pixel_error": pixel_error, "lineal_path_mae": lineal_path_mae}
+        kept = interface_ratio(originals, reconstructed)
         figures |= {"interface_ratio": kept} if kept == kept else {}
-    for name in per_image:
-        figures[name] = float(getattr(fidelity, name)(originals, reconstructed).mean())
-    bars = fidelity.statistics_bars(originals, reconstructed)
+    for name, measure in per_image.items():
+        figures[name] = float(measure(originals, reconstructed).mean())
+    bars = statistics_bars(originals, reconstructed)
     figures |= {f"bar_{name}": value for name, value in vars(bars).items()}
-    shuffled = fidelity.shuffled_pixels(originals, seed)
+    shuffled = shuffled_pixels(originals, seed)
     if len(images) > 1:
         for name, others in (("", reconstructed), ("_shuffled", shuffled)):
-            share = fidelity.share_within_sigma(originals, others)
+            share = share_within_sigma(originals, others)
             figures[f"within_6_sigma{name}"] = float(share.mean())
     halves = _halves(parents, seed)
     if halves is not None:
         first, second = halves
         cases = {"reconstructed": reconstructed, "held_out": originals, "shuffled": shuffled}
         for name, others in cases.items():
-            answer = fidelity.ensemble_test(
+            answer = ensemble_test(
                 originals[first],
                 others[second],
                 parents=(parents[first], parents[second]),
@@ -343,8 +353,8 @@ def _sample_figures(
     images, drawn = torch.from_numpy(held_out.images), cut(soft)
     axes = tuple(range(2, images.ndim))
     figures = {
-        "kl_levels": fidelity.kl_divergence(images, soft),
-        "kl_fractions": fidelity.kl_divergence(cut(images).mean(axes), drawn.mean(axes)),
+        "kl_levels": kl_divergence(images, soft),
+        "kl_fractions": kl_divergence(cut(images).mean(axes), drawn.mean(axes)),
     }
     halves = _halves(held_out.parents, seed)
     for name, space in features.items():
@@ -358,7 +368,7 @@ def _sample_figures(
     order = np.random.default_rng(seed).permutation(len(held_out))
     rows = order[np.unique(held_out.parents[order], return_index=True)[1]][:MOST_UNITS]
     if min(len(rows), len(drawn)) >= fewest_units():
-        answer = fidelity.ensemble_test(cut(images[rows]), drawn[:MOST_UNITS], seed=seed)
+        answer = ensemble_test(cut(images[rows]), drawn[:MOST_UNITS], seed=seed)
         figures["p_samples"] = answer.p_value
     return figures
 
@@ -372,16 +382,16 @@ def _feature_figures(
         # Equally many in each set: the distance of few points is biased by how few they are.
         k = min(len(halves[0]), len(halves[1]), len(ours))
         first, second, others = real[halves[0][:k]], real[halves[1][:k]], ours[:k]
-        figures["frechet_{}_halves"] = fidelity.frechet_distance(second, first)
-    figures["frechet_{}"] = fidelity.frechet_distance(others, first)
+        figures["frechet_{}_halves"] = frechet_distance(second, first)
+    figures["frechet_{}"] = frechet_distance(others, first)
     if min(len(real), len(ours)) > NEIGHBOURS:
-        figures["precision_{}"] = fidelity.precision(ours, real, k=NEIGHBOURS)
-        figures["recall_{}"] = fidelity.recall(ours, real, k=NEIGHBOURS)
+        figures["precision_{}"] = precision(ours, real, k=NEIGHBOURS)
+        figures["recall_{}"] = recall(ours, real, k=NEIGHBOURS)
     return figures
 
 
 def _memorization(drawn: Tensor, cut: _Cut, training: Dataset, originals: Tensor) -> dict[str, Any]:
     known = cut(torch.from_numpy(training.images))
-    answer = fidelity.memorization(drawn.flatten(1), known.flatten(1), originals.flatten(1))
+    answer = memorization(drawn.flatten(1), known.flatten(1), originals.flatten(1))
     seen = were_seen(originals.numpy(), image_digests(known.numpy()))
     return {**vars(answer), "seen": float(seen.mean())}

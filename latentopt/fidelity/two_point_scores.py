@@ -3,7 +3,7 @@
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from objectives.two_point import TwoPointPCA
+from objectives.two_point.pca import TwoPointPCA
 
 COMPONENTS = 10
 

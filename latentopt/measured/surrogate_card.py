@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from objectives.surrogates import Accuracy, Surrogate
+from objectives.surrogates.surrogate import Surrogate
+from objectives.surrogates.validation import Accuracy
 
 __all__ = ["figures_text", "surrogate_card"]
 

@@ -106,7 +106,7 @@ def structure_map(run: Run, space: "LatentSpace") -> Chart | None:
     import torch
 
     from latentopt.microstructure import to_images, to_phases
-    from objectives.two_point import TwoPointPCA
+    from objectives.two_point.pca import TwoPointPCA
 
     channels, *sides = space.image_shape
     phases = {i: x for i, x in structures_of(run).items() if x.shape == tuple(sides)}

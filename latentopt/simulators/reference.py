@@ -23,7 +23,7 @@ from latentopt.printing import print
 
 if TYPE_CHECKING:
     from latentopt.microstructure import Microstructure
-    from objectives.manufacturability import RuleResult
+    from objectives.manufacturability.screening import RuleResult
 
 USAGE, DATA = 2, 3
 
@@ -88,7 +88,8 @@ def read_structure(path: Path) -> "Microstructure":
     ExportError
         A file is missing or damaged, or the two do not belong together.
     """
-    from latentopt.export import EXPORTERS, verify
+    from latentopt.export.exporters import EXPORTERS
+    from latentopt.export.verify import verify
     from latentopt.microstructure import Microstructure
 
     record = verify(path)
@@ -117,7 +118,7 @@ def screen_structure(structure: "Microstructure", rules: Any) -> "dict[str, Rule
         A rule does not fit the structure, such as one for a phase that it has not.
     """
     from latentopt.microstructure import to_images
-    from objectives.manufacturability import screen
+    from objectives.manufacturability.screening import screen
 
     sizes, count = structure.voxel_size_m, len(structure.phase_names)
     if len(set(structure.periodic)) > 1:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentopt.microstructure import to_images, to_phases
 from latentopt.space.latent_space import LatentSpace
-from objectives.two_point import TwoPointPCA
+from objectives.two_point.pca import TwoPointPCA
 
 __all__ = ["StructureFeatures"]
 

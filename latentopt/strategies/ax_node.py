@@ -25,8 +25,8 @@ from latentopt.settings.spec import spec_of
 from latentopt.space.embedded import EMBEDDED
 from latentopt.space.latent_space import LatentSpace
 from latentopt.space.named import load_space
-from latentopt.strategies import STRATEGIES
 from latentopt.strategies.build import build_strategy
+from latentopt.strategies.registry import STRATEGIES
 
 if TYPE_CHECKING:
     from ax.adapter.base import Adapter

@@ -16,7 +16,7 @@ from generative.data.patches import Split, extract_patches, split_by_parent, spl
 from generative.data.read import read_dataset
 from generative.data.regions import LEAST_PARENTS, split_patches
 from generative.data.sizes import read_by_size
-from generative.data.synthetic import gaussian_random_field
+from generative.data.synthetic.random_field import gaussian_random_field
 from generative.errors import DataError
 from latentopt.training.settings import FieldData, FileData
 

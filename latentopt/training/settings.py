@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from generative.data.check import Limits
-from generative.data.synthetic import FieldRanges
+from generative.data.synthetic.random_field import FieldRanges
 from generative.training.train import TrainConfig
 from latentopt.errors import ConfigError
 from latentopt.settings.explain import explain

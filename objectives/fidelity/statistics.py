@@ -14,7 +14,7 @@ from objectives.fidelity.pixels import checked_pair
 from objectives.images import checked_images, in_kind
 from objectives.lineal_path import lineal_path
 from objectives.specific_surface import specific_surface
-from objectives.two_point import two_point_statistics
+from objectives.two_point.correlation import two_point_statistics
 
 VOXELS_PER_CHUNK = 2**20
 ROUNDING = 1e-5  # of a probability, as float32 gives it

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from objectives.surrogates.surrogate import Surrogate, root
-from objectives.two_point import two_point_statistics
+from objectives.two_point.correlation import two_point_statistics
 
 
 class PymksPipeline(Surrogate):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from objectives.surrogates.gaussian_process import ask_gp, build_gp, fit_gp
 from objectives.surrogates.surrogate import Surrogate
-from objectives.two_point import TwoPointPCA
+from objectives.two_point.pca import TwoPointPCA
 
 PCA = "pca."
 
