@@ -1,5 +1,10 @@
 """Errors a caller of `latentopt` may want to catch; the command line answers each in one line."""
 
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
 from generative.errors import DataError, ModelFileError, OutputError
 from objectives.errors import ConvergenceError, EvaluationError
 
@@ -15,11 +20,49 @@ __all__ = [
     "JournalError",
     "ModelFileError",
     "OutputError",
+    "Problem",
 ]
 
 
+class Problem(NamedTuple):
+    """What is wrong with one setting."""
+
+    at: str  # dotted path of the setting, such as campaign.evaluate[0].kind; empty without one
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.at}: {self.message}" if self.at else self.message
+
+
 class ConfigError(ValueError):
-    """A configuration that cannot be read: the message gives dotted path and nearest key."""
+    """Settings that cannot be used: one line for each problem, with its dotted path and a remedy.
+
+    Parameters
+    ----------
+    problems
+        What is wrong, or all that is.
+    at
+        Dotted path of the setting, where one problem is given as a text.
+    file
+        The file that holds the settings; each line begins with it.
+
+    Attributes
+    ----------
+    problems
+        Every `Problem`.
+    """
+
+    def __init__(
+        self, problems: str | Iterable[Problem], *, at: str = "", file: Path | str | None = None
+    ) -> None:
+        if isinstance(problems, str):
+            problems = (Problem(at, problems),)
+        self.problems, self.file = tuple(problems), file
+        start = "" if file is None else f"{file}: "
+        super().__init__("\n".join(f"{start}{problem}" for problem in self.problems))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(ConfigError, file=self.file), (self.problems,)
 
 
 class CampaignError(RuntimeError):

@@ -6,7 +6,19 @@ class ConvergenceError(RuntimeError):
 
 
 class EvaluationError(ValueError):
-    """An objective cannot be evaluated on these images; their trial is marked failed."""
+    """An objective cannot be evaluated on these images; their trial is marked failed.
+
+    Parameters
+    ----------
+    message
+        What is wrong, and the remedy.
+    state
+        How the trial ended: ``infeasible``, ``invalid``, ``timeout``, ``crashed`` or ``lost``.
+    """
+
+    def __init__(self, message: str = "", state: str = "crashed") -> None:
+        super().__init__(message)
+        self.state = state
 
 
 class SurrogateFileError(ValueError):

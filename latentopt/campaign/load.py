@@ -7,7 +7,7 @@ from typing import Any
 from latentopt.campaign.parts import check_goal
 from latentopt.campaign.screening import Screen, resolve_screen
 from latentopt.engines.build import build_engine
-from latentopt.errors import ConfigError
+from latentopt.errors import ConfigError, Problem
 from latentopt.evaluation.objectives import build_objectives
 from latentopt.settings.campaign import CampaignConfig
 from latentopt.settings.explain import members
@@ -40,14 +40,15 @@ def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
     """
     settings = _found_beside(Path(path), read_yaml(Path(path), keys="objective and evaluate"))
     settings |= {key: value for key, value in (overrides or {}).items() if value is not None}
-    problems, config = [], None
+    problems: list[Problem] = []
+    config = None
     try:
         config = CampaignConfig.checked(settings)
     except ConfigError as error:
-        problems += str(error).splitlines()
+        problems += error.problems
     problems += _part_problems(settings, config)
     if problems:
-        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
+        raise ConfigError(problems, file=path)
     return config
 
 
@@ -126,7 +127,7 @@ def _paths_in(spec: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -> list[str]:
+def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -> list[Problem]:
     """What is wrong with its parts, even where the rest of the file is wrong too."""
     strategy = as_spec(settings.get("strategy", DEFAULT_STRATEGY))
     builds = (
@@ -142,14 +143,14 @@ def _part_problems(settings: Mapping[str, Any], config: CampaignConfig | None) -
             try:
                 parts.append(build(specs))
             except ConfigError as error:
-                problems += str(error).splitlines()
+                problems += error.problems
     if config is not None and len(parts) == len(builds):
         objectives, simulators, strategy, _, cheap = parts
         try:
             Screen.of(cheap, config.screen)
             check_goal(config.goal, (*objectives, *simulators, *cheap), strategy)
         except ConfigError as error:
-            problems += str(error).splitlines()
+            problems += error.problems
     return problems
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from latentopt.campaign.screening import Screen, resolve_screen
 from latentopt.engines.build import build_engine
-from latentopt.errors import ConfigError
+from latentopt.errors import ConfigError, Problem
 from latentopt.evaluation.evaluation import Evaluation
 from latentopt.evaluation.objectives import (
     BUILT_IN_UNITS,
@@ -161,20 +161,23 @@ def check_goal(goal: Goal, objectives: Iterable[Objective], strategy: Strategy) 
     objectives = list(objectives)
     promised = [*BUILT_IN_UNITS, *(name for objective in objectives for name in objective.units)]
     problems = [
-        f"{ROOT}.evaluate: metric {name!r} is returned twice; each needs a name of its own."
+        Problem(
+            f"{ROOT}.evaluate", f"metric {name!r} is returned twice; each needs a name of its own."
+        )
         for name in dict.fromkeys(promised)
         if promised.count(name) > 1
     ]
     if all(objective.units for objective in objectives):
         unknown = goal.unknown_metrics(promised)
-        problems += [f"{ROOT}.objective or constraints: {problem}" for problem in unknown]
+        problems += [Problem(f"{ROOT}.objective or constraints", text) for text in unknown]
     if len(goal.objectives) > 1 and not getattr(strategy, "multi_objective", True):
-        problems.append(
-            f"{ROOT}.objective: strategy {strategy.kind} takes one objective, got "
-            f"{len(goal.objectives)}; join them into one sum, or use strategy structure."
+        text = (
+            f"strategy {strategy.kind} takes one objective, got {len(goal.objectives)}; join them "
+            "into one sum, or use strategy structure."
         )
+        problems.append(Problem(f"{ROOT}.objective", text))
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(problems)
 
 
 def _fit_structure(config: CampaignConfig, space: LatentSpace) -> CampaignConfig:
@@ -186,19 +189,22 @@ def _fit_structure(config: CampaignConfig, space: LatentSpace) -> CampaignConfig
     sizes, names, phases = config.voxel_size_um, config.phase_names, max(channels, 2)
     problems = []
     if isinstance(sizes, tuple) and len(sizes) != len(sides):
-        problems.append(
-            f"{ROOT}.voxel_size_um: should be one number, or one for each axis of "
-            f"{'x'.join(map(str, sides))} structures, got {len(sizes)}."
+        text = (
+            f"should be one number, or one for each axis of {'x'.join(map(str, sides))} "
+            f"structures, got {len(sizes)}."
         )
+        problems.append(Problem(f"{ROOT}.voxel_size_um", text))
     if names is not None and (len(names) != phases or len(set(names)) < phases):
-        problems.append(f"{ROOT}.phase_names: should be {phases} different names, got {names}.")
+        text = f"should be {phases} different names, got {names}."
+        problems.append(Problem(f"{ROOT}.phase_names", text))
     ours = [spec["kind"] for spec in config.evaluate if spec["kind"] in OBJECTIVES]
     if config.score == "decoded" and channels > 1 and ours:
-        problems.append(
-            f"{ROOT}.score: {ours[0]} takes channels for phases that add to 1, which {channels} "
-            "decoded channels need not; set score: phases."
+        text = (
+            f"{ours[0]} takes channels for phases that add to 1, which {channels} decoded "
+            "channels need not; set score: phases."
         )
+        problems.append(Problem(f"{ROOT}.score", text))
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(problems)
     named = names or tuple(f"phase {label}" for label in range(phases))
     return config.model_copy(update={"phase_names": named})

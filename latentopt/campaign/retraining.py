@@ -63,13 +63,15 @@ def check_retraining(config: CampaignConfig, space: LatentSpace) -> None:
         return
     if type(space.model) not in MODELS.values():
         raise ConfigError(
-            f"campaign.retrain: a {type(space.model).__name__} cannot be retrained, only models of "
-            f"generative.MODELS ({', '.join(MODELS)}); leave it out."
+            f"a {type(space.model).__name__} cannot be retrained, only models of "
+            f"generative.MODELS ({', '.join(MODELS)}); leave it out.",
+            at="campaign.retrain",
         )
     if "distance_from_data" in config.goal.metrics:
         raise ConfigError(
-            "campaign.retrain: distance_from_data means something else in each space; leave it out "
-            "of objective and constraints, or leave out retrain."
+            "distance_from_data means something else in each space; leave it out "
+            "of objective and constraints, or leave out retrain.",
+            at="campaign.retrain",
         )
     _check_images(config.retrain, space)
 
@@ -84,14 +86,16 @@ def _check_images(config: RetrainConfig, space: LatentSpace) -> None:
         least = min(least, len(images))  # these are not all there are
     if len(images) < least:
         raise ConfigError(
-            f"campaign.retrain: a {space.model.kind} of {space.latent_dim} numbers learns from "
+            f"a {space.model.kind} of {space.latent_dim} numbers learns from "
             f"{least} images or more, got {len(images)} ({source}). Set images to {least} or more, "
-            "give more data, or leave retrain out."
+            "give more data, or leave retrain out.",
+            at="campaign.retrain",
         )
     if (images == images[:1]).all():
         raise ConfigError(
-            f"campaign.retrain: all images are the same ({source}), so there is nothing to learn. "
-            "Give data with others, or leave retrain out."
+            f"all images are the same ({source}), so there is nothing to learn. "
+            "Give data with others, or leave retrain out.",
+            at="campaign.retrain",
         )
 
 
@@ -280,12 +284,13 @@ def training_images(space: LatentSpace, config: RetrainConfig) -> tuple[np.ndarr
         try:
             images = load_images(config.data, channels=channels, spatial_dims=dims)
         except DataError as error:
-            raise ConfigError(f"campaign.retrain.data: {error}") from error
+            raise ConfigError(str(error), at="campaign.retrain.data") from error
         source = Path(config.data).name
         if images.shape[1:] != space.image_shape:
             raise ConfigError(
-                f"campaign.retrain.data: has images of shape {images.shape[1:]}, the space "
-                f"{space.image_shape}; give images of its size."
+                f"has images of shape {images.shape[1:]}, the space "
+                f"{space.image_shape}; give images of its size.",
+                at="campaign.retrain.data",
             )
     else:
         images, source = _own_images(space, config.images)

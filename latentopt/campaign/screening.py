@@ -63,8 +63,9 @@ class Screen:
         unknown = [name for name in needed if name not in promised]
         if unknown and all(part.units for part in objectives):
             raise ConfigError(
-                f"{ROOT}.screen.require: metric {unknown[0]!r} is not evaluated by the screen; "
-                f"{nearest(unknown[0], promised)}"
+                f"metric {unknown[0]!r} is not evaluated by the screen; "
+                f"{nearest(unknown[0], promised)}",
+                at=f"{ROOT}.screen.require",
             )
         return cls(tuple(objectives), require, config.limit)
 
@@ -128,9 +129,5 @@ def resolve_screen(settings: Any) -> tuple[tuple[Objective, ...], Any]:
     settings = settings.model_dump() if isinstance(settings, ScreenConfig) else settings
     if not isinstance(settings, Mapping) or not isinstance(settings.get("evaluate"), list | tuple):
         return (), settings
-    try:
-        objectives, specs = resolve_objectives(settings["evaluate"])
-    except ConfigError as error:
-        text = str(error).replace(f"{ROOT}.evaluate", f"{ROOT}.screen.evaluate")
-        raise ConfigError(text) from None
+    objectives, specs = resolve_objectives(settings["evaluate"], f"{ROOT}.screen.evaluate")
     return objectives, {**settings, "evaluate": specs}

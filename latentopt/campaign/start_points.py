@@ -24,4 +24,4 @@ def start_points(config: CampaignConfig, space: LatentSpace) -> Float[np.ndarray
         return space.project(read_points(config.start))
     except (DataError, ValueError) as error:
         named = str(error) if config.start in str(error) else f"{config.start}: {error}"
-        raise ConfigError(f"{ROOT}.start: {named}") from None
+        raise ConfigError(named, at=f"{ROOT}.start") from None

@@ -42,8 +42,9 @@ class StopRule:
         if stop_gain is not None and not hasattr(strategy, "expected_gain"):
             kind = getattr(strategy, "kind", type(strategy).__name__)
             raise ConfigError(
-                f"campaign.stop_gain: strategy {kind} has no model that would expect a gain; leave "
-                "it out, or choose a strategy with a model, such as structure."
+                f"strategy {kind} has no model that would expect a gain; leave "
+                "it out, or choose a strategy with a model, such as structure.",
+                at="campaign.stop_gain",
             )
         self.stop_gain, self.strategy = stop_gain, strategy
         self._waits_after: int | None = None

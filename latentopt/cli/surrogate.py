@@ -191,8 +191,7 @@ def _build(spec: Mapping[str, Any], space: str | None) -> "Surrogate":
     try:
         return SURROGATES[kind].model_validate({**spec, **given})
     except ValidationError as error:
-        lines = explain(error, SURROGATES[kind], "surrogate")
-        raise ConfigError("\n".join(lines)) from None
+        raise ConfigError(explain(error, SURROGATES[kind], "surrogate")) from None
 
 
 def _encode(space: str) -> Callable[..., Any]:

@@ -34,7 +34,8 @@ class ImportedEngine(EngineWithWorkers):
         executor = import_target(self.target, "campaign.engine", self.path)(**self.options)
         if not isinstance(executor, Executor):
             raise ConfigError(
-                f"campaign.engine: {self.target} should return a concurrent.futures.Executor, "
-                f"got {type(executor).__name__}."
+                f"{self.target} should return a concurrent.futures.Executor, "
+                f"got {type(executor).__name__}.",
+                at="campaign.engine",
             )
         return executor

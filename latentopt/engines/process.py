@@ -38,8 +38,9 @@ class ProcessEngine(EngineWithWorkers):
             problem = _why_it_cannot_be_sent(part, named.__module__)
             if problem:
                 raise ConfigError(
-                    f"campaign.evaluate: {named.__qualname__} cannot be sent to worker processes "
-                    f"({problem}); define it at the top of a module, or set engine: serial."
+                    f"{named.__qualname__} cannot be sent to worker processes "
+                    f"({problem}); define it at the top of a module, or set engine: serial.",
+                    at="campaign.evaluate",
                 )
 
 

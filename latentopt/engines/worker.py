@@ -131,7 +131,7 @@ def evaluate(work: Work) -> dict[str, Any]:
     try:
         metrics = _metrics(work) if work.timeout_s is None else _within(work)
     except EvaluationError as problem:
-        error, state = str(problem), getattr(problem, "state", "crashed")
+        error, state = str(problem), problem.state
     except OutOfTime:
         error, state = f"took longer than {work.timeout_s:g} s", "timeout"
     except SystemExit as stop:  # an objective that ends its process

@@ -184,9 +184,8 @@ def _call(objective: Objective, images: Tensor, grid: Grid) -> dict[str, float]:
         if known and isinstance(objective, TrialSimulation):
             raise  # it says all there is to say
         text = one_line(f"{type(error).__name__}: {printable(error)}").removesuffix(":")
-        failed = EvaluationError(f"{_name(objective)} raised {text}")
-        failed.state = getattr(error, "state", "crashed") if known else "crashed"
-        raise failed from error
+        state = error.state if known else "crashed"
+        raise EvaluationError(f"{_name(objective)} raised {text}", state) from error
     if not isinstance(found, Mapping):
         raise _invalid(f"{_name(objective)} returned {type(found).__name__}, not values by name")
     return as_numbers(found)
@@ -210,9 +209,7 @@ def as_numbers(values: Mapping[str, Any]) -> dict[str, float]:
 
 def _invalid(problem: str) -> EvaluationError:
     """The error of an answer, as against an objective that broke down."""
-    error = EvaluationError(problem)
-    error.state = "invalid"
-    return error
+    return EvaluationError(problem, "invalid")
 
 
 def _name(objective: Objective) -> str:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, Field
 from torch import Tensor
 
-from latentopt.errors import ConfigError
+from latentopt.errors import ConfigError, Problem
 from latentopt.settings.kinds import ROOT, as_spec
 from latentopt.settings.spec import build, import_target, spec_of
 from objectives.grid import Grid, takes_grid
@@ -77,7 +77,7 @@ class ImportedObjective(Settings):
             except (TypeError, ValueError) as error:
                 text = " ".join(str(error).split())
                 raise ConfigError(
-                    f"{where}: {self.target} does not take these options: {text}"
+                    f"{self.target} does not take these options: {text}", at=where
                 ) from None
         elif self.options:
             found = partial(found, **self.options)
@@ -104,10 +104,25 @@ def as_objective(found: Any, where: str) -> Objective:
         return found.build(where)
     if not callable(found):
         raise ConfigError(
-            f"{where}: an objective should be callable with images, got {type(found).__name__}; "
-            "give a function of images or an object of objectives.OBJECTIVES."
+            f"an objective should be callable with images, got {type(found).__name__}; "
+            "give a function of images or an object of objectives.OBJECTIVES.",
+            at=where,
         )
     return found if isinstance(found, Objective) else FunctionObjective(found)
+
+
+def resolve_objective(item: Any, setting: str) -> tuple[Objective, dict[str, Any]]:
+    """An objective, and its complete spec, of a spec, a kind, an object or a function.
+
+    Raises
+    ------
+    ConfigError
+        Each line begins with the setting.
+    """
+    part = item
+    if isinstance(item, str | Mapping):
+        part = build(as_spec(item), _objectives(), setting)
+    return as_objective(part, setting), spec_of(part)
 
 
 def resolve_objectives(
@@ -120,18 +135,18 @@ def resolve_objectives(
     ConfigError
         Lists the problems of all of them, one a line that begins with the setting.
     """
-    objectives, specs, problems = [], [], []
+    objectives, specs = [], []
+    problems: list[Problem] = []
     for i, item in enumerate(items):
         try:
-            part = item
-            if isinstance(item, str | Mapping):
-                part = build(as_spec(item), _objectives(), f"{setting}[{i}]")
-            specs.append(spec_of(part))
-            objectives.append(as_objective(part, f"{setting}[{i}]"))
+            objective, spec = resolve_objective(item, f"{setting}[{i}]")
         except ConfigError as error:
-            problems.append(str(error))
+            problems += error.problems
+        else:
+            objectives.append(objective)
+            specs.append(spec)
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(problems)
     return tuple(objectives), tuple(specs)
 
 
@@ -139,6 +154,25 @@ def properties_of(objective: Objective) -> tuple[str, ...]:
     """Names of the values that are properties of the images, and no errors of others."""
     errors = getattr(objective, "errors", ())
     return tuple(name for name in objective.units if name not in errors)
+
+
+def fit_objective(
+    objective: Objective, spec: Mapping[str, Any], shape: tuple[int, ...], setting: str
+) -> tuple[Objective, dict[str, Any]]:
+    """An objective for images of shape (c, *space), and its spec, which then tells all settings.
+
+    Raises
+    ------
+    ConfigError
+        It can never evaluate such images.
+    """
+    if not isinstance(objective, FitsImages):
+        return objective, dict(spec)
+    try:
+        fitted = objective.for_images(shape)
+    except ValueError as error:
+        raise ConfigError(str(error), at=setting) from None
+    return fitted, dict(spec) if spec["kind"] == "python" else spec_of(fitted)
 
 
 def fit_objectives(
@@ -154,18 +188,17 @@ def fit_objectives(
     ConfigError
         Lists those that can never evaluate such images, one a line.
     """
-    fitted, complete, problems = [], [], []
+    fitted, complete = [], []
+    problems: list[Problem] = []
     for i, (objective, spec) in enumerate(zip(objectives, specs, strict=True)):
-        if isinstance(objective, FitsImages):
-            try:
-                objective = objective.for_images(shape)
-                spec = spec if spec["kind"] == "python" else spec_of(objective)
-            except ValueError as error:
-                problems.append(f"{setting}[{i}]: {error}")
+        try:
+            objective, spec = fit_objective(objective, spec, shape, f"{setting}[{i}]")
+        except ConfigError as error:
+            problems += error.problems
         fitted.append(objective)
         complete.append(dict(spec))
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(problems)
     return tuple(fitted), tuple(complete)
 
 

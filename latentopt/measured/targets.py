@@ -10,7 +10,7 @@ from jaxtyping import Float, Float64
 
 from generative.data.formats.array_files import read_npy
 from latentopt.errors import ConfigError, DataError
-from latentopt.evaluation.objectives import fit_objectives, resolve_objectives
+from latentopt.evaluation.objectives import fit_objective, resolve_objective
 from latentopt.settings.yaml_files import read_yaml
 from latentopt.tables import Rows, hint, number_of, read_table
 from objectives.grid import Grid, takes_grid
@@ -139,11 +139,10 @@ def solve_targets(
     if Path(objective).suffix.lower() in (".yaml", ".yml"):
         spec = read_yaml(Path(objective), keys="kind")
     try:
-        objectives, specs = resolve_objectives([spec])
-        ((solver,), _) = fit_objectives(objectives, specs, images.shape[1:])
+        found, whole = resolve_objective(spec, "objective")
+        solver, _ = fit_objective(found, whole, images.shape[1:], "objective")
     except ConfigError as error:
-        lines = str(error).replace("campaign.evaluate[0]", "objective").splitlines()
-        raise ConfigError("\n".join(f"{objective}: {line}" for line in lines)) from None
+        raise ConfigError(error.problems, file=objective) from None
     given = {"grid": grid or Grid()} if takes_grid(solver) else {}
     x, answers = torch.from_numpy(images), []
     with torch.no_grad():

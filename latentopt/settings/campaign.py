@@ -177,4 +177,4 @@ class CampaignConfig(Settings):
         try:
             return cls.model_validate(dict(settings))
         except ValidationError as error:
-            raise ConfigError("\n".join(explain(error, cls, ROOT))) from None
+            raise ConfigError(explain(error, cls, ROOT)) from None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from latentopt.errors import ConfigError
+from latentopt.errors import ConfigError, Problem
 from latentopt.printable import one_line
 
 __all__ = ["check_no_secrets", "kept_reason", "with_secrets_hidden", "without_secrets"]
@@ -72,11 +72,12 @@ def check_no_secrets(settings: Any, path: str) -> None:
     _hidden(settings, path, found)
     if found:
         raise ConfigError(
-            "\n".join(
-                f"{where}: holds a password or token, which the campaign's journal would keep; "
-                "let the program or function read it from an environment variable."
-                for where in found
+            Problem(
+                where,
+                "holds a password or token, which the campaign's journal would keep; let the "
+                "program or function read it from an environment variable.",
             )
+            for where in found
         )
 
 

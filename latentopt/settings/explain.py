@@ -6,14 +6,15 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from latentopt.errors import Problem
 from latentopt.settings.credentials import with_secrets_hidden, without_secrets
 from latentopt.wording import nearest
 
 __all__ = ["explain", "members", "short"]
 
 
-def explain(error: ValidationError, model: type[BaseModel], root: str) -> list[str]:
-    """One line for each place where pydantic found a problem: dotted path, what is wrong, a hint.
+def explain(error: ValidationError, model: type[BaseModel], root: str) -> list[Problem]:
+    """One for each place where pydantic found a problem: dotted path, what is wrong, a hint.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def explain(error: ValidationError, model: type[BaseModel], root: str) -> list[s
         found.setdefault(_dotted(root, path), []).append(message.removesuffix("."))
     # Where one of several types may stand, pydantic says of each why it does not fit.
     return [
-        f"{path}: {'; or '.join(what)}{'' if what[-1].endswith('?') else '.'}"
+        Problem(path, f"{'; or '.join(what)}{'' if what[-1].endswith('?') else '.'}")
         for path, what in found.items()
     ]
 

@@ -32,9 +32,10 @@ def import_target(target: str, where: str, path: str | None = None) -> Any:
             found = getattr(found, part)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
-            f"{where}: {target} cannot be imported ({error}); put "
+            f"{target} cannot be imported ({error}); put "
             f"{module.partition('.')[0]}.py beside the settings file or into the working folder, "
-            "or install it."
+            "or install it.",
+            at=where,
         ) from None
     return found
 
@@ -58,17 +59,18 @@ def build(spec: Mapping[str, Any], table: Mapping[str, type[BaseModel]], root: s
     kind = spec.get("kind")
     if kind == "python" and kind not in table:
         raise ConfigError(
-            f"{root}: {spec.get('target')} was given in Python and cannot be read from a file; "
-            "give it again, or name it with {kind: import, target: package.module:name}."
+            f"{spec.get('target')} was given in Python and cannot be read from a file; "
+            "give it again, or name it with {kind: import, target: package.module:name}.",
+            at=root,
         )
     if kind is None:
-        raise ConfigError(f"{root}.kind: required, and missing; {nearest('', table)}")
+        raise ConfigError(f"required, and missing; {nearest('', table)}", at=f"{root}.kind")
     if not isinstance(kind, str) or kind not in table:
-        raise ConfigError(f"{root}.kind: {kind!r} is unknown; {nearest(str(kind), table)}")
+        raise ConfigError(f"{kind!r} is unknown; {nearest(str(kind), table)}", at=f"{root}.kind")
     try:
         return table[kind].model_validate(dict(spec))
     except ValidationError as error:
-        raise ConfigError("\n".join(explain(error, table[kind], root))) from None
+        raise ConfigError(explain(error, table[kind], root)) from None
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from latentopt.errors import ConfigError
+from latentopt.errors import ConfigError, Problem
 from latentopt.settings.kinds import ROOT, as_spec
 from latentopt.settings.spec import build, spec_of
 from latentopt.simulators.python_function import PythonSimulator
@@ -22,8 +22,8 @@ def resolve_simulators(items: Iterable[Any]) -> tuple[tuple[Simulator, ...], tup
         Lists the problems of all of them, one a line: a wrong setting, a command that does not
         exist, a token that is not set, two of one name.
     """
-
-    simulators, specs, problems = [], [], []
+    simulators, specs = [], []
+    problems: list[Problem] = []
     for i, item in enumerate(items):
         where = f"{ROOT}.simulate[{i}]"
         try:
@@ -35,14 +35,15 @@ def resolve_simulators(items: Iterable[Any]) -> tuple[tuple[Simulator, ...], tup
                 simulator.check(where)
             if simulator.name in [other.name for other in simulators]:
                 raise ConfigError(
-                    f"{where}: another simulator is called {simulator.name}; give this one a label."
+                    f"another simulator is called {simulator.name}; give this one a label.",
+                    at=where,
                 )
             simulators.append(simulator)
             specs.append(spec_of(simulator))
         except ConfigError as error:
-            problems.append(str(error))
+            problems += error.problems
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(problems)
     return tuple(simulators), tuple(specs)
 
 
@@ -56,8 +57,9 @@ def _as_simulator(found: Any, where: str) -> Simulator:
         return found
     if not callable(found):
         raise ConfigError(
-            f"{where}: a simulator should be callable with a Microstructure, got "
-            f"{type(found).__name__}; give a function or an object of latentopt.simulators."
+            f"a simulator should be callable with a Microstructure, got "
+            f"{type(found).__name__}; give a function or an object of latentopt.simulators.",
+            at=where,
         )
 
     return PythonSimulator(target=found)

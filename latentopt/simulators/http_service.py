@@ -116,8 +116,9 @@ class HTTPSimulator(SimulatorSpec):
         """Look for the token; a `ConfigError` if its variable does not hold one."""
         if self.token_variable is not None and self._token() is None:
             raise ConfigError(
-                f"{where}.token_variable: the environment variable {self.token_variable} holds no "
-                "token; set it to the service's token."
+                f"the environment variable {self.token_variable} holds no "
+                "token; set it to the service's token.",
+                at=f"{where}.token_variable",
             )
 
     def __call__(self, microstructure: Microstructure, folder: Path) -> SimulationResult:

@@ -82,8 +82,9 @@ class PythonSimulator(SimulatorSpec):
             function = import_target(function, where, self.path)
         if not callable(function):
             raise ConfigError(
-                f"{where}: {self.target} should be a function of a Microstructure, got "
-                f"{type(function).__name__}."
+                f"{self.target} should be a function of a Microstructure, got "
+                f"{type(function).__name__}.",
+                at=where,
             )
         return function
 

@@ -87,8 +87,9 @@ class SubprocessSimulator(SimulatorSpec):
         """Look for the program; a `ConfigError` if there is none."""
         if self._program() is None:
             raise ConfigError(
-                f"{where}.command: {self.command[0]!r} is no program that can be run; install it, "
-                "or give its whole path."
+                f"{self.command[0]!r} is no program that can be run; install it, "
+                "or give its whole path.",
+                at=f"{where}.command",
             )
 
     def __call__(self, microstructure: Microstructure, folder: Path) -> SimulationResult:

@@ -135,9 +135,7 @@ class TrialSimulation:
         result = self._result(structure)
         if result.state != "ok":
             why = f": {result.message}" if result.message else ""
-            error = EvaluationError(f"{self.simulator.name} {result.state}{why}")
-            error.state = result.state
-            raise error
+            raise EvaluationError(f"{self.simulator.name} {result.state}{why}", result.state)
         return with_sems(result.metrics, result.sem or {})
 
     def _result(self, structure: Microstructure) -> SimulationResult:

@@ -71,8 +71,9 @@ def compute_conditions(
         raise DataError(f"train.conditions.{error}") from None
     if conditions.size == 0:
         raise ConfigError(
-            "train.conditions: the images have one class and no properties are named, so there is "
-            "nothing to ask for. Name properties, or leave conditions out."
+            "the images have one class and no properties are named, so there is "
+            "nothing to ask for. Name properties, or leave conditions out.",
+            at="train.conditions",
         )
     return conditions, conditions.rows(training.labels, properties)
 
@@ -123,9 +124,10 @@ def _check_invariance(objectives: tuple, images: np.ndarray, config: TrainConfig
         change = (after[name] - values[:PROBED]).abs().max()
         if change > TOLERANCE * values.std().clamp_min(1e-12):
             raise ConfigError(
-                f"train.conditions.properties: {name} changes when an image is augmented. Set "
+                f"{name} changes when an image is augmented. Set "
                 "flips, rotations and shifts of train.training.augmentation to what leaves it "
-                "alone: a property along x survives flips, but not rotations."
+                "alone: a property along x survives flips, but not rotations.",
+                at="train.conditions.properties",
             )
 
 

@@ -26,19 +26,21 @@ def first_weights(
     if settings.backbone_weights is not None:
         if settings.model != "cvae":
             raise ConfigError(
-                f"train.backbone_weights: is for model cvae, got {settings.model}; leave it out."
+                f"is for model cvae, got {settings.model}; leave it out.",
+                at="train.backbone_weights",
             )
         return {}, lambda model: model.load_backbone(settings.backbone_weights)
     if settings.autoencoder_from is None:
         return {}, None
     where = "train.autoencoder_from"
     if settings.model != "ldm":
-        raise ConfigError(f"{where}: is for model ldm, got {settings.model}; leave it out.")
+        raise ConfigError(f"is for model ldm, got {settings.model}; leave it out.", at=where)
     source = load_space(settings.autoencoder_from).model
     if not isinstance(source, ConvVAE) or source.image_shape != image_shape:
         raise ConfigError(
-            f"{where}: expected the space of a vae for images of shape {image_shape}, got "
-            f"{getattr(source, 'kind', type(source).__name__)} for {tuple(source.image_shape)}."
+            f"expected the space of a vae for images of shape {image_shape}, got "
+            f"{getattr(source, 'kind', type(source).__name__)} for {tuple(source.image_shape)}.",
+            at=where,
         )
     options = {name: value for name, value in source.options().items() if name != "image_shape"}
     taken = {"autoencoder": options, "pretrained": True}

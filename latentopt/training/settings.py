@@ -182,7 +182,7 @@ class TrainingSettings(Settings):
         try:
             return cls.model_validate(settings)
         except ValidationError as error:
-            raise ConfigError("\n".join(explain(error, cls, "train"))) from None
+            raise ConfigError(explain(error, cls, "train")) from None
 
     @classmethod
     def read(cls, path: Path | str, changes: Mapping[str, Any] | None = None) -> "TrainingSettings":
@@ -207,8 +207,7 @@ class TrainingSettings(Settings):
         try:
             return cls.checked(_merged(settings, changes or {}))
         except ConfigError as error:
-            lines = str(error).splitlines()
-            raise ConfigError("\n".join(f"{path}: {line}" for line in lines)) from None
+            raise ConfigError(error.problems, file=path) from None
 
 
 def _merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def _check_device(name: str) -> None:
     except (AssertionError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"train.training.device: {name!r} cannot be used here ({reason}); use auto or cpu."
+            f"{name!r} cannot be used here ({reason}); use auto or cpu.", at="train.training.device"
         ) from None
 
 
@@ -161,13 +161,13 @@ def _build(
     takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters.values())  # and checks them itself
     for name in options:
         if name not in known and not takes_any:
-            raise ConfigError(f"train.options.{name}: unknown key; {nearest(name, known)}")
+            raise ConfigError(f"unknown key; {nearest(name, known)}", at=f"train.options.{name}")
     try:
         return model(image_shape, **options)
     except ValidationError as error:
-        raise ConfigError("\n".join(explain(error, model.options_class, "train.options"))) from None
+        raise ConfigError(explain(error, model.options_class, "train.options")) from None
     except TypeError as error:
-        raise ConfigError(f"train.options: {error}") from error
+        raise ConfigError(str(error), at="train.options") from error
     except ValueError as error:
         raise DataError(f"{_name(settings.data)}: {error}") from error
 
@@ -177,7 +177,7 @@ def _check_stages(settings: TrainingSettings, model: Any) -> None:
     for name in settings.training.stages:
         if name not in known:
             raise ConfigError(
-                f"train.training.stages.{name}: unknown stage; {nearest(name, known)}"
+                f"unknown stage; {nearest(name, known)}", at=f"train.training.stages.{name}"
             )
 
 

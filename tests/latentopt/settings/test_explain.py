@@ -36,7 +36,7 @@ class Scene(BaseModel):
 def problems(**settings):
     with pytest.raises(ValidationError) as caught:
         Scene.model_validate(settings)
-    return explain(caught.value, Scene, "scene")
+    return [str(problem) for problem in explain(caught.value, Scene, "scene")]
 
 
 @pytest.mark.parametrize(

@@ -115,8 +115,7 @@ def test_a_result_of_an_unknown_state_is_a_crash(evaluate):
 
 
 def test_an_error_with_a_state_keeps_it(evaluate):
-    error = EvaluationError("the licence server is away")
-    error.state = "lost"
+    error = EvaluationError("the licence server is away", "lost")
     with pytest.raises(EvaluationError, match=r"^s0 lost: the licence server is away$") as failed:
         evaluate(Counting(error))
     assert failed.value.state == "lost"
