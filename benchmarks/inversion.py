@@ -12,9 +12,9 @@ import torch
 
 from generative.data.synthetic import gaussian_random_field
 from latentopt import LatentSpace
-from latentopt.microstructure import to_images, to_phases
 from latentopt.space.inversion import InversionConfig, invert
 from objectives.effective_conductivity import EffectiveConductivity
+from objectives.phases import cut_phases
 
 N, SEED = 64, 777777
 
@@ -29,7 +29,7 @@ def main():
         start = time.process_time()
         found = invert(space, images, InversionConfig(steps=steps))
         seconds = (time.process_time() - start) / N
-        decoded = to_images(to_phases(space.decode(found.z)), channels=1)
+        decoded = cut_phases(space.decode(found.z))
         error = (solver(decoded)["k_xx"] - measured).abs() / measured
         share = found.voxels_after
         print(

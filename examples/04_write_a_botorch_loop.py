@@ -14,7 +14,6 @@ from botorch.optim import optimize_acqf
 from gpytorch.mlls import ExactMarginalLogLikelihood
 
 from latentopt import LatentSpace
-from latentopt.microstructure import to_images, to_phases
 from objectives.homogenize import effective_conductivity
 
 SMOKE = os.environ.get("SMOKE") == "1"
@@ -23,7 +22,7 @@ ROUNDS = 3 if SMOKE else 20
 
 def score(space: LatentSpace, z: torch.Tensor) -> torch.Tensor:
     """How much better a structure conducts along x than along y, once cut into phases."""
-    images = to_images(to_phases(space.decode(z)), channels=1)
+    images = cut_phases(space.decode(z))
     k = effective_conductivity(images, conductivity=(1.0, 50.0), tol=1e-3)
     return (k[:, 1, 1] - 2 * k[:, 0, 0]).double()[:, None]
 

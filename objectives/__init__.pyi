@@ -4,6 +4,7 @@ from .effective_conductivity import EffectiveConductivity
 from .effective_stiffness import EffectiveStiffness
 from .lineal_path import lineal_path
 from .pair_correlation import pair_correlation
+from .phases import cut_phases, to_images, to_phases
 from .registry import OBJECTIVES
 from .specific_surface import specific_surface
 from .two_point_cluster import two_point_cluster
@@ -17,6 +18,7 @@ __all__ = [
     "TwoPointTarget",
     "VolumeFraction",
     "chord_length_distribution",
+    "cut_phases",
     "fidelity",
     "homogenize",
     "lineal_path",
@@ -24,6 +26,8 @@ __all__ = [
     "pair_correlation",
     "specific_surface",
     "surrogates",
+    "to_images",
+    "to_phases",
     "two_point",
     "two_point_cluster",
 ]

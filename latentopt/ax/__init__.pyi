@@ -1,7 +1,7 @@
 from .goal import AxGoal
-from .history import history_of
+from .history import history_of_experiment
 
 __all__ = [
     "AxGoal",
-    "history_of",
+    "history_of_experiment",
 ]

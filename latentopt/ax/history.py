@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 _Row = tuple[Mapping[str, Any], Mapping[str, float], Mapping[str, float]]
 
 
-def history_of(
+def history_of_experiment(
     experiment: "Experiment",
     space: LatentSpace,
     goal: Goal,

@@ -19,7 +19,7 @@ from latentopt.campaign.parts import CampaignParts
 from latentopt.campaign.proposal import indexed, next_event, proposed_points
 from latentopt.campaign.repeats import incumbents, repeat_event, repeats_due
 from latentopt.campaign.stop_rule import StopRule
-from latentopt.campaign.trial_history import history_of
+from latentopt.campaign.trial_history import history_of_trials
 from latentopt.errors import CampaignError, ExhaustedError
 from latentopt.evaluation.evaluation import Evaluation
 from latentopt.runs.trial import Trial, apply_event
@@ -81,7 +81,7 @@ def asked_event(
     if stop_rule.rests(events):
         return None, {}
     known = [trial for _, trial in sorted(trials.items())]
-    told = history_of(known, config, evaluation.space, noisy_metrics(known))
+    told = history_of_trials(known, config, evaluation.space, noisy_metrics(known))
     event = next_event(parts.strategy, stop_rule, told, events, q, start=start)
     if event is None or event["kind"] != "ask":
         return event, {}
@@ -179,7 +179,7 @@ class _Admission:
         parts, space = self._parts, self._evaluation.space
         trials = [self._trials[index] for index in sorted(self._trials)]
         noisy = noisy_metrics(trials)
-        history = history_of(trials, parts.config, space, noisy)
+        history = history_of_trials(trials, parts.config, space, noisy)
         if self._copies < _OF_THE_STRATEGY:
             return proposed_points(parts.strategy, history, missing)
         drawn = space.project(draw(history, missing)).tolist()

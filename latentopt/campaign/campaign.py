@@ -15,7 +15,7 @@ from latentopt.campaign.repeats import incumbents
 from latentopt.campaign.retraining import check_retraining, is_due, present_space, retrain
 from latentopt.campaign.start_points import start_points
 from latentopt.campaign.stop_rule import StopRule
-from latentopt.campaign.trial_history import history_of
+from latentopt.campaign.trial_history import history_of_trials
 from latentopt.engines.process_worker import end_if_a_worker_starts
 from latentopt.errors import CampaignError
 from latentopt.evaluation.evaluation import problem_of
@@ -290,7 +290,7 @@ class Campaign:
     def history(self) -> History:
         """What the strategy will be told next."""
         trials = [trial for _, trial in sorted(self._ledger.trials.items())]
-        return history_of(trials, self.config, self.space, noisy_metrics(trials))
+        return history_of_trials(trials, self.config, self.space, noisy_metrics(trials))
 
     # -- run --------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from latentopt.campaign.parts import CampaignParts
-from latentopt.engines.worker import Parts, Work, here
+from latentopt.engines.worker import Work, WorkerObjectives, here
 from latentopt.errors import CampaignError, EvaluationError
 from latentopt.evaluation.evaluation import Evaluation
 from latentopt.runs.trial import Trial
@@ -28,7 +28,9 @@ def wants_dry_run(parts: CampaignParts, trials: Sequence[Trial]) -> bool:
     return all(trial.status in ("pending", "screened") for trial in trials)
 
 
-def dry_work(evaluation: Evaluation, parts: Parts, *, seed: int, timeout_s: float | None) -> Work:
+def dry_work(
+    evaluation: Evaluation, parts: WorkerObjectives, *, seed: int, timeout_s: float | None
+) -> Work:
     """The evaluation of a structure that the space was trained on, or of a draw from its prior.
 
     Simulators have no part in it: they may cost hours.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from latentopt.campaign.parts import check_goal
-from latentopt.campaign.screening import Screen, resolve_screen
+from latentopt.campaign.screen import Screen, resolve_screen
 from latentopt.engines.build import build_engine
 from latentopt.errors import ConfigError, Problem
 from latentopt.evaluation.objectives import build_objectives

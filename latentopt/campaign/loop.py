@@ -25,7 +25,7 @@ from latentopt.campaign.parts import CampaignParts
 from latentopt.campaign.progress import progress_bar
 from latentopt.engines.engine import Engine, WorkerDied, WorkerFailed, WorkerOverran
 from latentopt.engines.held_executor import HeldExecutor
-from latentopt.engines.worker import Parts, Work, here
+from latentopt.engines.worker import Work, WorkerObjectives, here
 from latentopt.errors import CampaignError, EvaluationError, ExhaustedError
 from latentopt.evaluation.evaluation import Evaluation, problem_of
 from latentopt.interrupts import unwinding
@@ -131,7 +131,7 @@ class Loop:
     def __init__(self, campaign: Driven, drain: Drain, show: Callable[[], None]) -> None:
         self.campaign, self.drain, self.show = campaign, drain, show
         self.engine: Engine = campaign.parts.engine
-        self.parts = Parts(campaign.parts.for_workers, campaign.parts.objectives)
+        self.parts = WorkerObjectives(campaign.parts.for_workers, campaign.parts.objectives)
         self.running: dict[Future, Trial] = {}
         self.ended = 0
         self._left = 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from latentopt.campaign.screening import Screen, resolve_screen
+from latentopt.campaign.screen import Screen, resolve_screen
 from latentopt.engines.build import build_engine
 from latentopt.errors import ConfigError, Problem
 from latentopt.evaluation.evaluation import Evaluation

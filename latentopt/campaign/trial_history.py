@@ -12,7 +12,7 @@ from latentopt.settings.campaign import CampaignConfig
 from latentopt.space.latent_space import LatentSpace
 
 
-def history_of(
+def history_of_trials(
     trials: Iterable[Trial],
     config: CampaignConfig,
     space: LatentSpace,

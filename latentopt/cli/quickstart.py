@@ -9,7 +9,6 @@ from generative.files.own_files import check_outputs
 from latentopt.campaign.campaign import Campaign
 from latentopt.errors import ConfigError
 from latentopt.evaluation.objectives import build_objectives
-from latentopt.microstructure import to_images, to_phases
 from latentopt.printing import escape_markup
 from latentopt.report.page import write_report
 from latentopt.runs.exports import export_candidates
@@ -17,6 +16,7 @@ from latentopt.runs.run import Run
 from latentopt.settings.campaign import CampaignConfig
 from latentopt.space.embedded import EMBEDDED
 from latentopt.space.latent_space import LatentSpace
+from objectives.phases import cut_phases
 
 GOAL = {
     "objective": "k_xx - 2*k_yy",
@@ -97,7 +97,7 @@ def run_quickstart(
 def best_of_prior(space: LatentSpace, config: CampaignConfig) -> float | None:
     """Best feasible objective of as many draws from the prior as the campaign has trials."""
     z = space.sample(config.trials, seed=2**31 + config.seed)  # not the campaign's own draws
-    images = to_images(to_phases(space.decode(z)), space.image_shape[0])
+    images = cut_phases(space.decode(z))
     metrics = {}
     for objective in build_objectives(config.evaluate):
         metrics |= objective(images)

@@ -6,7 +6,7 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 
 from latentopt.engines.engine import Engine, EngineWithWorkers, WorkerFailed
-from latentopt.engines.worker import Parts, Work, evaluate, prepare
+from latentopt.engines.worker import Work, WorkerObjectives, evaluate, prepare
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.printable import one_line, printable
 
@@ -29,7 +29,7 @@ class HeldExecutor:
         By every method, where the engine cannot run evaluations; it says why, and what to do.
     """
 
-    def __init__(self, engine: Engine, parts: Parts) -> None:
+    def __init__(self, engine: Engine, parts: WorkerObjectives) -> None:
         self.engine, self._parts = engine, parts
         self._executor: Executor | None = None
         self._openings = 0

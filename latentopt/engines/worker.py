@@ -28,7 +28,7 @@ from objectives.grid import Grid
 _FREED_AFTER = 1.0  # seconds, for the answer to be sent
 
 
-class Parts:
+class WorkerObjectives:
     """Objectives on their way to workers, each built or read once in a process.
 
     Parameters
@@ -50,7 +50,7 @@ class Parts:
         self.items, self._objectives, self.key = items, objectives, key or uuid.uuid4().hex
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _known_parts, (self.key, self.items)
+        return _known_objectives, (self.key, self.items)
 
     @property
     def objectives(self) -> tuple[Any, ...]:
@@ -60,12 +60,12 @@ class Parts:
         return self._objectives
 
 
-_PARTS: dict[str, Parts] = {}
+_KNOWN: dict[str, WorkerObjectives] = {}
 
 
-def _known_parts(key: str, items: tuple[Any, ...]) -> Parts:
+def _known_objectives(key: str, items: tuple[Any, ...]) -> WorkerObjectives:
     """The parts that this process read before, with all that they loaded since."""
-    return _PARTS.setdefault(key, Parts(items, key=key))
+    return _KNOWN.setdefault(key, WorkerObjectives(items, key=key))
 
 
 def here() -> str:
@@ -96,7 +96,7 @@ class Work:
         What the image stands on.
     """
 
-    parts: Parts
+    parts: WorkerObjectives
     simulations: tuple[Any, ...]
     image: Float[np.ndarray, "c *space"]
     taken: tuple[str, ...]
@@ -109,7 +109,7 @@ class Work:
         self.parts.objectives  # noqa: B018
 
 
-def prepare(parts: Parts) -> str:
+def prepare(parts: WorkerObjectives) -> str:
     """Make the objectives, as before an evaluation; the name of the process that did."""
     parts.objectives  # noqa: B018
     return here()

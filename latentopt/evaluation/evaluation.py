@@ -12,12 +12,13 @@ from torch import Tensor
 from latentopt.errors import EvaluationError
 from latentopt.evaluation.objectives import Objective
 from latentopt.measurement import number_of
-from latentopt.microstructure import to_images, to_phases
+from latentopt.microstructure import to_phases
 from latentopt.printable import is_plain, one_line, printable
 from latentopt.runs.trial import Trial
 from latentopt.simulators.trial_simulations import CampaignSimulations, TrialSimulation
 from latentopt.space.latent_space import LatentSpace
 from objectives.grid import Grid, takes_grid
+from objectives.phases import cut_phases
 
 _MOST_METRICS = 1000  # each trial's are in the journal for ever
 
@@ -101,7 +102,7 @@ class Evaluation:
     def scored(self, z: np.ndarray) -> Float[Tensor, "1 c *space"]:
         """The image of one point that objectives are given."""
         images = self.image(z)
-        return images if self.score == "decoded" else to_images(to_phases(images), images.shape[1])
+        return images if self.score == "decoded" else cut_phases(images)
 
     def told(
         self, trial: Trial, given: Mapping[str, Any], needed: Iterable[str]

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from generative.errors import DataError
 from latentopt.fidelity.two_point_scores import TwoPointScores
-from latentopt.microstructure import to_images, to_phases
 from latentopt.space.arguments import Array, checked_images
 from latentopt.space.latent_space import LatentSpace
 from latentopt.space.paths import PATHS
 from objectives.arrays import as_tensor
 from objectives.fidelity.pixels import pixel_error
+from objectives.phases import cut_phases
 from objectives.specific_surface import specific_surface
 
 __all__ = ["BLEND", "FIGURES", "InterpolationFigures", "draw_pairs", "interpolation_figures"]
@@ -227,7 +227,7 @@ class _Comparison:
 
     def cut(self, images: Float[Tensor, "k c *space"]) -> Float[Tensor, "k c *space"]:
         """Images as structures: phases cut, if they are phases."""
-        return to_images(to_phases(images), images.shape[1]) if self.phases else images
+        return cut_phases(images) if self.phases else images
 
     def scores(self, images: Float[Tensor, "k c *space"]) -> Float64[Tensor, "k f"]:
         return self._scores(images.double())

@@ -23,6 +23,7 @@ from latentopt.report.charts import (
 from latentopt.report.html import chart, note, section
 from latentopt.report.structures import structures_of
 from latentopt.runs.run import Run, Trial
+from objectives.phases import cut_phases
 
 if TYPE_CHECKING:
     from latentopt.space.latent_space import LatentSpace
@@ -105,7 +106,7 @@ def structure_map(run: Run, space: "LatentSpace") -> Chart | None:
     """
     import torch
 
-    from latentopt.microstructure import to_images, to_phases
+    from latentopt.microstructure import to_images
     from objectives.two_point.pca import TwoPointPCA
 
     channels, *sides = space.image_shape
@@ -115,9 +116,7 @@ def structure_map(run: Run, space: "LatentSpace") -> Chart | None:
         return None
     points = space.project(space.reference_[:rows])
     with torch.no_grad():
-        data = torch.cat(
-            [to_images(to_phases(space.decode(part)), channels) for part in points.split(64)]
-        )
+        data = torch.cat([cut_phases(space.decode(part)) for part in points.split(64)])
     pca = TwoPointPCA(2, cutoff=min(_CUTOFF, (min(sides) - 1) // 2))
     try:
         cloud = pca.fit(data).transform(data).double().numpy()

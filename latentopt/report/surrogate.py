@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentopt.campaign.trial_history import history_of
+from latentopt.campaign.trial_history import history_of_trials
 from latentopt.printable import escape_html as escape
 from latentopt.report.charts import ACCENT, INK, Chart, json_number, layout_of, with_status
 from latentopt.report.html import chart, note, number, section, table, warning
@@ -89,7 +89,7 @@ def _why_not(run: Run, space: "LatentSpace | None", strategy: Any) -> str:
 def _learned(run: Run, space: "LatentSpace", strategy: Any) -> tuple[Mapping, Mapping]:
     import torch
 
-    history = history_of(run.trials, run.config, space)
+    history = history_of_trials(run.trials, run.config, space)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fit that ends early is seen in its figures
         torch.manual_seed(run.config.seed)

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from latentopt.microstructure import to_images, to_phases
 from latentopt.space.latent_space import LatentSpace
+from objectives.phases import cut_phases
 from objectives.two_point.pca import TwoPointPCA
 
 __all__ = ["StructureFeatures"]
@@ -121,7 +121,7 @@ class StructureFeatures:
     def _phases(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
         with torch.no_grad():
             images = self.space.decode(z)
-        return to_images(to_phases(images), channels=images.shape[1])
+        return cut_phases(images)
 
     def _of_images(self, images: Float[Tensor, "n c *space"]) -> Float64[Tensor, "n k"]:
         shares = images.flatten(2).double().mean(2)

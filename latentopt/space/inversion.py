@@ -14,11 +14,11 @@ from torch import Tensor
 
 from generative.autoencoders.vae import autocorrelation
 from generative.batching import VOXELS_PER_CHUNK
-from latentopt.microstructure import to_images, to_phases
 from latentopt.space.arguments import Array, checked_images
 from latentopt.space.decoder import Encoder
 from latentopt.space.latent_space import LatentSpace
 from objectives.arrays import as_tensor
+from objectives.phases import cut_phases
 from objectives.settings import Settings
 
 __all__ = ["Inversion", "InversionConfig", "describe_misfits", "invert"]
@@ -142,7 +142,7 @@ def _invert_rows(
     if len(targets) == 0:
         empty = torch.zeros(0, dtype=torch.float64)
         return (torch.zeros(0, space.latent_dim, dtype=torch.float64), *[empty] * 4)
-    phases = to_images(to_phases(targets), channels=targets.shape[1])
+    phases = cut_phases(targets)
     start = space.project(_start(space, targets, config.seed))
     best, before = start.clone(), _share(space, start, phases)
     least = before.clone()
@@ -188,7 +188,7 @@ def _row_errors(
 def _decoded_phases(space: LatentSpace, z: Tensor) -> Float[Tensor, "n c *space"]:
     with torch.no_grad():
         decoded = space.decode(z)
-    return to_images(to_phases(decoded), channels=decoded.shape[1])
+    return cut_phases(decoded)
 
 
 def _share(

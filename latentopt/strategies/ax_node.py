@@ -17,7 +17,7 @@ from ax.storage.json_store.decoder import object_from_json
 from ax.storage.json_store.registry import CORE_DECODER_REGISTRY, CORE_ENCODER_REGISTRY
 
 from latentopt.ax.agreement import check_agreement
-from latentopt.ax.history import history_of
+from latentopt.ax.history import history_of_experiment
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.goal import Goal
 from latentopt.history import History
@@ -74,10 +74,10 @@ def generation_strategy(
 class StrategyNode(ExternalGenerationNode):
     """A strategy of `STRATEGIES` that proposes the trials of an Ax experiment.
 
-    It keeps no state: what it proposes follows from the experiment's trials, as `history_of` reads
-    them. An experiment that was saved, also while trials ran or after some failed, goes on
-    elsewhere with the points that it would have had. Points asked together are those asked one
-    after the other without results in between.
+    It keeps no state: what it proposes follows from the experiment's trials, as
+    `history_of_experiment` reads them. An experiment that was saved, also while trials ran or after
+    some failed, goes on elsewhere with the points that it would have had. Points asked together are
+    those asked one after the other without results in between.
 
     What predicts is not the strategy's model but Ax's default one, fitted to the same trials when
     something of Ax that shows a model asks for it: ``client.compute_analyses()``,
@@ -176,7 +176,9 @@ class StrategyNode(ExternalGenerationNode):
             The experiment's own goal is another one.
         """
         check_agreement(self.goal, experiment.optimization_config)
-        self._history = history_of(experiment, self.space, self.goal, seed=self.seed, data=data)
+        self._history = history_of_experiment(
+            experiment, self.space, self.goal, seed=self.seed, data=data
+        )
         self._proposed = self._history.pending[:0]
 
     def get_next_candidate(self, pending_parameters: list[Any]) -> dict[str, float]:

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from latentopt.errors import ConfigError
 from latentopt.evaluation.objectives import build_objectives
-from latentopt.microstructure import to_images, to_phases
 from latentopt.space.files import SETTINGS
 from latentopt.space.latent_space import LatentSpace
+from objectives.phases import cut_phases
 
 
 def sample_points(
@@ -80,7 +80,7 @@ def obtained(
     specs = (settings.get("conditions") or {}).get("properties", [])
     if not specs or not names:
         return {}
-    cut = to_images(to_phases(torch.from_numpy(images)), images.shape[1])
+    cut = cut_phases(torch.from_numpy(images))
     found = {}
     for objective in build_objectives(specs):
         found |= {k: np.asarray(v) for k, v in objective(cut).items() if k in names}

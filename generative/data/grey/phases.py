@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from generative.data.check import Names, row_name
-from generative.data.grey.meaning import Grey, Meaning, check_grey, meaning_of, one_population
+from generative.data.grey.meaning import Grey, Meaning, meaning_of, one_population
 from generative.data.grey.segment import one_hot, otsu_threshold
 from generative.errors import DataError
 
@@ -34,19 +34,6 @@ class Phases:
     images: Float32[np.ndarray, "n k *space"]
     content: Content
     reading: str
-
-
-def to_phases(
-    raw: Shaped[np.ndarray, "n c *space"],
-    *,
-    grey: Grey = "auto",
-    channels: int | None = None,
-    names: Names | None = None,
-) -> tuple[Float32[np.ndarray, "n k *space"], Content]:
-    """Images and content of `read_phases`, which has the rule."""
-    check_grey(grey)
-    read = read_phases(raw, grey=grey, channels=channels, names=names)
-    return read.images, read.content
 
 
 def read_phases(

@@ -220,8 +220,10 @@ def test_every_end_of_a_trial_is_told_to_strategies_alike(tiny_space, tiny_space
     experiment = AxExperiment(config, tiny_space)
     for trial in trials:
         experiment.record(trial)
-    ours = trial_history.history_of(trials, config, tiny_space)
-    theirs = ax_history.history_of(experiment.client._experiment, tiny_space, config.goal)
+    ours = trial_history.history_of_trials(trials, config, tiny_space)
+    theirs = ax_history.history_of_experiment(
+        experiment.client._experiment, tiny_space, config.goal
+    )
     for name in ("z", "pending", "failed", "screened"):
         assert torch.equal(getattr(theirs, name), getattr(ours, name))
     for name in ("metrics", "screened_metrics"):

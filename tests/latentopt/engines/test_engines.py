@@ -12,7 +12,7 @@ import pytest
 
 from latentopt.campaign.campaign import Campaign
 from latentopt.engines import ENGINES
-from latentopt.engines.worker import Parts, Work, evaluate, here
+from latentopt.engines.worker import Work, WorkerObjectives, evaluate, here
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.runs.run import Run
 from objectives.volume_fraction import VolumeFraction
@@ -220,7 +220,7 @@ def work(parts, timeout_s=None, driver=None):
 
 
 def test_specs_are_built_by_the_worker_and_once():
-    parts = Parts(({"kind": "volume_fraction"}, mean))
+    parts = WorkerObjectives(({"kind": "volume_fraction"}, mean))
     assert evaluate(work(parts))["metrics"] == {"volume_fraction": 0.25, "mean": 0.25}
     sent = [ForkingPickler.loads(ForkingPickler.dumps(parts)) for _ in range(2)]
     assert sent[0] is sent[1]
@@ -229,7 +229,7 @@ def test_specs_are_built_by_the_worker_and_once():
 
 
 def test_what_hangs_in_a_thread_is_given_up():
-    parts, answers = Parts((lambda images: time.sleep(30),)), []
+    parts, answers = WorkerObjectives((lambda images: time.sleep(30),)), []
     thread = threading.Thread(target=lambda: answers.append(evaluate(work(parts, 0.1))))
     thread.start()
     thread.join(5)
@@ -242,7 +242,7 @@ def test_what_hangs_in_the_main_thread_is_stopped_though_it_catches_exceptions()
             with suppress(Exception):
                 time.sleep(30)
 
-    assert evaluate(work(Parts((stubborn,)), 0.1))["state"] == "timeout"
+    assert evaluate(work(WorkerObjectives((stubborn,)), 0.1))["state"] == "timeout"
 
 
 def test_an_alarm_of_ones_own_is_put_back():
@@ -250,7 +250,7 @@ def test_an_alarm_of_ones_own_is_put_back():
 
     previous = signal.signal(signal.SIGALRM, signal.SIG_IGN)
     try:
-        evaluate(work(Parts((mean,)), 5.0))
+        evaluate(work(WorkerObjectives((mean,)), 5.0))
         assert signal.getsignal(signal.SIGALRM) is signal.SIG_IGN
         assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
     finally:
@@ -268,7 +268,7 @@ def test_an_alarm_of_ones_own_is_put_back():
     ],
 )
 def test_whatever_an_objective_does_the_answer_is_small_and_plain(objective, state):
-    answer = evaluate(work(Parts((objective,))))
+    answer = evaluate(work(WorkerObjectives((objective,))))
     assert answer["state"] == state
     assert answer["metrics"] == {}
     assert len(ForkingPickler.dumps(answer)) < 2000

@@ -19,7 +19,7 @@ from latentopt.engines.held_executor import HeldExecutor
 from latentopt.engines.imported import ImportedEngine
 from latentopt.engines.process_pool import ProcessPool
 from latentopt.engines.started_apart import started_apart
-from latentopt.engines.worker import Parts, Work, here
+from latentopt.engines.worker import Work, WorkerObjectives, here
 from latentopt.errors import CampaignError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are a POSIX thing")
@@ -172,7 +172,7 @@ def test_a_campaign_inside_a_worker_of_a_pool_ends_with_the_reason(tiny_space_fo
 # -- executors of others --------------------------------------------------------------------------
 
 
-WORK = Work(Parts(()), (), np.zeros((1, 4, 4), dtype=np.float32), (), None, here())
+WORK = Work(WorkerObjectives(()), (), np.zeros((1, 4, 4), dtype=np.float32), (), None, here())
 
 
 class Stub(Executor):
@@ -194,7 +194,7 @@ def held(answer, **settings):
         def open(self):
             return Stub(answer)
 
-    return HeldExecutor(Engine(target="nowhere:stub", **settings), Parts(()))
+    return HeldExecutor(Engine(target="nowhere:stub", **settings), WorkerObjectives(()))
 
 
 def test_an_executor_that_can_start_no_process_for_a_call_is_an_error_of_the_campaign():

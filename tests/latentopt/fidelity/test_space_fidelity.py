@@ -13,9 +13,10 @@ from generative.errors import DataError
 from generative.stages.reconstruction import reconstruct, reconstruction_errors
 from latentopt.errors import ConfigError
 from latentopt.fidelity.spaces import ALL, FIGURES, evaluate_spaces, steps_of
-from latentopt.microstructure import to_images, to_phases
+from latentopt.microstructure import to_images
 from latentopt.space.latent_space import LatentSpace
 from objectives.fidelity import frechet_distance
+from objectives.phases import cut_phases
 
 SHAPE = (8, 8)
 RECONSTRUCTION = ("mse", "ssim", "pixel_error", "two_point_mae", "within_6_sigma", "p_held_out")
@@ -74,7 +75,7 @@ def test_fid_is_the_frechet_distance_of_the_features_as_they_are(coarse):
     (answer,) = evaluate_spaces(
         {"coarse": coarse}, held_out, samples=60, seed=3, inception=block_means
     )
-    cut = to_images(to_phases(coarse.decode(coarse.sample(60, seed=3))), 1)
+    cut = cut_phases(coarse.decode(coarse.sample(60, seed=3)))
     real = block_means(torch.from_numpy(held_out.images).expand(-1, 3, -1, -1))
     figures = answer.groups[0].figures
     assert figures["fid"] > figures["fid_halves"] > 0

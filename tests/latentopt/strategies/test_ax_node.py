@@ -14,7 +14,7 @@ from ax.exceptions.core import UnsupportedError
 from ax.generation_strategy.generation_strategy import GenerationStrategy
 from ax.generation_strategy.transition_criterion import MinTrials
 
-from latentopt.ax.history import history_of
+from latentopt.ax.history import history_of_experiment
 from latentopt.errors import CampaignError, ConfigError, ModelFileError
 from latentopt.goal import Goal
 from latentopt.history import History
@@ -100,7 +100,7 @@ def space(tiny_space_folder):
 def test_an_experiment_reads_as_the_history_of_its_trials(space, tiny_space_folder):
     client = make(space, generation_strategy("prior", tiny_space_folder, OBJECTIVE, CONSTRAINTS))
     fill(client, space)
-    read, expected = history_of(client._experiment, space, GOAL), expected_history(space)
+    read, expected = history_of_experiment(client._experiment, space, GOAL), expected_history(space)
     for name in ("z", "pending", "failed", "screened"):
         assert torch.equal(getattr(read, name), getattr(expected, name))
     for name in "abc":
@@ -197,7 +197,8 @@ def test_a_client_in_a_database_goes_on_with_the_same_point(space, tiny_space_fo
     fill(client, space)
     again = Client.load_from_database("mine", storage_config=storage)
     assert torch.equal(
-        history_of(again._experiment, space, GOAL).z, history_of(client._experiment, space, GOAL).z
+        history_of_experiment(again._experiment, space, GOAL).z,
+        history_of_experiment(client._experiment, space, GOAL).z,
     )
     assert torch.equal(next_point(again, space), next_point(client, space))
 
@@ -286,7 +287,7 @@ def test_metrics_too_small_for_the_storage_of_ax_are_read_and_reported(
     client = make(space, generation_strategy("prior", tiny_space_folder, OBJECTIVE, CONSTRAINTS))
     for parameters in space.to_ax(space.sample(2)):
         client.complete_trial(client.attach_trial(parameters), {"a": 3.5e-13, "b": 1 / 3, "c": 0})
-    read = history_of(client._experiment, space, GOAL)
+    read = history_of_experiment(client._experiment, space, GOAL)
     assert read.metrics["a"].tolist() == [3.5e-13] * 2
     assert read.metrics["b"].tolist() == [0.3333333333] * 2
     assert "metric a is at most 3.5e-13" in caplog.text
