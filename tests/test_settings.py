@@ -1,7 +1,8 @@
-"""Numbers in settings are numbers, in every class of settings there is."""
+"""Every class of settings: numbers are numbers, and each field says what it does."""
 
 import ast
 import math
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 from typing import Literal, get_args
@@ -42,10 +43,14 @@ def leaves(annotation):
 
 for module in with_settings():
     import_module(module)
-NUMBERS = [
-    pytest.param(made, name, id=f"{made.__name__}.{name}")
+CLASSES = [
+    made
     for made in sorted(set(below(Settings)), key=lambda made: (made.__module__, made.__name__))
     if made.__module__.startswith(PACKAGES)
+]
+NUMBERS = [
+    pytest.param(made, name, id=f"{made.__name__}.{name}")
+    for made in CLASSES
     for name, field in made.model_fields.items()
     if {int, float} & leaves(field.annotation) and bool not in leaves(field.annotation)
 ]
@@ -83,3 +88,35 @@ def test_a_truth_value_is_named():
             Ours(**{name: value})
     assert Ours(either=True).either is True
     assert Ours(flag=True).flag is True
+
+
+def described(made):
+    """Descriptions of all fields but ``kind``, whose one value is the name of the class."""
+    return {n: field.description for n, field in made.model_fields.items() if n != "kind"}
+
+
+def is_sentence(text):
+    begins_well = text[:1].isupper() or text[:1] in ("'", '"', "`")
+    # "Of AdamW." says what the value belongs to, and not what it is.
+    is_fragment = text.startswith(("Of ", "That of ", "Those of ", "As "))
+    return begins_well and not is_fragment and text.endswith(".") and len(text.split()) >= 4
+
+
+def test_there_are_many_descriptions():
+    assert sum(len(described(made)) for made in CLASSES) > 250
+
+
+@pytest.mark.parametrize("made", CLASSES, ids=lambda made: made.__name__)
+def test_each_field_is_described_by_a_sentence_of_its_own(made):
+    texts = described(made)
+    assert [name for name, text in texts.items() if not text or not is_sentence(text)] == []
+    assert [text for text, count in Counter(texts.values()).items() if count > 1] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Of AdamW.", "Of the weights of AdamW.", "Peak rate.", "sets the seed of it.", "No end"],
+)
+def test_a_fragment_is_no_description(text):
+    assert not is_sentence(text)
+    assert is_sentence("Peak learning rate of the AdamW optimizer.")

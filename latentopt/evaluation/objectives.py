@@ -60,12 +60,17 @@ class ImportedObjective(Settings):
     """Spec of an objective of the user's own: ``{kind: import, target: "package.module:name"}``."""
 
     kind: str = "import"
-    target: str = Field(pattern=r"^[\w.]+:[\w.]+$", description="Where it is: package.module:name.")
-    options: dict[str, Any] = Field({}, description="Keyword arguments of the class or function.")
+    target: str = Field(
+        pattern=r"^[\w.]+:[\w.]+$",
+        description="Class, function or object of the objective, as package.module:name.",
+    )
+    options: dict[str, Any] = Field(
+        {}, description="Keyword arguments of the class or function, by name."
+    )
     path: str | None = Field(
         None,
-        description="Folder of the module; the settings file's own where it is there, and else "
-        "the working folder or what is installed.",
+        description="Folder that the module is imported from. null takes the settings file's "
+        "folder if the module is there, else the working folder or what is installed.",
     )
 
     def build(self, where: str) -> Objective:

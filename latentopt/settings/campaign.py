@@ -27,13 +27,20 @@ class ScreenConfig(Settings):
     """Cheap metrics that decide which points are evaluated at all."""
 
     evaluate: tuple[Spec, ...] = Field(
-        min_length=1, description="Cheap objectives, surrogates among them, of every point."
+        min_length=1,
+        description="Cheap objectives to compute for every proposed point, such as surrogates, "
+        "each by its kind and options.",
     )
     require: tuple[str, ...] = Field(
-        min_length=1, description='What their metrics fulfil, such as "cnn_k_xx >= 8".'
+        min_length=1,
+        description='Inequalities that a point must satisfy to be evaluated, such as "cnn_k_xx '
+        '>= 8".',
     )
     limit: float = Field(
-        20.0, ge=0, description="Points ruled out in all, in multiples of trials; then none is."
+        20.0,
+        ge=0,
+        description="Largest number of points that the screen rules out, in multiples of trials. "
+        "After that every point is evaluated; 0 rules out none.",
     )
 
     @field_validator("require")
@@ -47,15 +54,29 @@ class ScreenConfig(Settings):
 class RetrainConfig(Settings):
     """How the generative model is trained on towards the best structures of a campaign."""
 
-    every: int = Field(ge=1, description="Evaluations from one retraining to the next.")
+    every: int = Field(ge=1, description="Number of evaluations from one retraining to the next.")
     weight_k: PositiveFloat = Field(
-        1e-3, description="Of the weights 1/(k N + rank): small follows the best, large all alike."
+        1e-3,
+        description="Constant k of the weights 1/(k N + rank), with which N structures are "
+        "sampled by their rank. Small values favour the best structures; large values weigh "
+        "all alike.",
     )
-    steps: int = Field(500, ge=1, description="Of a network; components are fitted anew.")
-    learning_rate: PositiveFloat = Field(3e-4, description="Peak of a network's.")
-    images: int = Field(4096, ge=2, description="Training images used, at most.")
+    steps: int = Field(
+        500,
+        ge=1,
+        description="Number of optimization steps of a network in each retraining. pca is fitted "
+        "anew and ignores it.",
+    )
+    learning_rate: PositiveFloat = Field(
+        3e-4, description="Peak learning rate of the AdamW optimizer in a retraining."
+    )
+    images: int = Field(
+        4096, ge=2, description="Largest number of training images that are used in a retraining."
+    )
     data: str | None = Field(
-        None, description="Folder or file of training images; those of the space unless given."
+        None,
+        description="Folder or file of training images. null takes those of the space, or "
+        "decoded training points if they are gone.",
     )
 
 
@@ -67,67 +88,116 @@ class CampaignConfig(Settings):
     (30, {'kind': 'structure'})
     """
 
-    name: str = Field("campaign", min_length=1, description="Names the run in reports and in Ax.")
-    space: str = Field("default", description='Folder of a latent space, or "default", or "ldm".')
-    objective: str = Field(description='What to maximize, such as "k_xx - 2*k_yy".')
-    constraints: tuple[str, ...] = Field((), description='Such as "volume_fraction <= 0.5".')
-    evaluate: tuple[Spec, ...] = Field((), description="Objectives, each with a kind.")
-    simulate: tuple[Spec, ...] = Field(
-        (), description="Simulators, each with a kind; run after the objectives, which are cheap."
+    name: str = Field(
+        "campaign",
+        min_length=1,
+        description="Name of the campaign in reports and in Ax, and of its folder under runs/ "
+        "where folder is null.",
     )
-    strategy: Spec = Field({"kind": DEFAULT_STRATEGY}, description="How points are chosen.")
+    space: str = Field(
+        "default", description='Folder of a latent space, or an embedded one: "default" or "ldm".'
+    )
+    objective: str = Field(
+        description='Expression to maximize, such as "k_xx - 2*k_yy". Commas separate several '
+        "objectives."
+    )
+    constraints: tuple[str, ...] = Field(
+        (),
+        description='Inequalities that a structure has to satisfy, such as "volume_fraction <= '
+        '0.5".',
+    )
+    evaluate: tuple[Spec, ...] = Field(
+        (), description="Objectives to compute for every structure, each by its kind and options."
+    )
+    simulate: tuple[Spec, ...] = Field(
+        (),
+        description="Simulators to run after the objectives, which are cheaper, each by its kind "
+        "and options.",
+    )
+    strategy: Spec = Field(
+        {"kind": DEFAULT_STRATEGY},
+        description="Search strategy that proposes points, by its kind and options.",
+    )
     engine: Annotated[dict[str, Any], BeforeValidator(as_engine)] = Field(
-        {"kind": "process"}, description="Where evaluations run, and how many at a time."
+        {"kind": "process"},
+        description="Engine that runs the evaluations, by its kind and options: where, and how "
+        "many at a time.",
     )
     screen: ScreenConfig | None = Field(
-        None, description="What cheap metrics rule out before it is evaluated."
+        None,
+        description="Cheap requirements on a point before it is evaluated. null evaluates every "
+        "point.",
     )
     retrain: RetrainConfig | None = Field(
-        None, description="Weighted retraining of the generative model; off unless given."
+        None,
+        description="Settings of weighted retraining, which trains the generative model on "
+        "towards the best structures during the campaign. null never retrains.",
     )
-    trials: int = Field(30, ge=1, le=10**9, description="Evaluations in all; may be raised later.")
+    trials: int = Field(
+        30,
+        ge=1,
+        le=10**9,
+        description="Number of evaluations in all, the budget of the campaign. It may be raised "
+        "later.",
+    )
     batch: int = Field(
-        1, ge=1, description="Points proposed at a time; more learn less from each evaluation."
+        1,
+        ge=1,
+        description="Number of points proposed at a time. Larger batches learn less from each "
+        "evaluation.",
     )
     repeats: int = Field(
         0,
         ge=0,
-        description="How many of the trials, the last ones, evaluate the best structures again, "
-        "for objectives that are noisy; all results of a structure are combined. 0 repeats none.",
+        description="Number of trials, the last ones, that evaluate the best structures again, "
+        "for objectives with noise. All results of a structure are combined. 0 repeats none.",
     )
     stop_gain: PositiveFloat | None = Field(
-        None, description="End early when the model expects less than this of further points."
+        None,
+        description="Smallest expected improvement that is worth an evaluation, in units of the "
+        "objective. The campaign ends when the model expects less of two batches in a row; "
+        "null runs all trials.",
     )
     dry_run: bool = Field(
         True,
-        description="Evaluate one training structure before the first trial, so that a mistake in "
-        "the objectives costs no trial; what it took is said, and nothing of it is recorded.",
+        description="Whether to compute the objectives of one training structure before the "
+        "first trial, so that a mistake in them costs no trial. Simulators do not run, and "
+        "nothing is recorded.",
     )
     stop_failures: Annotated[int, Field(ge=1)] | None = Field(
         5,
-        description="Stop when so many evaluations in a row failed in the same way; null goes on "
-        "whatever fails.",
+        description="Number of crashed or invalid evaluations in a row, all for one reason, that "
+        "end the campaign. null goes on whatever fails.",
     )
     start: str | None = Field(
-        None, description="NPY or CSV file of latent points that are evaluated first."
+        None,
+        description="NPY or CSV file of latent points that are evaluated before the strategy "
+        "proposes any. null begins with the strategy.",
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="Fixes every random choice.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of all random choices of the campaign.")
     score: Literal["phases", "decoded"] = Field(
         "phases",
-        description="Evaluate the segmented structure that is exported, or the grey image.",
+        description="Image that objectives are computed on: the segmented structure that is "
+        "exported (phases), or the grey image of the decoder (decoded).",
     )
     voxel_size_um: PositiveFloat | tuple[PositiveFloat, ...] = Field(
         1.0,
-        description="Edge of a voxel, or one number for each axis z, y, x; objectives, rules and "
-        "simulators all measure by it.",
+        description="Edge of a voxel in micrometres, or one edge for each axis z, y, x. "
+        "Objectives, rules and simulators all measure by it.",
     )
-    phase_names: tuple[str, ...] | None = Field(None, description="Names of phase 0, 1, ...")
+    phase_names: tuple[str, ...] | None = Field(
+        None,
+        description="Names of the phases in reports and exports, from phase 0 on. null calls "
+        'them "phase 0", "phase 1" and so on.',
+    )
     periodic: bool = Field(
         True,
-        description="Whether structures repeat beyond their faces; if not, effective properties "
+        description="Whether structures repeat beyond their faces. If not, effective properties "
         "are those of a body closed at its sides, and rules see open faces.",
     )
-    folder: str | None = Field(None, description="Where results go; runs/NAME unless given.")
+    folder: str | None = Field(
+        None, description="Folder of the campaign's results. null takes runs/NAME."
+    )
 
     @field_validator("objective")
     @classmethod
