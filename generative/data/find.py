@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from generative.data.check import reading
-from generative.data.formats.content import PICTURES, kind_of
-from generative.data.formats.readers import READERS
+from generative.data.formats.content import PICTURES
+from generative.data.formats.readers import READERS, kind_of_file
 from generative.data.walk import NOTES, walk
 from generative.errors import DataError
 
@@ -90,7 +90,7 @@ def find(root: Path) -> Found:
         seen, left_out = _look(root)
     there = [file for file in seen if file.exists()]
     files = [file for file in there if file.suffix.lower() in READERS]
-    foreign = [file for file in there if _is_foreign(file)]
+    foreign = [file for file in there if file.suffix.lower() not in READERS and _is_foreign(file)]
     others = [file for file in there if file not in {*files, *foreign}]
     lost = [file for file in seen if not file.exists()]
     if not (files or foreign or lost):
@@ -125,7 +125,7 @@ def _is_foreign(file: Path) -> bool:
     if suffix or not file.is_file():
         return False
     with suppress(OSError, DataError):
-        return kind_of(file) in PICTURES
+        return kind_of_file(file) in PICTURES
     return False
 
 

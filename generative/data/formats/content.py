@@ -1,5 +1,6 @@
 """What a file is, by its first bytes: endings are wrong more often than bytes."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
@@ -10,18 +11,6 @@ PICTURES = frozenset({"png", "jpeg", "bmp", "tiff"})
 _FIRST = 512
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
-# What is read, by how its bytes begin.
-_READ = (
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"II*\0", "tiff"),
-    (b"MM\0*", "tiff"),
-    (b"II+\0\x08\0\0\0", "tiff"),
-    (b"MM\0+\0\x08\0\0", "tiff"),
-    (b"\x93NUMPY", "npy"),
-    (b"PK\x03\x04", "npz"),
-    (b"PK\x05\x06", "npz"),
-)
 # What is not read, by how its bytes begin, and what to do instead.
 _NOT_READ = (
     (b"GIF8", "a GIF picture; save it as PNG"),
@@ -42,8 +31,8 @@ _NOT_READ = (
 )
 
 
-def kind_of(path: Path) -> str | None:
-    """``png``, ``jpeg``, ``bmp``, ``tiff``, ``npy``, ``npz``, ``hdf5``, ``mat``, ``vti`` or None.
+def kind_of(path: Path, starts: Mapping[bytes, str]) -> str | None:
+    """The kind whose first bytes ``starts`` has, ``bmp``, ``hdf5``, ``mat``, ``vti`` or None.
 
     ``mat`` is HDF5 with the header of MATLAB 7.3. None is a file of another kind, perhaps RAW,
     which has no sign of its own.
@@ -55,7 +44,7 @@ def kind_of(path: Path) -> str | None:
     """
     with open(path, "rb") as stream:
         first = stream.read(_FIRST)
-    for start, kind in _READ:
+    for start, kind in starts.items():
         if first.startswith(start):
             return kind
     for start, what in _NOT_READ:

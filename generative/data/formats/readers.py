@@ -1,7 +1,7 @@
 """The file formats that are read: by what a file holds, whatever its name ends in."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,27 +20,64 @@ from generative.data.formats.voxel_size import sidecar_voxel_size
 from generative.data.formats.vtk_image_files import open_vti
 from generative.errors import DataError
 
-# Endings of the files of a folder that are images, and what they should be.
-READERS = {
-    ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".bmp": "bmp", ".tif": "tiff", ".tiff": "tiff",
-    ".npy": "npy", ".npz": "npz", ".h5": "hdf5", ".hdf5": "hdf5", ".mat": "mat",
-    ".dream3d": "hdf5", ".vti": "vti", ".raw": "raw",
-}  # fmt: skip
-# By what the first bytes say.
-_OPEN: dict[str, Callable[[Path, Asked], Source]] = {
-    "png": partial(open_picture, kind="png"),
-    "jpeg": partial(open_picture, kind="jpeg"),
-    "bmp": partial(open_picture, kind="bmp"),
-    "tiff": open_tiff,
-    "npy": open_npy,
-    "npz": open_npz,
-    "hdf5": open_hdf5,
-    "mat": open_mat,
-    "vti": open_vti,
-    "raw": open_raw,
+
+@dataclass(frozen=True)
+class Reader:
+    """How one file format is known and read.
+
+    Parameters
+    ----------
+    open
+        What the file says of its images; nothing is decoded yet.
+    endings
+        Of the files of a folder that should be of this format.
+    starts
+        First bytes of such a file. Formats without are known by `kind_of`, or by their ending.
+    many_arrays
+        Whether a file may hold several arrays, of which ``dataset=`` names one.
+    bare_axes
+        Whether the file leaves the order of its axes open, so that ``axes=`` may say it.
+    """
+
+    open: Callable[[Path, Asked], Source]
+    endings: tuple[str, ...]
+    starts: tuple[bytes, ...] = ()
+    many_arrays: bool = False
+    bare_axes: bool = False
+
+
+FORMATS = {
+    "png": Reader(partial(open_picture, kind="png"), (".png",), (b"\x89PNG\r\n\x1a\n",)),
+    "jpeg": Reader(partial(open_picture, kind="jpeg"), (".jpg", ".jpeg"), (b"\xff\xd8\xff",)),
+    "bmp": Reader(partial(open_picture, kind="bmp"), (".bmp",)),
+    "tiff": Reader(
+        open_tiff,
+        (".tif", ".tiff"),
+        (b"II*\0", b"MM\0*", b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0"),
+    ),
+    "npy": Reader(open_npy, (".npy",), (b"\x93NUMPY",), bare_axes=True),
+    "npz": Reader(
+        open_npz, (".npz",), (b"PK\x03\x04", b"PK\x05\x06"), many_arrays=True, bare_axes=True
+    ),
+    "hdf5": Reader(open_hdf5, (".h5", ".hdf5", ".dream3d"), many_arrays=True, bare_axes=True),
+    "mat": Reader(open_mat, (".mat",), many_arrays=True, bare_axes=True),
+    "vti": Reader(open_vti, (".vti",), many_arrays=True),
+    "raw": Reader(open_raw, (".raw",), bare_axes=True),
 }
-_MANY_ARRAYS = frozenset({"npz", "hdf5", "mat", "vti"})
-_ARRAYS = frozenset({"npy", "npz", "hdf5", "mat", "raw"})
+# Endings of the files of a folder that are images, and what they should be.
+READERS = {ending: kind for kind, row in FORMATS.items() for ending in row.endings}
+_STARTS = {start: kind for kind, row in FORMATS.items() for start in row.starts}
+
+
+def kind_of_file(path: Path) -> str | None:
+    """The row of `FORMATS` that a file's first bytes belong to; None if they are of no row.
+
+    Raises
+    ------
+    DataError
+        For a kind that is known and not read, with what to do instead.
+    """
+    return kind_of(path, _STARTS)
 
 
 def open_source(
@@ -64,7 +101,7 @@ def open_source(
     Parameters
     ----------
     path
-        The file; its first bytes say what it is (`kind_of`), its ending only where they do not.
+        The file; its first bytes say what it is, its ending only where they do not.
     spatial_dims, dataset, shape, dtype, axes
         As `read_dataset`.
     limits
@@ -84,13 +121,13 @@ def open_source(
         if path.stat().st_size == 0:
             raise DataError(f"{path}: is empty (0 bytes); write it again or remove it.")
         kind = _kind(path, asked)
-        if dataset is not None and kind not in _MANY_ARRAYS:
+        if dataset is not None and not FORMATS[kind].many_arrays:
             raise DataError(f"{path}: has no data sets to choose from; leave out dataset=.")
         if (shape, dtype) != (None, None) and kind != "raw":
             raise DataError(f"{path}: says its shape and type; leave out shape= and dtype=.")
-        if axes is not None and kind not in _ARRAYS:
+        if axes is not None and not FORMATS[kind].bare_axes:
             raise DataError(f"{path}: says its axes itself; leave out axes=.")
-        source = _OPEN[kind](path, asked)
+        source = FORMATS[kind].open(path, asked)
         asked.limits.check(source.shape, str(path))
         asked.limits.check_ratio(source.decoded_bytes, path, source.held_bytes)
         known = sidecar_voxel_size(path, len(source.shape) - 2)
@@ -103,7 +140,7 @@ def _kind(path: Path, asked: Asked) -> str:
     raw = suffix == ".raw"
     if raw and is_said(path, asked):
         return "raw"
-    kind = kind_of(path)
+    kind = kind_of_file(path)
     if kind is not None or raw:
         return kind or "raw"
     if suffix in READERS:
