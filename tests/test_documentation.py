@@ -28,7 +28,7 @@ DOTTED = re.compile(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)`")
 FILE = re.compile(
     rf"`((?:{'|'.join((*PACKAGES, 'tests', 'docs', 'examples', 'benchmarks'))})/[\w./]*)`"
 )
-COMMAND = re.compile(r"^ {4}(?:\.venv/bin/)?(latentopt .*?)(?:\s+#.*)?$", re.MULTILINE)
+COMMAND = re.compile(r"^ {4}(?:\.venv/bin/)?(latentopt \S.*?)(?:\s+#.*)?$", re.MULTILINE)
 # `latentopt export RUN` is short for `latentopt export candidates RUN`.
 BY_DEFAULT = {"export": "candidates"}
 
