@@ -32,7 +32,7 @@ from latentopt.training.settings import TrainingSettings
 from latentopt.training.train_space import read_split, train_space
 
 PRIOR_BATCH = 128
-MODELS = ("pca", "vae", "cvae", "ldm", "lsgm")
+MODELS = ("pca", "vae", "resnet_vae", "ldm", "lsgm")
 COLUMNS = {
     "mse": "MSE",
     "ssim": "SSIM",
@@ -74,7 +74,7 @@ def settings_of(
         "augmentation": {"shifts": periodic},
     }
     rest: dict[str, Any] = {}
-    if model == "cvae":
+    if model == "resnet_vae":
         rest = {"options": {"latent_dim": 64}}
     if model == "ldm":
         training["stages"] = {

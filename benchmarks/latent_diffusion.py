@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 from generative.autoencoders.gaussian_codes import gaussian_codes
-from generative.autoencoders.vae import autocorrelation
 from generative.batching import map_rows
 from generative.data.synthetic import gaussian_random_field
+from generative.losses.two_point import autocorrelation
 from latentopt import LatentSpace
 from latentopt.fidelity.noise_space import FIGURES, noise_space_figures
 from latentopt.fidelity.two_point_scores import TwoPointScores

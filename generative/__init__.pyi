@@ -1,5 +1,5 @@
 from .autoencoders.pca import PCA
-from .autoencoders.resnet_vae import CVAE
+from .autoencoders.resnet_vae import ResNetVAE
 from .autoencoders.vae import ConvVAE
 from .autoencoders.vae_gan import VAEGAN
 from .diffusion.latent_diffusion import LatentDiffusion
@@ -8,13 +8,13 @@ from .model_files import load_model, save_model
 from .registry import MODELS
 
 __all__ = [
-    "CVAE",
     "LSGM",
     "MODELS",
     "PCA",
     "VAEGAN",
     "ConvVAE",
     "LatentDiffusion",
+    "ResNetVAE",
     "load_model",
     "save_model",
 ]

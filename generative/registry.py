@@ -1,7 +1,9 @@
 """The models there are, by the name a configuration file uses."""
 
+from typing import Any
+
 from generative.autoencoders.pca import PCA
-from generative.autoencoders.resnet_vae import CVAE
+from generative.autoencoders.resnet_vae import ResNetVAE
 from generative.autoencoders.vae import ConvVAE
 from generative.autoencoders.vae_gan import VAEGAN
 from generative.diffusion.latent_diffusion import LatentDiffusion
@@ -10,8 +12,21 @@ from generative.diffusion.lsgm import LSGM
 MODELS = {
     "pca": PCA,
     "vae": ConvVAE,
-    "cvae": CVAE,
+    "resnet_vae": ResNetVAE,
     "ldm": LatentDiffusion,
     "vae_gan": VAEGAN,
     "lsgm": LSGM,
 }
+# Names in folders written before, and what has taken their place.
+FORMER_NAMES = {"cvae": "resnet_vae"}
+
+
+def present_names(kind: Any, options: Any) -> tuple[Any, Any]:
+    """Kind and options of a saved model, former names of kinds replaced by those of `MODELS`.
+
+    >>> present_names("vae_gan", {"autoencoder": "cvae"})
+    ('vae_gan', {'autoencoder': 'resnet_vae'})
+    """
+    if isinstance(options, dict) and isinstance(inner := options.get("autoencoder"), str):
+        options = options | {"autoencoder": FORMER_NAMES.get(inner, inner)}
+    return (FORMER_NAMES.get(kind, kind) if isinstance(kind, str) else kind), options

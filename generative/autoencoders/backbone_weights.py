@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from generative.errors import ModelFileError
-from generative.model_files import bytes_to_tensors
+from generative.files.tensors import bytes_to_tensors
 
 # Of the three channels of ImageNet, which torchvision's weights were trained on.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -1,25 +1,22 @@
 """Training of an autoencoder: by itself, then asked for the detail that it blurs."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from generative.autoencoders.variational import Loss, VariationalAutoencoder
+from generative.autoencoders.variational import VariationalAutoencoder
 from generative.losses.adversarial import patch_discriminator, play
-from generative.losses.variogram import variogram
+from generative.losses.variogram import fraction_error, variogram_error
+from generative.stages.config import TrainConfig
+from generative.stages.loss import Loss
 from generative.stages.reconstruction import reconstruct, reconstruction_errors
 from generative.stages.stage import Stage, defaults_after_another
 from objectives.phases import cut_phases
 from objectives.settings import Settings
-
-if TYPE_CHECKING:
-    from generative.stages.config import TrainConfig
-
-FAINTEST = 1e-3  # variogram below which errors no longer count relative to it
 
 
 class DetailConfig(Settings):
@@ -136,7 +133,7 @@ class DetailStage(Stage):
         self.identity |= {"detail": config.model_dump()}
         self.discriminator = discriminator_of(self.image_shape, config)
 
-    def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
+    def defaults(self, config: TrainConfig) -> Mapping[str, Any]:
         """Fewer steps, and smaller ones."""
         return defaults_after_another(config, self.config.share)
 
@@ -205,30 +202,3 @@ def detail_loss(
         total = total + game.decoder + game.discriminator
         terms["discriminator"] = game.discriminator.item()
     return Loss(total, terms)
-
-
-def variogram_error(
-    made: Float[Tensor, "n c *space"], images: Float[Tensor, "n c *space"], reach: int
-) -> Float[Tensor, ""]:
-    """Mean squared relative error of `variogram` at short shifts.
-
-    Of two phases, the shortest shifts are the amount of interface. A texture of the right amount
-    of interface but the wrong size or direction is told by the other shifts.
-
-    Parameters
-    ----------
-    made, images
-        Values in [0, 1].
-    reach
-        Largest shift along each axis, in voxels.
-    """
-    ours, real = (variogram(x, reach) for x in (made, images))
-    # A uniform image has no variogram: it asks for none, in units of a faint one.
-    return ((ours - real) / real.clamp_min(FAINTEST)).pow(2).mean()
-
-
-def fraction_error(
-    made: Float[Tensor, "n c *space"], images: Float[Tensor, "n c *space"]
-) -> Float[Tensor, ""]:
-    """Mean squared error of the mean of each image, which no variogram sees."""
-    return (made.flatten(2).mean(2) - images.flatten(2).mean(2)).pow(2).mean()

@@ -30,8 +30,8 @@ TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 STAGES = ("conv1", "bn1", "act", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool")
 
 
-class CVAEConfig(Settings):
-    """Network and loss of a `CVAE`."""
+class ResNetVAEConfig(Settings):
+    """Network and loss of a `ResNetVAE`."""
 
     image_shape: tuple[int, ...] = Field(
         description="Shape of one image in voxels: (channels, height, width), or (channels, "
@@ -70,7 +70,7 @@ class CVAEConfig(Settings):
     )
 
 
-class CVAE(VariationalAutoencoder):
+class ResNetVAE(VariationalAutoencoder):
     """Images to a vector of numbers, and back: the baseline with a pretrained encoder.
 
     A ResNet and two dense layers encode; two dense layers and three transposed convolutions
@@ -83,7 +83,7 @@ class CVAE(VariationalAutoencoder):
         ``(c, h, w)`` with sides of 32 to 256, or ``(c, d, h, w)`` with sides of 16 to 64. A grey
         image in 2-D is repeated to the three channels that a published ResNet takes.
     **options
-        Fields of `CVAEConfig`.
+        Fields of `ResNetVAEConfig`.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class CVAE(VariationalAutoencoder):
 
     Examples
     --------
-    >>> model = CVAE((1, 50, 40), width=8, latent_dim=16)
+    >>> model = ResNetVAE((1, 50, 40), width=8, latent_dim=16)
     >>> model.decode(torch.zeros(2, 16)).shape
     torch.Size([2, 1, 50, 40])
 
@@ -102,12 +102,12 @@ class CVAE(VariationalAutoencoder):
     .. [2] He et al. (2016), Deep residual learning for image recognition.
     """
 
-    kind = "cvae"
-    options_class = CVAEConfig
+    kind = "resnet_vae"
+    options_class = ResNetVAEConfig
 
     def __init__(self, image_shape: Sequence[int], **options: object) -> None:
         super().__init__()
-        self.config = CVAEConfig(image_shape=tuple(image_shape), **options)
+        self.config = ResNetVAEConfig(image_shape=tuple(image_shape), **options)
         self.image_shape = self.config.image_shape
         self.latent_dim = self.config.latent_dim
         dims = plan_layout(self.image_shape).spatial_dims  # refuses shapes outside the limits
@@ -126,7 +126,7 @@ class CVAE(VariationalAutoencoder):
         self.decoder = _decoder(self.latent_dim, self.image_shape)
         self.eval()
 
-    def load_backbone(self, path: Path | str) -> "CVAE":
+    def load_backbone(self, path: Path | str) -> "ResNetVAE":
         """Begin from a ResNet trained on ImageNet; from here on its normalization is applied.
 
         Parameters

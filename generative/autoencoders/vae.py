@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generative.autoencoders.variational import Drawn, VariationalAutoencoder
+from generative.losses.two_point import two_point_error
 from generative.networks.blocks import (
     BATCH_NORM,
     ResidualBlock,
@@ -158,7 +159,7 @@ class ConvVAE(VariationalAutoencoder):
         """Error of the two-point statistics, where it has a weight."""
         if not self.config.two_point_weight:
             return {}
-        return {"two_point": _two_point_error(drawn.logits.sigmoid(), images)}
+        return {"two_point": two_point_error(drawn.logits.sigmoid(), images)}
 
     def _texture_layers(self) -> list[TextureNoise]:
         return [layer for layer in self.decoder if isinstance(layer, TextureNoise)]
@@ -205,20 +206,3 @@ def _decoder(layout: Layout, padding: str, texture_noise: bool) -> nn.Module:
     subpixels = layout.image_shape[0] * torch.Size(layout.strides[0]).numel()
     tail = convolution(dims, channels[-1], subpixels, padding=padding)
     return nn.Sequential(*stages, BATCH_NORM[dims](channels[-1]), nn.SiLU(), tail)
-
-
-def _two_point_error(reconstructed: Tensor, images: Tensor) -> Tensor:
-    """Root-mean-square error of the periodic autocorrelation, averaged over images."""
-    difference = autocorrelation(reconstructed) - autocorrelation(images)
-    return (difference.flatten(1).pow(2).mean(1) + 1e-8).sqrt().mean()
-
-
-def autocorrelation(images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
-    r"""Periodic :math:`S_2(r) = \frac{1}{N}\sum_s m(s)\,m(s + r)` of each channel.
-
-    Zero shift is at ``[..., 0, 0]``. Torquato (2002), section 2.1; Wiener-Khinchin theorem.
-    """
-    axes = tuple(range(2, images.ndim))
-    spectrum = torch.fft.rfftn(images.float(), dim=axes)
-    power = spectrum.real**2 + spectrum.imag**2
-    return torch.fft.irfftn(power, s=images.shape[2:], dim=axes) / images[0, 0].numel()

@@ -8,13 +8,13 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from generative.autoencoders.detail import AutoencoderStage, DetailConfig, DetailStage
-from generative.autoencoders.resnet_vae import CVAE
+from generative.autoencoders.resnet_vae import ResNetVAE
 from generative.autoencoders.vae import ConvVAE
 from generative.autoencoders.variational import check_code, check_images_shape
 from generative.stages.stage import Stage
 from objectives.settings import Settings
 
-AUTOENCODERS = {"vae": ConvVAE, "cvae": CVAE}
+AUTOENCODERS = {"vae": ConvVAE, "resnet_vae": ResNetVAE}
 
 
 class VAEGANConfig(Settings):
@@ -24,7 +24,7 @@ class VAEGANConfig(Settings):
         description="Shape of one image in voxels: (channels, height, width), or (channels, "
         "depth, height, width) in 3-D."
     )
-    autoencoder: Literal["vae", "cvae"] = Field(
+    autoencoder: Literal["vae", "resnet_vae"] = Field(
         "vae",
         description="Kind of autoencoder: vae encodes an image to a grid of numbers, the other "
         "kind to a plain vector.",

@@ -1,19 +1,13 @@
 """What variational autoencoders share: the evidence bound, and the way through them."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-@dataclass(frozen=True)
-class Loss:
-    """Total to minimize, per voxel, and the terms it is made of, per image."""
-
-    total: Float[Tensor, ""]
-    terms: dict[str, float] = field(default_factory=dict)
+from generative.stages.loss import Loss
 
 
 @dataclass(frozen=True)

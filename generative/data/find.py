@@ -9,8 +9,8 @@ import numpy as np
 from generative.data.check import reading
 from generative.data.formats.content import PICTURES
 from generative.data.formats.readers import READERS, kind_of_file
-from generative.data.walk import NOTES, walk
 from generative.errors import DataError
+from generative.files.walk import NOTES, walk
 
 # Pictures and volumes we do not read: better refused than left out unseen.
 # fmt: off

@@ -1,7 +1,7 @@
 """Training of a prior on its decoded draws: sets of them should be as sets of images are."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +10,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from generative.autoencoders.detail import DetailConfig
-from generative.autoencoders.variational import Loss
 from generative.batching import map_rows, to_tensor
+from generative.diffusion.prior_over_codes import PriorOverCodes
 from generative.diffusion.prior_stage import PriorStage
 from generative.losses.set_distance import (
     Recent,
@@ -24,12 +24,10 @@ from generative.losses.set_distance import (
     texture,
     two_point,
 )
+from generative.stages.config import TrainConfig
+from generative.stages.loss import Loss
 from generative.stages.stage import Stage, defaults_after_another
 from objectives.settings import Settings
-
-if TYPE_CHECKING:
-    from generative.diffusion.latent_diffusion import LatentDiffusion
-    from generative.stages.config import TrainConfig
 
 
 class CalibrationConfig(Settings):
@@ -122,6 +120,8 @@ class CalibrationStage(PriorStage):
         Autoencoder and prior, both trained.
     config
         What is asked, and how much it counts.
+    detail
+        How the decoder was trained to be cut into phases.
 
     References
     ----------
@@ -134,12 +134,14 @@ class CalibrationStage(PriorStage):
     name, augments, convolves, refines = "calibration", True, True, True
     no_concern = ("coordinates",)
 
-    def __init__(self, model: "LatentDiffusion", config: CalibrationConfig) -> None:
+    def __init__(
+        self, model: PriorOverCodes, config: CalibrationConfig, detail: DetailConfig | None = None
+    ) -> None:
         super().__init__(model)
         self.config, self.autoencoder = config, model.autoencoder
         self.solver_steps = model.config.solver_steps
         self.noise_size += self.latent_dim
-        self.cut = (model.config.detail or DetailConfig()).cut
+        self.cut = (detail or DetailConfig()).cut
         reach = max(1, min(config.two_point_reach, min(self.image_shape[1:]) // 4))
         self.statistics = nn.ModuleList(
             [
@@ -156,14 +158,14 @@ class CalibrationStage(PriorStage):
         energy = (config.weight, torch.cdist)
         self.asked = ((energy, fractions), (energy,), (energy,), (energy, moments), (crossed,))
 
-    def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
+    def defaults(self, config: TrainConfig) -> Mapping[str, Any]:
         """Fewer steps, smaller ones, and the larger sets that distances between them take."""
         after = defaults_after_another(config, self.config.share)
         small = config.learning_rate / 6
         return after | {"batch_size": 2 * config.batch_size, "learning_rate": small}
 
     def prepare(
-        self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"
+        self, images: Float[np.ndarray, "n c *space"], config: TrainConfig
     ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
         """The images, whose statistics fix the components."""
         some, size = to_tensor(images), self.config.recent * config.batch_size

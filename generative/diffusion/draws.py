@@ -1,7 +1,7 @@
 """Training of a decoder on what its prior draws: sets of them should be as sets of images are."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,15 +10,14 @@ from pydantic import Field
 from torch import Tensor
 
 from generative.autoencoders.detail import DetailConfig, detail_error, detail_loss, discriminator_of
-from generative.autoencoders.variational import Drawn, Loss
+from generative.autoencoders.variational import Drawn
 from generative.batching import map_rows, to_tensor
+from generative.diffusion.prior_over_codes import PriorOverCodes
 from generative.losses.set_distance import SetStatistics, set_distance, texture
+from generative.stages.config import TrainConfig
+from generative.stages.loss import Loss
 from generative.stages.stage import Stage, defaults_after_another
 from objectives.settings import Settings
-
-if TYPE_CHECKING:
-    from generative.diffusion.latent_diffusion import LatentDiffusion
-    from generative.stages.config import TrainConfig
 
 
 class DrawsConfig(Settings):
@@ -79,19 +78,19 @@ class DrawsStage(Stage):
     name, refines = "draws", True
     no_concern = ("coordinates", "calibration")
 
-    def __init__(self, model: "LatentDiffusion", config: DrawsConfig) -> None:
+    def __init__(self, model: PriorOverCodes, config: DrawsConfig) -> None:
         super().__init__(model, model.autoencoder)
         self.config = config
         self.prior, self.solver_steps = model.prior, model.config.solver_steps
         self.statistics = SetStatistics(texture, config.reach, config.components, equal=True)
         self.discriminator = discriminator_of(self.image_shape, config.detail)
 
-    def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
+    def defaults(self, config: TrainConfig) -> Mapping[str, Any]:
         """Fewer steps, and smaller ones."""
         return defaults_after_another(config, self.config.share)
 
     def prepare(
-        self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"
+        self, images: Float[np.ndarray, "n c *space"], config: TrainConfig
     ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
         """The images, whose statistics fix the components."""
         self.statistics.fit(to_tensor(images))

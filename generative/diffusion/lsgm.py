@@ -1,7 +1,7 @@
 """Latent score-based generative model: autoencoder and diffusion prior trained together."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,16 +11,13 @@ from torch import Tensor
 from torch.func import functional_call
 
 from generative.autoencoders.detail import AutoencoderStage
-from generative.autoencoders.variational import Loss
-from generative.conditions import Conditions
 from generative.diffusion.flow import mix
-from generative.diffusion.latent_diffusion import LatentDiffusion, PriorOverCodesConfig
 from generative.diffusion.prior import random_angle
+from generative.diffusion.prior_over_codes import PriorOverCodes, PriorOverCodesConfig
 from generative.diffusion.prior_stage import encoded, uniform_of
+from generative.stages.config import TrainConfig
+from generative.stages.loss import Loss
 from generative.stages.stage import Stage, defaults_after_another, reconstruction_mse
-
-if TYPE_CHECKING:
-    from generative.stages.config import TrainConfig
 
 # Noise at which the cross entropy begins: a posterior cannot be told to be narrower.
 SMALLEST_NOISE = 0.02
@@ -43,8 +40,8 @@ class LSGMConfig(PriorOverCodesConfig):
     )
 
 
-class LSGM(LatentDiffusion):
-    """A `LatentDiffusion` whose autoencoder learns codes that its prior finds easy.
+class LSGM(PriorOverCodes[LSGMConfig]):
+    """A `PriorOverCodes` whose autoencoder learns codes that its prior finds easy.
 
     The autoencoder is trained alone against a standard normal first, then together with the prior,
     which takes the place of the normal in the evidence bound.
@@ -69,11 +66,6 @@ class LSGM(LatentDiffusion):
     kind = "lsgm"
     options_class = LSGMConfig
 
-    @property
-    def conditions(self) -> Conditions:
-        """None: it is trained on images alone."""
-        return Conditions()
-
     def stages(self) -> tuple[Stage, ...]:
         """The autoencoder alone, then both together."""
         return (AutoencoderStage(self.autoencoder), JointStage(self))
@@ -89,12 +81,12 @@ class JointStage(Stage):
         self.share = model.config.joint_share
         self.noise_size = model.autoencoder.noise_size + 2 * self.latent_dim + 2
 
-    def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
+    def defaults(self, config: TrainConfig) -> Mapping[str, Any]:
         """Fewer steps than the autoencoder's, and smaller."""
         return defaults_after_another(config, self.share)
 
     def prepare(
-        self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"
+        self, images: Float[np.ndarray, "n c *space"], config: TrainConfig
     ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
         """The images; the prior takes its scale from the codes of some, once and for all."""
         some = images[:: max(1, len(images) // 2048)]

@@ -3,21 +3,19 @@
 import math
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from generative.autoencoders.variational import Loss
 from generative.batching import map_rows, to_tensor
 from generative.diffusion.prior import random_angle
+from generative.diffusion.prior_over_codes import PriorOverCodes
+from generative.stages.config import TrainConfig
+from generative.stages.loss import Loss
 from generative.stages.stage import Stage
-
-if TYPE_CHECKING:
-    from generative.diffusion.latent_diffusion import LatentDiffusion
-    from generative.stages.config import TrainConfig
 
 CODES = 40_000  # codes the prior is trained on: images, and augmented copies of them
 COPIES = 16  # at most
@@ -32,19 +30,19 @@ class PriorStage(Stage):
     convolves = False  # small dense layers, whose answers the flow adds up twenty times
     no_concern = ("coordinates", "solver_steps", "draws", "calibration")
 
-    def __init__(self, model: "LatentDiffusion") -> None:
+    def __init__(self, model: PriorOverCodes) -> None:
         super().__init__(model, model.prior)
         # Read and not trained: what a function holds is no submodule.
         self.codes_of = partial(encoded, model.autoencoder)
         self.groups = model.conditions.groups
         self.noise_size = self.latent_dim + 1 + 1 + len(self.groups)
 
-    def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
+    def defaults(self, config: TrainConfig) -> Mapping[str, Any]:
         """Larger batches of what is small, and smaller steps."""
         return {"batch_size": 3 * config.batch_size, "learning_rate": 4e-3}
 
     def prepare(
-        self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"
+        self, images: Float[np.ndarray, "n c *space"], config: TrainConfig
     ) -> tuple[Float[np.ndarray, "m d"], Integer[np.ndarray, " m"]]:
         """Codes, and the image each was made of; the prior takes its scale from them."""
         rng = np.random.default_rng([config.seed, len(images)])

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from generative.data.walk import NOTES, Identity, identity_of, walk
 from generative.errors import OutputError
 from generative.files.json_text import parse_json
+from generative.files.walk import NOTES, Identity, identity_of, walk
 
 MANIFEST, SPACE = "manifest.json", "space.json"
 # Of a training that was killed: they are written before the manifest that lists them.
@@ -28,10 +28,11 @@ def check_outputs(
     files: Iterable[Path | str],
     *,
     inputs: Iterable[Path | str] = (),
-    images: Iterable[Path | str] = (),
     overwrite: bool = False,
 ) -> None:
     """Refuse to write files that are not ours, before any work is done.
+
+    Where images are read, `generative.data.outputs` refuses more.
 
     Parameters
     ----------
@@ -40,9 +41,6 @@ def check_outputs(
     inputs
         Files that are read, and folders of them; none of these is ever written. Of a folder of
         ours (model, space, surrogate) its own files.
-    images
-        Files or folders of images that are read. A picture or array that is written into such a
-        folder would be read as one of its images the next time, so it is refused too.
     overwrite
         Replace files that are not ours.
 
@@ -53,20 +51,14 @@ def check_outputs(
     IsADirectoryError
         A folder has the name of a file.
     """
-    files, images = [Path(file) for file in files], [Path(path) for path in images]
-    read = _identities([*map(Path, inputs), *images])
-    folders = {folder: name for name in images for folder in _folders(name)}
+    files = [Path(file) for file in files]
+    read = _identities(map(Path, inputs))
     for file in files:
         if (name := read.get(identity_of(file))) is not None:
             raise OutputError(
                 f"{file}: is {'' if name == file else f'the same file as {name}, '}read by this "
                 "command and never written; choose another name for the output, which previews "
                 "and tables beside it share."
-            )
-        if folders and (name := _inside(file, folders)) is not None:
-            raise OutputError(
-                f"{file}: lies in {name}, and would be read as one of its images the next time; "
-                "choose a place outside of it."
             )
         if file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
@@ -168,26 +160,6 @@ def _identities(paths: Iterable[Path]) -> dict[Identity | None, Path]:
             found |= {identity_of(file): file for file in every}
     found.pop(None, None)
     return found
-
-
-def _folders(path: Path) -> set[Identity | None]:
-    if not path.is_dir():
-        return set()
-    with suppress(OSError):
-        return {identity_of(folder.path) for folder in walk(path)}
-    return {identity_of(path)}
-
-
-def _inside(file: Path, folders: dict[Identity | None, Path]) -> Path | None:
-    """The folder of images that a file lies in, if it would be read as one of them."""
-    from generative.data.formats.readers import READERS  # every reader of files with it
-
-    if file.suffix.lower() not in READERS:
-        return None
-    for folder in Path(os.path.abspath(file)).parents:
-        if (identity := identity_of(folder)) in folders:
-            return folders[identity]
-    return None
 
 
 # -- notes ----------------------------------------------------------------------------------------

@@ -7,8 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from generative.autoencoders.detail import FAINTEST
-from generative.losses.variogram import variogram
+from generative.losses.variogram import FAINTEST, variogram
 
 FITTED = 4096  # images, at most, that fix components of their statistics
 NUMBERS = 2**23  # statistics of all of them, at most

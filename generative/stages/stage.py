@@ -1,17 +1,15 @@
 """One part of a training: what it changes, what it draws from, its loss, how good it is so far."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
+from generative.stages.config import TrainConfig
+from generative.stages.loss import Loss
 from generative.stages.reconstruction import reconstruct
-
-if TYPE_CHECKING:
-    from generative.autoencoders.variational import Loss
-    from generative.stages.config import TrainConfig
 
 
 class Stage(nn.Module):
@@ -44,17 +42,17 @@ class Stage(nn.Module):
         options = {k: v for k, v in model.options().items() if k not in self.no_concern}
         self.identity = {"kind": model.kind, "stage": self.name, **options}
 
-    def settings(self, config: "TrainConfig") -> "TrainConfig":
+    def settings(self, config: TrainConfig) -> TrainConfig:
         """How this stage is trained: the configuration, with what is its own."""
         own = self.defaults(config) | config.own_of(self.name)
         return config.model_copy(update=own)
 
-    def defaults(self, config: "TrainConfig") -> Mapping[str, Any]:
+    def defaults(self, config: TrainConfig) -> Mapping[str, Any]:
         """Settings of this stage that differ from those of the whole."""
         return {}
 
     def prepare(
-        self, images: Float[np.ndarray, "n c *space"], config: "TrainConfig"
+        self, images: Float[np.ndarray, "n c *space"], config: TrainConfig
     ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
         """What batches are drawn from, and the image each row of it was made of."""
         return images, np.arange(len(images))
@@ -70,7 +68,7 @@ class Stage(nn.Module):
         noise: Float[Tensor, "n r"],
         kl_weight: float,
         **given: Float[Tensor, "n f"],
-    ) -> "Loss":
+    ) -> Loss:
         """What to minimize; ``given`` holds the ``condition`` of each row where there is one."""
         return self.module.loss(rows, noise=noise, kl_weight=kl_weight, **given)
 
@@ -79,7 +77,7 @@ class Stage(nn.Module):
         return reconstruction_mse(self.module, probe)
 
 
-def defaults_after_another(config: "TrainConfig", share: float) -> dict[str, Any]:
+def defaults_after_another(config: TrainConfig, share: float) -> dict[str, Any]:
     """Of a stage that goes on from trained weights: a share of the steps, and smaller ones."""
     steps = max(1, round(share * config.steps))
     return {"steps": steps, "learning_rate": config.learning_rate / 3, "kl_warmup": 0.0}

@@ -11,13 +11,8 @@ import torch
 from torch import nn
 
 from generative.errors import ModelFileError
-from generative.model_files import (
-    bytes_to_tensors,
-    note_of,
-    tensors_to_bytes,
-    write_durably,
-    writing,
-)
+from generative.files.folder import write_durably, writing
+from generative.files.tensors import bytes_to_tensors, note_of, tensors_to_bytes
 
 STATE = "training"  # and, with several stages, the name of the stage
 MADE_OF = "made_of"  # note of what is kept beside a state, with the digest of what it is made of

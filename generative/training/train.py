@@ -11,7 +11,8 @@ from torch import nn
 from generative.batching import to_tensor
 from generative.data.check import check_images
 from generative.errors import DataError
-from generative.model_files import CONFIG, WEIGHTS, check_folder, save_model
+from generative.files.folder import CONFIG, WEIGHTS, check_folder
+from generative.model_files import save_model
 from generative.stages.config import StageConfig, TrainConfig
 from generative.stages.stage import stages_again, stages_of
 from generative.training.descent import descend

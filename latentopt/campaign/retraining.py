@@ -4,7 +4,6 @@ Off unless asked for. The new space is kept in the campaign's folder under an id
 trials get the point that decodes to their structure there; what was evaluated stays what it was.
 """
 
-import json
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from generative.data.augment import Augmentation
 from generative.data.duplicates import image_digests
 from generative.data.read import load_images
 from generative.errors import DataError
-from generative.model_files import json_bytes, write_durably
+from generative.files.folder import json_bytes, write_durably
 from generative.registry import MODELS
 from generative.stages.stage import is_fitted
 from generative.training.state import remove_states
@@ -300,7 +299,7 @@ def training_images(space: LatentSpace, config: RetrainConfig) -> tuple[np.ndarr
 def _own_images(space: LatentSpace, most: int) -> tuple[np.ndarray, str]:
     """Images that the space was trained on, or decoded ones in their place."""
     try:
-        data = TrainingSettings.checked(json.loads(space.documents[SETTINGS])).data
+        data = TrainingSettings.recorded(space.documents[SETTINGS]).data
         if isinstance(data, FieldData):
             data = data.model_copy(update={"n": min(data.n, most), "held_out": 1})
         images = read_split(data)[0].images

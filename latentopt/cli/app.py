@@ -162,7 +162,9 @@ def train(
         Path("space")
     ),
     config: Annotated[Path | None, typer.Option(help="YAML file with all settings.")] = None,
-    model: Annotated[str | None, typer.Option(help="vae, pca, cvae, vae_gan, ldm or lsgm.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="vae, pca, resnet_vae, vae_gan, ldm or lsgm.")
+    ] = None,
     patch: Annotated[int | None, typer.Option(help="Cut patches of this side.")] = None,
     grey: Annotated[str | None, typer.Option(help="auto, otsu, labels or keep.")] = None,
     axes: AxesOption = None,
@@ -203,7 +205,7 @@ def encode(
 ) -> None:
     """Images to latent points."""
     from generative.data import load_images
-    from generative.files.own_files import check_outputs
+    from generative.data.outputs import check_outputs
     from latentopt.space.named import load_space
     from latentopt.space.point_files import write_points
 

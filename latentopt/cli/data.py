@@ -58,7 +58,7 @@ def inspect(
 ) -> None:
     """Print what is understood of images: sizes, classes, values, phases, duplicates, problems."""
     from generative.data.inspection import inspect_images
-    from generative.files.own_files import check_outputs
+    from generative.data.outputs import check_outputs
 
     check_has_effect(overwrite, "--out", out)
     if out is not None:

@@ -86,9 +86,9 @@ def prepare(
 ) -> None:
     """Crop, denoise, segment and cut images into one HDF5 file, which train reads."""
     from generative.data.find import find
+    from generative.data.outputs import check_outputs
     from generative.data.prepare import prepare_images
     from generative.data.stored_set import encode_set
-    from generative.files.own_files import check_outputs
     from latentopt.errors import ConfigError
     from latentopt.files import output_file
 

@@ -52,7 +52,7 @@ def evaluate(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Compare latent spaces on held-out images: reconstructions, samples, copies."""
-    from generative.files.own_files import check_outputs
+    from generative.data.outputs import check_outputs
     from latentopt.export.whole_file import make_folder
     from latentopt.fidelity.page import FILES, seen_warnings, write_fidelity
     from latentopt.fidelity.spaces import evaluate_spaces, feature_spaces, steps_of

@@ -58,7 +58,7 @@ def interpolate(
 
     A model with a diffusion prior is shown in both its coordinates, noise and code.
     """
-    from generative.files.own_files import check_outputs
+    from generative.data.outputs import check_outputs
     from latentopt.errors import ConfigError, DataError
     from latentopt.export.whole_file import make_folder
     from latentopt.fidelity.interpolation import draw_pairs, interpolation_figures

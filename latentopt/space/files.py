@@ -10,21 +10,19 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from generative.errors import ModelFileError
-from generative.files.own_files import SPACE
-from generative.model_files import (
+from generative.files.folder import (
     CONFIG,
     FORMAT_VERSION,
     MANIFEST,
+    SPACE,
     WEIGHTS,
-    build_model,
-    bytes_to_tensors,
     json_bytes,
-    model_files,
     read_folder,
     read_json,
-    tensors_to_bytes,
     write_folder,
 )
+from generative.files.tensors import bytes_to_tensors, tensors_to_bytes
+from generative.model_files import build_model, model_files
 from generative.registry import MODELS
 from latentopt.space.decoder import Decoder
 from latentopt.space.whitening import Whitening

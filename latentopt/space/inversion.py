@@ -12,8 +12,8 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from generative.autoencoders.vae import autocorrelation
 from generative.batching import VOXELS_PER_CHUNK
+from generative.losses.two_point import autocorrelation
 from latentopt.space.arguments import Array, checked_images
 from latentopt.space.decoder import Encoder
 from latentopt.space.latent_space import LatentSpace

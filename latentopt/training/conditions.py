@@ -12,12 +12,8 @@ from pydantic import Field
 from generative.batching import to_tensor
 from generative.conditions import Conditions
 from generative.data.dataset import Dataset
-from generative.model_files import (
-    bytes_to_tensors,
-    tensors_to_bytes,
-    write_durably,
-    writing,
-)
+from generative.files.folder import write_durably, writing
+from generative.files.tensors import bytes_to_tensors, tensors_to_bytes
 from generative.stages.config import TrainConfig
 from generative.training.progress import TrainingProgress
 from generative.training.state import MADE_OF, note_of_file

@@ -24,9 +24,9 @@ def first_weights(
         For a file or folder that cannot be read.
     """
     if settings.backbone_weights is not None:
-        if settings.model != "cvae":
+        if settings.model != "resnet_vae":
             raise ConfigError(
-                f"is for model cvae, got {settings.model}; leave it out.",
+                f"is for model resnet_vae, got {settings.model}; leave it out.",
                 at="train.backbone_weights",
             )
         return {}, lambda model: model.load_backbone(settings.backbone_weights)

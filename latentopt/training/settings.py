@@ -1,5 +1,6 @@
 """What `latentopt train` is asked for: data, model and training, from YAML or Python."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from generative.data.check import Limits
 from generative.data.synthetic.random_field import FieldRanges
+from generative.registry import FORMER_NAMES, MODELS, present_names
 from generative.training.train import TrainConfig
 from latentopt.errors import ConfigError
 from latentopt.settings.explain import explain
@@ -151,7 +153,7 @@ class TrainingSettings(Settings):
     data: Annotated[FileData | FieldData, Field(discriminator="kind")] = Field(
         description="Images to train on: files, or synthetic structures, by their kind."
     )
-    model: Literal["vae", "pca", "cvae", "vae_gan", "ldm", "lsgm"] = Field(
+    model: str = Field(
         "vae", description="Kind of generative model, by its name in generative.MODELS."
     )
     options: dict[str, Any] = Field(
@@ -175,6 +177,31 @@ class TrainingSettings(Settings):
     training: TrainConfig = Field(
         TrainConfig(), description="Settings of the training of a network. pca uses only the seed."
     )
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_known(cls, name: str) -> str:
+        if name in FORMER_NAMES:
+            raise ValueError(f"{name!r} is now called {FORMER_NAMES[name]}.")
+        if name not in MODELS:
+            raise ValueError(f"{name!r} is unknown; {nearest(name, MODELS)}")
+        return name
+
+    @classmethod
+    def recorded(cls, document: bytes) -> "TrainingSettings":
+        """Settings that a finished space keeps of its training; former names are replaced.
+
+        Raises
+        ------
+        ConfigError
+            If they are not those of a training, as of a space that was made in Python.
+        """
+        found = json.loads(document)
+        if isinstance(found, dict):
+            kept = ("model", "options")
+            present = present_names(*map(found.get, kept))
+            found |= {k: v for k, v in zip(kept, present, strict=True) if k in found}
+        return cls.checked(found)
 
     @classmethod
     def checked(cls, settings: dict[str, Any]) -> "TrainingSettings":

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from generative.batching import to_tensor
 from generative.data.dataset import Dataset
 from generative.data.duplicates import image_digests
+from generative.data.outputs import check_outputs
 from generative.errors import DataError
-from generative.files.own_files import MANIFEST, check_outputs
-from generative.model_files import json_bytes, save_model
+from generative.files.folder import MANIFEST, json_bytes
+from generative.model_files import save_model
 from generative.registry import MODELS
 from generative.stages.stage import is_fitted, stages_of
 from generative.training.model_card import CARD, PICTURE, CardContent, write_model_card
@@ -203,7 +204,7 @@ def _without_how_it_runs(document: bytes) -> dict[str, Any]:
     """What the result depends on; settings that older versions did not have at their defaults."""
     settings = json.loads(document)
     with suppress(ConfigError):  # of a space that was made in Python
-        settings = TrainingSettings.checked(settings).model_dump(mode="json")
+        settings = TrainingSettings.recorded(document).model_dump(mode="json")
     for part, names in (("training", HOW_IT_RUNS), ("data", {"limits"})):
         kept = settings.get(part) or {}
         settings[part] = {name: value for name, value in kept.items() if name not in names}

@@ -22,7 +22,7 @@ SETTINGS = {
     "lsgm": (((1, 32, 32), LSGM), ((2, 16, 16, 16), LSGM)),
     "ldm": (((1, 32, 32), LDM), ((2, 16, 16, 16), LDM)),
     "pca": (((1, 8, 8), {"components": 4}), ((2, 4, 6, 5), {"components": 4})),
-    "cvae": (
+    "resnet_vae": (
         ((1, 32, 32), {"width": 8, "latent_dim": 4}),
         ((2, 16, 16, 16), {"width": 8, "latent_dim": 4}),
     ),

@@ -10,19 +10,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from generative import PCA, ConvVAE
+from generative import PCA, VAEGAN, ConvVAE
 from generative.errors import ModelFileError
-from generative.model_files import (
+from generative.files.folder import (
     CONFIG,
     FORMAT_VERSION,
     MANIFEST,
     WEIGHTS,
     json_bytes,
-    load_model,
     read_folder,
-    save_model,
     write_folder,
 )
+from generative.model_files import load_model, save_model
 
 
 @pytest.fixture
@@ -239,3 +238,14 @@ def test_loading_draws_no_random_numbers(tmp_path):
 def test_numbers_that_are_not_finite_are_never_written_as_json():
     with pytest.raises(ValueError, match="not JSON compliant"):
         json_bytes({"radius": float("nan")})
+
+
+def test_former_names_of_kinds_are_read(tmp_path):
+    model = VAEGAN((1, 32, 32), autoencoder="resnet_vae", options={"width": 2, "latent_dim": 3})
+    folder = save_model(model, tmp_path / "model")
+    former = {**model.options(), "autoencoder": "cvae"}
+    set_config(folder, options=former)
+    assert load_model(folder).options() == model.options()
+    folder = save_model(model.autoencoder, tmp_path / "inner")
+    set_config(folder, kind="cvae")
+    assert type(load_model(folder)) is type(model.autoencoder)

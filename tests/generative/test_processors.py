@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from generative import CVAE, VAEGAN, ConvVAE
+from generative import VAEGAN, ConvVAE, ResNetVAE
 from generative.autoencoders.detail import DetailConfig, DetailStage
 from generative.training.train import TrainConfig, train
 from objectives.convolutions import sound, unsound
@@ -48,7 +48,7 @@ def networks(dim):
     for space, padding in zip(sides, ("zeros", "circular"), strict=True):
         yield ConvVAE((1, *space), padding=padding, widths=(4, 4))
     for backbone in ("resnet18", "resnet50"):
-        yield CVAE((2, *sides[0]), backbone=backbone, width=4, latent_dim=4)
+        yield ResNetVAE((2, *sides[0]), backbone=backbone, width=4, latent_dim=4)
     gan = VAEGAN((1, *sides[0]), options={"widths": (4, 4)}, detail={"width": 2})
     yield gan.stages()[1].discriminator
     for periodic in (True, False):
@@ -120,11 +120,11 @@ class Encoder(nn.Module):
     def __init__(self, model):
         super().__init__()
         self.model = model.requires_grad_(False)
-        part = model.backbone if isinstance(model, CVAE) else model.encoder
+        part = model.backbone if isinstance(model, ResNetVAE) else model.encoder
         part.requires_grad_(True)
 
     def forward(self, images):
-        if isinstance(self.model, CVAE):
+        if isinstance(self.model, ResNetVAE):
             return self.model._features(images)
         return self.model.encoder(images)
 
@@ -135,7 +135,7 @@ def test_whole_encoders_of_few_channels_have_right_gradients(dim, layout):
     space = {2: (32, 32), 3: (16, 16, 16)}[dim]
     for width in (1, 4):
         for make in (
-            lambda: CVAE((2, *space), width=width, latent_dim=2),  # noqa: B023
+            lambda: ResNetVAE((2, *space), width=width, latent_dim=2),  # noqa: B023
             lambda: ConvVAE((2, *space), widths=(width, 10 - width)),  # noqa: B023
         ):
             module, exact = Encoder(make()), Encoder(make())
@@ -218,7 +218,7 @@ class Mine(nn.Module):
         return {}
 
     def loss(self, images, *, noise, kl_weight):
-        from generative.autoencoders.variational import Loss
+        from generative.stages.loss import Loss
 
         total = self.net(images).square().mean()
         return Loss(total, {"loss": total.item()})

@@ -5,7 +5,7 @@ import torch
 from monai.networks.nets import resnet
 from safetensors.torch import load_file, save_file
 
-from generative import CVAE
+from generative import ResNetVAE
 from generative.errors import ModelFileError
 from generative.model_files import load_model, save_model
 
@@ -34,7 +34,7 @@ def classifier(name="resnet18", width=WIDTH):
 
 
 def model(channels=3, **options):
-    return CVAE((channels, 32, 32), **{"width": WIDTH, "latent_dim": 4, **options})
+    return ResNetVAE((channels, 32, 32), **{"width": WIDTH, "latent_dim": 4, **options})
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def refusal(model, path):
 )
 def test_the_backbone_has_the_numbers_that_torchvision_publishes(name, parameters, entries):
     with torch.device("meta"):
-        backbone = CVAE((3, 64, 64), backbone=name).backbone
+        backbone = ResNetVAE((3, 64, 64), backbone=name).backbone
     features = 512 if name == "resnet18" else 2048
     assert sum(p.numel() for p in backbone.parameters()) == parameters - 1000 * (features + 1)
     assert len(backbone.state_dict()) == entries - 2  # fc.weight and fc.bias
@@ -84,7 +84,9 @@ def test_the_backbone_has_the_numbers_that_torchvision_publishes(name, parameter
 
 def test_the_backbone_has_the_keys_and_shapes_of_torchvision():
     with torch.device("meta"):
-        shapes = {k: tuple(v.shape) for k, v in CVAE((1, 64, 64)).backbone.state_dict().items()}
+        shapes = {
+            k: tuple(v.shape) for k, v in ResNetVAE((1, 64, 64)).backbone.state_dict().items()
+        }
     norms = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
     expected = {"conv1.weight", *(f"bn1.{norm}" for norm in norms)}
     for block in (f"layer{i}.{j}" for i in (1, 2, 3, 4) for j in (0, 1)):
@@ -180,7 +182,7 @@ def test_a_network_of_another_width_is_refused(file):
 
 @pytest.mark.parametrize("shape", [(2, 32, 32), (1, 16, 16, 16), (3, 16, 16, 16)])
 def test_volumes_and_other_channels_are_refused(file, shape):
-    message = refusal(CVAE(shape, width=WIDTH, latent_dim=4), file)
+    message = refusal(ResNetVAE(shape, width=WIDTH, latent_dim=4), file)
     assert f"2-D images of 1 or 3 channels, got images of shape {shape}" in message
 
 

@@ -11,11 +11,9 @@ from generative.autoencoders.detail import (
     DetailConfig,
     DetailStage,
     detail_error,
-    fraction_error,
-    variogram_error,
 )
 from generative.data.synthetic import gaussian_random_field
-from generative.losses.variogram import variogram
+from generative.losses.variogram import fraction_error, variogram, variogram_error
 from generative.training.train import TrainConfig, train
 from objectives.phases import to_images
 
@@ -78,7 +76,7 @@ def test_the_discriminator_is_drawn_from_its_seed_and_draws_nothing_else():
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("autoencoder", ["vae", "cvae"])
+@pytest.mark.parametrize("autoencoder", ["vae", "resnet_vae"])
 def test_a_vae_gan_is_trained_in_two_stages_and_keeps_no_discriminator(autoencoder, tmp_path):
     options = {"widths": (4, 8)} if autoencoder == "vae" else {"width": 8, "latent_dim": 4}
     model = VAEGAN((1, 32, 32), autoencoder=autoencoder, options=options, detail=SMALL)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from generative import CVAE
+from generative import ResNetVAE
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.training.train import TrainConfig, train
@@ -21,7 +21,7 @@ def draw(*shape, seed=0):
 def tiny(shape=(1, 32, 32), **options):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return CVAE(shape, **{"width": 4, "latent_dim": 6, **options})
+        return ResNetVAE(shape, **{"width": 4, "latent_dim": 6, **options})
 
 
 def loss_of(model, images, *, noise=None, kl_weight=1.0):
@@ -200,4 +200,4 @@ def test_colours_and_volumes_train_in_bfloat16_to_finite_weights(shape):
 )
 def test_shapes_and_options_out_of_range_are_refused_by_name(shape, options, named):
     with pytest.raises(ValueError, match=named):
-        CVAE(shape, **options)
+        ResNetVAE(shape, **options)

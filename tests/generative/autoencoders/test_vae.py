@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from generative import ConvVAE
-from generative.autoencoders.vae import autocorrelation
+from generative.losses.two_point import autocorrelation
 
 SPACES = [
     (32, 32),

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generative.autoencoders.pca import PCA
+from generative.data.outputs import check_outputs
 from generative.errors import OutputError
-from generative.files.own_files import MANIFEST, NOTES, check_outputs, is_own, place
-from generative.model_files import save_model, write_folder
+from generative.files.folder import write_folder
+from generative.files.own_files import MANIFEST, NOTES, is_own, place
+from generative.model_files import save_model
 
 
 def put(path, data=b"ours", **options):

@@ -10,7 +10,7 @@ from generative import LSGM, VAEGAN, ConvVAE, LatentDiffusion
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError, ModelFileError
-from generative.model_files import note_of
+from generative.files.tensors import note_of
 from generative.stages.reconstruction import reconstruct
 from generative.training.train import TrainConfig, finetune, train
 

@@ -237,7 +237,7 @@ PRIOR = {
 TINY = {
     "pca": {"components": 4},
     "vae": {"widths": (4, 8)},
-    "cvae": {"width": 4, "latent_dim": 6},
+    "resnet_vae": {"width": 4, "latent_dim": 6},
     "ldm": PRIOR | {"detail": SMALL, "draws": {"detail": SMALL}, "calibration": {}},
     "vae_gan": {"options": {"widths": (4, 8)}, "detail": SMALL},
     "lsgm": PRIOR,

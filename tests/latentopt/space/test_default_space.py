@@ -10,7 +10,7 @@ import torch
 import latentopt
 from generative import PCA
 from generative.data.synthetic import gaussian_random_field
-from generative.model_files import read_folder
+from generative.files.folder import read_folder
 from generative.stages.reconstruction import reconstruct, reconstruction_errors
 from latentopt import LatentSpace
 from latentopt.space.files import SETTINGS

@@ -9,7 +9,7 @@ import scipy.ndimage
 import torch
 
 from generative.data.synthetic import gaussian_random_field
-from generative.model_files import read_folder
+from generative.files.folder import read_folder
 from generative.stages.reconstruction import reconstruct, reconstruction_errors
 from latentopt import LatentSpace
 from latentopt.errors import ConfigError

@@ -10,7 +10,8 @@ import torch
 
 from generative import PCA, ConvVAE
 from generative.data.synthetic import gaussian_random_field
-from generative.model_files import MANIFEST, json_bytes, load_model, save_model
+from generative.files.folder import MANIFEST, json_bytes
+from generative.model_files import load_model, save_model
 from latentopt import LatentSpace
 from latentopt.errors import ModelFileError
 from latentopt.space.files import SPACE, WHITENING, is_space

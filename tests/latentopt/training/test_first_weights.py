@@ -58,15 +58,17 @@ def test_what_does_not_fit_is_refused(vae, tmp_path, changes, said):
         trained(tmp_path / "ldm", autoencoder_from=str(vae), **changes)
 
 
-def test_a_backbone_is_for_a_cvae(tmp_path):
-    with pytest.raises(ConfigError, match="backbone_weights: is for model cvae, got ldm"):
+def test_a_backbone_is_for_a_resnet_vae(tmp_path):
+    with pytest.raises(ConfigError, match="backbone_weights: is for model resnet_vae, got ldm"):
         trained(tmp_path, backbone_weights="resnet.safetensors")
 
 
 def test_a_backbone_file_that_is_missing_is_named(tmp_path):
     options = {"width": 8, "latent_dim": 4}
     with pytest.raises(ModelFileError, match=r"resnet\.safetensors"):
-        trained(tmp_path, model="cvae", options=options, backbone_weights="resnet.safetensors")
+        trained(
+            tmp_path, model="resnet_vae", options=options, backbone_weights="resnet.safetensors"
+        )
 
 
 def test_paths_in_a_file_start_at_its_folder(tmp_path):

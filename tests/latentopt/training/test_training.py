@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from generative.data.synthetic import gaussian_random_field
-from generative.model_files import MANIFEST, json_bytes
+from generative.files.folder import MANIFEST, json_bytes
 from latentopt import LatentSpace
 from latentopt.errors import ConfigError, DataError, ModelFileError
 from latentopt.space.files import SETTINGS, SPACE
@@ -231,7 +231,9 @@ def test_a_run_killed_between_the_files_of_its_space_is_finished(tmp_path, model
         ),
         ({"training": {"steps": 0}}, "train.training.steps", "greater than or equal to 1"),
         ({"training": {"learning_rate": "fast"}}, "train.training.learning_rate", "'fast'"),
-        ({"model": "gan"}, "train.model", "'gan'"),
+        ({"model": "gan"}, "train.model", "'gan' is unknown"),
+        ({"model": "vea"}, "train.model", "did you mean vae?"),
+        ({"model": "cvae"}, "train.model", "'cvae' is now called resnet_vae."),
     ],
 )
 def test_wrong_settings_are_answered_with_their_path_and_a_hint(changes, path, hint):
