@@ -158,7 +158,7 @@ def measure_surrogate(
 
 def _check_out(out: Path, *, overwrite: bool, **read: Sequence[Any]) -> None:
     """Refuse a folder of something else by an `OutputError`, before the work."""
-    from generative.files.own_files import check_outputs
+    from generative.data.outputs import check_outputs
     from latentopt.errors import OutputError
     from latentopt.measured.seen_images import SEEN_IMAGES
     from objectives.errors import SurrogateFileError
