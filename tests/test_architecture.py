@@ -49,9 +49,9 @@ FLOORS = {
         "__main__",
     ),
     "generative": (
-        "errors json_text batching conditions losses networks",
-        "model data",
+        "errors batching conditions losses networks",
         "files",
+        "model data",
         "stages",
         "autoencoders gans",
         "diffusion structured translators",

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from generative.batching import map_rows
-from objectives import fidelity
+from objectives.fidelity.pixels import mse, ssim
+from objectives.fidelity.statistics import interface_ratio, two_point_mae
 from objectives.phases import are_phases, cut_phases
 
 
@@ -65,8 +66,8 @@ def reconstruction_errors(
     if are_phases(images):
         real, ours = cut_phases(images), cut_phases(reconstructed)
     return ReconstructionErrors(
-        mse=float(fidelity.mse(images, reconstructed).mean()),
-        ssim=float(fidelity.ssim(images, reconstructed).mean()),
-        two_point_mae=float(fidelity.two_point_mae(real, ours).mean()),
-        interface_ratio=fidelity.interface_ratio(real, ours),
+        mse=float(mse(images, reconstructed).mean()),
+        ssim=float(ssim(images, reconstructed).mean()),
+        two_point_mae=float(two_point_mae(real, ours).mean()),
+        interface_ratio=interface_ratio(real, ours),
     )
