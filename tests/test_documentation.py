@@ -16,7 +16,13 @@ from latentopt.campaign import CampaignConfig
 from latentopt.training import TrainingSettings
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+CARDS = sorted((ROOT / "latentopt" / "assets").rglob("README.md"))
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *CARDS,
+]
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 RECORDS = [path for path in PAGES if path.parent.name == "results" and path.name != "README.md"]
 DECISIONS = [path for path in PAGES if path.parent.name == "decisions"]
