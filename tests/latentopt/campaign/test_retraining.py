@@ -8,7 +8,6 @@ import torch
 
 from generative import MODELS, PCA, ConvVAE
 from generative.data.synthetic import gaussian_random_field
-from generative.training import train as training
 from generative.training.descent import descend
 from latentopt.campaign import retraining
 from latentopt.campaign.campaign import Campaign
@@ -356,7 +355,12 @@ def test_a_kill_between_stages_costs_only_time(moment, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(
-            *((retraining, "_save") if moment == "save" else (training, "descend")), killed
+            *(
+                (retraining, "_save")
+                if moment == "save"
+                else (sys.modules["generative.training.train"], "descend")
+            ),
+            killed,
         )
         with pytest.raises(KeyboardInterrupt):
             campaign_of(space, tmp_path / "parts", trials=3).run(progress=False)
