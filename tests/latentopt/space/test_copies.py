@@ -75,12 +75,10 @@ def test_a_known_structure_takes_over_its_result_and_is_not_charged(make, batch)
 def test_what_depends_on_the_point_is_the_copys_own(make):
     class Far:
         def propose(self, history, q):
-            z = history.space.sample(1, seed=0)
-            return (
-                (z * (1 + 1e-6 * history.next_index)).repeat(q, 1)
-                if history.next_index < 2
-                else (draw(history, q))
-            )
+            if history.next_index >= 2:
+                return draw(history, q)
+            z = history.space.sample(1, seed=0)  # may lie at the radius: the next is further inside
+            return (z * (1 - 1e-6 * history.next_index)).repeat(q, 1)
 
     campaign = make(strategy=Far(), trials=2)
     run = campaign.run(progress=False)

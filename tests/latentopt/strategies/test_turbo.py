@@ -119,7 +119,9 @@ def test_points_stay_near_the_best_one(space):
     z = space.sample(20, seed=1)
     told = History(space, GOAL, z=z, metrics=bowl(z))
     best = z[bowl(z)["a"].argmax()]
-    chosen = best_of_samples(told, 3, Region(length=0.01), QUICK)
+    chosen = best_of_samples(
+        told, 3, Region(length=0.01), inputs="z", candidates=100, max_iterations=30
+    )
     assert (chosen - best).abs().max() < 0.05  # 0.005 times the weight of the longest axis
     assert len(torch.unique(chosen, dim=0)) == 3
 

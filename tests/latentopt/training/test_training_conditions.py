@@ -81,7 +81,7 @@ def test_properties_computed_before_a_kill_are_not_computed_again(tmp_path, monk
 
     monkeypatch.setattr(training_conditions, "_values", counted)
     with monkeypatch.context() as patch:
-        patch.setattr("latentopt.training.train_space.train", killed)
+        patch.setattr(sys.modules["latentopt.training.train_space"], "train", killed)
         with pytest.raises(KeyboardInterrupt):
             trained(tmp_path / "space")
     before = len(calls)
