@@ -20,6 +20,7 @@ CARDS = sorted((ROOT / "latentopt" / "assets").rglob("README.md"))
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").rglob("*.md")),
     *CARDS,
 ]
