@@ -2,19 +2,18 @@
 
 import hashlib
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
+    InstanceOf,
     PositiveFloat,
+    field_validator,
     model_validator,
 )
 from torch import Tensor
@@ -26,21 +25,25 @@ from objectives.pymks_import import pymks_installed
 from objectives.settings import Settings
 from objectives.two_point.correlation import two_point_statistics
 
-# The module whose `read_structure` reads a structure from a file, as (h, w) or (d, h, w) in [0, 1],
-# and whose `voxel_size_um` knows what the file says of its voxels.
-READER = "generative.data.structure_files"
 VoxelSize = PositiveFloat | tuple[PositiveFloat, ...]
+
+
+@runtime_checkable
+class StructureReader(Protocol):
+    """Reads files of one structure; `generative.data.structure_files.StructureFiles` is one."""
+
+    def read(self, path: Path) -> Float[np.ndarray, "*space"]:
+        """Share of phase 1 in every voxel, (h, w) or (d, h, w); a ``ValueError`` says why not."""
+        ...
+
+    def voxel_size_um(self, path: Path) -> tuple[float, ...] | None:
+        """Edges of a voxel along (z,) y, x as the file says them; None if it does not."""
+        ...
 
 
 def _plain(target: Any) -> Any:
     """Arrays as nested lists, which compare, and go through JSON and YAML."""
     return np.asarray(target).tolist() if isinstance(target, np.ndarray | Tensor) else target
-
-
-def _readable(target: Path | list) -> Path | list:
-    """Refuse what is no structure now, not in mid-campaign; keep the whole path of a file."""
-    read_structure(target)
-    return target.resolve() if isinstance(target, Path) else target
 
 
 class TwoPointTarget(Settings):
@@ -57,7 +60,13 @@ class TwoPointTarget(Settings):
     """
 
     kind: Literal["two_point_target"] = "two_point_target"
-    target: Annotated[Path | list, BeforeValidator(_plain), AfterValidator(_readable)] = Field(
+    reader: InstanceOf[StructureReader] | None = Field(
+        default=None,
+        exclude=True,
+        description="Object that reads the target's file, such as StructureFiles of "
+        "generative.data.structure_files. A campaign gives it; null reads arrays only.",
+    )
+    target: Annotated[Path | list, BeforeValidator(_plain)] = Field(
         description="Target structure: a file (picture, volume or array), or an array of shape "
         "(h, w) or (d, h, w) with the fraction of one phase. Of the two values in a file, the "
         "higher one becomes 1; integers of an array may have one value besides 0, which "
@@ -93,6 +102,13 @@ class TwoPointTarget(Settings):
         "is installed, else torch; both agree to rounding. Only torch gives gradients.",
     )
 
+    @field_validator("target")
+    @classmethod
+    def _is_readable(cls, target: Path | list, info: Any) -> Path | list:  # ValidationInfo
+        """Refuse what is no structure now, not in mid-campaign; keep the whole path of a file."""
+        read_structure(target, info.data.get("reader"))
+        return target.resolve() if isinstance(target, Path) else target
+
     @model_validator(mode="after")
     def _is_the_same_file(self) -> "TwoPointTarget":
         """Keep which file it is and says, so that a campaign does not go on towards another one."""
@@ -104,10 +120,8 @@ class TwoPointTarget(Settings):
                     f"{self.version}); restore that file, or leave out version"
                 )
             object.__setattr__(self, "version", version)
-            if self.voxel_size_um is None:
-                object.__setattr__(
-                    self, "voxel_size_um", _reader(self.target).voxel_size_um(self.target)
-                )
+            if self.voxel_size_um is None and self.reader is not None:
+                object.__setattr__(self, "voxel_size_um", self.reader.voxel_size_um(self.target))
         return self
 
     @property
@@ -128,7 +142,7 @@ class TwoPointTarget(Settings):
             (A ``ValueError``.) The target is of another size, or the cutoff or the phase is not one
             of such images.
         """
-        space, target = tuple(shape[1:]), read_structure(self.target).shape
+        space, target = tuple(shape[1:]), read_structure(self.target, self.reader).shape
         if len(target) != len(space) or (self.cutoff is None and target != space):
             raise EvaluationError(
                 f"two_point_target: the target has {target} voxels and the images have {space}. "
@@ -192,7 +206,7 @@ class TwoPointTarget(Settings):
     def _target_statistics(self, periodic: bool) -> Float64[Tensor, "1 1 *shifts"]:
         known = self._statistics_of_target
         if periodic not in known:
-            structure = torch.from_numpy(read_structure(self.target))
+            structure = torch.from_numpy(read_structure(self.target, self.reader))
             known[periodic] = self._statistics(structure[None, None], periodic)
         return known[periodic]
 
@@ -205,8 +219,17 @@ class TwoPointTarget(Settings):
         )
 
 
-def read_structure(source: Path | list) -> Float64[np.ndarray, "*space"]:
+def read_structure(
+    source: Path | list, reader: StructureReader | None = None
+) -> Float64[np.ndarray, "*space"]:
     """A two-phase structure, as the fraction of phase 1 in every voxel.
+
+    Parameters
+    ----------
+    source
+        Rows of numbers, or a file.
+    reader
+        Reads the file.
 
     Raises
     ------
@@ -214,7 +237,7 @@ def read_structure(source: Path | list) -> Float64[np.ndarray, "*space"]:
         The file cannot be read, or what is in it (or in the list) is no such structure.
     """
     name = source if isinstance(source, Path) else "array"
-    array = _read_file(source) if isinstance(source, Path) else _array(source)
+    array = _read_file(source, reader) if isinstance(source, Path) else _array(source)
     if array.ndim not in (2, 3):
         raise ValueError(f"{name}: expected shape (h, w) or (d, h, w), got {array.shape}.")
     if array.dtype.kind in "bui":
@@ -238,21 +261,14 @@ def _array(rows: list) -> np.ndarray:
         raise ValueError("array: expected rows of one length.") from error
 
 
-def _reader(path: Path) -> ModuleType:
-    """The reader of all image files, which is looked for only where a file is named."""
-    try:
-        return import_module(READER)
-    except ModuleNotFoundError as error:
+def _read_file(path: Path, reader: StructureReader | None) -> np.ndarray:
+    if reader is None:
         raise ValueError(
-            f"{path}: cannot be read without the package {error.name}; pip install latentopt, or "
-            "give the structure as an array."
-        ) from error
-
-
-def _read_file(path: Path) -> np.ndarray:
-    reader = _reader(path)
+            f"{path}: cannot be read without a reader; give the structure as an array, or "
+            "reader=generative.data.structure_files.StructureFiles()."
+        )
     try:
-        return reader.read_structure(path)
+        return reader.read(path)
     except ValueError as error:
         reason = str(error).removeprefix(f"{path}: ")
         if reason.startswith("cannot be read"):

@@ -1,6 +1,7 @@
 """One two-phase structure in one file, by the same rule as images for training."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,19 @@ from generative.data.read import decode
 from generative.errors import DataError
 
 log = logging.getLogger("generative.data")
+
+
+@dataclass(frozen=True)
+class StructureFiles:
+    """Reader of the targets of `objectives.two_point_target.TwoPointTarget`."""
+
+    def read(self, path: Path) -> Float64[np.ndarray, "*space"]:
+        """What `read_structure` reads."""
+        return read_structure(path)
+
+    def voxel_size_um(self, path: Path) -> tuple[float, ...] | None:
+        """What `voxel_size_um` says."""
+        return voxel_size_um(path)
 
 
 def voxel_size_um(path: Path) -> tuple[float, ...] | None:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, Field
 from torch import Tensor
 
+from generative.data.structure_files import StructureFiles
 from latentopt.errors import ConfigError, Problem
 from latentopt.settings.kinds import ROOT, as_spec
 from latentopt.settings.spec import build, import_target, spec_of
@@ -126,7 +127,7 @@ def resolve_objective(item: Any, setting: str) -> tuple[Objective, dict[str, Any
     """
     part = item
     if isinstance(item, str | Mapping):
-        part = build(as_spec(item), _objectives(), setting)
+        part = build(_with_reader(as_spec(item)), _objectives(), setting)
     return as_objective(part, setting), spec_of(part)
 
 
@@ -210,6 +211,11 @@ def fit_objectives(
 def build_objectives(items: Iterable[Any]) -> tuple[Objective, ...]:
     """Objectives of their specs, as `resolve_objectives` makes them."""
     return resolve_objectives(items)[0]
+
+
+def _with_reader(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The spec with what no file of settings can hold: what reads the file of a target."""
+    return {"reader": StructureFiles(), **spec} if spec.get("kind") == "two_point_target" else spec
 
 
 def _objectives() -> dict[str, type[BaseModel]]:
