@@ -1,6 +1,6 @@
 """Arrays as other libraries hand them over, as tensors of the same values; or refused by name."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -8,7 +8,10 @@ from torch import Tensor
 
 from objectives.masks import refuse_masked
 
-__all__ = ["as_tensor"]
+__all__ = ["Array", "as_tensor"]
+
+# Of a function that answers in the kind of its question: torch for torch, NumPy for NumPy.
+Array = TypeVar("Array", Tensor, np.ndarray, Tensor | np.ndarray)
 
 _HALF = (torch.float16, torch.bfloat16)
 

@@ -3,23 +3,23 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from objectives.arrays import Array
 from objectives.grid import Grid
 from objectives.images import checked_images, in_kind, phase_indicator
 from objectives.lineal_path import ROUNDING, times_ahead
 
 
 def chord_length_distribution(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     *,
     phase: int = 1,
     periodic: bool = True,
     voxel_size_um: float | int | Sequence[float | int] = 1.0,
-) -> Float[Tensor, "n axes length"] | Float[np.ndarray, "n axes length"]:
+) -> Float[Array, "n axes length"]:
     r"""Share of an axis' chords that are 0, 1, 2 ... steps long.
 
     A chord is a stretch of voxels of the phase along an axis with a voxel of another phase before

@@ -12,6 +12,8 @@ Not met by ours, and so not guarded: with AVX-512 a kernel of 7 voxels breaks on
 voxels deep in float32 too. Ours sees 16 or more.
 """
 
+from typing import TypeGuard, TypeVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,19 +22,23 @@ from torch.nn.modules.conv import _ConvNd
 __all__ = ["sound", "unsound"]
 
 
-class _Sound:
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class _Sound(_ConvNd):
     """A convolution by other means, where its own are not to be trusted."""
 
-    def forward(self, x: Tensor, *output_size: list[int] | None) -> Tensor:
-        """What the layer answers."""
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """What the layer answers; only transposed convolutions are given a size."""
+        size = () if output_size is None else (output_size,)
         if _is_strided_pointwise(self):  # a plain convolution of every second or third voxel
-            x = x[(..., *(slice(None, None, step) for step in self.stride))]
+            x = input[(..., *(slice(None, None, step) for step in self.stride))]
             return CONVOLVE[x.ndim - 2](x, self.weight, self.bias, groups=self.groups)
-        small = any(n < k for n, k in zip(x.shape[2:], self.kernel_size, strict=True))
-        if small and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+        small = any(n < k for n, k in zip(input.shape[2:], self.kernel_size, strict=True))
+        if small and input.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
             with torch.autocast("cpu", enabled=False):
-                return super().forward(x.float(), *output_size)
-        return super().forward(x, *output_size)
+                return super().forward(input.float(), *size)
+        return super().forward(input, *size)
 
 
 class _SoundConv1d(_Sound, nn.Conv1d):
@@ -60,7 +66,7 @@ class _SoundConvTranspose3d(_Sound, nn.ConvTranspose3d):
 
 
 CONVOLVE = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
-SOUND = {
+SOUND: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv1d: _SoundConv1d,
     nn.Conv2d: _SoundConv2d,
     nn.Conv3d: _SoundConv3d,
@@ -70,7 +76,7 @@ SOUND = {
 }
 
 
-def unsound(network: nn.Module) -> dict[str, nn.Module]:
+def unsound(network: nn.Module) -> dict[str, _ConvNd]:
     """Layers of a network, by name, whose gradient may break the heap."""
     return {
         name: layer
@@ -79,7 +85,7 @@ def unsound(network: nn.Module) -> dict[str, nn.Module]:
     }
 
 
-def sound(network: nn.Module) -> nn.Module:
+def sound(network: Network) -> Network:
     """The network, changed in place: its convolutions meet no kernel that is known to be wrong.
 
     It answers what it did, and its parameters keep their names. Whatever is trained passes through
@@ -114,5 +120,5 @@ def sound(network: nn.Module) -> nn.Module:
     return network
 
 
-def _is_strided_pointwise(layer: nn.Module) -> bool:
+def _is_strided_pointwise(layer: nn.Module) -> TypeGuard[_ConvNd]:
     return isinstance(layer, _ConvNd) and max(layer.kernel_size) == 1 < max(layer.stride)

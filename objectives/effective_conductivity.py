@@ -104,7 +104,15 @@ class EffectiveConductivity(Settings):
     def __call__(
         self, images: Float[Tensor, "n c *space"], grid: Grid | None = None
     ) -> dict[str, Float64[Tensor, "n"]]:
-        """The components of every image."""
+        """The components of every image, in `unit`, on a periodic grid of cubes unless given.
+
+        Raises
+        ------
+        EvaluationError
+            (A ``ValueError``.) The images are not images, or not those of the settings.
+        ConvergenceError
+            An image did not converge.
+        """
         x = checked_images(images)
         require_dim(x.ndim - 2, self.dim)
         answer = homogenize_conductivity(

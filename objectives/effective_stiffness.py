@@ -122,7 +122,15 @@ class EffectiveStiffness(Settings):
     def __call__(
         self, images: Float[Tensor, "n c *space"], grid: Grid | None = None
     ) -> dict[str, Float64[Tensor, "n"]]:
-        """The constants of every image."""
+        """The constants of every image, in `unit`, on a periodic grid of cubes unless given.
+
+        Raises
+        ------
+        EvaluationError
+            (A ``ValueError``.) The images are not images, or not those of the settings.
+        ConvergenceError
+            An image did not converge.
+        """
         x = checked_images(images)
         dim = x.ndim - 2
         require_dim(dim, self.dim)

@@ -39,13 +39,12 @@ class Grid:
 
     def __post_init__(self) -> None:
         given = self.voxel_size_um
-        edges = given if isinstance(given, tuple | list) else (given,)
-        edges = tuple(float(edge) for edge in edges)
+        several = isinstance(given, Sequence)
+        edges = tuple(float(edge) for edge in (given if several else (given,)))
         if not edges or not all(math.isfinite(edge) and edge > 0 for edge in edges):
             raise ValueError(
                 f"voxel_size_um should be one positive length, or one for each axis, got {given}."
             )
-        several = isinstance(given, tuple | list)
         object.__setattr__(self, "voxel_size_um", edges if several else edges[0])
 
     def edges_um(self, dim: int) -> tuple[float, ...]:
@@ -56,14 +55,15 @@ class Grid:
         EvaluationError
             (A ``ValueError``.) There is a number for each of more or fewer axes.
         """
-        if not isinstance(self.voxel_size_um, tuple):
-            return (self.voxel_size_um,) * dim
-        if len(self.voxel_size_um) != dim:
+        edges = self.voxel_size_um
+        if not isinstance(edges, Sequence):
+            return (edges,) * dim
+        if len(edges) != dim:
             raise EvaluationError(
                 f"voxel_size_um should be one length, or {dim} for images of {dim} axes, got "
-                f"{self.voxel_size_um}."
+                f"{edges}."
             )
-        return self.voxel_size_um
+        return tuple(edges)
 
     def steps(self, dim: int) -> tuple[float, ...]:
         """Edge of a voxel along each of `dim` axes, over the shortest of them.
@@ -77,7 +77,7 @@ class Grid:
     def is_cubic(self) -> bool:
         """Whether voxels are cubes (or squares)."""
         edges = self.voxel_size_um
-        return not isinstance(edges, tuple) or len(set(edges)) == 1
+        return not isinstance(edges, Sequence) or len(set(edges)) == 1
 
     def cube_edge_um(self, what: str) -> float:
         """Edge of a cubic voxel; others are refused in the name of `what`, which needs cubes.
@@ -93,7 +93,7 @@ class Grid:
                 "Resample the images to cubes, or leave it out."
             )
         edges = self.voxel_size_um
-        return edges[0] if isinstance(edges, tuple) else edges
+        return edges[0] if isinstance(edges, Sequence) else edges
 
 
 def takes_grid(objective: Callable[..., Any]) -> bool:

@@ -1,11 +1,13 @@
 """Images as they come in: refused where they are no images, as a tensor, and one phase of them."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from objectives.arrays import as_tensor
+from objectives.arrays import Array, as_tensor
 from objectives.errors import EvaluationError
 
 # Values may leave [0, 1] by rounding, or by the step of a finite difference.
@@ -92,6 +94,7 @@ def check_phase(channels: int, phase: int, of: str = "") -> None:
         )
 
 
-def in_kind(answer: Tensor, images: Tensor | np.ndarray) -> Tensor | np.ndarray:
+def in_kind(answer: Tensor, images: Array) -> Array:
     """The answer as torch where the question was torch, else as numpy."""
-    return answer if isinstance(images, Tensor) else answer.detach().cpu().numpy()
+    same: Any = answer if isinstance(images, Tensor) else answer.detach().cpu().numpy()
+    return same

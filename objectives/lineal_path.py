@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from objectives.arrays import Array
 from objectives.grid import Grid
 from objectives.images import checked_images, in_kind, phase_indicator
 
@@ -14,13 +14,13 @@ ROUNDING = 1e-9
 
 
 def lineal_path(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     *,
     phase: int = 1,
     periodic: bool = True,
     cutoff: int | None = None,
     voxel_size_um: float | int | Sequence[float | int] = 1.0,
-) -> Float[Tensor, "n axes r"] | Float[np.ndarray, "n axes r"]:
+) -> Float[Array, "n axes r"]:
     r"""Probability :math:`L(r)` that a line of r steps along an axis lies in the phase.
 
     .. math:: L_a(r) = \Big\langle \prod_{t=0}^{r} m(s + t\, e_a) \Big\rangle_s

@@ -2,24 +2,23 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
+from objectives.arrays import Array
 from objectives.errors import EvaluationError
 from objectives.images import checked_images, in_kind
 from objectives.two_point.correlation import Pairs, radial_average, two_point_statistics
 
 
 def pair_correlation(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     *,
     correlations: Pairs | None = None,
     periodic: bool = True,
     cutoff: int | None = None,
     voxel_size_um: float | int | Sequence[float | int] = 1.0,
-) -> Float[Tensor, "n p r"] | Float[np.ndarray, "n p r"]:
+) -> Float[Array, "n p r"]:
     r"""How much likelier a phase is at distance r from another than anywhere: 1 is no correlation.
 
     .. math:: g_{ij}(r) = \frac{\langle f_{ij}(r) \rangle_{|r| = r}}{\phi_i\, \phi_j}

@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -51,14 +52,14 @@ def import_pymks() -> ModuleType:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a dozen deprecations of its own making
-            pymks = import_module("pymks")
+            pymks: Any = import_module("pymks")
     finally:
         if theirs is None:
             del sys.modules["pkg_resources"]
         else:
             sys.modules["pkg_resources"] = theirs
     for name in _MODULES_WITH_OLD_NUMPY:
-        sys.modules[name].np = _OldNumpy()
+        vars(sys.modules[name])["np"] = _OldNumpy()
     # A static method turns into a wrapped method without self under scikit-learn >= 1.2.
     pymks.FlattenTransformer.transform = lambda self, x_data: x_data.reshape(len(x_data), -1)
     # Else scikit-learn looks for attributes ending in "_", and its pipeline refuses to predict.
@@ -69,9 +70,11 @@ def import_pymks() -> ModuleType:
 def _pkg_resources() -> ModuleType:
     """The three names PyMKS imports from ``pkg_resources``."""
     stub = ModuleType("pkg_resources")
-    stub.DistributionNotFound = PackageNotFoundError
-    stub.get_distribution = lambda name: SimpleNamespace(version=version(name))
-    stub.resource_string = _no_setup_cfg
+    vars(stub).update(
+        DistributionNotFound=PackageNotFoundError,
+        get_distribution=lambda name: SimpleNamespace(version=version(name)),
+        resource_string=_no_setup_cfg,
+    )
     return stub
 
 

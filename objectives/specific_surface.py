@@ -3,14 +3,16 @@
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Literal
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from scipy.spatial import SphericalVoronoi
 from torch import Tensor
 
+from objectives.arrays import Array
 from objectives.grid import Grid
 from objectives.images import checked_images, in_kind, phase_indicator
 
@@ -28,13 +30,13 @@ Step = tuple[int, ...]
 
 
 def specific_surface(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     *,
     phase: int = 1,
     periodic: bool = True,
     method: Literal["crofton", "faces"] = "crofton",
     voxel_size_um: float | int | Sequence[float | int] = 1.0,
-) -> Float[Tensor, "n"] | Float[np.ndarray, "n"]:
+) -> Float[Array, "n"]:
     r"""Interface of a phase with all others, per volume, in one over micrometres.
 
     ``"crofton"`` estimates the smooth interface that the voxels stand for, from how often lines to
@@ -107,13 +109,13 @@ def specific_surface(
         weights = {step: factor * share for step, share in _shares(edges).items()}
     else:
         raise ValueError(f"method should be 'crofton' or 'faces', got {method!r}.")
-    surface = sum(
+    surfaces = (
         weight
         * _crossings(m, step, periodic)
         / math.dist(np.multiply(step, edges), (0,) * dimension)
         for step, weight in weights.items()
     )
-    return in_kind(surface, images)
+    return in_kind(reduce(torch.add, surfaces), images)
 
 
 def _neighbours(dimension: int) -> list[Step]:

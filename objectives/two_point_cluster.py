@@ -6,8 +6,8 @@ from jaxtyping import Bool, Float, Float64, Int
 from scipy import fft, ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from torch import Tensor
 
+from objectives.arrays import Array
 from objectives.images import check_phase, checked_images, in_kind
 from objectives.phases import to_phases
 
@@ -15,12 +15,12 @@ Space = tuple[int, ...]
 
 
 def two_point_cluster(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     *,
     phase: int = 1,
     periodic: bool = True,
     connectivity: int = 1,
-) -> Float[Tensor, "n 1 *shifts"] | Float[np.ndarray, "n 1 *shifts"]:
+) -> Float[Array, "n 1 *shifts"]:
     r"""Probability :math:`C_2(r)` that a point and the one r further are in one cluster.
 
     A cluster is a connected piece of the phase; a voxel is of its most likely phase

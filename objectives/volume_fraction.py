@@ -37,6 +37,12 @@ class VolumeFraction(Settings):
         return {self.name: "1"}
 
     def __call__(self, images: Float[Tensor, "n c *space"]) -> dict[str, Float64[Tensor, "n"]]:
-        """The fraction of every image, from 0 to 1."""
+        """The fraction of every image, from 0 to 1.
+
+        Raises
+        ------
+        EvaluationError
+            (A ``ValueError``.) The images are not images, or have no such phase.
+        """
         indicator = phase_indicator(checked_images(images), self.phase)
         return {self.name: indicator.double().flatten(1).mean(1)}

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from objectives.arrays import Array
 from objectives.errors import EvaluationError
 from objectives.fidelity.statistics import check_alike, two_point_vectors
 from objectives.images import checked_images, in_kind
@@ -114,12 +115,26 @@ def ensemble_test(
 
 
 def shuffled_pixels(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"], seed: int = 0
-) -> Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"]:
+    images: Float[Array, "n c *space"], seed: int = 0
+) -> Float[Array, "n c *space"]:
     """Each image with its voxels in random order: the same phase fractions and no structure.
 
     A control. A test of structure that accepts these accepts anything.
 
+    Parameters
+    ----------
+    images
+        ``(n, c, *space)`` in [0, 1]; the channels of a voxel stay together.
+    seed
+        Fixes the order.
+
+    Raises
+    ------
+    EvaluationError
+        (A ``ValueError``.) The images are not images.
+
+    Examples
+    --------
     >>> images = torch.rand(2, 1, 8, 8)
     >>> torch.allclose(shuffled_pixels(images).mean((1, 2, 3)), images.mean((1, 2, 3)))
     True

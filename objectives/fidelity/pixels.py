@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from objectives.arrays import Array
 from objectives.errors import EvaluationError
 from objectives.images import checked_images, in_kind
 from objectives.phases import to_phases
@@ -13,9 +14,9 @@ SSIM_WINDOW = 7  # voxels a side, of Wang et al. 2004 with uniform weights
 
 
 def mse(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     reconstructed: Float[Tensor, "m k *size"] | Float[np.ndarray, "m k *size"],
-) -> Float[Tensor, "n"] | Float[np.ndarray, "n"]:
+) -> Float[Array, "n"]:
     """Mean squared difference of each image and its reconstruction, dimensionless, in [0, 1].
 
     Parameters
@@ -42,11 +43,27 @@ def mse(
 
 
 def psnr(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     reconstructed: Float[Tensor, "m k *size"] | Float[np.ndarray, "m k *size"],
-) -> Float[Tensor, "n"] | Float[np.ndarray, "n"]:
+) -> Float[Array, "n"]:
     """Peak signal-to-noise ratio -10 log10(MSE) in dB, for a peak of 1; infinite if equal.
 
+    Parameters
+    ----------
+    images, reconstructed
+        ``(n, c, *space)`` in [0, 1]; row i of one belongs to row i of the other.
+
+    Returns
+    -------
+    float64, one value an image.
+
+    Raises
+    ------
+    EvaluationError
+        (A ``ValueError``.) One of them is no image, or their shapes differ.
+
+    Examples
+    --------
     >>> psnr(torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 0.1)).round(decimals=2)
     tensor([20.], dtype=torch.float64)
     """
@@ -55,13 +72,22 @@ def psnr(
 
 
 def ssim(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     reconstructed: Float[Tensor, "m k *size"] | Float[np.ndarray, "m k *size"],
-) -> Float[Tensor, "n"] | Float[np.ndarray, "n"]:
+) -> Float[Array, "n"]:
     """Structural similarity of each image and its reconstruction: 1 if equal, about 0 if unrelated.
 
     Mean over a window of 7 voxels a side (the largest odd one that fits a smaller image) moved over
     the image, and over the channels.
+
+    Parameters
+    ----------
+    images, reconstructed
+        ``(n, c, *space)`` in [0, 1]; row i of one belongs to row i of the other.
+
+    Returns
+    -------
+    float64, one value an image.
 
     Raises
     ------
@@ -91,13 +117,29 @@ def ssim(
 
 
 def pixel_error(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     reconstructed: Float[Tensor, "m k *size"] | Float[np.ndarray, "m k *size"],
-) -> Float[Tensor, "n"] | Float[np.ndarray, "n"]:
+) -> Float[Array, "n"]:
     """Share of voxels whose phase is another one in the reconstruction, in [0, 1].
 
     The phase is the most likely one, as `objectives.phases.to_phases` cuts it.
 
+    Parameters
+    ----------
+    images, reconstructed
+        ``(n, c, *space)`` in [0, 1]; row i of one belongs to row i of the other.
+
+    Returns
+    -------
+    float64, one value an image.
+
+    Raises
+    ------
+    EvaluationError
+        (A ``ValueError``.) One of them is no image, or their shapes differ.
+
+    Examples
+    --------
     >>> pixel_error(torch.ones(1, 1, 2, 2), torch.tensor([[[[0.9, 0.6], [0.7, 0.1]]]]))
     tensor([0.2500], dtype=torch.float64)
     """

@@ -1,11 +1,11 @@
 """Features of images by a convolutional network of fixed random weights."""
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from objectives.arrays import Array
 from objectives.images import checked_images, in_kind
 
 WIDTHS = (8, 16, 32)
@@ -13,8 +13,8 @@ VOXELS_PER_CHUNK = 2**20
 
 
 def random_cnn_features(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"], *, seed: int = 0
-) -> Float[Tensor, "n 56"] | Float[np.ndarray, "n 56"]:
+    images: Float[Array, "n c *space"], *, seed: int = 0
+) -> Float[Array, "n 56"]:
     """Mean response of each channel of a random network: 56 numbers that tell textures apart.
 
     Three stages of convolution (3 voxels a side), ReLU and halving, which see 3, 8 and 18 voxels.

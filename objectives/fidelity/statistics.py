@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from objectives.arrays import Array
 from objectives.errors import EvaluationError
 from objectives.fidelity.pixels import checked_pair
 from objectives.images import checked_images, in_kind
@@ -66,12 +67,17 @@ def two_point_vectors(
 
 
 def two_point_mae(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     reconstructed: Float[Tensor, "m k *size"] | Float[np.ndarray, "m k *size"],
-) -> Float[Tensor, "n"] | Float[np.ndarray, "n"]:
+) -> Float[Array, "n"]:
     """Mean absolute error of each reconstruction's periodic two-point statistics over all shifts.
 
     Phases should be cut before: a soft reconstruction has other statistics than its phases.
+
+    Parameters
+    ----------
+    images, reconstructed
+        ``(n, c, *space)`` in [0, 1]; row i of one belongs to row i of the other.
 
     Returns
     -------
@@ -93,13 +99,18 @@ def two_point_mae(
 
 
 def lineal_path_mae(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     reconstructed: Float[Tensor, "m k *size"] | Float[np.ndarray, "m k *size"],
-) -> Float[Tensor, "n"] | Float[np.ndarray, "n"]:
+) -> Float[Array, "n"]:
     """Mean absolute error of each reconstruction's lineal path functions, all phases and axes.
 
     Nothing is assumed outside of an image; lines are up to a quarter of its shortest axis long.
     Phases should be cut before.
+
+    Parameters
+    ----------
+    images, reconstructed
+        ``(n, c, *space)`` in [0, 1]; row i of one belongs to row i of the other.
 
     Returns
     -------
@@ -125,10 +136,10 @@ def _lineal_paths(x: Tensor) -> Tensor:
 
 
 def _mean_absolute_error(
-    images: Tensor | np.ndarray,
+    images: Array,
     reconstructed: Tensor | np.ndarray,
     statistic: Callable[[Tensor], Tensor],
-) -> Tensor | np.ndarray:
+) -> Array:
     """Of each reconstruction's statistic, a few images at a time."""
     a, b = checked_pair(images, reconstructed)
     rows = _rows_per_chunk(a)
@@ -147,6 +158,11 @@ def interface_ratio(
 
     1 keeps it all; a mean decoder smooths what its code cannot carry and stays below. NaN for
     images without any interface.
+
+    Parameters
+    ----------
+    images, reconstructed
+        ``(n, c, *space)`` in [0, 1]; row i of one belongs to row i of the other.
 
     Raises
     ------
@@ -176,11 +192,11 @@ def _interface(x: Tensor) -> float:
 
 def share_within_sigma(
     reference: Float[Tensor, "m c *space"] | Float[np.ndarray, "m c *space"],
-    images: Float[Tensor, "n k *size"] | Float[np.ndarray, "n k *size"],
+    images: Float[Array, "n k *size"],
     *,
     sigma: float = 6.0,
     cutoff: int | None = None,
-) -> Float[Tensor, "n"] | Float[np.ndarray, "n"]:
+) -> Float[Array, "n"]:
     """Share of each image's two-point statistics within ``sigma`` of the reference set, in [0, 1].
 
     A shift is within if it differs from the mean over the reference by at most ``sigma`` of its
@@ -226,6 +242,18 @@ def statistics_bars(
     A coarse view, for comparison with studies that show it: over all shifts of a periodic image
     this mean is the square of the volume fraction and nothing else. Here the shifts are near ones
     (`two_point_vectors`), so that some of the texture counts.
+
+    Parameters
+    ----------
+    images, reconstructed
+        ``(n, c, *space)`` and ``(m, c, *space)`` in [0, 1]: two sets, which need not be in order.
+    cutoff
+        As in `two_point_vectors`, in voxels.
+
+    Raises
+    ------
+    EvaluationError
+        (A ``ValueError``.) A set is empty or no images, or they differ in channels or size.
 
     Examples
     --------

@@ -26,6 +26,18 @@ class Bounds(NamedTuple):
 def phase_fractions(images: Float[Tensor, "n c *space"]) -> Float64[Tensor, "n p"]:
     """Volume fraction of each phase; of one channel that of phase 0 and of phase 1.
 
+    Parameters
+    ----------
+    images
+        ``(n, c, *space)`` in [0, 1]. One channel: share of phase 1. More: one for each phase.
+
+    Raises
+    ------
+    EvaluationError
+        (A ``ValueError``.) The images are not images.
+
+    Examples
+    --------
     >>> phase_fractions(torch.tensor([[[[0.0, 0.0], [0.0, 1.0]]]]))
     tensor([[0.7500, 0.2500]], dtype=torch.float64)
     """
@@ -36,8 +48,21 @@ def phase_fractions(images: Float[Tensor, "n c *space"]) -> Float64[Tensor, "n p
 def conductivity_bounds(
     fractions: Float64[Tensor, "n p"], conductivity: Sequence[float | int]
 ) -> Bounds:
-    """Reuss (phases in series) and Voigt (in parallel).
+    """Bounds of Reuss (phases in series) and Voigt (in parallel) of the conductivity.
 
+    Parameters
+    ----------
+    fractions
+        ``(n, p)``, one column a phase, adding to 1, as `phase_fractions` gives them.
+    conductivity
+        One number a phase, 0 or more: the unit of the bounds.
+
+    Returns
+    -------
+    Lower and upper bound of every row, each ``(n,)``.
+
+    Examples
+    --------
     >>> lower, upper = conductivity_bounds(torch.tensor([[0.5, 0.5]]).double(), (1, 3))
     >>> lower.item(), upper.item()
     (1.5, 2.0)
@@ -49,7 +74,25 @@ def conductivity_bounds(
 def hashin_shtrikman_conductivity(
     fractions: Float64[Tensor, "n p"], conductivity: Sequence[float | int], dim: int
 ) -> Bounds:
-    """Of Hashin & Shtrikman 1962 (J. Appl. Phys. 33, 3125), for any number of phases."""
+    """Bounds of the conductivity of isotropic structures, for any number of phases [1]_.
+
+    Parameters
+    ----------
+    fractions
+        ``(n, p)``, one column a phase, adding to 1, as `phase_fractions` gives them.
+    conductivity
+        One number a phase, 0 or more: the unit of the bounds.
+    dim
+        Axes of space, 2 or 3.
+
+    Returns
+    -------
+    Lower and upper bound of every row, each ``(n,)``.
+
+    References
+    ----------
+    .. [1] Hashin & Shtrikman (1962), J. Appl. Phys. 33, 3125.
+    """
     k = fractions.new_tensor(conductivity)
     low, high = ((dim - 1) * extreme for extreme in torch.aminmax(k))
     return Bounds(_shifted_mean(fractions, k, low), _shifted_mean(fractions, k, high))
@@ -63,9 +106,24 @@ def stiffness_bounds(
     dim: int,
     plane: str | None = None,
 ) -> Bounds:
-    """Reuss and Voigt as Voigt matrices (n, v, v); with pores Reuss is 0.
+    """Bounds of Reuss and Voigt of the stiffness, as Voigt matrices; with pores Reuss is 0.
 
     No stiffness less the lower, nor the upper less a stiffness, has a negative eigenvalue.
+
+    Parameters
+    ----------
+    fractions
+        ``(n, p)``, one column a phase, adding to 1, as `phase_fractions` gives them.
+    young, poisson
+        Young's modulus (the unit of the bounds) and Poisson's ratio, one number a phase.
+    dim
+        Axes of space, 2 or 3.
+    plane
+        Of 2-D: ``"strain"`` (the default) or ``"stress"``.
+
+    Returns
+    -------
+    Lower and upper bound of every row, each ``(n, v, v)`` in the order of `effective_stiffness`.
     """
     pairs = [lame_parameters(*pair, plane) for pair in zip(young, poisson, strict=True)]
     phases = torch.stack([isotropic_stiffness(*pair, dim) for pair in pairs]).to(fractions)
@@ -89,6 +147,21 @@ def hashin_shtrikman_moduli(
     In 3-D those of Hashin & Shtrikman 1963 (J. Mech. Phys. Solids 11, 127), in 2-D those of Hashin
     1965 (ibid. 13, 119) for the bulk modulus of the plane, :math:`\lambda + \mu`. Where one phase
     is the stiffer in bulk and another in shear they are Walpole's (1966, ibid. 14, 151).
+
+    Parameters
+    ----------
+    fractions
+        ``(n, p)``, one column a phase, adding to 1, as `phase_fractions` gives them.
+    young, poisson
+        Young's modulus (the unit of the bounds) and Poisson's ratio, one number a phase.
+    dim
+        Axes of space, 2 or 3.
+    plane
+        Of 2-D: ``"strain"`` (the default) or ``"stress"``.
+
+    Returns
+    -------
+    Bounds of the bulk and bounds of the shear modulus, each of a lower and an upper ``(n,)``.
     """
     pairs = [lame_parameters(*pair, plane) for pair in zip(young, poisson, strict=True)]
     bulk = fractions.new_tensor([first + 2 * second / dim for first, second in pairs])

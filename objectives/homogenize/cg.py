@@ -87,7 +87,7 @@ def conjugate_gradients(
         met = bound <= goal  # never where it is NaN
         some = bool(met.any())
         if some or iteration == max_iterations:
-            ended = met.all(1) if iteration < max_iterations else torch.ones_like(rows, dtype=bool)
+            ended = met.all(1) | (iteration == max_iterations)
             done = rows[ended]
             solution[done], error[done], iterations[done] = u[ended], bound[ended], iteration
             converged[done] = met[ended].all(1).to(b.dtype)
@@ -101,8 +101,9 @@ def conjugate_gradients(
         ap = apply(coefficients, p)
         pap = _dot(p, ap)
         alpha = rz / pap
-        if some:  # a load well below its goal rests: its steps would be rounding over rounding
-            goes = (bound > 0.01 * goal) & (pap > 0)
+        # A load well below its goal rests: its steps would be rounding over rounding.
+        goes = (bound > 0.01 * goal) & (pap > 0) if some else None
+        if goes is not None:
             alpha = torch.where(goes, alpha, 0)
         u.addcmul_(_spread(alpha, u), p)
         r.addcmul_(_spread(alpha, r), ap, value=-1)
@@ -112,7 +113,7 @@ def conjugate_gradients(
         beta = rz / before
         # Of the bound, what this step left; never less than its rounding.
         over = torch.maximum(gap - alpha, torch.finfo(gap.dtype).eps * gap)
-        if some:
+        if goes is not None:
             beta = torch.where(goes, beta, 0)
             gap = torch.where(goes, over / torch.addcmul(beta, lowest, over), gap)
         else:

@@ -1,29 +1,28 @@
 """Effective conductivity (or diffusivity, permittivity ...) of periodic images."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-import numpy as np
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from objectives.arrays import Array
 from objectives.grid import Grid
 from objectives.homogenize.boundary import boundary_of, mirrored
 from objectives.homogenize.phases import checked_properties, phase_mean
 from objectives.homogenize.schemes import Scheme, conduction_scheme, make_scheme, unit_edges
-from objectives.homogenize.solver import Homogenized, Problem, homogenize, scaled
-from objectives.images import checked_images, in_kind
+from objectives.homogenize.solver import Homogenized, Problem, answer_in_kind, homogenize, scaled
+from objectives.images import checked_images
 
 
 def effective_conductivity(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     conductivity: Sequence[float | int],
     *,
     grid: Grid | None = None,
     scheme: str | None = None,
     tol: float = 1e-5,
     max_iterations: int = 5000,
-) -> Float64[Tensor, "n dim dim"] | Float64[np.ndarray, "n dim dim"]:
+) -> Float64[Array, "n dim dim"]:
     r"""Effective conductivity tensor of each image.
 
     It is :math:`K` in :math:`\langle q \rangle = -K \langle \nabla T \rangle`, in the unit of
@@ -85,15 +84,28 @@ def effective_conductivity(
 
 
 def homogenize_conductivity(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     conductivity: Sequence[float | int],
     *,
     grid: Grid | None = None,
     scheme: str | None = None,
     tol: float = 1e-5,
     max_iterations: int = 5000,
-) -> Homogenized:
-    """`effective_conductivity`, with scheme, boundary condition, iterations and error bound."""
+) -> Homogenized[Array]:
+    """`effective_conductivity`, with scheme, boundary condition, iterations and error bound.
+
+    Parameters
+    ----------
+    images, conductivity, grid, scheme, tol, max_iterations
+        As `effective_conductivity` takes them.
+
+    Raises
+    ------
+    ValueError
+        As `effective_conductivity`; an ``EvaluationError`` if the images are not images.
+    ConvergenceError
+        An image did not converge.
+    """
     grid = grid or Grid()
     x = checked_images(images)
     edges = unit_edges(grid.edges_um(x.ndim - 2))
@@ -103,7 +115,7 @@ def homogenize_conductivity(
         body, conductivity, discretization, boundary_of(grid), tol, max_iterations
     )
     answer = homogenize(problem)
-    return replace(answer, tensor=in_kind(answer.tensor, images))
+    return answer_in_kind(answer, images)
 
 
 def conduction_problem(

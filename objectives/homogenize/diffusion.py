@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 from torch.nn import functional
 
+from objectives.arrays import Array
 from objectives.grid import Grid
 from objectives.homogenize.boundary import mirrored
 from objectives.homogenize.phases import phase_mean
@@ -18,14 +19,14 @@ PORTS = ("open", "periodic")
 
 
 def tortuosity(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     axis: int,
     *,
     phase: int = 1,
     ports: str = "open",
     grid: Grid | None = None,
     tol: float = 1e-5,
-) -> Float64[Tensor, "n"] | Float64[np.ndarray, "n"]:
+) -> Float64[Array, "n"]:
     r"""Tortuosity factor :math:`\tau = \phi / D` of a phase along an axis, 1 or more.
 
     :math:`\phi` is the volume fraction of the phase and D the diffusivity that the structure leaves

@@ -12,6 +12,7 @@ with w depending on the size of L alone. ``q1`` keeps every L and is the finite 
 full integration; ``rot`` keeps the empty one, the strain in the voxel's centre.
 """
 
+from functools import reduce
 from itertools import combinations, permutations
 
 import torch
@@ -101,7 +102,8 @@ class Elasticity(Operator):
             medium = unit.reshape(1, 2, *[1] * self.dim).expand(n, 2, *space)
             responses = self.response(self.weighted(medium), others)
             pairs = zip(fields, responses, strict=True)
-            answers.append(sum((field * response).sum((1, 2)) for field, response in pairs))
+            products = ((field * response).sum((1, 2)) for field, response in pairs)
+            answers.append(reduce(torch.add, products))
         return torch.stack(answers, 1)
 
     def zeros(self, n: int, space: tuple[int, ...], device: torch.device) -> Tensor:

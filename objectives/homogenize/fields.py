@@ -78,13 +78,22 @@ def conduction_fields(
 
     Parameters
     ----------
+    images, conductivity, grid, scheme, tol, max_iterations
+        As `effective_conductivity` takes them.
     mean_gradient
         Of the potential, one number an axis of the images.
+
+    Returns
+    -------
+    Gradient and flux, each ``(n, dim, *space)``, in the units of `mean_gradient` and of that times
+    `conductivity`.
 
     Raises
     ------
     ValueError
         As `effective_conductivity`; or the scheme is ``fv``, whose fluxes live on faces.
+    ConvergenceError
+        An image did not converge.
 
     Examples
     --------
@@ -130,13 +139,21 @@ def elastic_fields(
 
     Parameters
     ----------
+    images, young, poisson, plane, grid, scheme, tol, max_iterations
+        As `effective_stiffness` takes them.
     mean_strain
         In Voigt's order of `effective_stiffness`, with engineering shear: 3 numbers or 6.
+
+    Returns
+    -------
+    Strain and stress, each ``(n, v, *space)``; stress in the unit of `young`.
 
     Raises
     ------
     ValueError
         As `effective_stiffness`, or `mean_strain` has another length.
+    ConvergenceError
+        An image did not converge.
     """
     grid = grid or Grid()
     x = checked_images(images)

@@ -6,6 +6,7 @@ linear in the coefficients, takes these to their response: gradient to flux, str
 
 import math
 from abc import ABC, abstractmethod
+from functools import reduce
 
 import torch
 from jaxtyping import Float
@@ -108,4 +109,4 @@ class Operator(ABC):
             torch.einsum("nlv,nmv->nlm", field.flatten(2), response.flatten(2))
             for field, response in zip(fields, responses, strict=True)
         ]
-        return sum(products) / math.prod(weighted.shape[2:])
+        return reduce(torch.add, products) / math.prod(weighted.shape[2:])

@@ -24,6 +24,7 @@ References
 
 import math
 from abc import abstractmethod
+from functools import reduce
 from itertools import combinations
 
 import torch
@@ -31,6 +32,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from objectives.homogenize.operators import Operator
+
+Mode = tuple[int, ...]  # axes of differences; sums along the others
 
 
 class Scheme(Operator):
@@ -109,13 +112,13 @@ class CornerScheme(Scheme):
         self, fields: list[Tensor], others: list[Tensor]
     ) -> Float[Tensor, "n 1 *space"]:
         """The sum over all modes, which share the conductivity."""
-        return sum(self.densities(fields, others))[:, None]
+        return reduce(torch.add, self.densities(fields, others))[:, None]
 
     def gradient(self, u: Float[Tensor, "n l *unknowns"]) -> list[Tensor]:
         """The modes: axis by axis, each so far splits into sum and difference along it."""
-        parts = {(): u}
+        parts: dict[Mode, Tensor] = {(): u}
         for axis in range(self.dim):
-            split = {}
+            split: dict[Mode, Tensor] = {}
             for mode, part in parts.items():
                 ahead = part.roll(-1, axis - self.dim)
                 if mode or axis < self.dim - 1:  # sums along all axes are no gradient
@@ -127,9 +130,9 @@ class CornerScheme(Scheme):
 
     def transpose(self, fields: list[Tensor]) -> Tensor:
         """The splits undone, last axis first."""
-        parts = dict(zip(self.modes, fields, strict=True))
+        parts: dict[Mode, Tensor] = dict(zip(self.modes, fields, strict=True))
         for axis in reversed(range(self.dim)):
-            joined = {}
+            joined: dict[Mode, Tensor] = {}
             for mode in {tuple(a for a in m if a != axis) for m in parts}:
                 total, difference = parts.get(mode), parts.get((*mode, axis))
                 joined[mode] = _transposed_split(total, difference, axis - self.dim)
@@ -180,24 +183,34 @@ class FaceScheme(Scheme):
 
     def transpose(self, fields: list[Tensor]) -> Tensor:
         """Differences across the two faces of each voxel, summed over axes."""
-        return sum(
-            _transposed_split(None, field, axis)
-            for axis, field in zip(range(-self.dim, 0), fields, strict=True)
+        return reduce(
+            torch.add,
+            (
+                _transposed_difference(field, axis)
+                for axis, field in zip(range(-self.dim, 0), fields, strict=True)
+            ),
         )
 
     def symbol(self, space: tuple[int, ...]) -> Float[Tensor, "*frequencies"]:
         """That of the five or seven point Laplacian."""
         angles = half_angles(space)
-        return sum(w * 4 * half.sin() ** 2 for w, half in zip(self.weights, angles, strict=True))
+        pairs = zip(self.weights, angles, strict=True)
+        return reduce(torch.add, (weight * 4 * half.sin() ** 2 for weight, half in pairs))
 
 
 def _transposed_split(total: Tensor | None, difference: Tensor | None, axis: int) -> Tensor:
     """Transpose of the sum of neighbours applied to `total`, plus that of the difference."""
+    if total is None:
+        if difference is None:
+            raise ValueError("total or difference should be given.")
+        return _transposed_difference(difference, axis)
     if difference is None:
         return total.roll(1, axis).add_(total)
-    if total is None:
-        return difference.roll(1, axis).sub_(difference)
     return (total + difference).roll(1, axis).add_(total).sub_(difference)
+
+
+def _transposed_difference(difference: Tensor, axis: int) -> Tensor:
+    return difference.roll(1, axis).sub_(difference)
 
 
 def half_angles(space: tuple[int, ...]) -> list[Float[Tensor, "..."]]:
@@ -214,14 +227,15 @@ def half_angles(space: tuple[int, ...]) -> list[Float[Tensor, "..."]]:
 
 def make_scheme(name: str, edges: tuple[float, ...]) -> Scheme:
     """The scheme called ``q1``, ``rot`` or ``fv``, for voxels of these edges."""
-    schemes = {
-        "q1": lambda: CornerScheme(edges, order=len(edges)),
-        "rot": lambda: CornerScheme(edges, order=1),
-        "fv": lambda: FaceScheme(edges),
-    }
-    if name not in schemes:
-        raise ValueError(f"scheme should be one of {', '.join(schemes)} or None, got {name!r}.")
-    return schemes[name]()
+    return FaceScheme(edges) if name == "fv" else make_corner_scheme(name, edges)
+
+
+def make_corner_scheme(name: str, edges: tuple[float, ...]) -> CornerScheme:
+    """The scheme with the potential on corners called ``q1`` or ``rot``."""
+    orders = {"q1": len(edges), "rot": 1}
+    if name not in orders:
+        raise ValueError(f"scheme should be one of q1, rot, fv or None, got {name!r}.")
+    return CornerScheme(edges, orders[name])
 
 
 def conduction_scheme(dim: int) -> str:

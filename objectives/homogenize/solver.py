@@ -4,17 +4,19 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Generic
 
-import numpy as np
 import torch
 from jaxtyping import Float64, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from objectives.arrays import Array
 from objectives.errors import ConvergenceError, EvaluationError
 from objectives.homogenize.cg import TIMES_SQUARE, Solution, conjugate_gradients
 from objectives.homogenize.operators import Operator
 from objectives.homogenize.preconditioner import Preconditioner
+from objectives.images import in_kind
 
 # Voxels and axes solved together: on a CPU what its cache holds (measured: 16 images of 64x64, one
 # potential an axis), on a GPU what keeps it busy within 2 GB.
@@ -33,10 +35,10 @@ MOST_SOLVES = 4
 
 
 @dataclass(frozen=True)
-class Homogenized:
+class Homogenized(Generic[Array]):
     """Effective tensors, and how they were reached."""
 
-    tensor: Float64[Tensor, "n r r"] | Float64[np.ndarray, "n r r"]
+    tensor: Float64[Array, "n r r"]
     scheme: str  # discretization: q1, rot or fv
     boundary: str  # boundary condition: periodic or mirrored
     tol: float  # relative error of fields that was asked for
@@ -222,7 +224,7 @@ def relative_error(
     return (inverse * (root[:, :, None] * root[:, None, :] + ROUNDING)).sum((1, 2))
 
 
-def homogenize(problem: Problem) -> Homogenized:
+def homogenize(problem: Problem) -> Homogenized[Tensor]:
     """Solve every sample; the tensor carries the graph of the coefficients."""
     operator, numbers = problem.operator, problem.scale
     tensors = [numbers.new_zeros(0, len(operator.loads), len(operator.loads))]
@@ -240,6 +242,13 @@ def homogenize(problem: Problem) -> Homogenized:
         torch.cat(iterations),
         torch.cat(errors),
     )
+
+
+def answer_in_kind(answer: Homogenized[Tensor], images: Array) -> Homogenized[Array]:
+    """The same answer with its tensors in the kind of the images: torch or NumPy."""
+    tensor = in_kind(answer.tensor, images)
+    how = answer.scheme, answer.boundary, answer.tol, answer.iterations, answer.error
+    return Homogenized(tensor, *how)
 
 
 def local_gradients(

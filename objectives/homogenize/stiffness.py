@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
-import numpy as np
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from objectives.arrays import Array
 from objectives.grid import Grid
 from objectives.homogenize.boundary import boundary_of, mirrored
 from objectives.homogenize.elasticity import VOIGT, Elasticity
@@ -17,13 +16,13 @@ from objectives.homogenize.phases import (
     phase_mean,
     require_one_a_phase,
 )
-from objectives.homogenize.schemes import CornerScheme, make_scheme, unit_edges
-from objectives.homogenize.solver import Homogenized, Problem, homogenize, scaled
-from objectives.images import checked_images, in_kind
+from objectives.homogenize.schemes import CornerScheme, make_corner_scheme, unit_edges
+from objectives.homogenize.solver import Homogenized, Problem, answer_in_kind, homogenize, scaled
+from objectives.images import checked_images
 
 
 def effective_stiffness(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     young: Sequence[float | int],
     poisson: Sequence[float | int],
     *,
@@ -32,7 +31,7 @@ def effective_stiffness(
     scheme: str | None = None,
     tol: float = 1e-5,
     max_iterations: int = 5000,
-) -> Float64[Tensor, "n v v"] | Float64[np.ndarray, "n v v"]:
+) -> Float64[Array, "n v v"]:
     r"""Effective stiffness of each image.
 
     It is the Voigt matrix :math:`C` in :math:`\langle\sigma\rangle = C\,\langle\varepsilon\rangle`,
@@ -112,7 +111,7 @@ def effective_stiffness(
 
 
 def homogenize_stiffness(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     young: Sequence[float | int],
     poisson: Sequence[float | int],
     *,
@@ -121,8 +120,21 @@ def homogenize_stiffness(
     scheme: str | None = None,
     tol: float = 1e-5,
     max_iterations: int = 5000,
-) -> Homogenized:
-    """`effective_stiffness`, with scheme, boundary condition, iterations and error bound."""
+) -> Homogenized[Array]:
+    """`effective_stiffness`, with scheme, boundary condition, iterations and error bound.
+
+    Parameters
+    ----------
+    images, young, poisson, plane, grid, scheme, tol, max_iterations
+        As `effective_stiffness` takes them.
+
+    Raises
+    ------
+    ValueError
+        As `effective_stiffness`; an ``EvaluationError`` if the images are not images.
+    ConvergenceError
+        An image did not converge.
+    """
     grid = grid or Grid()
     x = checked_images(images)
     edges = unit_edges(grid.edges_um(x.ndim - 2))
@@ -136,7 +148,7 @@ def homogenize_stiffness(
         max_iterations,
     )
     answer = homogenize(problem)
-    return replace(answer, tensor=in_kind(answer.tensor, images))
+    return answer_in_kind(answer, images)
 
 
 def elastic_problem(
@@ -166,7 +178,7 @@ def corner_scheme(name: str | None, edges: tuple[float, ...]) -> CornerScheme:
         raise ValueError(
             "scheme should be q1 or rot for elasticity, got 'fv', which is for conduction."
         )
-    return make_scheme(name or "q1", edges)
+    return make_corner_scheme(name or "q1", edges)
 
 
 def _reference(pairs: list[tuple[float, float]]) -> float:

@@ -45,15 +45,15 @@ def depth_inside(
     the longest edge in an image without surface, and never more.
     """
     share = np.asarray(share, np.float64)
-    edges = np.ones(share.ndim) if edges is None else np.asarray(edges, np.float64)
-    most = float((edges * share.shape).max()) / 2
+    sides = np.ones(share.ndim) if edges is None else np.asarray(edges, np.float64)
+    most = float((sides * share.shape).max()) / 2
     inside = share > 0.5
     if inside.all() or not inside.any():
         depth = np.where(inside, most, 0.0)
         return depth, depth.copy()
     # One voxel thick is a section: its thickness is no length of it.
-    unit = float(edges[np.array(share.shape) > 1].min())
-    lattice = Lattice(share.shape, tuple((edges / unit).tolist()), periodic)
+    unit = float(sides[np.array(share.shape) > 1].min())
+    lattice = Lattice(share.shape, tuple((sides / unit).tolist()), periodic)
     centres, raised = _in_units(share, inside, lattice)
     return (unit * centres).clip(0, most), (unit * raised).clip(0, most)
 
@@ -65,11 +65,12 @@ def _in_units(share: np.ndarray, inside: np.ndarray, lattice: Lattice) -> tuple[
     grey = ((share > 0) & (share < 1)).any()
     moved = _moved_surface(share, inside, distance, lattice) if grey else None
     depth = np.where(inside, distance - 0.5, 0.0)
-    depth += moved if grey else 0.0
+    depth += 0.0 if moved is None else moved
     raised, highest = depth.copy(), np.where(inside, depth, np.inf)
     for axes, distance in points:
         between = distance - 0.5
-        if grey:  # of two surfaces on either side of a ridge, it gains half the way of both
+        if moved is not None:
+            # Of two surfaces on either side of a ridge, it gains half the way of both.
             between += _over_corners(moved, axes, lambda a, b: (a + b) / 2)
         ridge = between > _over_corners(highest, axes, np.maximum) + ROUNDING
         if not lattice.periodic:

@@ -164,4 +164,4 @@ def _along(
     np.moveaxis(ahead, axis, 0)[-1] += n if lattice.periodic else np.inf
     between = np.minimum(behind, ahead - here)
     between = np.where(between > 0, between * edge + 0.5, 0)
-    return tuple(np.square(a, dtype=lattice.dtype) for a in (away, between))
+    return np.square(away, dtype=lattice.dtype), np.square(between, dtype=lattice.dtype)

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 ROUNDING = 1e-7
 
@@ -109,7 +109,7 @@ def _at_surface(particles: Particles) -> Bool[np.ndarray, "*space"]:
 
 def _halves(
     where: Ends, particles: Particles
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, cKDTree]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, KDTree]]:
     """Voxels to ask of, the others, places of the first and a tree of the others.
 
     By every digit of their binary numbers the particles are parted in two: two particles differ in
@@ -122,7 +122,7 @@ def _halves(
         one = (number >> digit) % 2 == 1
         sides = [np.flatnonzero(side) for side in (one, ~one)]
         for asked, others in (sides, sides[::-1]):
-            yield asked, others, points[asked], cKDTree(points[others], boxsize=box)
+            yield asked, others, points[asked], KDTree(points[others], boxsize=box)
 
 
 def _apart(first: Ends, second: Ends, particles: Particles) -> Float64[np.ndarray, "n"]:

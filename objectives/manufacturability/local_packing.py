@@ -35,7 +35,13 @@ class LocalPacking(Rule):
         return self.limit
 
     def measure(self, structure: Structure) -> Measured:
-        """Share in the fullest window, and the centres of windows that are too full."""
+        """Share in the fullest window, and the centres of windows that are too full.
+
+        Raises
+        ------
+        ValueError
+            The window is larger than the image.
+        """
         shape = structure.share.shape
         sides = [
             1 if n == 1 else max(1, round(self.window_um / edge))  # one voxel thick: a section

@@ -49,7 +49,7 @@ class MinGap(Rule):
             return most, structure.nothing()
         own, _ = depth_inside(cores * 1.0, periodic=structure.periodic, edges=structure.edges_um)
         particles = Particles(labels, depth - own, structure.edges_um, structure.periodic)
-        *ends, gaps = closest_pairs(particles, self.limit_um)
+        here, there, gaps = closest_pairs(particles, self.limit_um)
         close = gaps < self.limit_um
-        blamed = middles(tuple(end[close] for end in ends), particles)
+        blamed = middles((here[close], there[close]), particles)
         return min(most, float(gaps.min())), blamed

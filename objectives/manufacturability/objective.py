@@ -73,10 +73,10 @@ class Manufacturability(Settings):
         """
         channels, dim = shape[0], len(shape) - 1
         for rule in checked_rules(self.rules):
-            if getattr(rule, "axis", 0) >= dim:
+            if (axis := getattr(rule, "axis", 0)) >= dim:
                 raise EvaluationError(
                     f"{rule.name}: axis should be 0 to {dim - 1} for images of {dim} axes, got "
-                    f"{rule.axis}. Axes are z, y, x, or y, x of a section."
+                    f"{axis}. Axes are z, y, x, or y, x of a section."
                 )
             check_phase(channels, rule.phase, rule.name)
         return self
@@ -84,7 +84,13 @@ class Manufacturability(Settings):
     def __call__(
         self, images: Float[Tensor, "n c *space"], grid: Grid | None = None
     ) -> dict[str, Float64[Tensor, "n"]]:
-        """The margins of every image; without gradient. By default voxels are cubes of 1 um."""
+        """The margins of every image; without gradient. By default voxels are cubes of 1 um.
+
+        Raises
+        ------
+        EvaluationError
+            (A ``ValueError``.) The images are not images, or a rule does not fit them.
+        """
         grid = grid or Grid()
         results = screen(
             images, self.rules, voxel_size_um=grid.voxel_size_um, periodic=grid.periodic

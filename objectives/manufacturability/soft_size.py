@@ -1,6 +1,7 @@
 """Minimum size that gradients go through: opening by convolutions and smooth steps."""
 
 import math
+from functools import reduce
 
 import torch
 from jaxtyping import Float
@@ -70,7 +71,7 @@ def soft_thin_share(
     return thin / x.flatten(1).sum(1).clamp_min(torch.finfo(x.dtype).tiny)
 
 
-def _check(size: int, sharpness: float, shape: torch.Size) -> None:
+def _check(size: int, sharpness: float, shape: tuple[int, ...]) -> None:
     if not isinstance(size, int) or not 1 <= size <= max(shape):
         raise EvaluationError(
             f"size should be a whole number of voxels from 1 to {max(shape)}, the longest edge of "
@@ -89,12 +90,12 @@ def _ball(radius: float, centred: float, x: Tensor) -> Tensor:
             continue
         half = int(radius - centred)
         axes.append(torch.arange(-half, half + (2 if centred else 1), device=x.device) - centred)
-    squares = sum(
+    squares = (
         axis.to(x.dtype).square().reshape([-1 if i == j else 1 for j in range(len(axes))])
         for i, axis in enumerate(axes)
     )
     strictly = radius * radius - 1e-6
-    return (squares < strictly).to(x.dtype)
+    return (reduce(torch.add, squares) < strictly).to(x.dtype)
 
 
 def _summed(x: Tensor, ball: Tensor, periodic: bool, *, before: bool) -> Tensor:

@@ -105,7 +105,7 @@ def _dilated(mask: np.ndarray, radii: np.ndarray, periodic: bool) -> np.ndarray:
         )
     steps = [np.minimum(np.arange(n), n - np.arange(n)) for n in shape]
     squares = [np.square(step / radius) for step, radius in zip(steps, radii, strict=True)]
-    ball = sum(np.ix_(*squares)) <= 1
+    ball = np.asarray(sum(np.ix_(*squares))) <= 1
     several = float(mask.sum()) * float(ball.sum()) > MOST_SINGLE
     precision = np.float64 if several else np.float32
     counts = fft.irfftn(

@@ -86,7 +86,13 @@ class TrainingDistance(Rule):
         return self.limit
 
     def measure(self, structure: Structure) -> Measured:
-        """The distance, and no voxels."""
+        """The distance, and no voxels.
+
+        Raises
+        ------
+        EvaluationError
+            (A ``ValueError``.) The score has another number of values than the reference.
+        """
         given = {"grid": structure.grid} if takes_grid(self.score) else {}
         scores = self.score(torch.from_numpy(structure.image)[None], **given)
         row = np.asarray(torch.as_tensor(scores).detach().cpu(), dtype=np.float64)

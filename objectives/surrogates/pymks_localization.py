@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from objectives.arrays import as_tensor
+from objectives.arrays import Array, as_tensor
 from objectives.images import checked_images, in_kind
 from objectives.pymks_import import import_pymks
 from objectives.surrogates.folder import read_surrogate, write_surrogate
@@ -79,9 +79,7 @@ class PymksLocalization:
         self.regressor_ = pymks.LocalizationRegressor().fit(*chunked)
         return self
 
-    def predict(
-        self, images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"]
-    ) -> Float64[Tensor, "n *space"] | Float64[np.ndarray, "n *space"]:
+    def predict(self, images: Float[Array, "n c *space"]) -> Float64[Array, "n *space"]:
         """The field of every image.
 
         Raises
@@ -143,7 +141,7 @@ class PymksLocalization:
         return {"real": kernels.real.contiguous(), "imaginary": kernels.imag.contiguous()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> "PymksLocalization":
-        """Take over what another one learned."""
+        """Take over what another one learned, its `state_dict`; PyMKS must be installed."""
         import dask.array as da
 
         kernels = torch.complex(state["real"], state["imaginary"]).numpy()

@@ -3,8 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from jaxtyping import Float, Float64
 from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
+from objectives.arrays import Array
 from objectives.errors import EvaluationError, SurrogateFileError
 from objectives.grid import Grid
 from objectives.images import checked_images, in_kind
@@ -27,14 +29,26 @@ LEAST_VARIANCE = 1e-12
 AnySurrogate = TypeVar("AnySurrogate", bound="Surrogate")
 
 
-class Prediction(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Prediction(Generic[Array]):
     """Mean and standard deviation of a property, one row an image, in the unit of its targets.
 
-    Both have the shape of the targets: ``(n,)`` for one output, ``(n, m)`` for more.
+    Both have the shape of the targets: ``(n,)`` for one output, ``(n, m)`` for more. A prediction
+    unpacks: ``mean, std = surrogate.predict(images)``.
+
+    Parameters
+    ----------
+    mean
+        Expected value.
+    std
+        Standard deviation of a new value of the solver.
     """
 
-    mean: Float64[Tensor, "n *m"] | Float64[np.ndarray, "n *m"]
-    std: Float64[Tensor, "n *m"] | Float64[np.ndarray, "n *m"]
+    mean: Float64[Array, "n *m"]
+    std: Float64[Array, "n *m"]
+
+    def __iter__(self) -> Iterator[Array]:
+        return iter((self.mean, self.std))
 
 
 class Surrogate(Settings, ABC):
@@ -80,13 +94,13 @@ class Surrogate(Settings, ABC):
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the columns of y: of the mapping given to `fit`, else y, or y0, y1, ..."""
-        self._check_fitted()
+        self._fitted()
         return tuple(self._facts["outputs"])
 
     @property
     def image_shape(self) -> tuple[int, ...]:
         """Shape (c, *space) of the images it was fitted to."""
-        self._check_fitted()
+        self._fitted()
         return tuple(self._facts["image_shape"])
 
     def fit(
@@ -145,9 +159,7 @@ class Surrogate(Settings, ABC):
         self._settle({**state, "target_mean": mean, "target_scale": scale})
         return self
 
-    def predict(
-        self, images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"]
-    ) -> Prediction:
+    def predict(self, images: Float[Array, "n c *space"]) -> Prediction[Array]:
         """Mean and standard deviation of the properties of images; no gradient passes.
 
         The standard deviation is that of a new value of the solver: it holds what the model does
@@ -161,7 +173,7 @@ class Surrogate(Settings, ABC):
         ValueError
             Nothing was fitted, or on images of another shape.
         """
-        self._check_fitted()
+        state = self._fitted()
         x = checked_images(images).detach()
         shape = self.image_shape
         if tuple(x.shape[1:]) != shape:
@@ -169,7 +181,7 @@ class Surrogate(Settings, ABC):
                 f"images should have shape (n, {', '.join(map(str, shape))}) as those of fit, got "
                 f"{tuple(x.shape)}. Fit a surrogate on images of this size."
             )
-        mean, scale = self._state["target_mean"], self._state["target_scale"]
+        mean, scale = state["target_mean"], state["target_scale"]
         parts = x.split(max(1, PART // x[:1].numel())) if len(x) else ()
         with torch.no_grad():
             answers = [[a.double().cpu() for a in self._ask(self._ready, part)] for part in parts]
@@ -180,7 +192,9 @@ class Surrogate(Settings, ABC):
             values, spread = _lognormal(values, spread)
         if self._facts["one_output"]:
             values, spread = values[:, 0], spread[:, 0]
-        return Prediction(*(in_kind(answer.to(x.device), images) for answer in (values, spread)))
+        return Prediction(
+            in_kind(values.to(x.device), images), in_kind(spread.to(x.device), images)
+        )
 
     def check_grid(self, grid: Grid, units: Mapping[str, str] | None = None) -> None:
         """Refuse images on another grid than that of `fit`.
@@ -201,7 +215,7 @@ class Surrogate(Settings, ABC):
         EvaluationError
             (A ``ValueError``.) It is another; the message says both.
         """
-        self._check_fitted()
+        self._fitted()
         units = units or {}
         lengths = [o for o in self.outputs if o.endswith("_margin") or units.get(o) == "um"]
         dim = len(self.image_shape) - 1
@@ -246,11 +260,11 @@ class Surrogate(Settings, ABC):
         SurrogateFileError
             (A ``ValueError``.) Files of these names are there, and not of a surrogate.
         """
-        self._check_fitted()
+        state = self._fitted()
         facts = {"kind": self.kind, "settings": self.model_dump(mode="json"), **self._facts}
         card = card or self._plain_card()
         return write_surrogate(
-            Path(folder), self._state, facts, card, documents=documents, overwrite=overwrite
+            Path(folder), state, facts, card, documents=documents, overwrite=overwrite
         )
 
     @classmethod
@@ -322,9 +336,11 @@ class Surrogate(Settings, ABC):
         self._state = {name: t.detach().cpu().contiguous() for name, t in state.items()}
         self._ready = self._prepare(self._state)
 
-    def _check_fitted(self) -> None:
+    def _fitted(self) -> dict[str, Tensor]:
+        """What was learned; refused where nothing was."""
         if self._state is None:
             raise ValueError(f"{self.kind} is not fitted: call fit(images, y), or load a folder.")
+        return self._state
 
     def _plain_card(self) -> str:
         return f"# {self.kind}\n\nPredicts {', '.join(self.outputs)}; it was not tested yet.\n"

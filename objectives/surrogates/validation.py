@@ -38,6 +38,20 @@ class Accuracy:
 def accuracy(prediction: Prediction, y: Targets) -> dict[str, Accuracy]:
     """Accuracy of predictions of images whose property is known, by output.
 
+    Parameters
+    ----------
+    prediction
+        What `Surrogate.predict` answers.
+    y
+        The known values: ``(n,)``, ``(n, m)``, or a mapping of names to ``(n,)``.
+
+    Raises
+    ------
+    ValueError
+        The values are not finite, or of another number of outputs than the prediction.
+
+    Examples
+    --------
     >>> known = torch.tensor([1.0, 2.0, 3.0])
     >>> accuracy(Prediction(known.double() + 0.5, torch.full((3,), 0.4).double()), known)["y"]
     Accuracy(r2=0.625, mae=0.5, within_one_sigma=0.0, within_two_sigma=1.0)
@@ -64,7 +78,7 @@ def cross_validate(
     folds: int = 5,
     groups: Shaped[np.ndarray, "n"] | None = None,
     on_fold: Callable[[int, int], None] | None = None,
-) -> Prediction:
+) -> Prediction[Tensor]:
     """What the surrogate predicts for every image when the image's fold is left out of its fit.
 
     Parameters

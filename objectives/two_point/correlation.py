@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Float, Float64
 from scipy.fft import next_fast_len
 from torch import Tensor
 
+from objectives.arrays import Array
 from objectives.grid import Grid
 from objectives.images import checked_images, in_kind
 from objectives.pymks_import import import_pymks
@@ -26,14 +28,14 @@ ROUNDING = 1e-9
 
 
 def two_point_statistics(
-    images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
+    images: Float[Array, "n c *space"],
     *,
     correlations: Pairs | None = None,
     periodic: bool = True,
     mask: Tensor | np.ndarray | None = None,
     cutoff: int | None = None,
     engine: Literal["torch", "pymks"] = "torch",
-) -> Float[Tensor, "n p *shifts"] | Float[np.ndarray, "n p *shifts"]:
+) -> Float[Array, "n p *shifts"]:
     r"""Probability :math:`f_{ij}(r)` that a point is in phase i, and in phase j the one r further.
 
     .. math:: f_{ij}(r) = \frac{1}{N(r)} \sum_s m_i(s)\, m_j(s + r)
@@ -145,7 +147,8 @@ def radial_average(
             statistics = _interpolated(statistics, axis, edge)
     shifts = statistics.shape[2:]
     axes = [torch.arange(n, device=statistics.device) - n // 2 for n in shifts]
-    squares = sum(grid.double() ** 2 for grid in torch.meshgrid(*axes, indexing="ij"))
+    grids = torch.meshgrid(*axes, indexing="ij")
+    squares = reduce(torch.add, (grid.double() ** 2 for grid in grids))
     lengths = squares.sqrt().round().long().flatten()
     longest = (min(shifts) - 1) // 2
     inside = lengths <= longest

@@ -12,7 +12,7 @@ from jaxtyping import Float, Float64
 from safetensors.torch import load, save
 from torch import Tensor
 
-from objectives.arrays import as_tensor
+from objectives.arrays import Array, as_tensor
 from objectives.grid import Grid
 from objectives.images import checked_images, in_kind
 from objectives.two_point.correlation import Pairs, radial_average, two_point_statistics
@@ -113,10 +113,6 @@ class TwoPointPCA:
         self.radial = radial
         self.normalized = normalized
         self.voxel_size_um = Grid(voxel_size_um).voxel_size_um
-        self.mean_: Tensor | None = None
-        self.components_: Tensor | None = None
-        self.explained_variance_: Tensor | None = None
-        self.explained_variance_ratio_: Tensor | None = None
 
     def fit(
         self, images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"]
@@ -160,9 +156,7 @@ class TwoPointPCA:
             return fields
         return radial_average(fields, voxel_size_um=self.voxel_size_um)
 
-    def transform(
-        self, images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"]
-    ) -> Float[Tensor, "n k"] | Float[np.ndarray, "n k"]:
+    def transform(self, images: Float[Array, "n c *space"]) -> Float[Array, "n k"]:
         """Scores of every image, of the images' type and on their device; differentiable.
 
         Raises
@@ -177,10 +171,14 @@ class TwoPointPCA:
         scores = [self._project(self.statistics(part)) for part in _parts(x)]
         return in_kind(torch.cat(scores) if scores else x.new_zeros(0, self.components), images)
 
-    def inverse_transform(
-        self, scores: Float[Tensor, "n k"] | Float[np.ndarray, "n k"]
-    ) -> Float[Tensor, "n p *shifts"] | Float[np.ndarray, "n p *shifts"]:
-        """The statistics that have these scores and nothing of any other component."""
+    def inverse_transform(self, scores: Float[Array, "n k"]) -> Float[Array, "n p *shifts"]:
+        """The statistics that have these scores and nothing of any other component.
+
+        Raises
+        ------
+        ValueError
+            Nothing was fitted, or the scores are not ``(n, k)``.
+        """
         self._check_fitted()
         a = as_tensor(scores, "scores")
         if a.ndim != 2 or a.shape[1] != self.components:
@@ -302,7 +300,7 @@ class TwoPointPCA:
         return centred @ self.components_.to(fields).flatten(1).T
 
     def _check_fitted(self) -> None:
-        if self.mean_ is None:
+        if not hasattr(self, "mean_"):
             raise ValueError("TwoPointPCA is not fitted: call fit(images) first, or load a folder.")
 
 
