@@ -32,7 +32,7 @@ MAY_IMPORT = {
 # import; rooms of one floor do not know one another.
 FLOORS = {
     "latentopt": (
-        "errors version printable interrupts",
+        "errors version printable interrupts durations",
         "wording microstructure measurement printing csv_tables tables",
         "files goal pictures",
         "settings",

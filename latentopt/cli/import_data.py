@@ -3,67 +3,35 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from latentopt.cli.grey import GreyOption
-from latentopt.cli.reading import AxesOption, LimitOption, reading_options
+from latentopt.campaign.campaign import Campaign
+from latentopt.campaign.imports import TOLERANCE, Imported
+from latentopt.campaign.load import load_config
+from latentopt.cli.options.campaigns import ImportOptions
+from latentopt.cli.progress import over_itself
+from latentopt.cli.reading import reading_options
+from latentopt.measured.structures import read_measured
 from latentopt.printing import print
-
-if TYPE_CHECKING:
-    from latentopt.campaign.imports import Imported
+from latentopt.space.named import load_space
 
 __all__ = ["import_measured"]
 
 SHOWN = 5  # lines of one kind; the rest are counted
 
 
-def import_measured(
-    config: Annotated[Path, typer.Argument(help="YAML file of the campaign.")],
-    data: Annotated[
-        Path,
-        typer.Argument(
-            help="CSV file: a column image, one for each metric, METRIC_sem its standard errors."
-        ),
-    ],
-    images: Annotated[
-        Path | None,
-        typer.Option(help="Folder of images, or one array file; beside the CSV if absent."),
-    ] = None,
-    metric: Annotated[
-        list[str] | None, typer.Option(help="Take this column; may be repeated. All if absent.")
-    ] = None,
-    tolerance: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Largest share of voxels that may differ; 0.15 if absent."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the campaign.")] = None,
-    grey: GreyOption = "auto",
-    axes: AxesOption = None,
-    limit: LimitOption = None,
-) -> None:
-    """Add structures measured before to a campaign: its search begins with them, free of charge.
-
-    Each row is given the point that decodes to its structure most nearly. The same file can be
-    imported again after rows were added to it.
-    """
-    from latentopt.campaign.campaign import Campaign
-    from latentopt.campaign.imports import TOLERANCE
-    from latentopt.campaign.load import load_config
-    from latentopt.measured.structures import read_measured
-    from latentopt.space.named import load_space
-
-    reading = reading_options(grey, axes, limit)
-    settings = load_config(config, {"folder": str(out)} if out is not None else {})
+def import_measured(options: ImportOptions) -> None:
+    """Import a table; print what became trials, and which rows did not."""
+    reading = reading_options(options.grey, options.axes, options.limit)
+    out = options.out
+    settings = load_config(options.config, {"folder": str(out)} if out is not None else {})
     space = load_space(settings.space)
     # Read before the campaign is made: bad data leave no folder behind.
     read = read_measured(
-        data,
+        options.data,
         space.image_shape,
         [name for name in settings.goal.metrics if name != "distance_from_data"],
-        images=images,
-        columns=metric,
+        images=options.images,
+        columns=options.metric,
         reading=reading,
     )
     with Campaign(settings, space=space) as campaign:
@@ -74,17 +42,13 @@ def import_measured(
                 for name, values in read.metrics.items()
             },
             names=read.names,
-            tolerance=TOLERANCE if tolerance is None else tolerance,
-            progress=_show if sys.stderr.isatty() else None,
+            tolerance=TOLERANCE if options.tolerance is None else options.tolerance,
+            progress=over_itself("fitted"),
         )
         _tell(imported, campaign.config.path, read.unmeasured)
 
 
-def _show(done: int, rows: int) -> None:
-    print(f"fitted {done} of {rows}", end="\n" if done == rows else "\r", file=sys.stderr)
-
-
-def _tell(imported: "Imported", folder: Path, unmeasured: Iterable[str]) -> None:
+def _tell(imported: Imported, folder: Path, unmeasured: Iterable[str]) -> None:
     """What was imported on standard output; what was not, row by row, on standard error."""
     _list("known", imported.known)
     _list("left out", imported.too_far)

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from generative.files.own_files import check_outputs
 from latentopt.campaign.campaign import Campaign
+from latentopt.cli.options.campaigns import QuickstartOptions
 from latentopt.errors import ConfigError
 from latentopt.evaluation.objectives import build_objectives
 from latentopt.printing import escape_markup
@@ -29,6 +30,20 @@ GOAL = {
 BATCH = 2  # a larger one learns less from each evaluation
 EXPORTED = 3
 FORMATS = ("hdf5", "tiff", "damask")
+
+
+__all__ = ["quickstart", "run_quickstart"]
+
+
+def quickstart(options: QuickstartOptions) -> None:
+    """Do the whole job."""
+    run_quickstart(
+        options.out,
+        trials=options.trials,
+        seed=options.seed,
+        space=options.space,
+        overwrite=options.overwrite,
+    )
 
 
 def run_quickstart(

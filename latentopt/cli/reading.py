@@ -1,69 +1,40 @@
-"""The options of every command that reads images, and what it says of them."""
+"""What the options of commands that read images mean."""
 
-import logging
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any, get_args
 
-import typer
+from generative.data.check import Limits
+from generative.data.grey.meaning import Grey
+from latentopt.errors import ConfigError
 
-from latentopt.cli.grey import check_grey
-from latentopt.printing import print
-
-if TYPE_CHECKING:
-    from generative.data.check import Limits
-
-AS_THEY_ARE = ": values 0, 1 became phases 0, 1"
-
-__all__ = ["AxesOption", "LimitOption", "read_limits", "reading_options", "tell_readings"]
-
-AxesOption = Annotated[
-    str | None,
-    typer.Option(help="A letter of n, t, c, z, y, x for each axis of an array: zyx, nyxc, ..."),
-]
-LimitOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Read more than is allowed: image_voxels=2e9, total_bytes=2e10 or ratio=2000; may be "
-        "repeated."
-    ),
-]
+__all__ = ["numbers", "numbers_if_given", "read_limits", "reading_options"]
 
 
 def reading_options(
     grey: str, axes: str | None = None, limit: list[str] | None = None
 ) -> dict[str, Any]:
     """Arguments of `generative.data.read_dataset`; a `ConfigError` for wrong options."""
-    check_grey(grey)
+    if grey not in get_args(Grey):
+        raise ConfigError(f"--grey should be one of {', '.join(get_args(Grey))}, got {grey!r}.")
     return {"grey": grey, "axes": axes, "limits": read_limits(limit)}
 
 
-def read_limits(limit: list[str] | None) -> "Limits | None":
+def read_limits(limit: list[str] | None) -> Limits | None:
     """The limits that ``--limit`` sets, None for those that hold anyway."""
-    from generative.data.check import Limits
-    from latentopt.errors import ConfigError
-
     try:
         return Limits.parse(limit) if limit else None
     except ValueError as error:
         raise ConfigError(f"--limit: {error}") from None
 
 
-def tell_readings() -> None:
-    """Print what becomes of the values of each file as it is read, once.
-
-    Nothing is said of values 0 and 1 that are phases 0 and 1.
-    """
-    log = logging.getLogger("generative.data")
-    log.handlers[:] = [_OnStandardOutput()]
-    log.setLevel(logging.INFO)
+def numbers_if_given(text: str | None, option: str, kind: type) -> tuple | None:
+    """`numbers` of an option that was given, None for one that was not."""
+    return None if text is None else numbers(text, option, kind)
 
 
-class _OnStandardOutput(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self._told: set[str] = set()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        if message not in self._told and not message.endswith(AS_THEY_ARE):
-            self._told.add(message)
-            print(message, flush=True)
+def numbers(text: str, option: str, kind: type) -> tuple:
+    """Numbers of an option such as ``64,200,256``; `ConfigError` if they are none."""
+    try:
+        return tuple(kind(number) for number in text.replace("x", ",").split(","))
+    except ValueError:
+        example = "whole numbers such as 64,200,256" if kind is int else "lengths such as 1e-6"
+        raise ConfigError(f"{option} should be {example}, got {text!r}.") from None

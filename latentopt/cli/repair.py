@@ -1,42 +1,21 @@
 """The command ``latentopt repair``: a campaign's folder put in order."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
+from latentopt.campaign.repair import repair as put_in_order
+from latentopt.cli.options.campaigns import RepairOptions
+from latentopt.errors import CampaignError
 from latentopt.printing import print
+from latentopt.space.named import load_space
 
 __all__ = ["repair"]
 
 
-def repair(
-    run: Annotated[Path, typer.Argument(help="Folder of a campaign that no process runs.")],
-    accept_shorter_past: Annotated[
-        bool,
-        typer.Option(
-            "--accept-shorter-past",
-            help="Give up lines of the journal that are missing or damaged, and what follows them.",
-        ),
-    ] = False,
-    space: Annotated[
-        str | None,
-        typer.Option(help="Folder of the space it began in, if that was given in Python."),
-    ] = None,
-) -> None:
-    """Decode structures again that are missing or wrong; accept a journal that lacks its end.
-
-    Nothing is deleted: lines that are given up go to journal.torn, and files that are not the
-    structure of their trial keep another name.
-    """
-    from latentopt.campaign.repair import repair as put_in_order
-    from latentopt.errors import CampaignError
-    from latentopt.space.named import load_space
-
+def repair(options: RepairOptions) -> None:
+    """Put a folder in order and say what was done; a `CampaignError` names what is lost."""
+    run, space = options.run, options.space
     done = put_in_order(
         run,
         space=None if space is None else load_space(space),
-        accept_shorter_past=accept_shorter_past,
+        accept_shorter_past=options.accept_shorter_past,
     )
     if done.given_up is not None:
         print(f"{run}: accepted as it is; before: {done.given_up}")

@@ -1,33 +1,28 @@
-"""Commands that compare spaces on one set of images: how both are read, and how progress shows."""
+"""What commands that compare spaces on one set of images share."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from latentopt.printable import printable
+from generative.data.dataset import Dataset
+from generative.data.read import read_dataset
+from generative.data.sizes import read_patches
+from latentopt.errors import ConfigError, DataError
 from latentopt.printing import print
+from latentopt.space.latent_space import LatentSpace
+from latentopt.space.named import load_space
 
-if TYPE_CHECKING:
-    from generative.data.dataset import Dataset
-    from latentopt.space.latent_space import LatentSpace
+__all__ = ["common_shape", "load_spaces", "print_table", "read_images"]
 
 
-def load_spaces(names: list[str]) -> dict[str, "LatentSpace"]:
+def load_spaces(names: list[str]) -> dict[str, LatentSpace]:
     """Spaces by the names or folders they were given as."""
-    from latentopt.errors import ConfigError
-    from latentopt.space.named import load_space
-
     if len(set(names)) != len(names):
         raise ConfigError(f"each space should be named once, got {' '.join(names)}.")
     return {name: load_space(name) for name in names}
 
 
-def common_shape(spaces: dict[str, "LatentSpace"]) -> tuple[int, ...]:
+def common_shape(spaces: dict[str, LatentSpace]) -> tuple[int, ...]:
     """The image shape that all of these spaces have; a `ConfigError` where they differ."""
-    from latentopt.errors import ConfigError
-
     first, *others = spaces
     shape = spaces[first].image_shape
     for name in others:
@@ -41,12 +36,8 @@ def common_shape(spaces: dict[str, "LatentSpace"]) -> tuple[int, ...]:
 
 def read_images(
     path: Path, shape: tuple[int, ...], patch: bool, reading: dict[str, Any]
-) -> "Dataset":
+) -> Dataset:
     """Images of a shape, or patches of it of images of any size; a `DataError` for another."""
-    from generative.data.read import read_dataset
-    from generative.data.sizes import read_patches
-    from latentopt.errors import DataError
-
     asked = {"channels": shape[0], "spatial_dims": len(shape) - 1, **reading}
     if patch:
         return read_patches(path, shape[1:], **asked)
@@ -61,29 +52,8 @@ def read_images(
     return data
 
 
-@contextmanager
-def shown_progress(steps: int) -> Iterator[Callable[[str], None]]:
-    """A bar in a terminal, a line for each step elsewhere; both on standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    terminal = sys.stderr.isatty()
-    columns: tuple[Any, ...] = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=not terminal) as bar:
-        task = bar.add_task("", total=steps, completed=-1)
-        begun = 0
-
-        def show(step: str) -> None:
-            nonlocal begun
-            begun += 1
-            if terminal:
-                bar.update(task, completed=begun - 1, description=printable(step))
-            else:
-                print(f"{begun}/{steps} {step}", file=sys.stderr, flush=True)
-
-        yield show
-        bar.update(task, completed=steps, description="")
+def print_table(rows: list[tuple[str, ...]]) -> None:
+    """Print rows of cells in columns, the heads first."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())

@@ -7,18 +7,21 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
-import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
 
+from latentopt.cli.options.campaigns import StatusOptions
+from latentopt.durations import duration
+from latentopt.printing import escape_markup as escape
 from latentopt.printing import print
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from latentopt.runs.run import Run, Trial
-    from latentopt.runs.status import Status
+from latentopt.runs.baseline import baseline_of
+from latentopt.runs.run import Run
+from latentopt.runs.shortfall import none_best, shortfall_lines
+from latentopt.runs.status import Status, engine_of, read_status
+from latentopt.runs.trial import Trial
 
 __all__ = ["print_status", "status"]
 
@@ -26,27 +29,18 @@ _QUEUED = 5  # how many are named
 _SILENT = 1.0  # seconds without a trial under way before it is said what takes so long
 
 
-def status(
-    run: Annotated[Path, typer.Argument(help="Folder of a campaign.")],
-    watch: Annotated[bool, typer.Option("--watch", help="Go on until the campaign ends.")] = False,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 2.0,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, one line a look.")] = False,
-) -> None:
-    """What a campaign has found so far and what it is doing; safe while it runs."""
-    from latentopt.runs.status import read_status
-
-    if watch:
-        _watch(run, every, json)
-    elif json:
-        print(encoder.dumps(read_status(run).as_data(), indent=2))
+def status(options: StatusOptions) -> None:
+    """Print the status of a campaign, once or as it changes."""
+    if options.watch:
+        _watch(options.run, options.every, options.json)
+    elif options.json:
+        print(encoder.dumps(read_status(options.run).as_data(), indent=2))
     else:
-        print_status(run)
+        print_status(options.run)
 
 
 def print_status(folder: Path) -> None:
     """Print the table."""
-    from latentopt.runs.status import read_status
-
     _console().print(_page(read_status(folder)), soft_wrap=True)
 
 
@@ -61,10 +55,6 @@ def _watch(folder: Path, every: float, json: bool) -> None:
 
 
 def _refresh(console: Console, folder: Path, every: float) -> None:
-    from rich.live import Live
-
-    from latentopt.runs.status import read_status
-
     with Live(console=console, auto_refresh=False) as view:
         while True:
             state = read_status(folder)
@@ -75,8 +65,6 @@ def _refresh(console: Console, folder: Path, every: float) -> None:
 
 
 def _print_changes(folder: Path, every: float, json: bool) -> None:
-    from latentopt.runs.status import read_status
-
     last = None
     while True:
         state = read_status(folder)
@@ -89,7 +77,7 @@ def _print_changes(folder: Path, every: float, json: bool) -> None:
         time.sleep(every)
 
 
-def _is_over(state: "Status") -> bool:
+def _is_over(state: Status) -> bool:
     return state.driver is None and state.left == 0
 
 
@@ -101,9 +89,7 @@ def _console() -> Console:
 # -- text -----------------------------------------------------------------------------------------
 
 
-def _line(state: "Status", json: bool) -> str:
-    from latentopt.runs.shortfall import none_best
-
+def _line(state: Status, json: bool) -> str:
     if json:
         return encoder.dumps(state.as_data())
     best = state.run.best(1)
@@ -113,7 +99,7 @@ def _line(state: "Status", json: bool) -> str:
     return f"{_counts(state)}; {found}"
 
 
-def _counts(state: "Status") -> str:
+def _counts(state: Status) -> str:
     counts = state.counts
     states = ", ".join(f"{name} {n}" for name, n in state.failed_by_state.items())
     parts = [
@@ -130,9 +116,7 @@ def _counts(state: "Status") -> str:
     return ", ".join(parts)
 
 
-def _pace(state: "Status") -> str:
-    from latentopt.runs.status import engine_of
-
+def _pace(state: Status) -> str:
     if state.driver is None:
         left = "1 evaluation" if state.left == 1 else f"{state.left} evaluations"
         goes_on = f"; latentopt optimize goes on, {left} left" if state.left else ""
@@ -149,7 +133,7 @@ def _pace(state: "Status") -> str:
     return "; ".join(parts)
 
 
-def ended_early_text(run: "Run") -> str:
+def ended_early_text(run: Run) -> str:
     """That and why the campaign ended before its budget was spent; empty if it did not."""
     if run.final_gain is None:
         return ""
@@ -159,25 +143,10 @@ def ended_early_text(run: "Run") -> str:
     )
 
 
-def duration(seconds: float) -> str:
-    """A time in the unit that suits it.
-
-    >>> duration(5.0), duration(125.0), duration(5400.0), duration(2e5)
-    ('5 s', '2 min', '1.5 h', '2.3 d')
-    """
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} d"
-
-
 # -- tables ---------------------------------------------------------------------------------------
 
 
-def _page(state: "Status") -> Group:
-    from latentopt.printing import escape_markup as escape
-
+def _page(state: Status) -> Group:
     run = state.run
     constraints = ", ".join(run.config.constraints)
     goal = run.config.objective + (f"  subject to {constraints}" if constraints else "")
@@ -192,11 +161,7 @@ def _page(state: "Status") -> Group:
     return Group(*parts)
 
 
-def _best(state: "Status") -> "Table | str":
-    from latentopt.printing import escape_markup as escape
-    from latentopt.runs.baseline import baseline_of
-    from latentopt.runs.shortfall import none_best, shortfall_lines
-
+def _best(state: Status) -> Table | str:
     run, best = state.run, state.run.best(3)
     if not best:
         missed = "".join(f"\n  {line}" for line in shortfall_lines(run))
@@ -220,13 +185,13 @@ def _best(state: "Status") -> "Table | str":
     return table
 
 
-def _with_error(run: "Run", trial: "Trial") -> str:
+def _with_error(run: Run, trial: Trial) -> str:
     """The objective of a trial; of a noisy one the posterior mean and its standard error."""
     value = run.posterior(trial)
     return f"{float(value):.4g}" + (f" ± {value.sem:.2g}" if run.noisy else "")
 
 
-def _running(state: "Status") -> "Table | None":
+def _running(state: Status) -> Table | None:
     if not state.running and not state.queued:
         return None
     table = _table(["under way" if state.driver else "pending", "for"])
@@ -239,7 +204,7 @@ def _running(state: "Status") -> "Table | None":
     return table
 
 
-def _failures(state: "Status") -> "Table | None":
+def _failures(state: Status) -> Table | None:
     failures = state.failures[:5]
     if not failures:
         return None
@@ -249,19 +214,12 @@ def _failures(state: "Status") -> "Table | None":
     return table
 
 
-def _table(heads: Iterable[str], numbers: bool = True) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    from latentopt.printing import escape_markup as escape
-
+def _table(heads: Iterable[str], numbers: bool = True) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for k, head in enumerate(heads):
         table.add_column(escape(head), justify="right" if numbers and k else "left")
     return table
 
 
-def _row(table: "Table", cells: Iterable[str]) -> None:
-    from latentopt.printing import escape_markup as escape
-
+def _row(table: Table, cells: Iterable[str]) -> None:
     table.add_row(*(escape(cell) for cell in cells))

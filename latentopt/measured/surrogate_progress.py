@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from latentopt.durations import duration
+
 __all__ = ["fit_progress"]
 
 
@@ -26,7 +28,7 @@ def fit_progress(show: Callable[[str], None], folds: int) -> Iterator[Callable[[
         part = (done + share) / (folds + 1)
         left = (time.monotonic() - started) * (1 - part) / part
         where = f"fold {done + 1}/{folds}" if done < folds else "all images"
-        show(f"{where}, {what}{100 * part:.0f} % of all fits, {_duration(left)} left")
+        show(f"{where}, {what}{100 * part:.0f} % of all fits, {duration(left)} left")
 
     def on_fold(fold: int, of: int) -> None:
         nonlocal done
@@ -48,7 +50,3 @@ def fit_progress(show: Callable[[str], None], folds: int) -> Iterator[Callable[[
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

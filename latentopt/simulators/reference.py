@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from generative.files.own_files import check_outputs
-from latentopt.cli.output import OverwriteOption, check_has_effect
 from latentopt.errors import ConfigError, DataError, EvaluationError, ExportError, OutputError
 from latentopt.files import explain_refusal, output_file
 from latentopt.printing import print
@@ -57,12 +56,19 @@ def screen(
     infeasible_below: Annotated[
         float | None, typer.Option(help="Call it infeasible if a margin is smaller.")
     ] = None,
-    overwrite: OverwriteOption = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace files that latentopt did not write; never one that it reads.",
+        ),
+    ] = False,
 ) -> None:
     """Find out whether a structure can be made: a signed margin for each rule, good from 0 on."""
     if infeasible_below is not None and math.isnan(infeasible_below):
         raise ConfigError("--infeasible-below should be a number, got nan.")
-    check_has_effect(overwrite, "--result", result)
+    if overwrite and result is None:
+        raise ConfigError("--overwrite goes with --result, which names the file to write.")
     if result is not None:
         inputs = [structure, structure.with_name(f"{structure.name}.json")]
         check_outputs([result], inputs=inputs, overwrite=overwrite)

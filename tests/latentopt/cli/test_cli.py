@@ -2,9 +2,9 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import h5py
@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import latentopt
 from generative.autoencoders.pca import PCA
 from generative.batching import to_tensor
 from generative.data.synthetic import gaussian_random_field
 from latentopt.campaign.campaign import Campaign
+from latentopt.cli.app import COMMANDS, GROUPS
 from latentopt.space.latent_space import LatentSpace
 
 ROOT = Path(__file__).parents[3]
-COMMANDS = ("train", "encode", "decode", "optimize", "status", "report", "export", "quickstart")
+GROUPED = [(group, name) for group, table in GROUPS.items() for name in table]
+COMMANDS_IN_WORDS = [*((name,) for name in COMMANDS), *((group,) for group in GROUPS), *GROUPED]
 CAMPAIGN = """
 name: tiny
 space: {space}
@@ -73,21 +76,72 @@ def explain(*commands):
 
 
 def test_help_of_every_command_imports_no_torch():
-    explain(*((command,) for command in COMMANDS))
+    explain((), *COMMANDS_IN_WORDS)
 
 
-def test_help_costs_little():
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    explain(())
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.4
-
-
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS_IN_WORDS, ids=" ".join)
 def test_every_command_explains_itself(run, command):
-    code, out, _ = run(command, "--help")
+    code, out, _ = run(*command, "--help")
     assert code == 0
     assert "Usage" in out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [*COMMANDS.values(), *(command for table in GROUPS.values() for command in table.values())],
+    ids=lambda command: command.work,
+)
+def test_the_work_of_a_command_takes_its_options(command):
+    (parameter,) = signature(command.function()).parameters.values()
+    assert parameter.annotation is command.options
+
+
+def test_the_version_is_that_of_the_package(run):
+    assert run("--version") == (0, f"latentopt {latentopt.__version__}\n", "")
+
+
+def completed(*words):
+    """What the shell is offered for the last of some words, by a fresh process."""
+    start = "import sys; sys.argv = ['latentopt']; from latentopt.__main__ import main; main()"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "_LATENTOPT_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(["latentopt", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    asked = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", start],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "torch" not in {line.split("|")[-1].strip() for line in asked.stderr.splitlines()}
+    return asked.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["tr"], {"train"}),
+        (["e"], {"encode", "evaluate", "export"}),
+        (["train", "--st"], {"--steps"}),
+        (["data", "m"], {"make"}),
+        (["export", ""], {"candidates", "verify"}),
+        (["export", "run", "--fr"], {"--front"}),
+    ],
+)
+def test_a_shell_completes_commands_and_options(words, offered):
+    assert set(completed(*words)) == offered
+
+
+def test_the_script_of_a_shell_can_be_had(run, monkeypatch):
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "yes")
+    code, out, _ = run("--show-completion", "bash")
+    assert code == 0
+    assert "_LATENTOPT_COMPLETE=complete_bash" in out
+    assert "--install-completion" in run("--help")[1]
 
 
 def test_wrong_usage_exits_2(run):

@@ -5,20 +5,16 @@ import csv
 import h5py
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from generative.data import read_dataset
 from generative.data.synthetic import FAMILIES, ZOO
-from latentopt.cli.data_make import MakeCommand, make
+from latentopt.cli.app import app
 from latentopt.errors import ConfigError
-
-app = typer.Typer(pretty_exceptions_enable=False)
-app.command(cls=MakeCommand)(make)
 
 
 def run(*words):
-    result = CliRunner().invoke(app, [str(word) for word in words])
+    result = CliRunner().invoke(app, ["data", "make", *map(str, words)])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

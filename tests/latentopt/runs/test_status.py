@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from latentopt.campaign.campaign import Campaign
-from latentopt.cli.status import duration
+from latentopt.durations import duration
 from latentopt.runs.baseline import baseline_of
 from latentopt.runs.journal import Journal, read_events
 from latentopt.runs.pace import Pace
@@ -221,13 +221,14 @@ def test_watching_follows_a_campaign_that_goes_on(make, tmp_path, capsys):
     """One line for each change, here by a thread of this process."""
     import threading
 
+    from latentopt.cli.options.campaigns import StatusOptions
     from latentopt.cli.status import status
 
     campaign = make(trials=4, batch=1)
     campaign.ask(1)
     thread = threading.Thread(target=lambda: (time.sleep(0.4), campaign.run(progress=False)))
     thread.start()
-    status(tmp_path / "run", watch=True, every=0.1)
+    status(StatusOptions(run=tmp_path / "run", watch=True, every=0.1))
     thread.join()
     lines = capsys.readouterr().out.splitlines()
     assert "0 of 4 trials completed, 0 failed, 1 under way" in lines[0]

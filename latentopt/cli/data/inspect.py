@@ -1,91 +1,53 @@
-"""The commands ``latentopt data``: look at images and prepare them, before a space is trained.
-
-Each imports what it needs when it runs, so that ``--help`` answers at once.
-"""
+"""The command ``latentopt data inspect``: what is understood of images."""
 
 import json as encoder
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from latentopt.cli.data_make import MakeCommand, make
-from latentopt.cli.data_options import (
-    LISTED,
-    DatasetOption,
-    DimsOption,
-    DtypeOption,
-    ShapeOption,
-    listed,
-    numbers,
-    plural,
-    write_sheet,
-)
-from latentopt.cli.data_prepare import prepare
-from latentopt.cli.output import OverwriteOption, check_has_effect
+from generative.data.inspection import Inspection, inspect_images
+from generative.data.outputs import check_outputs
+from latentopt.cli.data.listing import LISTED, listed, plural, write_sheet
+from latentopt.cli.options.data import InspectOptions
 from latentopt.cli.progress import shown
-from latentopt.cli.reading import AxesOption, LimitOption, read_limits
+from latentopt.cli.reading import numbers_if_given, read_limits
+from latentopt.errors import ConfigError
 from latentopt.printing import print
 
-if TYPE_CHECKING:
-    from generative.data.inspection import Inspection
-
-__all__ = ["app"]
-
-app = typer.Typer(no_args_is_help=True, help="Look at images, prepare them, make synthetic ones.")
-app.command(cls=MakeCommand)(make)
-app.command()(prepare)
+__all__ = ["inspect"]
 
 BAR = 40
 
 
-@app.command()
-def inspect(
-    path: Annotated[Path, typer.Argument(help="Folder or file of images.")],
-    held_out: Annotated[
-        Path | None, typer.Option(help="Held-out images, to look for duplicates in both.")
-    ] = None,
-    dims: DimsOption = None,
-    dataset: DatasetOption = None,
-    shape: ShapeOption = None,
-    dtype: DtypeOption = None,
-    axes: AxesOption = None,
-    limit: LimitOption = None,
-    out: Annotated[Path | None, typer.Option(help="PNG file for a contact sheet.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    overwrite: OverwriteOption = False,
-) -> None:
-    """Print what is understood of images: sizes, classes, values, phases, duplicates, problems."""
-    from generative.data.inspection import inspect_images
-    from generative.data.outputs import check_outputs
-
-    check_has_effect(overwrite, "--out", out)
+def inspect(options: InspectOptions) -> None:
+    """Print what is understood of images, and draw a contact sheet of them."""
+    path, held_out, out = options.path, options.held_out, options.out
+    if options.overwrite and out is None:
+        raise ConfigError("--overwrite goes with --out, which names the file to write.")
     if out is not None:
         images = [path] if held_out is None else [path, held_out]
-        check_outputs([out], images=images, overwrite=overwrite)
+        check_outputs([out], images=images, overwrite=options.overwrite)
     found = inspect_images(
         path,
         held_out=held_out,
         watch=partial(shown, title="reading"),
-        spatial_dims=dims,
-        dataset=dataset,
-        shape=numbers(shape, "--shape", int),
-        dtype=dtype,
-        axes=axes,
-        limits=read_limits(limit),
+        spatial_dims=options.dims,
+        dataset=options.dataset,
+        shape=numbers_if_given(options.shape, "--shape", int),
+        dtype=options.dtype,
+        axes=options.axes,
+        limits=read_limits(options.limit),
     )
     if out is not None:
-        write_sheet(found.pictures, out, overwrite=overwrite)
-    print(_as_json(found) if json else "\n".join(_lines(path, found)))
+        write_sheet(found.pictures, out, overwrite=options.overwrite)
+    print(_as_json(found) if options.json else "\n".join(_lines(path, found)))
 
 
-def _as_json(found: "Inspection") -> str:
+def _as_json(found: Inspection) -> str:
     facts = {name: value for name, value in vars(found).items() if name != "pictures"}
     return encoder.dumps(facts, allow_nan=False)
 
 
-def _lines(path: Path, found: "Inspection") -> list[str]:
+def _lines(path: Path, found: Inspection) -> list[str]:
     low, high = found.values[0], found.values[-1]
     values = ", ".join(f"{v:g}" for v in found.values)
     lines = [

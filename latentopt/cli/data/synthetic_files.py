@@ -11,7 +11,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from generative.data.check import Limits
-from generative.data.synthetic import FAMILIES, ZOO, Family
+from generative.data.synthetic.families import FAMILIES
+from generative.data.synthetic.family import Family
+from generative.data.synthetic.zoo import ZOO
 from generative.files.own_files import check_outputs
 from latentopt.csv_tables import csv_table
 from latentopt.errors import ConfigError

@@ -4,119 +4,49 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import Any, get_args
 
-import typer
-
-from latentopt.cli.data_options import (
-    DatasetOption,
-    DimsOption,
-    DtypeOption,
-    ShapeOption,
-    listed,
-    numbers,
-    plural,
-    write_sheet,
-)
-from latentopt.cli.output import OverwriteOption
+from generative.data.dataset import Dataset
+from generative.data.find import find
+from generative.data.grey.meaning import MAX_AUTO_PHASES
+from generative.data.grey.segmentation import Method, Segmentation
+from generative.data.outputs import check_outputs
+from generative.data.preparation import Preparation
+from generative.data.prepare import prepare_images
+from generative.data.prepared import Prepared
+from generative.data.stored_set import encode_set
+from latentopt.cli.data.listing import listed, plural, write_sheet
+from latentopt.cli.options.data import PrepareOptions
 from latentopt.cli.progress import shown
-from latentopt.cli.reading import AxesOption, LimitOption, read_limits
+from latentopt.cli.reading import numbers, numbers_if_given, read_limits
+from latentopt.errors import ConfigError
+from latentopt.files import output_file
 from latentopt.printing import print
-
-if TYPE_CHECKING:
-    from generative.data.dataset import Dataset
-    from generative.data.grey.segmentation import Segmentation
-    from generative.data.prepare import Preparation
-    from generative.data.prepared import Prepared
 
 __all__ = ["prepare"]
 
 NAMED = 3  # files in one line
 
 
-def prepare(
-    path: Annotated[Path, typer.Argument(help="Folder or file of images.")],
-    out: Annotated[Path, typer.Option(help="HDF5 file for the set; a PNG of it lies beside.")] = (
-        Path("set.h5")
-    ),
-    segment: Annotated[
-        str,
-        typer.Option(
-            help="auto, otsu, multi_otsu, k_means, thresholds, labels or keep. auto reads labels "
-            "as train does, and cuts grey levels of two populations by Otsu's threshold."
-        ),
-    ] = "auto",
-    phases: Annotated[int | None, typer.Option(help="Of multi_otsu and k_means.")] = None,
-    threshold: Annotated[
-        list[float] | None, typer.Option(help="Grey level between two phases; may be repeated.")
-    ] = None,
-    denoise: Annotated[bool, typer.Option("--denoise", help="Non-local means first.")] = False,
-    info_bar: Annotated[
-        str, typer.Option(help="Rows to cut off the bottom, or auto to find them, at the top too.")
-    ] = "0",
-    colour: Annotated[
-        bool, typer.Option("--colour", help="Keep colours; with keep and k_means.")
-    ] = False,
-    patch: Annotated[int | None, typer.Option(min=1, help="Cut patches of this side.")] = None,
-    stride: Annotated[
-        int | None, typer.Option(min=1, help="From a patch to the next; its side if absent.")
-    ] = None,
-    drop_empty: Annotated[
-        bool, typer.Option("--drop-empty", help="Leave out patches of which 99 % is one phase.")
-    ] = False,
-    drop_duplicates: Annotated[
-        bool,
-        typer.Option(
-            "--drop-duplicates", help="Leave out what equals an earlier image, or is it turned."
-        ),
-    ] = False,
-    voxel_size: Annotated[
-        str | None, typer.Option(help="In metres: one length, or z,y,x or y,x.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, max=2**32 - 1, help="Fixes k_means; 0 if absent.")
-    ] = None,
-    dims: DimsOption = None,
-    dataset: DatasetOption = None,
-    shape: ShapeOption = None,
-    dtype: DtypeOption = None,
-    axes: AxesOption = None,
-    limit: LimitOption = None,
-    overwrite: OverwriteOption = False,
-) -> None:
-    """Crop, denoise, segment and cut images into one HDF5 file, which train reads."""
-    from generative.data.find import find
-    from generative.data.outputs import check_outputs
-    from generative.data.prepare import prepare_images
-    from generative.data.stored_set import encode_set
-    from latentopt.errors import ConfigError
-    from latentopt.files import output_file
-
+def prepare(options: PrepareOptions) -> None:
+    """Write a set of images and a picture of it; print what was done and what was found."""
+    path, out, overwrite = options.path, options.out, options.overwrite
     if out.suffix.lower() not in (".h5", ".hdf5"):
         raise ConfigError(f"--out should end in .h5, got {out.name}.")
     picture = out.with_suffix(".png")
     check_outputs([out, picture], images=[path], overwrite=overwrite)
-    how = _preparation(
-        segmentation=_segmentation(segment, phases, threshold, seed),
-        info_bar="auto" if info_bar == "auto" else numbers(info_bar, "--info-bar", int)[0],
-        denoised=denoise,
-        colour=colour,
-        patch=patch,
-        stride=stride,
-        drop_empty=drop_empty,
-        drop_duplicates=drop_duplicates,
-    )
+    how = _preparation(options)
     prepared = prepare_images(
         path,
         how,
         watch=partial(shown, title="preparing"),
-        voxel_size_m=numbers(voxel_size, "--voxel-size", float),
-        spatial_dims=dims,
-        dataset=dataset,
-        shape=numbers(shape, "--shape", int),
-        dtype=dtype,
-        axes=axes,
-        limits=read_limits(limit),
+        voxel_size_m=numbers_if_given(options.voxel_size, "--voxel-size", float),
+        spatial_dims=options.dims,
+        dataset=options.dataset,
+        shape=numbers_if_given(options.shape, "--shape", int),
+        dtype=options.dtype,
+        axes=options.axes,
+        limits=read_limits(options.limit),
     )
     encoded = encode_set(prepared.dataset, prepared.provenance)
     with output_file(out, overwrite=overwrite) as file:
@@ -129,26 +59,32 @@ def prepare(
     write_sheet(pictures, picture, columns=2, overwrite=overwrite)
     lines = [*_about_set(out, prepared.dataset), *_about_work(prepared, how)]
     print("\n".join([*lines, *listed("left out", find(path).left_out)]))
-    if segment not in ("auto", "labels", "keep"):
+    if options.segment not in ("auto", "labels", "keep"):
         _warn_of_labels(prepared)
 
 
-def _preparation(**settings: Any) -> "Preparation":
-    from generative.data.prepare import Preparation
-    from latentopt.errors import ConfigError
-
+def _preparation(options: PrepareOptions) -> Preparation:
+    segmentation = _segmentation(options.segment, options.phases, options.threshold, options.seed)
+    bar = options.info_bar
+    info_bar = "auto" if bar == "auto" else numbers(bar, "--info-bar", int)[0]
     try:
-        return Preparation(**settings)
+        return Preparation(
+            segmentation=segmentation,
+            info_bar=info_bar,
+            denoised=options.denoise,
+            colour=options.colour,
+            patch=options.patch,
+            stride=options.stride,
+            drop_empty=options.drop_empty,
+            drop_duplicates=options.drop_duplicates,
+        )
     except ValueError as error:
         raise ConfigError(f"data prepare: {error}") from error
 
 
 def _segmentation(
     method: str, phases: int | None, thresholds: list[float] | None, seed: int | None
-) -> "Segmentation | str":
-    from generative.data.grey.segmentation import Method, Segmentation
-    from latentopt.errors import ConfigError
-
+) -> Segmentation | str:
     whole_set = ("auto", "labels", "keep")
     methods = (*get_args(Method), *whole_set)
     if method not in methods:
@@ -177,7 +113,7 @@ def _segmentation(
 # -- what is printed ------------------------------------------------------------------------------
 
 
-def _about_set(out: Path, data: "Dataset") -> list[str]:
+def _about_set(out: Path, data: Dataset) -> list[str]:
     size = "x".join(map(str, data.image_shape))
     parents = plural(len(set(data.parents.tolist())), "parent")
     lines = [
@@ -200,7 +136,7 @@ def _shares(images: Any) -> str:
     return ", ".join(f"{share:.4f}" for share in shares)
 
 
-def _about_work(prepared: "Prepared", how: "Preparation") -> list[str]:
+def _about_work(prepared: Prepared, how: Preparation) -> list[str]:
     found, lines = prepared.findings, []
     levels = [image["thresholds"] for image in found.images]
     if any(levels):
@@ -256,9 +192,7 @@ def _range(values: Sequence[float]) -> str:
     return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
 
 
-def _warn_of_labels(prepared: "Prepared") -> None:
-    from generative.data.grey.meaning import MAX_AUTO_PHASES
-
+def _warn_of_labels(prepared: Prepared) -> None:
     for name, before, _ in prepared.pictures:
         values = len(set(before.ravel().tolist()))
         if 3 <= values <= MAX_AUTO_PHASES:

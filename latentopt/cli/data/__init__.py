@@ -1,0 +1,1 @@
+"""The work of ``latentopt data``: images inspected, prepared and made."""

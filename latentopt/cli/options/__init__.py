@@ -1,0 +1,1 @@
+"""What each command is told: one class a command, imported without anything slow."""
