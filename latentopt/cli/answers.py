@@ -6,7 +6,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +16,8 @@ from latentopt.settings.credentials import without_secrets
 
 __all__ = ["refusal", "say_plainly", "stop"]
 
-OURS = ("latentopt", "generative", "objectives")
+ROOT = Path(__file__).parents[2]
+OURS = [ROOT / package for package in ("latentopt", "generative", "objectives")]
 AS_THEY_ARE = ": values 0, 1 became phases 0, 1"
 
 
@@ -27,7 +27,8 @@ def say_plainly() -> None:
     What becomes of the values of each file is printed once as it is read; nothing is said of values
     0 and 1 that are phases 0 and 1.
     """
-    warnings.showwarning = partial(_say_warning, warnings.showwarning)
+    plain = _warnings_of_ours_in_one_line(warnings.showwarning)
+    warnings.showwarning = plain  # ty: ignore[invalid-assignment]  any function may stand there
     print_logs_plainly()
     # It logs lines of its own on damaged files, which are answered in one.
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -56,19 +57,26 @@ def _output_takes_more() -> bool:
     try:
         print(end="", flush=True)
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+        if sys.__stdout__ is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
         return False
     return True
 
 
-def _say_warning(others: Callable[..., None], message: Warning | str, *about: Any) -> None:
+def _warnings_of_ours_in_one_line(others: Callable[..., None]) -> Callable[..., None]:
     """A warning of ours in one line, as errors are; those of other packages as they come."""
-    category, filename = about[:2]
-    ours = Path(filename).parent.parent.name in OURS or Path(filename).parent.name in OURS
-    if category is UserWarning and ours:
-        print(f"latentopt: {message}", file=sys.stderr)
-    else:
-        others(printable(message), *about)
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, *about: Any, **more: Any
+    ) -> None:
+        if category is UserWarning and any(
+            Path(filename).is_relative_to(package) for package in OURS
+        ):
+            print(f"latentopt: {message}", file=sys.stderr)
+        else:
+            others(printable(message), category, filename, *about, **more)
+
+    return show
 
 
 class _OnStandardOutput(logging.Handler):

@@ -4,6 +4,7 @@ from latentopt.cli.options.campaigns import CandidatesOptions, VerifyOptions
 from latentopt.cli.reading import read_limits
 from latentopt.errors import CampaignError, ConfigError, ExportError
 from latentopt.export.exporters import EXPORTERS
+from latentopt.export.reading import EXPORTED
 from latentopt.export.verify import verify_all
 from latentopt.printing import print
 from latentopt.runs.exports import export_candidates
@@ -34,9 +35,10 @@ def candidates(options: CandidatesOptions) -> None:
 def verify(options: VerifyOptions) -> None:
     """Print what is right of each file; an `ExportError` says what is wrong with any of them."""
     run = None if options.run is None else Run.read(options.run)
-    limits = {"limits": read_limits(options.limit)} if options.limit else {}
+    limits = read_limits(options.limit)
+    limits = EXPORTED if limits is None else limits
     problems = []
-    for _, said, good in verify_all(options.files, run, **limits):
+    for _, said, good in verify_all(options.files, run, limits=limits):
         if good:
             print(said)
         else:

@@ -66,6 +66,7 @@ def _plain_messages() -> Iterator[None]:
     try:
         yield
     except Exception as error:  # by what it has: typer's own class differs between its versions
-        if isinstance(message := getattr(error, "message", None), str):
-            error.message = printable(message)
+        shown: Any = error
+        if isinstance(message := getattr(shown, "message", None), str):
+            shown.message = printable(message)
         raise

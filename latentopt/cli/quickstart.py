@@ -1,7 +1,6 @@
 """The whole job on the embedded space: search, compare with the prior, export, report."""
 
 import time
-from pathlib import Path
 
 from rich.console import Console
 
@@ -13,11 +12,12 @@ from latentopt.evaluation.objectives import build_objectives
 from latentopt.printing import escape_markup
 from latentopt.report.page import write_report
 from latentopt.runs.exports import export_candidates
-from latentopt.runs.run import Run
 from latentopt.settings.campaign import CampaignConfig
 from latentopt.space.embedded import EMBEDDED
 from latentopt.space.latent_space import LatentSpace
 from objectives.phases import cut_phases
+
+__all__ = ["quickstart"]
 
 GOAL = {
     "objective": "k_xx - 2*k_yy",
@@ -32,65 +32,33 @@ EXPORTED = 3
 FORMATS = ("hdf5", "tiff", "damask")
 
 
-__all__ = ["quickstart", "run_quickstart"]
-
-
 def quickstart(options: QuickstartOptions) -> None:
-    """Do the whole job."""
-    run_quickstart(
-        options.out,
-        trials=options.trials,
-        seed=options.seed,
-        space=options.space,
-        overwrite=options.overwrite,
-    )
-
-
-def run_quickstart(
-    out: Path | str,
-    *,
-    trials: int = 30,
-    seed: int = 0,
-    space: str = "default",
-    overwrite: bool = False,
-) -> Run:
     """Search an embedded space for a structure that conducts along x and not along y.
 
-    Parameters
-    ----------
-    out
-        Folder for the campaign, the exports and the report. A run that was stopped goes on.
-    trials
-        Evaluations of the campaign, and draws from the prior it is compared with.
-    seed
-        Fixes every random choice of both.
-    space
-        Name of an embedded space.
-    overwrite
-        Replace a report and exports that are not ours, too.
-
-    Returns
-    -------
-    The finished run.
+    The campaign is compared with as many draws from the prior as it has trials. One that was
+    stopped goes on.
     """
     started, console = time.monotonic(), Console(highlight=False)
-    if space not in EMBEDDED:
-        raise ConfigError(f"--space should be one of {', '.join(EMBEDDED)}, got {space!r}.")
-    check_outputs([Path(out) / "report.html"], overwrite=overwrite)
-    name, space = space, LatentSpace.default(space)
+    out, overwrite = options.out, options.overwrite
+    if options.space not in EMBEDDED:
+        raise ConfigError(f"--space should be one of {', '.join(EMBEDDED)}, got {options.space!r}.")
+    check_outputs([out / "report.html"], overwrite=overwrite)
+    space = LatentSpace.default(options.space)
     size = "x".join(map(str, space.image_shape[1:]))
     console.print(f"Space {space.id}: {space.latent_dim} numbers for {size} structures.")
     goal = f"{GOAL['objective']} subject to {GOAL['constraints'][0]}"
     console.print(f"Searching for the largest {goal}, phases of 1 and 50 W/(m K).")
-    config = CampaignConfig(
-        name="quickstart",
-        space=name,
-        engine="serial",
-        trials=trials,
-        batch=BATCH,
-        seed=seed,
-        folder=str(out),
-        **GOAL,
+    config = CampaignConfig.model_validate(
+        {
+            "name": "quickstart",
+            "space": options.space,
+            "engine": "serial",
+            "trials": options.trials,
+            "batch": BATCH,
+            "seed": options.seed,
+            "folder": str(out),
+            **GOAL,
+        }
     )
     run = Campaign(config, space=space).run()
     prior = best_of_prior(space, config)
@@ -98,15 +66,14 @@ def run_quickstart(
     for trial in best:
         metrics = ", ".join(f"{name} {trial.metrics[name]:.3g}" for name in config.goal.metrics)
         console.print(f"  trial {trial.index:2d}: {run.value(trial):7.3f}   ({metrics})")
-    console.print(_comparison(run.value(best[0]) if best else None, prior, trials))
-    folder = Path(out) / "exports"
+    console.print(_comparison(run.value(best[0]) if best else None, prior, options.trials))
+    folder = out / "exports"
     for format in FORMATS:
         indices = [trial.index for trial in best]
         export_candidates(run, indices, format, folder, overwrite=overwrite)
     report = write_report(run, space=space, overwrite=overwrite)
     console.print(f"Best {len(best)} structures for your simulator: {escape_markup(folder)}")
     console.print(f"Report: {escape_markup(report)}   ({time.monotonic() - started:.0f} s)")
-    return run
 
 
 def best_of_prior(space: LatentSpace, config: CampaignConfig) -> float | None:

@@ -40,7 +40,7 @@ def sample(options: SampleOptions) -> None:
         properties=wish,
         guidance=options.guidance,
     ).numpy()
-    images = space.decode(z)
+    images = np.asarray(space.decode(z))
     write_points(z, points, overwrite=overwrite)
     with output_file(arrays, overwrite=overwrite) as file:
         np.save(file, images, allow_pickle=False)

@@ -1,5 +1,6 @@
 """What commands that compare spaces on one set of images share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def read_images(
     path: Path, shape: tuple[int, ...], patch: bool, reading: dict[str, Any]
 ) -> Dataset:
     """Images of a shape, or patches of it of images of any size; a `DataError` for another."""
-    asked = {"channels": shape[0], "spatial_dims": len(shape) - 1, **reading}
+    asked: dict[str, Any] = {"channels": shape[0], "spatial_dims": len(shape) - 1, **reading}
     if patch:
         return read_patches(path, shape[1:], **asked)
     data = read_dataset(path, **asked)
@@ -52,7 +53,7 @@ def read_images(
     return data
 
 
-def print_table(rows: list[tuple[str, ...]]) -> None:
+def print_table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows of cells in columns, the heads first."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     for row in rows:

@@ -174,8 +174,7 @@ def _best(state: Status) -> Table | str:
         cells = [f"{believed.get(name, float('nan')):.4g}" for name in names]
         cells.insert(0, _with_error(run, trial))
         _row(table, [f"trial {trial.index}", *cells, *(f"{margins[text]:+.4g}" for text in texts)])
-    if run.noisy:
-        observed = run.best_observed()
+    if run.noisy and (observed := run.best_observed()) is not None:
         cells = [f"{value:.4g}" for value in (run.value(observed), *observed.metrics.values())]
         _row(table, [f"best measured (trial {observed.index})", *cells])
     baseline = baseline_of(run)

@@ -18,7 +18,7 @@ from latentopt.errors import ConfigError, DataError, ModelFileError, OutputError
 from latentopt.measured.seen_images import SEEN_IMAGES, count_seen, digests_text
 from latentopt.measured.surrogate_card import figures_text, surrogate_card
 from latentopt.measured.surrogate_progress import fit_progress
-from latentopt.measured.targets import choose, read_targets, solve_targets
+from latentopt.measured.targets import Columns, choose, read_targets, solve_targets
 from latentopt.printing import print
 from latentopt.settings.explain import explain
 from latentopt.settings.yaml_files import read_yaml
@@ -164,15 +164,15 @@ def _targets(
     objective: str | None,
     wanted: Sequence[str],
     grid: Grid | None,
-) -> tuple[Mapping[str, Any], str]:
+) -> tuple[Columns, str]:
     """Values by name, and where they come from."""
-    if (y is None) == (objective is None):
-        raise ConfigError("give the values either as a file by --y, or computed by --objective.")
-    if y is not None:
+    if y is not None and objective is None:
         return choose(read_targets(y, dataset.sources), wanted, str(y)), str(y)
-    steps = time_left(now_and_then(), "solved image")
-    columns = solve_targets(objective, dataset.images, steps, grid=grid)
-    return choose(columns, wanted, objective), objective
+    if objective is not None and y is None:
+        steps = time_left(now_and_then(), "solved image")
+        columns = solve_targets(objective, dataset.images, steps, grid=grid)
+        return choose(columns, wanted, objective), objective
+    raise ConfigError("give the values either as a file by --y, or computed by --objective.")
 
 
 def _unnamed(columns: Mapping[str, Any]) -> bool:

@@ -13,7 +13,8 @@ from PIL import Image
 from generative.data.synthetic import gaussian_random_field
 from generative.files.own_files import NOTES
 from latentopt.campaign.campaign import Campaign
-from latentopt.cli.quickstart import run_quickstart
+from latentopt.cli.options.campaigns import QuickstartOptions
+from latentopt.cli.quickstart import quickstart
 from latentopt.errors import OutputError
 from latentopt.export import EXPORTERS
 from latentopt.microstructure import Microstructure
@@ -248,7 +249,7 @@ def test_quickstart_does_not_begin_where_its_report_is_in_the_way(here):
     (here / "new").mkdir()
     (here / "new" / "report.html").write_text("mine")
     with pytest.raises(OutputError, match=r"report\.html: is there already"):
-        run_quickstart(here / "new", trials=1)
+        quickstart(QuickstartOptions(out=here / "new", trials=1))
     assert contents(here / "new") == {"report.html": b"mine"}
 
 

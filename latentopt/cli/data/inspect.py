@@ -1,8 +1,10 @@
 """The command ``latentopt data inspect``: what is understood of images."""
 
 import json as encoder
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from generative.data.inspection import Inspection, inspect_images
 from generative.data.outputs import check_outputs
@@ -75,14 +77,15 @@ def _lines(path: Path, found: Inspection) -> list[str]:
         kind = "exact" if group["exact"] else "mirrored or rotated"
         across = [word for word in ("classes", "split") if group[f"across_{word}"]]
         where = f", across {' and '.join(across)}" if across else ""
-        groups.append(f"{' = '.join(group['images'][:LISTED])} ({kind}{where})")
+        images: Any = group["images"]
+        groups.append(f"{' = '.join(images[:LISTED])} ({kind}{where})")
     lines += listed("duplicates", groups)
     lines += listed("near-empty", found.near_empty)
     lines += listed("left out", found.left_out)
     return lines + listed("problems", found.problems)
 
 
-def _counts(counts: dict) -> str:
+def _counts(counts: Mapping[Any, int]) -> str:
     if len(counts) == 1:
         return str(next(iter(counts)))
     shown = [f"{name} ({count})" for name, count in list(counts.items())[:LISTED]]

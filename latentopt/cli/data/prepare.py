@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from generative.data.dataset import Dataset
 from generative.data.find import find
@@ -84,7 +84,7 @@ def _preparation(options: PrepareOptions) -> Preparation:
 
 def _segmentation(
     method: str, phases: int | None, thresholds: list[float] | None, seed: int | None
-) -> Segmentation | str:
+) -> Segmentation | Literal["auto", "labels", "keep"]:
     whole_set = ("auto", "labels", "keep")
     methods = (*get_args(Method), *whole_set)
     if method not in methods:
@@ -105,7 +105,8 @@ def _segmentation(
     levels = tuple(thresholds or ())
     default = len(levels) + 1 if method == "thresholds" else 2
     try:
-        return Segmentation(method, phases or default, levels, seed or 0)
+        known: Any = method  # one of `Method`, as was seen above
+        return Segmentation(known, phases or default, levels, seed or 0)
     except ValueError as error:
         raise ConfigError(f"--segment: {error}") from error
 

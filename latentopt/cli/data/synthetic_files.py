@@ -82,7 +82,8 @@ def write_family(
     about = {"family": family.name, "seed": seed, "ranges": json.dumps(dict(ranges))}
     with output_file(path, overwrite=overwrite) as file:
         if path.suffix.lower() == ".npz":
-            np.savez_compressed(file, images=labels, **columns)
+            arrays: dict[str, Any] = {"images": labels, **columns}
+            np.savez_compressed(file, **arrays)
         else:
             _write_hdf5(file, labels, columns, about)
     rows = [{"row": i} | {k: column[i] for k, column in columns.items()} for i in range(n)]
