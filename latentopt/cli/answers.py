@@ -69,9 +69,8 @@ def _warnings_of_ours_in_one_line(others: Callable[..., None]) -> Callable[..., 
     def show(
         message: Warning | str, category: type[Warning], filename: str, *about: Any, **more: Any
     ) -> None:
-        if category is UserWarning and any(
-            Path(filename).is_relative_to(package) for package in OURS
-        ):
+        ours = any(Path(filename).is_relative_to(package) for package in OURS)
+        if category is UserWarning and ours:
             print(f"latentopt: {message}", file=sys.stderr)
         else:
             others(printable(message), category, filename, *about, **more)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from inspect import signature
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from generative.autoencoders.pca import PCA
 from generative.batching import to_tensor
 from generative.data.synthetic import gaussian_random_field
 from latentopt.campaign.campaign import Campaign
+from latentopt.cli.answers import say_plainly
 from latentopt.cli.app import COMMANDS, GROUPS
 from latentopt.space.latent_space import LatentSpace
 
@@ -98,6 +100,16 @@ def test_the_work_of_a_command_takes_its_options(command):
 
 def test_the_version_is_that_of_the_package(run):
     assert run("--version") == (0, f"latentopt {latentopt.__version__}\n", "")
+
+
+@pytest.mark.parametrize("room", ["latentopt", "latentopt/cli/data", "generative/data/formats"])
+def test_a_warning_of_ours_is_one_line_however_deep_its_file(room, monkeypatch, capsys):
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    say_plainly()
+    warnings.showwarning("take care", UserWarning, str(ROOT / room / "some.py"), 1)
+    assert capsys.readouterr().err == "latentopt: take care\n"
+    warnings.showwarning("take care", UserWarning, "/elsewhere/latentopt.py", 1)
+    assert "/elsewhere/latentopt.py:1: UserWarning: take care" in capsys.readouterr().err
 
 
 def completed(*words):
