@@ -1,6 +1,7 @@
 """What the faces of the packages offer: names that are loaded on first use, from typed stubs."""
 
 import ast
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("latentopt", "generative", "objectives")
 STUBS = sorted(
-    path for package in ("latentopt", "generative", "objectives")
+    path for package in PACKAGES
     for path in (ROOT / package).rglob("__init__.pyi")
 )  # fmt: skip
 FACES = [stub.parent.relative_to(ROOT).as_posix().replace("/", ".") for stub in STUBS]
@@ -43,7 +45,7 @@ def listed(stub):
 def test_each_face_that_loads_on_first_use_has_a_stub():
     lazy = {
         path.parent
-        for package in ("latentopt", "generative", "objectives")
+        for package in PACKAGES
         for path in (ROOT / package).rglob("__init__.py")
         if "attach_stub" in path.read_text(encoding="utf-8")
     }
@@ -67,6 +69,33 @@ def test_no_file_beside_a_face_hides_a_name_of_another_file(stub):
     for name, home in promised(stub).items():
         beside = (stub.parent / f"{name}.py").exists()
         assert not beside or home == name, f"{name} is a file, and another file's name"
+
+
+def told_to_users():
+    """The Python that users are shown: examples, and what stands in the pages between fences."""
+    for example in sorted((ROOT / "examples").glob("*.py")):
+        yield example.relative_to(ROOT).as_posix(), example.read_text(encoding="utf-8")
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for block in re.findall(
+            r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S
+        ):
+            yield page.relative_to(ROOT).as_posix(), block
+
+
+def test_users_are_shown_imports_from_faces_and_from_files_of_the_ground():
+    shown = set()
+    for place, code in told_to_users():
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in PACKAGES:
+                of_the_ground = (ROOT / node.module.replace(".", "/")).with_suffix(".py").exists()
+                assert node.module in FACES or (of_the_ground and node.module.count(".") == 1), (
+                    place,
+                    node.module,
+                )
+                names = {alias.name for alias in node.names}
+                assert names <= set(import_module(node.module).__all__), (place, node.module)
+                shown.add(place)
+    assert len(shown) > 7
 
 
 def test_latentopt_offers_the_nouns_of_a_search():

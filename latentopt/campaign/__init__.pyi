@@ -1,5 +1,6 @@
-from .campaign import Campaign, CampaignConfig, load_config
+from .campaign import Campaign
 from .imports import Imported
+from .load import CampaignConfig, load_config
 from .repair import Repaired, repair
 
 __all__ = [

@@ -18,7 +18,7 @@ from latentopt.space.embedded import EMBEDDED
 from latentopt.strategies.build import build_strategy
 from objectives.registry import OBJECTIVES
 
-__all__ = ["load_config"]
+__all__ = ["CampaignConfig", "load_config"]
 
 
 def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) -> CampaignConfig:

@@ -4,21 +4,26 @@ from .ax_parameters import (
     points_to_parameters,
     range_parameters,
 )
+from .decoder import Decoder, Encoder
 from .embedded import EMBEDDED
 from .features import StructureFeatures
 from .inversion import Inversion, InversionConfig, invert
 from .latent_space import LatentSpace
+from .named import load_space
 from .point_files import read_points, write_points
 from .whitening import Whitening
 
 __all__ = [
     "EMBEDDED",
+    "Decoder",
+    "Encoder",
     "Inversion",
     "InversionConfig",
     "LatentSpace",
     "StructureFeatures",
     "Whitening",
     "invert",
+    "load_space",
     "parameter_names",
     "parameters_to_points",
     "points_to_parameters",

@@ -9,6 +9,7 @@ from .registry import STRATEGIES
 from .replay import Replay
 from .saas import Saas
 from .sobol import Sobol
+from .strategy import Strategy
 from .structure import Structure
 from .turbo import Turbo
 
@@ -23,6 +24,7 @@ __all__ = [
     "Replay",
     "Saas",
     "Sobol",
+    "Strategy",
     "StrategyNode",
     "Structure",
     "Turbo",
