@@ -5,11 +5,9 @@ import os
 import time
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from latentopt.campaign.campaign import Campaign
-from latentopt.durations import duration
 from latentopt.runs.baseline import baseline_of
 from latentopt.runs.journal import Journal, read_events
 from latentopt.runs.pace import Pace
@@ -234,10 +232,6 @@ def test_watching_follows_a_campaign_that_goes_on(make, tmp_path, capsys):
     assert "0 of 4 trials completed, 0 failed, 1 under way" in lines[0]
     assert "0 under way" in lines[-1]
     assert len(lines) == len(set(lines))
-
-
-def test_times_are_told_in_the_unit_that_suits_them():
-    assert [duration(s) for s in np.array([0.4, 59, 60, 3601])] == ["0 s", "59 s", "1 min", "1.0 h"]
 
 
 def mean_of_each(images):
