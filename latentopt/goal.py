@@ -220,10 +220,10 @@ def _distance(node: ast.expr, what: str) -> Distance | None:
             flip = -1.0 if isinstance(sign, ast.USub) else 1.0
             return inner and Distance(inner.forms, flip * inner.factor)
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            inner = _distance(right, what)
-            factor = inner and _linear(left, ast.unparse(left), what)
-            if inner and factor.constant and not factor.weights:
-                return Distance(inner.forms, factor.constant * inner.factor)
+            if (inner := _distance(right, what)) is not None:
+                factor = _linear(left, ast.unparse(left), what)
+                if factor.constant and not factor.weights:
+                    return Distance(inner.forms, factor.constant * inner.factor)
         case ast.Call(func=ast.Name(id="distance"), args=[_, *_] as parts, keywords=[]):
             forms = tuple(_linear(part, ast.unparse(part), what) for part in parts)
             for part, form in zip(parts, forms, strict=True):

@@ -15,6 +15,7 @@ from objectives.arrays import as_tensor
 
 __all__ = ["History", "parted"]
 
+_COUNTED = -1  # the index of the next trial is the number of points
 _ROUNDING = 1e-9  # of its size: values that differ by less do not scatter
 
 
@@ -75,7 +76,7 @@ class History:
     failed: Any = None
     screened: Any = None
     screened_metrics: Mapping[str, Any] = field(default_factory=dict)
-    next_index: int | None = None
+    next_index: int = _COUNTED
     sem: Mapping[str, Any] = field(default_factory=dict)
     noisy: Collection[str] = ()
     copied: Any = None
@@ -90,7 +91,7 @@ class History:
                     f"{name} should be finite points of shape (n, {d}), got {tuple(points.shape)}."
                 )
             object.__setattr__(self, name, points.detach().double())
-        if self.next_index is None:
+        if self.next_index == _COUNTED:
             points = sum(len(p) for p in (self.z, self.pending, self.failed, self.screened))
             object.__setattr__(self, "next_index", points)
         values, sem = parted(self.metrics, self.sem)

@@ -146,7 +146,7 @@ def voxel_sha256(phases: UInt8[np.ndarray, "*space"]) -> str:
     one byte a voxel, x fastest, so that any language can compute it.
     """
     digest = hashlib.sha256(f"{phases.dtype} {','.join(map(str, phases.shape))}\n".encode())
-    digest.update(np.ascontiguousarray(phases))
+    digest.update(np.ascontiguousarray(phases).data)
     return digest.hexdigest()
 
 

@@ -5,12 +5,16 @@ Drawn on Matplotlib figures that no window or global state knows of, so any thre
 
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
 from latentopt.microstructure import Microstructure
 from latentopt.printable import one_line, printable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["PHASE_COLOURS", "contact_sheet", "image_grid_png", "structure_png", "thumbnail_png"]
 
@@ -172,7 +176,7 @@ def plain_text(text: str) -> str:
     return printable(text).replace("$", r"\$")
 
 
-def png_of(figure: object) -> bytes:
+def png_of(figure: "Figure") -> bytes:
     """A figure as a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=90)

@@ -1,5 +1,9 @@
 """Errors a caller of `objectives` may want to catch."""
 
+from typing import Literal
+
+FailedState = Literal["infeasible", "invalid", "timeout", "crashed", "lost"]
+
 
 class ConvergenceError(RuntimeError):
     """A solver did not converge: the message names sample, contrast, iterations and the remedy."""
@@ -16,7 +20,7 @@ class EvaluationError(ValueError):
         How the trial ended: ``infeasible``, ``invalid``, ``timeout``, ``crashed`` or ``lost``.
     """
 
-    def __init__(self, message: str = "", state: str = "crashed") -> None:
+    def __init__(self, message: str = "", state: FailedState = "crashed") -> None:
         super().__init__(message)
         self.state = state
 

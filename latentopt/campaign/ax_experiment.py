@@ -1,5 +1,7 @@
 """A campaign as an Ax experiment: the same trials in an Ax client, for its analyses and storage."""
 
+from collections.abc import Iterable
+
 from ax.api.client import Client
 
 from generative.errors import ModelFileError
@@ -33,9 +35,13 @@ class AxExperiment:
         Name, goal and strategy of the experiment.
     space
         Its parameters are those of `LatentSpace.ax_parameters`.
+    trials
+        Recorded at once, in their order.
     """
 
-    def __init__(self, config: CampaignConfig, space: LatentSpace) -> None:
+    def __init__(
+        self, config: CampaignConfig, space: LatentSpace, trials: Iterable[Trial] = ()
+    ) -> None:
         never_compile()  # the client is the user's, who may ask Ax's default for points
         self.space, self._goal = space, AxGoal(config.goal)
         with quiet_ax():
@@ -59,6 +65,8 @@ class AxExperiment:
                     initialization_budget=0, initialize_with_center=False
                 )
         self._in_ax: dict[int, int] = {}  # our index to Ax's
+        for trial in trials:
+            self.record(trial)
 
     def record(self, trial: Trial) -> None:
         """Bring one trial of the client up to date; trials must first come in order.

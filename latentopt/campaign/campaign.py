@@ -122,7 +122,7 @@ class Campaign:
 
     @classmethod
     def from_yaml(cls, path: Path | str, **overrides: Any) -> "Campaign":
-        """Campaign of a YAML file; keyword arguments replace its fields."""
+        """Campaign of a YAML file; keyword arguments replace its fields. Errors as of the class."""
         return cls(load_config(path, overrides))
 
     @classmethod
@@ -136,7 +136,10 @@ class Campaign:
         strategy: Any = None,
         engine: Any = None,
     ) -> "Campaign":
-        """Campaign of a folder that holds one; give again what was given in Python."""
+        """Campaign of a folder that holds one; give again what was given in Python.
+
+        Errors are those of the class; a `CampaignError` also says that there is no campaign.
+        """
         return cls(
             Run.read(folder).config,
             space=space,
@@ -234,13 +237,12 @@ class Campaign:
         """Mark a pending trial failed; the campaign goes on.
 
         Its strategy avoids the point, unless its evaluation was ``lost``: then the point is not to
-        blame.
+        blame. A ``ValueError`` refuses a trial that is not pending, and another state.
         """
         trial = self._pending(index)
         if state not in get_args(FailedState):
             raise ValueError(f"state should be one of {get_args(FailedState)}, got {state!r}.")
-        event = {"kind": "fail", "reason": kept_reason(reason), "state": state}
-        event["seconds"] = seconds
+        event = {"kind": "fail", "reason": kept_reason(reason), "state": state, "seconds": seconds}
         return self._end(trial, event)
 
     def retry_failed(self) -> list[Trial]:
@@ -289,7 +291,7 @@ class Campaign:
 
     def history(self) -> History:
         """What the strategy will be told next."""
-        trials = [trial for _, trial in sorted(self._ledger.trials.items())]
+        trials = self._ledger.in_order
         return history_of_trials(trials, self.config, self.space, noisy_metrics(trials))
 
     # -- run --------------------------------------------------------------------------------------
@@ -340,10 +342,7 @@ class Campaign:
         if self._experiment is None:
             from latentopt.campaign.ax_experiment import AxExperiment  # imports for five seconds
 
-            experiment = AxExperiment(self.config, self.space)
-            for _, trial in sorted(self._ledger.trials.items()):
-                experiment.record(trial)
-            self._experiment = experiment
+            self._experiment = AxExperiment(self.config, self.space, self._ledger.in_order)
         return self._experiment.client
 
     def close(self) -> None:

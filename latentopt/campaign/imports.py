@@ -17,7 +17,7 @@ from latentopt.history import parted
 from latentopt.microstructure import to_phases, voxel_sha256
 from latentopt.runs.candidates import candidate_path, set_aside, settle_waiting, write_candidate
 from latentopt.runs.run import IMPORTED, Run, Trial
-from latentopt.space.arguments import Array, checked_images
+from latentopt.space.arguments import AnyArray, checked_images
 from latentopt.space.inversion import InversionConfig, describe_misfits, invert
 from latentopt.wording import nearest
 
@@ -65,7 +65,7 @@ class ImportPlan:
 def plan_import(
     run: Run,
     evaluation: Evaluation,
-    images: Array,
+    images: AnyArray,
     metrics: Mapping[str, Any],
     *,
     names: Sequence[str] | None = None,
@@ -124,7 +124,7 @@ def plan_import(
         sem = {name: error for name, error in sem.items() if not np.isnan(error)}
         points.append({**point, "sem": sem} if sem else point)
     imported = Imported(
-        trials=tuple(point["index"] for point in points),
+        trials=tuple(range(len(run.trials), len(run.trials) + len(near))),
         known=tuple(known),
         too_far=tuple(describe_misfits(found, tolerance, [names[row] for row in rows])),
         misfit=tuple(found.voxels_after[near].tolist()),

@@ -140,6 +140,7 @@ class Ledger:
         CampaignError
             The disk is full or read-only; nothing was written.
         """
+        assert self._journal is not None, "open() takes the folder first"
         self._journal.append({**event, "at": round(time.time(), 3)})
         return [self.trials[index] for index in apply_event(self.trials, event)]
 
@@ -148,9 +149,14 @@ class Ledger:
         """What the journal holds."""
         return self._events
 
+    @property
+    def in_order(self) -> list[Trial]:
+        """All trials, by index."""
+        return [trial for _, trial in sorted(self.trials.items())]
+
     def of_status(self, status: str) -> list[Trial]:
         """Trials of one status, by index."""
-        return [t for _, t in sorted(self.trials.items()) if t.status == status]
+        return [trial for trial in self.in_order if trial.status == status]
 
     def pending(self, index: int) -> Trial:
         """A trial that can still be told; a ``ValueError`` says why it cannot."""

@@ -47,7 +47,7 @@ def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
     except ConfigError as error:
         problems += error.problems
     problems += _part_problems(settings, config)
-    if problems:
+    if problems or config is None:
         raise ConfigError(problems, file=path)
     return config
 

@@ -7,7 +7,7 @@ again by itself, at no charge, and only if that fails as well it is to blame.
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -22,7 +22,7 @@ from latentopt.campaign.draining import Drain, DrainEnded, draining
 from latentopt.campaign.dry_run import dry_work, judge_dry_run, wants_dry_run
 from latentopt.campaign.kept_structures import evaluation_in_space_of, image_to_score
 from latentopt.campaign.parts import CampaignParts
-from latentopt.campaign.progress import progress_bar
+from latentopt.campaign.progress import Show, progress_bar
 from latentopt.engines.engine import Engine, WorkerDied, WorkerFailed, WorkerOverran
 from latentopt.engines.held_executor import HeldExecutor
 from latentopt.engines.worker import Work, WorkerObjectives, here
@@ -31,7 +31,8 @@ from latentopt.evaluation.evaluation import Evaluation, problem_of
 from latentopt.interrupts import unwinding
 from latentopt.printable import one_line
 from latentopt.runs.run import Run
-from latentopt.runs.trial import REPEAT, FailedState, Trial
+from latentopt.runs.trial import REPEAT, Trial
+from objectives.errors import FailedState
 
 _log = logging.getLogger(__name__)
 
@@ -125,10 +126,10 @@ class Loop:
     drain
         Once it has begun, nothing more is submitted.
     show
-        Called after each trial's end.
+        Called after each trial's end, and with what there is to say.
     """
 
-    def __init__(self, campaign: Driven, drain: Drain, show: Callable[[], None]) -> None:
+    def __init__(self, campaign: Driven, drain: Drain, show: Show) -> None:
         self.campaign, self.drain, self.show = campaign, drain, show
         self.engine: Engine = campaign.parts.engine
         self.parts = WorkerObjectives(campaign.parts.for_workers, campaign.parts.objectives)

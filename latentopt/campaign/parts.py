@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latentopt.campaign.screen import Screen, resolve_screen
+from latentopt.campaign.strategy_name import strategy_name
 from latentopt.engines.build import build_engine
 from latentopt.errors import ConfigError, Problem
 from latentopt.evaluation.evaluation import Evaluation
@@ -101,12 +102,13 @@ class CampaignParts:
         config = _fit_structure(self.config, space)
         shape = tuple(space.image_shape)
         objectives, specs = fit_objectives(self.objectives, config.evaluate, shape)
-        screen, changes = self.screen, {"evaluate": specs}
-        if screen is not None:
+        changes: dict[str, Any] = {"evaluate": specs}
+        screen, asked = self.screen, config.screen
+        if screen is not None and asked is not None:
             setting = f"{ROOT}.screen.evaluate"
-            cheap, specs = fit_objectives(screen.objectives, config.screen.evaluate, shape, setting)
+            cheap, specs = fit_objectives(screen.objectives, asked.evaluate, shape, setting)
             screen = replace(screen, objectives=cheap)
-            changes["screen"] = config.screen.model_copy(update={"evaluate": specs})
+            changes["screen"] = asked.model_copy(update={"evaluate": specs})
         config = config.model_copy(update=changes)
         return replace(self, config=config, objectives=objectives, screen=screen).checked()
 
@@ -172,8 +174,8 @@ def check_goal(goal: Goal, objectives: Iterable[Objective], strategy: Strategy) 
         problems += [Problem(f"{ROOT}.objective or constraints", text) for text in unknown]
     if len(goal.objectives) > 1 and not getattr(strategy, "multi_objective", True):
         text = (
-            f"strategy {strategy.kind} takes one objective, got {len(goal.objectives)}; join them "
-            "into one sum, or use strategy structure."
+            f"strategy {strategy_name(strategy)} takes one objective, got {len(goal.objectives)}; "
+            "join them into one sum, or use strategy structure."
         )
         problems.append(Problem(f"{ROOT}.objective", text))
     if problems:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.progress import (
     BarColumn,
@@ -16,8 +17,16 @@ from latentopt.runs.run import Run
 from latentopt.runs.shortfall import none_best
 
 
+class Show(Protocol):
+    """Brings what is shown of a campaign up to date."""
+
+    def __call__(self, text: str | None = None) -> None:
+        """Show the campaign as it is now, below `text` if there is any."""
+        ...
+
+
 @contextmanager
-def progress_bar(enabled: bool, read: Callable[[], Run]) -> Iterator[Callable[..., None]]:
+def progress_bar(enabled: bool, read: Callable[[], Run]) -> Iterator[Show]:
     """A progress bar, given as the function that brings it up to date with the run it reads.
 
     What that is given as a text is printed above the bar.

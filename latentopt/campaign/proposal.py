@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 
 from latentopt.campaign.stop_rule import StopRule
+from latentopt.campaign.strategy_name import strategy_name
 from latentopt.errors import CampaignError
 from latentopt.history import History
 from latentopt.strategies.strategy import Strategy
@@ -44,7 +45,7 @@ def next_event(
     if verdict != "go on":
         return {"kind": "stop", "gain": gain} if verdict == "stop" else None
     expected = {} if gain is None else {"gain": gain}
-    return {"kind": "ask", "strategy": _name(strategy), "trials": points, **expected}
+    return {"kind": "ask", "strategy": strategy_name(strategy), "trials": points, **expected}
 
 
 def proposed_points(strategy: Strategy, history: History, q: int) -> list[dict[str, Any]]:
@@ -59,8 +60,8 @@ def proposed_points(strategy: Strategy, history: History, q: int) -> list[dict[s
     z = space.project(strategy.propose(history, q).detach().double())
     if z.shape != (q, space.latent_dim):
         raise CampaignError(
-            f"strategy {_name(strategy)} should propose shape ({q}, {space.latent_dim}), got "
-            f"{tuple(z.shape)}."
+            f"strategy {strategy_name(strategy)} should propose shape ({q}, {space.latent_dim}), "
+            f"got {tuple(z.shape)}."
         )
     return indexed(history, z.tolist())
 
@@ -86,7 +87,3 @@ def _not_yet_asked(
             "out to go on without the others."
         )
     return start[len(done) :].tolist()
-
-
-def _name(strategy: Strategy) -> str:
-    return getattr(strategy, "kind", type(strategy).__name__)

@@ -145,11 +145,15 @@ def retrain(
     Raises
     ------
     CampaignError
-        It failed: the loss is not finite, the disk is full, images are gone. Nothing is lost, and
-        the next call tries again, by other settings if they were changed.
+        It is not asked for, or it failed: the loss is not finite, the disk is full, images are
+        gone. Nothing is lost, and the next call tries again, by other settings if they were
+        changed.
     """
+    config = run.config.retrain
+    if config is None:
+        raise CampaignError("the campaign has no settings of a retraining; set retrain.")
     with _resumable(folder, run):
-        return _retrain(run, evaluation, seed, folder)
+        return _retrain(run, config, evaluation, seed, folder)
 
 
 @contextmanager
@@ -167,9 +171,9 @@ def _resumable(folder: Path, run: Run) -> Iterator[None]:
 
 
 def _retrain(
-    run: Run, evaluation: Evaluation, seed: int, folder: Path
+    run: Run, config: RetrainConfig, evaluation: Evaluation, seed: int, folder: Path
 ) -> tuple[LatentSpace, dict[str, Any]]:
-    old, config = evaluation.space, run.config.retrain
+    old = evaluation.space
     best = run.best(len(run.trials))
     one = len(run.config.goal.objectives) == 1
     values = (
@@ -318,7 +322,8 @@ def _decoded_images(space: LatentSpace, most: int) -> np.ndarray:
 def _evenly(rows: Rows, most: int) -> Rows:
     """Rows from all over, `most` of them where there are more."""
     n = len(rows)
-    return rows if n <= most else rows[np.arange(most) * n // most]
+    chosen: Any = rows if n <= most else rows[np.arange(most) * n // most]
+    return chosen
 
 
 def _structures(run: Run, evaluation: Evaluation, trials: Iterable[Trial]) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from jaxtyping import Float
 from torch import Tensor
 
+from latentopt.campaign.strategy_name import strategy_name
 from latentopt.errors import ConfigError
 from latentopt.history import History
 from latentopt.runs.ending import ended_early, last_proposal
@@ -40,9 +41,8 @@ class StopRule:
 
     def __init__(self, stop_gain: float | None, strategy: Any) -> None:
         if stop_gain is not None and not hasattr(strategy, "expected_gain"):
-            kind = getattr(strategy, "kind", type(strategy).__name__)
             raise ConfigError(
-                f"strategy {kind} has no model that would expect a gain; leave "
+                f"strategy {strategy_name(strategy)} has no model that would expect a gain; leave "
                 "it out, or choose a strategy with a model, such as structure.",
                 at="campaign.stop_gain",
             )
@@ -80,7 +80,7 @@ class StopRule:
         return "stop"
 
     def _is_low(self, gain: float | None) -> bool:
-        return gain is not None and gain < self.stop_gain
+        return gain is not None and self.stop_gain is not None and gain < self.stop_gain
 
 
 def _under_way(events: Sequence[Mapping[str, Any]]) -> bool:

@@ -10,14 +10,14 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from latentopt.errors import EvaluationError
-from latentopt.evaluation.objectives import Objective
+from latentopt.evaluation.objectives import Objective, is_grid_objective
 from latentopt.measurement import number_of
 from latentopt.microstructure import to_phases
 from latentopt.printable import is_plain, one_line, printable
 from latentopt.runs.trial import Trial
 from latentopt.simulators.trial_simulations import CampaignSimulations, TrialSimulation
 from latentopt.space.latent_space import LatentSpace
-from objectives.grid import Grid, takes_grid
+from objectives.grid import Grid
 from objectives.phases import cut_phases
 
 _MOST_METRICS = 1000  # each trial's are in the journal for ever
@@ -52,7 +52,8 @@ class Evaluation:
         """Decoded image of one point.
 
         Points are decoded one by one: in a batch, rounding depends on the neighbours, and a trial
-        must not change because the run was stopped in the middle of its batch.
+        must not change because the run was stopped in the middle of its batch. An
+        `EvaluationError` says that the image is not finite.
         """
         with torch.no_grad():
             image = self.space.decode(torch.from_numpy(z)[None])
@@ -91,7 +92,8 @@ class Evaluation:
     ) -> tuple[Objective, ...]:
         """What evaluates the image of a trial, cheap ones first: objectives, then simulators.
 
-        Where it is evaluated `again`, simulators do not answer from what they know.
+        Where it is evaluated `again`, simulators do not answer from what they know. A
+        ``ValueError`` asks for the trial where there are simulators.
         """
         if self.simulations is None:
             return self.objectives
@@ -179,7 +181,8 @@ def problem_of(metrics: Mapping[str, float], needed: Iterable[str]) -> str | Non
 
 def _call(objective: Objective, images: Tensor, grid: Grid) -> dict[str, float]:
     try:
-        found = objective(images, grid=grid) if takes_grid(objective) else objective(images)
+        on_grid = is_grid_objective(objective)
+        found = objective(images, grid=grid) if on_grid else objective(images)
     except Exception as error:  # whatever a user's solver raises ends this trial only
         known = isinstance(error, EvaluationError)
         if known and isinstance(objective, TrialSimulation):

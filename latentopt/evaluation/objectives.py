@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from jaxtyping import Float
 from pydantic import BaseModel, Field
@@ -21,22 +21,41 @@ from objectives.settings import Settings
 BUILT_IN_UNITS = MappingProxyType({"distance_from_data": "1"})  # recorded for every trial
 
 
+# One float64 value for each image; of one image also a number, or one with its standard error.
+Values = Float[Tensor, " n"] | float | tuple[float, float | None]
+
+
 @runtime_checkable
 class Objective(Protocol):
-    """Images to named values with units."""
+    """Images to named values with units; `GridObjective` where they depend on the grid."""
 
     @property
     def units(self) -> Mapping[str, str]:
         """Name of each value this objective returns, and its unit ("1" where it has none)."""
         ...
 
-    def __call__(self, images: Float[Tensor, "n c *space"]) -> Mapping[str, Float[Tensor, " n"]]:
-        """One float64 value a row for every name in `units`.
-
-        One that has a parameter ``grid`` besides is given the campaign's `objectives.grid.Grid`:
-        what a voxel measures, and whether images repeat.
-        """
+    def __call__(self, images: Float[Tensor, "n c *space"]) -> Mapping[str, Values]:
+        """One value a row for every name in `units`, as `Values` says."""
         ...
+
+
+@runtime_checkable
+class GridObjective(Protocol):
+    """An objective that is given the grid of its campaign, by a parameter of the name ``grid``."""
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Name of each value this objective returns, and its unit ("1" where it has none)."""
+        ...
+
+    def __call__(self, images: Float[Tensor, "n c *space"], *, grid: Grid) -> Mapping[str, Values]:
+        """One value a row for every name in `units`; the grid tells what a voxel measures."""
+        ...
+
+
+def is_grid_objective(objective: Objective | GridObjective) -> TypeGuard[GridObjective]:
+    """Whether an objective has a parameter ``grid``, which may have a default."""
+    return takes_grid(objective)
 
 
 @runtime_checkable

@@ -198,7 +198,7 @@ def _equations(shape: tuple[int, ...]) -> bytes:
     """Periodic displacements in the words of Abaqus, as comments."""
     nodes = node_grid(shape) + 1
     origin = nodes.flat[0]
-    corner = {
+    corner: dict[str, np.integer] = {
         axis: nodes[tuple(-1 if other == axis else 0 for other in "ZYX"[-len(shape) :])]
         for axis in "ZYX"[-len(shape) :]
     }

@@ -18,6 +18,8 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 
 from generative.data.check import Limits
+from generative.data.formats.readers import open_source
+from generative.data.read import decode
 from latentopt.errors import ExportError
 from latentopt.export.damask_skeletons import damask_skeletons
 from latentopt.export.phase_sets import printable_names
@@ -60,9 +62,6 @@ class DamaskExporter:
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int32[np.ndarray, "d h w"]:
         """Voxels of a file that `write` made, through an XML parser."""
-        from generative.data.formats.readers import open_source
-        from generative.data.read import decode
-
         source = open_source(path, dataset="CellData/material", spatial_dims=3, limits=limits)
         return decode(source, [path.name])[0, 0]
 

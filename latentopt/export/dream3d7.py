@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from generative.data.check import Limits
+from generative.data.formats import hdf5_guard as guard
 from latentopt.errors import ExportError
 from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
@@ -38,8 +39,6 @@ class DREAM3D7Exporter:
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int32[np.ndarray, "d h w"]:
         """Voxels of a file that `write` made."""
-        from generative.data.formats import hdf5_guard as guard
-
         with guard.opened(path) as file:
             item = guard.own_data_set(
                 file, "DataContainers/ImageDataContainer/CellData/FeatureIds", path

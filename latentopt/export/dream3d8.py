@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from generative.data.check import Limits
+from generative.data.formats import hdf5_guard as guard
 from latentopt.export.dream3d7 import cells_and_size, compressed, fixed_length
 from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
@@ -39,8 +40,6 @@ class DREAM3D8Exporter:
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> Int32[np.ndarray, "d h w"]:
         """Voxels of a file that `write` made."""
-        from generative.data.formats import hdf5_guard as guard
-
         with guard.opened(path) as file:
             item = guard.own_data_set(file, "DataStructure/ImageGeom/CellData/FeatureIds", path)
             check_promise(item.shape[:-1], path, limits, bytes_a_voxel=4)
@@ -63,27 +62,27 @@ def encode(microstructure: Microstructure) -> bytes:
 
         structure = file.create_group("DataStructure")
         structure.attrs["NextObjectId"] = np.uint64(5)
-        geometry = _identify(structure.create_group("ImageGeom"), 1, "ImageGeom")
+        geometry = structure.create_group("ImageGeom")
+        _identify(geometry, 1, "ImageGeom")
         geometry.attrs["_DIMENSIONS"] = shape[::-1]
         geometry.attrs["_ORIGIN"] = np.zeros(3, dtype=np.float32)
         geometry.attrs["_SPACING"] = size[::-1]
         geometry.attrs["Units"] = np.uint32(_METRE)
         geometry.attrs["Cell Data ID"] = np.uint64(2)
 
-        matrix = _identify(geometry.create_group("CellData"), 2, "AttributeMatrix")
+        matrix = geometry.create_group("CellData")
+        _identify(matrix, 2, "AttributeMatrix")
         matrix.attrs["TupleDims"] = shape
         for number, name, values in ((3, "FeatureIds", cells), (4, "Phases", cells + 1)):
-            array = _identify(compressed(matrix, name, values), number, "DataArray<int32>")
+            array = compressed(matrix, name, values)
+            _identify(array, number, "DataArray<int32>")
             array.attrs["TupleDimensions"] = shape
             array.attrs["ComponentDimensions"] = np.array([1], dtype=np.uint64)
     return buffer.getvalue()
 
 
-def _identify(
-    object: "h5py.Group | h5py.Dataset", number: int, kind: str
-) -> "h5py.Group | h5py.Dataset":
-    """The object, with the attributes by which simplnx knows each of its objects."""
+def _identify(object: "h5py.Group | h5py.Dataset", number: int, kind: str) -> None:
+    """Give it the attributes by which simplnx knows each of its objects."""
     object.attrs["ObjectType"] = fixed_length(kind)
     object.attrs["ObjectId"] = np.uint64(number)
     object.attrs["Importable"] = np.int32(1)
-    return object

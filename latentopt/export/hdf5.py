@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from generative.data.check import Limits
+from generative.data.formats import hdf5_guard as guard
 from latentopt.export.phase_sets import printable_names
 from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
@@ -34,8 +35,6 @@ class HDF5Exporter:
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "*space"]:
         """Voxels of a file that `write` made."""
-        from generative.data.formats import hdf5_guard as guard
-
         with guard.opened(path) as file:
             item = guard.own_data_set(file, "phase", path)
             check_promise(item.shape, path, limits)

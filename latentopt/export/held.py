@@ -58,7 +58,7 @@ def _hdf5(path: Path, dims: int) -> Said:
     with guard.opened(path) as file:
         phase = guard.own_data_set(file, "phase", path)
         size, periodic = (guard.attribute(phase, n, path) for n in ("voxel_size_m", "periodic"))
-        return np.ravel(size), np.ravel(periodic)
+        return np.asarray(size).ravel(), np.asarray(periodic).ravel()
 
 
 def _dream3d7(path: Path, dims: int) -> Said:
@@ -70,7 +70,7 @@ def _dream3d7(path: Path, dims: int) -> Said:
 def _dream3d8(path: Path, dims: int) -> Said:
     with guard.opened(path) as file:
         spacing = guard.attribute(file["DataStructure/ImageGeom"], "_SPACING", path)
-        return np.ravel(spacing)[::-1], None
+        return np.asarray(spacing).ravel()[::-1], None
 
 
 def _tiff(path: Path, dims: int) -> Said:

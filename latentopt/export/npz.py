@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from generative.data.check import Limits
+from generative.data.formats.array_files import npz_shape, read_npz
 from latentopt.export.phase_sets import printable_names
 from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
@@ -31,8 +32,6 @@ class NPZExporter:
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "*space"]:
         """Voxels of a file that `write` made."""
-        from generative.data.formats.array_files import npz_shape, read_npz
-
         check_promise(npz_shape(path, "phases"), path, limits)
         return read_npz(path, "phases", limits)
 

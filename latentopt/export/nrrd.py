@@ -38,8 +38,10 @@ class NRRDExporter:
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "*space"]:
         """Voxels of a file that `write` made."""
         header, _, data = path.read_bytes().partition(b"\n\n")
-        sizes = re.search(rb"^sizes: (.{1,200})$", header, flags=re.MULTILINE)[1].split()
-        shape = check_promise([int(size) for size in reversed(sizes)], path, limits)
+        sizes = re.search(rb"^sizes: (.{1,200})$", header, flags=re.MULTILINE)
+        if sizes is None:
+            raise ValueError("its header has no sizes")
+        shape = check_promise([int(size) for size in reversed(sizes[1].split())], path, limits)
         voxels = inflated(data, math.prod(shape), wbits=GZIP)
         return np.frombuffer(voxels, np.uint8).reshape(shape)
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from generative.data.check import Limits
+from generative.data.formats.image_files import pillow
 from latentopt.export.moose_input import moose_input
 from latentopt.export.reading import EXPORTED, check_promise, read_sidecar
 from latentopt.export.sidecar import (
@@ -58,8 +59,6 @@ class PNGExporter:
 
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "*space"]:
         """Voxels of what `write` made, by the first picture and its sidecar."""
-        from generative.data.formats.image_files import pillow
-
         record = read_sidecar(path)
         parts = (path.name, *other_parts(record))
         held = sum(path.with_name(name).stat().st_size for name in parts)

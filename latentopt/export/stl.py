@@ -34,7 +34,9 @@ from latentopt.microstructure import Microstructure
 
 _MM_PER_M = 1e3
 _HEADER_BYTES = 80
-_TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+_TRIANGLE: np.dtype[np.void] = np.dtype(  # ty: ignore[invalid-assignment]  it takes all for float64
+    [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")]
+)
 
 
 class STLExporter:
@@ -133,9 +135,13 @@ def decode(data: bytes) -> tuple[str, Float32[np.ndarray, "t 3 3"]]:
 
 def _thick(
     shape: tuple[int, ...], size: tuple[float, ...]
-) -> tuple[tuple[int, ...], tuple[float, ...]]:
+) -> tuple[tuple[int, int, int], tuple[float, float, float]]:
     """Shape and voxel size in 3-D; a 2-D structure is one voxel thick, as thick as wide."""
-    return ((1, *shape), (size[-1], *size)) if len(shape) == 2 else (shape, size)
+    if len(shape) == 2:
+        shape, size = (1, *shape), (size[-1], *size)
+    depth, height, width = shape
+    dz, dy, dx = size
+    return (depth, height, width), (dz, dy, dx)
 
 
 def _check_manifold(surface: Surface, vertices: Float32[np.ndarray, "v 3"], phase: str) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from generative.data.check import Limits
+from generative.data.formats.image_files import pillow
 from latentopt.errors import ExportError
 from latentopt.export.reading import EXPORTED, check_promise
 from latentopt.export.sidecar import write_with_sidecar
@@ -31,10 +32,10 @@ class TIFFExporter:
     def read(self, path: Path, *, limits: Limits = EXPORTED) -> UInt8[np.ndarray, "d h w"]:
         """Voxels of a file that `write` made, by another reader than the one that wrote it."""
         from PIL import ImageSequence
-
-        from generative.data.formats.image_files import pillow
+        from PIL.TiffImagePlugin import TiffImageFile
 
         with pillow(path, "TIFF") as file:
+            assert isinstance(file, TiffImageFile)
             check_promise((file.n_frames, *file.size), path, limits)
             return np.stack([np.array(page) for page in ImageSequence.Iterator(file)])
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from generative.errors import DataError
 from latentopt.fidelity.two_point_scores import TwoPointScores
-from latentopt.space.arguments import Array, checked_images
+from latentopt.space.arguments import AnyArray, checked_images
 from latentopt.space.latent_space import LatentSpace
-from latentopt.space.paths import PATHS
+from latentopt.space.paths import PATHS, Way, is_way
 from objectives.arrays import as_tensor
 from objectives.fidelity.pixels import pixel_error
 from objectives.phases import cut_phases
@@ -84,9 +84,9 @@ class InterpolationFigures:
 
 def interpolation_figures(
     spaces: Mapping[str, LatentSpace],
-    pairs: Array,
+    pairs: AnyArray,
     *,
-    reference: Array,
+    reference: AnyArray,
     n: int = 8,
     hows: Sequence[str] = ("linear", "slerp"),
     phases: bool = True,
@@ -139,7 +139,7 @@ def interpolation_figures(
     ValueError
         For no space, way or pair, fewer than two positions, or images that leave [0, 1].
     """
-    _check_request(spaces, n, hows)
+    ways = _checked_request(spaces, n, hows)
     ends, reference = _checked_data(
         spaces, as_tensor(pairs, "pairs").cpu(), as_tensor(reference, "reference").cpu()
     )
@@ -147,7 +147,7 @@ def interpolation_figures(
     answers = []
     for name, space in spaces.items():
         z = space.encode(ends.flatten(0, 1)).unflatten(0, (-1, 2))
-        for how in hows:
+        for how in ways:
             progress(f"{name} {how}")
             points = torch.stack([space.interpolate(a, b, n, how) for a, b in z])
             soft = space.decode(points).clamp(0, 1)
@@ -169,6 +169,12 @@ def draw_pairs(
         Parent and class of each image.
     pairs
         How many; fewer come back if there are no more. No pair comes twice.
+    seed
+        Fixes the choice.
+
+    Returns
+    -------
+    Rows of both structures of each pair.
 
     Examples
     --------
@@ -279,7 +285,7 @@ def _interface(images: Float[Tensor, "k c *space"]) -> Float64[Tensor, "k"]:
     if channels == 1:
         return specific_surface(images.double(), periodic=False)
     each = [specific_surface(images.double(), phase=k, periodic=False) for k in range(channels)]
-    return sum(each) / 2
+    return sum(each[1:], each[0]) / 2
 
 
 def _interface_kept(
@@ -304,15 +310,18 @@ def _distances(points: Tensor, centres: Tensor) -> Tensor:
     return torch.cdist(points, centres, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def _check_request(spaces: Mapping[str, LatentSpace], n: int, hows: Sequence[str]) -> None:
+def _checked_request(
+    spaces: Mapping[str, LatentSpace], n: int, hows: Sequence[str]
+) -> tuple[Way, ...]:
     if not spaces or not hows or n < 2:
         raise ValueError(
             f"interpolation needs a space, a way and two positions or more, got {len(spaces)} "
             f"spaces, {len(hows)} ways and n={n}."
         )
-    unknown = [how for how in hows if how not in PATHS]
-    if unknown:
+    ways = tuple(how for how in hows if is_way(how))
+    if unknown := [how for how in hows if how not in ways]:
         raise ValueError(f"hows should be of {', '.join(PATHS)}, got {unknown[0]!r}.")
+    return ways
 
 
 def _checked_data(

@@ -12,7 +12,7 @@ from latentopt.csv_tables import csv_table
 from latentopt.export.whole_file import make_folder, write_whole
 from latentopt.fidelity.interpolation import FIGURES, InterpolationFigures
 from latentopt.pictures import grey_picture, plain_text, png_of
-from latentopt.space.arguments import Array
+from latentopt.space.arguments import AnyArray
 from latentopt.version import __version__
 from objectives.arrays import as_tensor
 
@@ -35,7 +35,7 @@ _COLOUR_OF_GAPS = "#8cc1cf"
 
 def write_interpolation(
     found: Sequence[InterpolationFigures],
-    pairs: Array,
+    pairs: AnyArray,
     folder: Path | str,
     facts: Mapping[str, object],
     *,
@@ -133,6 +133,7 @@ def _paths_png(found: Sequence[InterpolationFigures], originals: np.ndarray) -> 
         figsize=(1.2 + 1.2 * len(titles), 0.3 + 1.25 * len(found)), layout="constrained"
     )
     axes = figure.subplots(len(found), 1, squeeze=False)[:, 0]
+    centres: list[float] = []  # the same in each row
     for axis, path in zip(axes, found, strict=True):
         strip, centres = _strip([originals[0], *path.paths[0, shown].numpy(), originals[1]])
         axis.set_facecolor(_COLOUR_OF_GAPS)

@@ -165,7 +165,9 @@ def evaluate_spaces(
     cut = _Cut(held_out.content == "phases")
     progress("features of the held-out images")
     originals = cut(torch.from_numpy(held_out.images))
-    features = {name: kind(originals) for name, kind in _FEATURE_SPACES.items()}
+    features: dict[str, _FeatureSpace] = {
+        name: kind(originals) for name, kind in _FEATURE_SPACES.items()
+    }
     if inception is not None:
         features["inception"] = _InceptionFeatures(inception, originals)
     answers = []
@@ -230,6 +232,7 @@ class _TwoPointScores:
         self.usable = self.scores is not None
 
     def __call__(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n f"]:
+        assert self.scores is not None  # it is usable
         return self.scores(images)
 
 
@@ -273,6 +276,7 @@ class _InceptionFeatures:
         return answer.double()
 
 
+_FeatureSpace = _TwoPointScores | _RandomResponses | _InceptionFeatures
 _FEATURE_SPACES = {"two_point": _TwoPointScores, "random_cnn": _RandomResponses}
 
 

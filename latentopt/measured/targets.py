@@ -126,7 +126,20 @@ def solve_targets(
 ) -> Columns:
     """Values of an objective: its kind, or a YAML file with its ``kind`` and settings.
 
-    An objective that takes a grid is given that of the images, by default cubes of 1 um.
+    Parameters
+    ----------
+    objective
+        Its kind, such as ``effective_conductivity``, or the path of its YAML file.
+    images
+        ``(n, c, *space)`` in [0, 1].
+    on_images
+        Called with the images done and all images.
+    grid
+        That of the images, for an objective that takes one; by default cubes of 1 um.
+
+    Returns
+    -------
+    A float64 value an image by the names of the objective, in its units.
 
     Raises
     ------

@@ -5,6 +5,7 @@ that is a trial carries its index, by which the page shows its structure.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ __all__ = [
     "outcomes",
 ]
 
-Chart = dict[str, object]
+Chart = dict[str, Any]  # as JSON holds it
 
 INK, ACCENT, PALE, BAD = "#26364a", "#2f6f9f", "#8c99a6", "#c8553d"
 CLOUD = "#d9dee3"  # data in the background
@@ -110,7 +111,7 @@ def outcomes(run: Run) -> Chart:
         for name, (n, colour) in counts.items()
         if n
     ]
-    layout = layout_of("trials", "") | {"barmode": "stack", "height": 150, "bargap": 0.2}
+    layout: Chart = layout_of("trials", "") | {"barmode": "stack", "height": 150, "bargap": 0.2}
     layout["xaxis"] |= {"range": [0, len(run.trials)], "showgrid": False}
     layout["legend"] |= {"traceorder": "normal"}
     return {"data": data, "layout": layout}

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -30,10 +30,9 @@ from latentopt.runs.baseline import baseline_from, baseline_of
 from latentopt.runs.campaign_folder import campaign_files
 from latentopt.runs.run import Run
 from latentopt.settings.credentials import with_secrets_hidden
+from latentopt.space.latent_space import LatentSpace
+from latentopt.strategies.build import build_strategy
 from latentopt.version import __version__
-
-if TYPE_CHECKING:
-    from latentopt.space.latent_space import LatentSpace
 
 __all__ = ["write_report"]
 
@@ -51,7 +50,7 @@ def write_report(
     run: Run,
     path: Path | str | None = None,
     *,
-    space: "LatentSpace | None" = None,
+    space: LatentSpace | None = None,
     strategy: Any = None,
     baselines: Sequence[Path | str] = (),
     overwrite: bool = False,
@@ -123,8 +122,6 @@ def _lost(run: Run) -> str:
 
 def _strategy_of(run: Run) -> Any:
     """The strategy that the config names; None where it was given in Python."""
-    from latentopt.strategies.build import build_strategy
-
     try:
         return build_strategy(run.config.strategy)
     except ConfigError:

@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
+from latentopt.microstructure import to_images
 from latentopt.report.charts import (
     BAD,
     CLOUD,
@@ -23,10 +24,9 @@ from latentopt.report.charts import (
 from latentopt.report.html import chart, note, section
 from latentopt.report.structures import structures_of
 from latentopt.runs.run import Run, Trial
+from latentopt.space.latent_space import LatentSpace
 from objectives.phases import cut_phases
-
-if TYPE_CHECKING:
-    from latentopt.space.latent_space import LatentSpace
+from objectives.two_point.pca import TwoPointPCA
 
 __all__ = ["distances", "latent_map", "place_sections", "structure_map"]
 
@@ -37,7 +37,7 @@ _CUTOFF = 16  # largest shift of the statistics, in voxels
 _BINS = 30
 
 
-def place_sections(run: Run, space: "LatentSpace | None") -> list[str]:
+def place_sections(run: Run, space: LatentSpace | None) -> list[str]:
     """Map of z, map of structures, and distances from the data."""
     if not run.trials:
         return []
@@ -91,24 +91,19 @@ def latent_map(run: Run, reference: Float[np.ndarray, "m d"] | None = None) -> C
     plane = np.zeros((2, z.shape[1]))
     plane[: min(2, len(directions))] = directions[:2]
     share = np.pad(spread, (0, 2))[:2] ** 2 / max(float((spread**2).sum()), 1e-30)
-    titles = tuple(f"direction {k + 1} ({share[k]:.0%} of the trials)" for k in range(2))
+    x, y = (f"direction {k + 1} ({share[k]:.0%} of the trials)" for k in range(2))
     behind = None if reference is None else reference @ plane.T
-    drawn = trial_cloud(run, z @ plane.T, behind, titles)
+    drawn = trial_cloud(run, z @ plane.T, behind, (x, y))
     drawn["layout"]["yaxis"] |= {"scaleanchor": "x"}  # distances are the same both ways
     return drawn
 
 
-def structure_map(run: Run, space: "LatentSpace") -> Chart | None:
+def structure_map(run: Run, space: LatentSpace) -> Chart | None:
     """Trials and data by the two-point statistics of their structures; None without structures.
 
     Trials whose file is missing or damaged are left out, and of hundreds all but the best and the
     latest.
     """
-    import torch
-
-    from latentopt.microstructure import to_images
-    from objectives.two_point.pca import TwoPointPCA
-
     channels, *sides = space.image_shape
     phases = {i: x for i, x in structures_of(run).items() if x.shape == tuple(sides)}
     rows = min(_STRUCTURES, max(_LEAST_STRUCTURES, _VOXELS // math.prod(sides)))
@@ -126,13 +121,11 @@ def structure_map(run: Run, space: "LatentSpace") -> Chart | None:
     labels = torch.from_numpy(np.stack([phases[trial.index] for trial in shown]))
     scores = pca.transform(to_images(labels, channels)).double().numpy()
     shares = pca.explained_variance_ratio_
-    titles = tuple(
-        f"score {k + 1} ({float(shares[k]):.0%} of the data's variance)" for k in range(2)
-    )
-    return trial_cloud(replace(run, trials=shown), scores, cloud, titles)
+    x, y = (f"score {k + 1} ({float(shares[k]):.0%} of the data's variance)" for k in range(2))
+    return trial_cloud(replace(run, trials=shown), scores, cloud, (x, y))
 
 
-def distances(run: Run, space: "LatentSpace | None") -> Chart | None:
+def distances(run: Run, space: LatentSpace | None) -> Chart | None:
     """How far the completed trials are from the data, beside how far the data are from one another.
 
     None where the trials have no such metric.
@@ -170,7 +163,7 @@ def distances(run: Run, space: "LatentSpace | None") -> Chart | None:
     return {"data": data, "layout": layout}
 
 
-def _own_distances(space: "LatentSpace") -> list[float]:
+def _own_distances(space: LatentSpace) -> list[float]:
     """Distance of training structures from their nearest others, in the unit of the metric."""
     import torch
 

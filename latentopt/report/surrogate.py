@@ -2,18 +2,18 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 
 from latentopt.campaign.trial_history import history_of_trials
 from latentopt.printable import escape_html as escape
 from latentopt.report.charts import ACCENT, INK, Chart, json_number, layout_of, with_status
 from latentopt.report.html import chart, note, number, section, table, warning
 from latentopt.runs.run import Run
-
-if TYPE_CHECKING:
-    from latentopt.space.latent_space import LatentSpace
+from latentopt.space.latent_space import LatentSpace
+from latentopt.strategies.fallback import fit_failures
 
 __all__ = ["explained_share", "fit_chart", "importance_chart", "surrogate_sections"]
 
@@ -22,14 +22,13 @@ _BARS = 12
 _WITHIN = 1.96  # standard deviations that hold 95 % of a normal distribution
 
 
-def surrogate_sections(run: Run, space: "LatentSpace | None", strategy: Any) -> list[str]:
+def surrogate_sections(run: Run, space: LatentSpace | None, strategy: Any) -> list[str]:
     """Cross-validated fit and importances of inputs, or the reason why there are none."""
     title = "Surrogate fit"
     reason = _why_not(run, space, strategy)
     if reason:
         return [section(title, note(reason))]
-    from latentopt.strategies.fallback import fit_failures  # imports torch
-
+    assert space is not None  # that would be a reason
     try:
         fits, importances = _learned(run, space, strategy)
     except fit_failures() as error:
@@ -68,7 +67,7 @@ def surrogate_sections(run: Run, space: "LatentSpace | None", strategy: Any) -> 
     ]
 
 
-def _why_not(run: Run, space: "LatentSpace | None", strategy: Any) -> str:
+def _why_not(run: Run, space: LatentSpace | None, strategy: Any) -> str:
     """Why the model cannot be shown; empty if it can."""
     kind = run.config.strategy.get("kind")
     completed = sum(trial.status == "completed" for trial in run.trials)
@@ -86,9 +85,7 @@ def _why_not(run: Run, space: "LatentSpace | None", strategy: Any) -> str:
     return ""
 
 
-def _learned(run: Run, space: "LatentSpace", strategy: Any) -> tuple[Mapping, Mapping]:
-    import torch
-
+def _learned(run: Run, space: LatentSpace, strategy: Any) -> tuple[Mapping, Mapping]:
     history = history_of_trials(run.trials, run.config, space)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fit that ends early is seen in its figures
@@ -187,7 +184,8 @@ def importance_chart(name: str, shares: Mapping[str, float]) -> Chart:
 
 
 def _arrays(fit: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return tuple(
+    observed, predicted, sigma = (
         np.asarray(getattr(fit, name), dtype=np.float64)
         for name in ("observed", "predicted", "sigma")
     )
+    return observed, predicted, sigma

@@ -73,7 +73,7 @@ def _best_values(run: Run) -> dict[str, str]:
 
 
 def _ended_early(run: Run) -> str:
-    if run.final_gain is None:
+    if run.final_gain is None or run.config.stop_gain is None:
         return ""
     return note(
         f"It ended early: further points were expected to gain {number(run.final_gain)}, less than "

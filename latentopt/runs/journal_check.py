@@ -137,7 +137,7 @@ def _unknown(
 
 
 def _problem(folder: Path, found: Look, end_is_damaged: bool) -> str | None:
-    past, end, path = found.past, found.kept and found.kept.end, folder / JOURNAL
+    past, kept, path = found.past, found.kept, folder / JOURNAL
     lines = len(past.events)
     accept = f"latentopt repair {shlex.quote(str(folder))} --accept-shorter-past"
     if past.rest and not found.torn:
@@ -151,7 +151,7 @@ def _problem(folder: Path, found: Look, end_is_damaged: bool) -> str | None:
             f"Restore it from a copy of the whole folder, or take the {_lines(lines)} that the "
             f"journal has for all there are with: {accept}"
         )
-    missing = _missing(found, end, folder)
+    missing = _missing(found, None if kept is None else kept.end, folder)
     if missing is None:
         return None
     return (

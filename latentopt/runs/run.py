@@ -15,9 +15,10 @@ from latentopt.runs.candidates import read_structure
 from latentopt.runs.ending import ended_early
 from latentopt.runs.journal import read_events
 from latentopt.runs.pareto import non_dominated
-from latentopt.runs.trial import IMPORTED, REPEAT, FailedState, Trial, apply_event
+from latentopt.runs.trial import IMPORTED, REPEAT, Trial, apply_event
 from latentopt.runs.true_values import TrueValues, first_of_structure
 from latentopt.settings.campaign import CampaignConfig
+from objectives.errors import FailedState
 
 __all__ = ["IMPORTED", "FailedState", "Run", "Trial", "apply_event"]
 
@@ -74,10 +75,10 @@ class Run:
 
     @classmethod
     def of_events(cls, folder: Path, events: Iterable[Mapping[str, Any]]) -> "Run":
-        """Run that the events of a journal tell."""
+        """Run that the events of a journal tell; a `CampaignError` if no campaign has begun."""
         events = list(events)
         header, trials, settings, retrained = None, {}, {}, []
-        values: dict[str, Any] = {}
+        values: Mapping[str, Any] = {}
         for event in events:
             if event["kind"] == "campaign":
                 header, settings, values = event, dict(event["config"]), event
@@ -121,7 +122,7 @@ class Run:
             ((values >= row).all(1) & (values > row).any(1)).sum() if values.shape[1] > 1 else 0
             for row in values
         ]
-        order = np.lexsort((-values[:, 0], beaten))
+        order = np.lexsort((-values[:, 0], np.array(beaten)))
         return [feasible[i] for i in order[:k]]
 
     @property

@@ -72,7 +72,8 @@ class Status:
     @property
     def failed_by_state(self) -> dict[str, int]:
         """How many failed in which way."""
-        return dict(Counter(trial.state for trial in self.failures).most_common())
+        states = (trial.state for trial in self.failures)
+        return dict(Counter(state for state in states if state is not None).most_common())
 
     @property
     def left(self) -> int:

@@ -7,13 +7,12 @@ from typing import Any, Literal
 import numpy as np
 
 from latentopt.measurement import with_sems
+from objectives.errors import FailedState
 
-__all__ = ["IMPORTED", "REPEAT", "FailedState", "Trial", "apply_event"]
+__all__ = ["IMPORTED", "REPEAT", "Trial", "apply_event"]
 
 IMPORTED = "imported"  # the strategy of trials that were measured before their campaign
 REPEAT = "repeat"  # and of those that evaluate a structure once more
-
-FailedState = Literal["infeasible", "invalid", "timeout", "crashed", "lost"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +187,7 @@ def _again(trials: dict[int, Trial], indices: list[int]) -> list[int]:
 
 def _follow(trials: dict[int, Trial], copy: Trial) -> Trial:
     """The copy with the result of its original, which has one or will be asked for it."""
+    assert copy.same_as is not None
     original = trials[copy.same_as]
     if original.status != "pending":
         return _taken_over(copy, original)

@@ -1,6 +1,6 @@
 """How a part of a campaign is named in settings: by its kind, alone or with options."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, overload
 
 from pydantic import BeforeValidator
 
@@ -13,6 +13,13 @@ ROOT = "campaign"  # first part of every dotted path
 DEFAULT_STRATEGY = "structure"
 
 
+Given = TypeVar("Given")
+
+
+@overload
+def as_spec(value: str) -> dict[str, Any]: ...
+@overload
+def as_spec(value: Given) -> Given: ...
 def as_spec(value: object) -> object:
     """A bare kind as the spec it is short for."""
     return {"kind": value} if isinstance(value, str) else value

@@ -53,6 +53,7 @@ def _size(node: yaml.Node, sizes: dict[int, int]) -> int:
     elif isinstance(node, yaml.SequenceNode):
         size = sum(_size(item, sizes) for item in node.value)
     else:
+        assert isinstance(node, yaml.ScalarNode)
         _check_number(node)
         size = 0
     sizes[id(node)] = size + 1

@@ -8,7 +8,7 @@ from latentopt.settings.kinds import ROOT, as_spec
 from latentopt.settings.spec import build, spec_of
 from latentopt.simulators.python_function import PythonSimulator
 from latentopt.simulators.registry import SIMULATORS
-from latentopt.simulators.simulator import Simulator
+from latentopt.simulators.simulator import SaysReady, Simulator
 
 __all__ = ["build_simulators", "resolve_simulators"]
 
@@ -31,7 +31,7 @@ def resolve_simulators(items: Iterable[Any]) -> tuple[tuple[Simulator, ...], tup
             if isinstance(item, str | Mapping):
                 part = build(as_spec(item), SIMULATORS, where)
             simulator = _as_simulator(part, where)
-            if hasattr(simulator, "check"):
+            if isinstance(simulator, SaysReady):
                 simulator.check(where)
             if simulator.name in [other.name for other in simulators]:
                 raise ConfigError(

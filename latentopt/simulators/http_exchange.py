@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 __all__ = ["Answer", "exchange"]
 
@@ -125,7 +125,8 @@ class _Connections:
     def of(self, kind: type[http.client.HTTPConnection], host: str, **options: Any) -> Any:
         """A connection of ``http.client`` that connects by `connect`."""
         connection = kind(host, **options)
-        connection._create_connection = self.connect
+        # The one place where http.client lets others connect; not among its types.
+        connection._create_connection = self.connect  # ty: ignore[missing-attribute]  CPython's own
         return connection
 
     def cut(self) -> None:
@@ -143,11 +144,11 @@ class _HTTP(urllib.request.HTTPHandler):
         super().__init__()
         self._connections = connections
 
-    def http_open(self, request: urllib.request.Request) -> Any:
+    def http_open(self, req: urllib.request.Request) -> Any:
         def connect(host: str, **options: Any) -> Any:
             return self._connections.of(http.client.HTTPConnection, host, **options)
 
-        return self.do_open(connect, request)
+        return self.do_open(connect, req)
 
 
 class _HTTPS(urllib.request.HTTPSHandler):
@@ -155,15 +156,23 @@ class _HTTPS(urllib.request.HTTPSHandler):
         super().__init__()
         self._connections = connections
 
-    def https_open(self, request: urllib.request.Request) -> Any:
+    def https_open(self, req: urllib.request.Request) -> Any:
         def connect(host: str, **options: Any) -> Any:
             return self._connections.of(http.client.HTTPSConnection, host, **options)
 
-        return self.do_open(connect, request)
+        return self.do_open(connect, req)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """Answers a redirect as an error; urllib would send the token to whatever host it names."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> None:
         return None

@@ -31,7 +31,7 @@ from latentopt.export.sidecar import exported_files
 from latentopt.microstructure import Microstructure
 from latentopt.printable import one_line
 from latentopt.simulators.http_exchange import Answer, exchange
-from latentopt.simulators.result import MAX_BYTES, SimulationResult, parse_result
+from latentopt.simulators.result import MAX_BYTES, SimulationResult, State, parse_result
 from latentopt.simulators.simulator import SimulatorSpec, simulation_id
 from latentopt.simulators.task import TASK, check_format, write_task
 
@@ -140,6 +140,8 @@ class HTTPSimulator(SimulatorSpec):
         return replace(result, message=message, seconds=round(time.monotonic() - start, 3))
 
     def _token(self) -> str | None:
+        if self.token_variable is None:
+            return None
         token = os.environ.get(self.token_variable, "").strip()
         # What cannot stand in a header would be told, token and all, by an error.
         return token if re.fullmatch("[!-~]+", token) else None
@@ -148,7 +150,7 @@ class HTTPSimulator(SimulatorSpec):
 class _Failed(Exception):
     """Ends a simulation with a result that is not ``ok``."""
 
-    def __init__(self, state: str, message: str) -> None:
+    def __init__(self, state: State, message: str) -> None:
         super().__init__(message)
         self.result = SimulationResult(state, message=one_line(message))
 
@@ -182,9 +184,9 @@ class _Service:
                 return parse_result(data, self.spec.units, f"the result of job {one_line(job)}")
             self._wait(self.spec.poll_s, late="timeout")
 
-    def _retried(self, send: Callable[[], Answer], late: str) -> bytes:
+    def _retried(self, send: Callable[[], Answer], late: State) -> bytes:
         """Answer of a request that is sent again while the machine or the network fails."""
-        wait = self.spec.poll_s
+        wait, problem = self.spec.poll_s, ""
         for attempt in range(self.spec.retries + 1):
             try:
                 answer = send()
@@ -195,12 +197,12 @@ class _Service:
                     return answer.body
                 problem = _of_status(answer)
                 if answer.status < 500 and answer.status not in _COME_BACK_LATER:
-                    state = "invalid" if answer.status in _ABOUT_THE_STRUCTURE else "lost"
-                    raise _Failed(state, problem)
+                    about_it = answer.status in _ABOUT_THE_STRUCTURE
+                    raise _Failed("invalid" if about_it else "lost", problem)
             if attempt < self.spec.retries or time.monotonic() >= self.deadline:
                 self._wait(wait, late)
                 wait = min(2 * wait, _MOST_WAIT_S)
-        raise _Failed("lost", f"{self.spec.url} failed {attempt + 1} times: {problem}")
+        raise _Failed("lost", f"{self.spec.url} failed {self.spec.retries + 1} times: {problem}")
 
     def _send(self, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
         if self.spec.token_variable is not None:
@@ -213,7 +215,7 @@ class _Service:
         left = self.deadline - time.monotonic()
         return exchange(request, max(0.0, min(self.spec.request_timeout_s, left)), MAX_BYTES + 1)
 
-    def _wait(self, seconds: float, late: str) -> None:
+    def _wait(self, seconds: float, late: State) -> None:
         """Wait, or fail with the state `late` if there is not so much time."""
         left = self.deadline - time.monotonic()
         time.sleep(max(0.0, min(left, seconds)))

@@ -57,7 +57,7 @@ def run_in_group(
             guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_GUARD), json.dumps(environment), *command],
                 cwd=folder,
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=stdout,
                 stderr=stderr,
                 start_new_session=True,

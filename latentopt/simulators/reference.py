@@ -18,10 +18,10 @@ import typer
 from generative.files.own_files import check_outputs
 from latentopt.errors import ConfigError, DataError, EvaluationError, ExportError, OutputError
 from latentopt.files import explain_refusal, output_file
+from latentopt.microstructure import Microstructure, to_images
 from latentopt.printing import print
 
 if TYPE_CHECKING:
-    from latentopt.microstructure import Microstructure
     from objectives.manufacturability.screening import RuleResult
 
 USAGE, DATA = 2, 3
@@ -86,7 +86,7 @@ def screen(
         print(f"{answer['state']}: {answer['message']}")
 
 
-def read_structure(path: Path) -> "Microstructure":
+def read_structure(path: Path) -> Microstructure:
     """Structure of an exported file and its sidecar, every hash compared.
 
     Raises
@@ -96,7 +96,6 @@ def read_structure(path: Path) -> "Microstructure":
     """
     from latentopt.export.exporters import EXPORTERS
     from latentopt.export.verify import verify
-    from latentopt.microstructure import Microstructure
 
     record = verify(path)
     voxels = EXPORTERS[record["format"]].read(path).reshape(record["shape"]).astype("uint8")
@@ -113,7 +112,7 @@ def read_structure(path: Path) -> "Microstructure":
         raise ExportError(f"the sidecar of {path} is damaged ({error}). Export again.") from error
 
 
-def screen_structure(structure: "Microstructure", rules: Any) -> "dict[str, RuleResult]":
+def screen_structure(structure: Microstructure, rules: Any) -> "dict[str, RuleResult]":
     """What each rule found, by name.
 
     Raises
@@ -123,7 +122,6 @@ def screen_structure(structure: "Microstructure", rules: Any) -> "dict[str, Rule
     EvaluationError
         A rule does not fit the structure, such as one for a phase that it has not.
     """
-    from latentopt.microstructure import to_images
     from objectives.manufacturability.screening import screen
 
     sizes, count = structure.voxel_size_m, len(structure.phase_names)
@@ -151,8 +149,8 @@ def _rules(text: str) -> Any:
 def _answer(found: "dict[str, RuleResult]", infeasible_below: float | None) -> dict[str, Any]:
     """Content of ``result.json``."""
     margins = {f"{name}_margin": result.margin for name, result in found.items()}
-    below = infeasible_below is not None
-    short = [name for name, margin in margins.items() if below and margin < infeasible_below]
+    least = -math.inf if infeasible_below is None else infeasible_below
+    short = [name for name, margin in margins.items() if margin < least]
     if short:
         message = ", ".join(f"{name} is {margins[name]:.4g}" for name in short)
         return {"state": "infeasible", "metrics": {}, "message": message}

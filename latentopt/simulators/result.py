@@ -24,7 +24,7 @@ from generative.files.json_text import parse_json
 from latentopt.measurement import Measured, standard_error
 from latentopt.printable import one_line
 
-__all__ = ["MAX_BYTES", "STATES", "SimulationResult", "parse_result", "read_result"]
+__all__ = ["MAX_BYTES", "STATES", "SimulationResult", "State", "parse_result", "read_result"]
 
 State = Literal["ok", "infeasible", "invalid", "timeout", "crashed", "lost"]
 STATES: tuple[str, ...] = get_args(State)
@@ -98,18 +98,19 @@ class SimulationResult:
             found = type(sem).__name__
             return cls("invalid", message=f"sem should be standard errors by name, got {found}")
         pairs = {name: _pair(values[name], (sem or {}).get(name)) for name in names}
+        metrics: dict[str, float] = {}
         errors: dict[str, float] = {}
         for name, (value, error) in pairs.items():
-            if _number(value) is None or not math.isfinite(_number(value)):
+            number = _number(value)
+            if number is None or not math.isfinite(number):
                 got = one_line(repr(value), 60)
                 return cls("invalid", message=f"metric {name} should be a finite number, got {got}")
+            metrics[name] = number
             try:
                 errors |= {} if error is None else {name: standard_error(name, error)}
             except ValueError as problem:
                 return cls("invalid", message=one_line(problem))
-        return cls(
-            "ok", {name: _number(v) for name, (v, _) in pairs.items()}, message, sem=errors or None
-        )
+        return cls("ok", metrics, message, sem=errors or None)
 
 
 def parse_result(data: bytes, wanted: Iterable[str], source: str) -> SimulationResult:

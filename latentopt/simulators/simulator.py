@@ -14,7 +14,7 @@ from latentopt.printable import is_plain
 from latentopt.simulators.result import SimulationResult
 from objectives.settings import Settings
 
-__all__ = ["Simulator", "SimulatorSpec", "simulation_id"]
+__all__ = ["SaysReady", "Simulator", "SimulatorSpec", "simulation_id"]
 
 
 class SimulatorSpec(Settings, ABC):
@@ -114,4 +114,13 @@ class Simulator(Protocol):
 
     def __call__(self, microstructure: "Microstructure", folder: Path) -> "SimulationResult":
         """Result for one structure; `folder` is for its files, and not there yet."""
+        ...
+
+
+@runtime_checkable
+class SaysReady(Protocol):
+    """A simulator that can tell beforehand whether it will work here."""
+
+    def check(self, where: str) -> None:
+        """Refuse to start where it cannot work: a `ConfigError` about the setting `where`."""
         ...

@@ -61,6 +61,7 @@ class CampaignSimulations:
         """Simulations of the campaign in a folder, whose structures have `dims` axes, if any."""
         if not simulators:
             return None
+        assert config.phase_names is not None  # the config is fitted to a space
         sizes = config.grid.edges_um(dims)
         return cls(
             simulators,

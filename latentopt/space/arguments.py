@@ -1,26 +1,27 @@
 """What `LatentSpace` is given: torch or numpy, checked before anything is computed."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from generative.batching import map_rows
-from objectives.arrays import as_tensor
+from objectives.arrays import Array, as_tensor
 from objectives.images import RANGE_TOLERANCE
 
-Array = Tensor | np.ndarray
+AnyArray = Tensor | np.ndarray  # of an answer that is not of the kind of this
 
 
 def like(question: Array, answer: Tensor) -> Array:
     """The answer as the kind of array the question was, on its device."""
-    if isinstance(question, Tensor):
-        return answer.to(question.device)
-    return answer.detach().cpu().numpy()
+    torch_question = isinstance(question, Tensor)
+    same: Any = answer.to(question.device) if torch_question else answer.detach().cpu().numpy()
+    return same
 
 
-def checked_points(z: Array, latent_dim: int) -> Tensor:
+def checked_points(z: AnyArray, latent_dim: int) -> Tensor:
     """Latent points as float64.
 
     Raises
@@ -38,7 +39,7 @@ def checked_points(z: Array, latent_dim: int) -> Tensor:
     return points
 
 
-def checked_images(images: Array, image_shape: tuple[int, ...]) -> Tensor:
+def checked_images(images: AnyArray, image_shape: tuple[int, ...]) -> Tensor:
     """Images of one shape, in float32 or float64.
 
     Raises

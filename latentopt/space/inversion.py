@@ -14,7 +14,7 @@ from torch import Tensor
 
 from generative.batching import VOXELS_PER_CHUNK
 from generative.losses.two_point import autocorrelation
-from latentopt.space.arguments import Array, checked_images
+from latentopt.space.arguments import AnyArray, checked_images
 from latentopt.space.decoder import Encoder
 from latentopt.space.latent_space import LatentSpace
 from objectives.arrays import as_tensor
@@ -79,7 +79,7 @@ class Inversion:
 
 def invert(
     space: LatentSpace,
-    images: Array,
+    images: AnyArray,
     config: InversionConfig | None = None,
     *,
     progress: Callable[[int, int], None] | None = None,

@@ -1,9 +1,7 @@
 """The 64-number space a search moves in: encode, decode, sample, look around."""
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from generative.batching import map_rows
-from latentopt.space.arguments import Array, checked_images, checked_points, like
+from latentopt.space.arguments import AnyArray, checked_images, checked_points, like
 from latentopt.space.ax_parameters import (
     parameters_to_points,
     points_to_parameters,
@@ -22,10 +20,11 @@ from latentopt.space.ax_parameters import (
 from latentopt.space.decoder import Decoder, Encoder
 from latentopt.space.embedded import EMBEDDED, embedded_folder
 from latentopt.space.files import read_space, write_space
-from latentopt.space.paths import PATHS, grid
-from latentopt.space.spacing import median_spacing
+from latentopt.space.model_tensors import device_of, digest_of
+from latentopt.space.paths import PATHS, Way, grid
+from latentopt.space.spacing import median_spacing, nearest_distance
 from latentopt.space.whitening import Whitening
-from objectives.arrays import as_tensor
+from objectives.arrays import Array, as_tensor
 
 REFERENCE_ROWS = 2048  # latent points of training structures kept with the space
 RADIUS_ROWS = 8192  # images, at most, that tell the radius where there is nothing else to fit
@@ -84,7 +83,7 @@ class LatentSpace:
     # -- making one ------------------------------------------------------------------------------
 
     @classmethod
-    def fit(cls, model: Decoder, images: Array) -> "LatentSpace":
+    def fit(cls, model: Decoder, images: AnyArray) -> "LatentSpace":
         """Space of a trained model, whitened over its training images.
 
         Parameters
@@ -158,7 +157,8 @@ class LatentSpace:
         ----------
         name
             ``"default"``, the code of a variational autoencoder; or ``"ldm"``, the noise of a
-            latent diffusion over it, in which every typical point is a likely structure.
+            latent diffusion over it, in which every typical point is a likely structure. Any other
+            name is a ``ValueError``.
         """
         if name not in EMBEDDED:
             raise ValueError(f"name should be one of {', '.join(EMBEDDED)}, got {name!r}.")
@@ -180,7 +180,7 @@ class LatentSpace:
         model = self.model.in_coordinates(coordinates)
         if model.standard_normal == self.model.standard_normal:
             return self
-        before = self.whitening.to_code(self.reference_).to(self._device())
+        before = self.whitening.to_code(self.reference_).to(device_of(self.model))
         turn = model.to_noise if model.standard_normal else model.to_code
         with torch.no_grad():
             codes = map_rows(turn, before, self.latent_dim).cpu()
@@ -212,16 +212,7 @@ class LatentSpace:
 
         A model that is not a torch module has no weights to compare, only its whitening.
         """
-        digest = hashlib.sha256()
-        weights = self.model.state_dict() if isinstance(self.model, nn.Module) else {}
-        whitening = {"mean": self.whitening.mean, "axes": self.whitening.axes}
-        for name, value in sorted(
-            {**weights, **whitening, "spread": self.whitening.spread}.items()
-        ):
-            digest.update(name.encode())
-            numbers = value.detach().cpu().contiguous().reshape(-1)
-            digest.update(numbers.view(torch.uint8).numpy())  # NumPy has no bfloat16
-        return digest.hexdigest()[:12]
+        return digest_of(self.model, self.whitening)
 
     # -- there and back --------------------------------------------------------------------------
 
@@ -245,10 +236,10 @@ class LatentSpace:
         x = checked_images(images, self.image_shape)
         if not isinstance(self.model, Encoder):
             raise TypeError(f"{type(self.model).__name__} cannot encode; it has only decode(code).")
-        device = self._device()
+        encode, device = self.model.encode, device_of(self.model)
         with torch.set_grad_enabled(torch.is_grad_enabled() and x.requires_grad):
             z = map_rows(
-                lambda rows: self.whitening.to_z(self.model.encode(rows.to(device).float())),
+                lambda rows: self.whitening.to_z(encode(rows.to(device).float())),
                 x,
                 x[0].numel() if len(x) else 1,
             )
@@ -273,7 +264,7 @@ class LatentSpace:
         """
         points = self._points(z)
         rows = points.reshape(-1, self.latent_dim)
-        device = self._device()
+        device = device_of(self.model)
         with torch.set_grad_enabled(torch.is_grad_enabled() and rows.requires_grad):
             images = map_rows(
                 lambda part: self.model.decode(self.whitening.to_code(part.to(device))).float(),
@@ -285,7 +276,7 @@ class LatentSpace:
     # -- points ----------------------------------------------------------------------------------
 
     def sample(self, n: int, seed: int = 0) -> Float[Tensor, "n d"]:
-        """Standard normal draws inside the radius."""
+        """Standard normal draws inside the radius, float64; the same for the same seed."""
         generator = torch.Generator().manual_seed(seed)
         shape = (n, self.latent_dim)
         return self.project(torch.randn(shape, dtype=torch.float64, generator=generator))
@@ -296,10 +287,16 @@ class LatentSpace:
         norm = points.norm(dim=-1, keepdim=True).clamp_min(1e-12)
         return like(z, points * (self.radius / norm).clamp(max=1.0))
 
-    def interpolate(
-        self, a: Array, b: Array, n: int, how: Literal["linear", "slerp"] = "linear"
-    ) -> Array:
-        """``n`` equidistant points from a to b, both ``(d,)`` and both included: ``(n, d)``."""
+    def interpolate(self, a: Array, b: AnyArray, n: int, how: Way = "linear") -> Array:
+        """``n`` equidistant points from a to b, both ``(d,)`` and both included: ``(n, d)``.
+
+        Along a straight line, or (``"slerp"``) along an arc on which the norm changes evenly.
+
+        Raises
+        ------
+        ValueError
+            For another way, points of another width or not finite, or n below 2.
+        """
         if how not in PATHS:
             raise ValueError(f"how should be one of {', '.join(PATHS)}, got {how!r}.")
         start, end = self._points(a).reshape(-1), self._points(b).reshape(-1)
@@ -317,7 +314,11 @@ class LatentSpace:
     def manifold(
         self, axes: tuple[int, ...] = (0, 1), n: int = 9, *, span: float = 3.0
     ) -> Float[Tensor, "*grid d"]:
-        """Grid of points over some axes, the others at 0: ``(n, n, d)`` for two axes."""
+        """Grid of points over some axes, the others at 0: ``(n, n, d)`` for two axes.
+
+        Each axis goes from -span to span standard deviations. A ``ValueError`` refuses axes that
+        the space has not, or one that comes twice.
+        """
         if not all(0 <= axis < self.latent_dim for axis in axes) or len(set(axes)) != len(axes):
             raise ValueError(
                 f"axes should be different numbers from 0 to {self.latent_dim - 1}, got {axes}."
@@ -336,12 +337,7 @@ class LatentSpace:
         training structure and its nearest other.
         """
         points, spacing = self._points(z), self._spacing()
-        reference = self.reference_.to(points.device)
-        nearest = map_rows(
-            lambda rows: torch.cdist(rows, reference).amin(1),
-            points.reshape(-1, self.latent_dim),
-            len(reference),
-        )
+        nearest = nearest_distance(points.reshape(-1, self.latent_dim), self.reference_)
         return like(z, (nearest / spacing).reshape(points.shape[:-1]))
 
     def cycle_error(self, z: Array) -> Array:
@@ -370,7 +366,7 @@ class LatentSpace:
         """Range parameters for ``Client.configure_experiment(parameters=...)``."""
         return range_parameters(self.bounds)
 
-    def to_ax(self, z: Array) -> list[dict[str, float]]:
+    def to_ax(self, z: AnyArray) -> list[dict[str, float]]:
         """Parameters of each latent point, by the names of `ax_parameters`."""
         return points_to_parameters(self._points(z).reshape(-1, self.latent_dim))
 
@@ -383,14 +379,8 @@ class LatentSpace:
         """
         return self.project(parameters_to_points(parameters, self.latent_dim))
 
-    def _points(self, z: Array) -> Tensor:
+    def _points(self, z: AnyArray) -> Tensor:
         return checked_points(z, self.latent_dim)
-
-    def _device(self) -> torch.device:
-        if not isinstance(self.model, nn.Module):
-            return torch.device("cpu")
-        tensors = chain(self.model.parameters(), self.model.buffers())
-        return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
 
 def _whitened(model: Any, codes: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Whitening]:

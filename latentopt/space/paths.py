@@ -1,5 +1,8 @@
 """Latent points along lines, arcs, axes and grids: ways to look at a latent space."""
 
+from collections.abc import Callable
+from typing import Literal, TypeGuard
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -30,7 +33,13 @@ def arc(a: Float[Tensor, "d"], b: Float[Tensor, "d"], n: int) -> Float[Tensor, "
     return direction * (norms[0] + t * (norms[1] - norms[0]))
 
 
-PATHS = {"linear": line, "slerp": arc}
+Way = Literal["linear", "slerp"]
+PATHS: dict[Way, Callable[[Tensor, Tensor, int], Tensor]] = {"linear": line, "slerp": arc}
+
+
+def is_way(name: str) -> TypeGuard[Way]:
+    """Whether there is a path of this name in `PATHS`."""
+    return name in PATHS
 
 
 def grid(

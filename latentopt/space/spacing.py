@@ -4,7 +4,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-__all__ = ["median_spacing"]
+from generative.batching import map_rows
+
+__all__ = ["median_spacing", "nearest_distance"]
 
 
 def median_spacing(reference: Float64[Tensor, "r d"]) -> float:
@@ -21,3 +23,11 @@ def median_spacing(reference: Float64[Tensor, "r d"]) -> float:
         torch.cdist(part, reference).kthvalue(2, dim=1).values for part in reference.split(256)
     ]
     return max(float(torch.cat(nearest).median()), 1e-12)
+
+
+def nearest_distance(
+    points: Float64[Tensor, "n d"], reference: Float64[Tensor, "r d"]
+) -> Float64[Tensor, " n"]:
+    """Distance of each point to the nearest of the reference, on the points' device."""
+    near = reference.to(points.device)
+    return map_rows(lambda rows: torch.cdist(rows, near).amin(1), points, len(near))

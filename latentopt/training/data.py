@@ -57,7 +57,8 @@ def split_with_facts(
         kept, facts = _without_copies(_split_whole(data), data.path)
     else:
         groups = read_by_size(data.path, **_asked(data))
-        kept, facts = _without_copies(_split_patches(groups, data), data.path, whole=groups)
+        split = _split_patches(groups, data, data.patch)
+        kept, facts = _without_copies(split, data.path, whole=groups)
     if not facts["Duplicates"].startswith("none"):
         _log.warning("%s: %s.", data.path, facts["Duplicates"])
     if left_out := find(Path(data.path)).left_out:
@@ -83,10 +84,10 @@ def _split_whole(data: FileData) -> Split:
     )
 
 
-def _split_patches(groups: list[Dataset], data: FileData) -> Split:
+def _split_patches(groups: list[Dataset], data: FileData, patch: int) -> Split:
     """Patches of images of any sizes: split by parent, or where these are few by region."""
     if _parents(*groups) >= FEW_PARENTS:
-        patches = Dataset.joined([_cut(group, data) for group in groups])
+        patches = Dataset.joined([_cut(group, data, patch) for group in groups])
         found = find_duplicates(patches.images, constant=False)
         shared = share_parents(patches.parents, found)
         if len(np.unique(shared)) >= LEAST_PARENTS:  # else what is equal is left out below
@@ -96,12 +97,12 @@ def _split_patches(groups: list[Dataset], data: FileData) -> Split:
     for group in _once(groups):
         if group.are_parts:
             split = split_patches(group, fractions=data.fractions)
-        elif max(group.image_shape[1:]) >= 3 * data.patch:
-            split = split_regions(group, fractions=data.fractions, smallest=data.patch)
+        elif max(group.image_shape[1:]) >= 3 * patch:
+            split = split_regions(group, fractions=data.fractions, smallest=patch)
         else:
-            unparted.append(_cut(group, data))
+            unparted.append(_cut(group, data, patch))
             continue
-        parted.append(Split(*(_cut(part, data) for part in split)))
+        parted.append(Split(*(_cut(part, data, patch) for part in split)))
     if not parted:
         return split_patches(Dataset.joined(unparted), fractions=data.fractions)
     training, validation, test = zip(*parted, strict=True)
@@ -115,8 +116,8 @@ def _asked(data: FileData) -> dict[str, Any]:
     return {name: getattr(data, name) for name in names} | {"limits": limits}
 
 
-def _cut(images: Dataset, data: FileData) -> Dataset:
-    return extract_patches(images, data.patch, stride=data.stride)
+def _cut(images: Dataset, data: FileData, patch: int) -> Dataset:
+    return extract_patches(images, patch, stride=data.stride)
 
 
 def _parents(*groups: Dataset) -> int:

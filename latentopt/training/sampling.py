@@ -73,8 +73,18 @@ def obtained(
 ) -> dict[str, Float[np.ndarray, " n"]]:
     """The properties of structures, computed as they were for the training images of the space.
 
-    Structures are cut into phases first. What the space's settings do not tell how to compute is
-    left out.
+    Parameters
+    ----------
+    space
+        Its settings tell which objectives computed the properties.
+    images
+        Structures ``(n, c, *space)`` in [0, 1]; they are cut into phases first.
+    names
+        The properties; those that the settings do not tell how to compute are left out.
+
+    Returns
+    -------
+    A value a structure by name, in the unit of its objective.
     """
     settings = json.loads(space.documents.get(SETTINGS, b"{}"))
     specs = (settings.get("conditions") or {}).get("properties", [])

@@ -140,7 +140,9 @@ class FieldData(Settings):
                 raise ValueError(f"{name}: unknown key; {nearest(name, known)}")
         try:
             # YAML and JSON have lists; null leaves a default.
-            pairs = {k: None if v is None else tuple(map(float, v)) for k, v in ranges.items()}
+            pairs: dict[str, Any] = {
+                k: None if v is None else tuple(map(float, v)) for k, v in ranges.items()
+            }
             FieldRanges(**pairs)
         except (TypeError, IndexError) as error:
             raise ValueError(f"each should be two numbers (low, high), got {ranges}.") from error

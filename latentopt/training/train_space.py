@@ -73,7 +73,7 @@ def train_space(
     """
     folder = Path(folder)
     _check_device(settings.training.device)
-    record = settings.model_dump(mode="json", exclude={"training": HOW_IT_RUNS})
+    record = settings.model_dump(mode="json", exclude={"training": {*HOW_IT_RUNS}})
     finished = _finished(settings, folder, record, overwrite) if is_space(folder) else None
     if finished is not None:
         return finished
