@@ -42,7 +42,7 @@ class Augmentation(Settings):
         if self.shifts:
             image = np.roll(image, [int(rng.integers(image.shape[a])) for a in axes], axes)
         if self.flips:
-            image = np.flip(image, [a for a in axes if rng.random() < 0.5])
+            image = np.flip(image, tuple(a for a in axes if rng.random() < 0.5))
         if self.rotations:
             planes = [(a, b) for a in axes for b in axes if a < b]
             for a, b in planes:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -53,7 +54,7 @@ class Limits:
         >>> Limits.parse(["ratio=2000", "image_voxels=1e9"]).image_voxels
         1000000000
         """
-        given: dict[str, float | int] = {}
+        given: dict[str, Any] = {}
         for text in texts:
             name, _, number = text.partition("=")
             try:
@@ -166,7 +167,7 @@ def row_name(names: Names | None, row: int) -> str:
     """Name of image ``row`` for a message: its file where known."""
     if names is None:
         return f"image {row}"
-    return names(row) if callable(names) else names[row]
+    return names[row] if isinstance(names, Sequence) else names(row)
 
 
 def check_finite(images: np.ndarray, names: Names | None = None) -> None:

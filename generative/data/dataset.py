@@ -184,12 +184,12 @@ class Dataset:
     @classmethod
     def joined(cls, parts: Sequence["Dataset"]) -> "Dataset":
         """The images of several data sets of one kind and size, one after the other."""
-        places = [part.places for part in parts]
+        places = [part.places for part in parts if part.places is not None]
         return replace(
             parts[0],
             images=np.concatenate([part.images for part in parts]),
             labels=np.concatenate([part.labels for part in parts]),
             sources=tuple(source for part in parts for source in part.sources),
             parents=np.concatenate([part.parents for part in parts]),
-            places=None if None in places else Places.joined(places),
+            places=Places.joined(places) if len(places) == len(parts) else None,
         )

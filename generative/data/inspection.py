@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -222,7 +223,10 @@ def _read_stored(found: _Found, path: Path, prefix: str, limits: Limits) -> None
     found.reading = data.reading
 
 
-def _count(values: object) -> dict:
+Counted = TypeVar("Counted")
+
+
+def _count(values: Iterable[Counted]) -> dict[Counted, int]:
     return dict(Counter(values).most_common())
 
 
@@ -310,7 +314,7 @@ def _read_kind(found: _Found, rows: Sequence[int]) -> Phases | None:
 
 
 def _duplicates(found: _Found) -> tuple[dict[str, object], ...]:
-    groups = []
+    groups: list[dict[str, object]] = []
     for rows, exact in find_duplicates(found.images):
         names = [found.names[row] for row in rows]
         groups.append(

@@ -1,15 +1,17 @@
 """From micrographs as they come to a data set of patches, each with its provenance."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from generative.data.check import Limits, by
 from generative.data.dataset import Dataset, Places
 from generative.data.find import classes_of, find_files
-from generative.data.formats.readers import open_source
+from generative.data.formats.readers import open_asked
+from generative.data.formats.source import Asked
 from generative.data.formats.voxel_size import VoxelSize
 from generative.data.grey.denoise import denoise
 from generative.data.grey.meaning import Meaning, one_population
@@ -42,7 +44,7 @@ class _Image:
     before: np.ndarray
     stored: np.ndarray  # as in the file
     name: str
-    record: dict[str, object]
+    record: dict[str, Any]  # as JSON
 
 
 def prepare_images(
@@ -52,7 +54,11 @@ def prepare_images(
     voxel_size_m: VoxelSize | None = None,
     limits: Limits | None = None,
     watch: Watch = lambda images, n: images,
-    **options: object,
+    spatial_dims: int | None = None,
+    dataset: str | None = None,
+    shape: Sequence[int] | None = None,
+    dtype: str | np.dtype | None = None,
+    axes: str | None = None,
 ) -> Prepared:
     """Crop, denoise, segment and cut the images of a folder or file; sizes may differ.
 
@@ -68,8 +74,8 @@ def prepare_images(
         Largest sizes accepted, of each file and of all patches.
     watch
         ``watch(images, n)`` passes the n images on as they are made, to show how many there are.
-    options
-        ``spatial_dims``, ``dataset``, ``shape`` and ``dtype`` of `read_dataset`.
+    spatial_dims, dataset, shape, dtype, axes
+        As `read_dataset`.
 
     Raises
     ------
@@ -81,17 +87,18 @@ def prepare_images(
     root = Path(path)
     files = find_files(root)
     class_names, classes = classes_of(files, root)
-    treatment = how.segmentation if isinstance(how.segmentation, str) else "otsu"
-    options["indices"] = indices_for(treatment)
+    treatment = "otsu" if isinstance(how.segmentation, Segmentation) else how.segmentation
+    indices = indices_for(treatment)
+    asked = Asked(spatial_dims, dataset, shape, dtype, axes, limits, indices)
     with naming_segmentation():
-        sources = [open_source(file, limits=limits, **options) for file in files]
+        sources = [open_asked(file, asked) for file in files]
     size = check_sources(sources, how, voxel_size_m, limits)
     cut = _Patches(how, limits)
     firsts: dict[str, tuple[_Image, int]] = {}
     base = root if root.is_dir() else root.parent
     opened: Iterable[Opened] = (open_images(each, base, how) for each in sources)
     meaning = None
-    if treatment in ("auto", "labels"):
+    if treatment == "auto" or treatment == "labels":
         opened = list(opened)
         with naming_segmentation():
             meaning = told(opened, treatment)
@@ -106,7 +113,7 @@ def prepare_images(
     if not isinstance(how.segmentation, Segmentation):
         for record in cut.records:
             record["steps"] = [*record["steps"], read.reading]
-    dataset = Dataset(
+    patches = Dataset(
         images=read.images,
         labels=np.array([class_names.index(record["class"]) for record in cut.records]),
         class_names=class_names,
@@ -119,7 +126,7 @@ def prepare_images(
     )
     pictures = tuple(_picture(name, *first, read.images, how) for name, first in firsts.items())
     drop = {"drop_empty": how.drop_empty, "drop_duplicates": how.drop_duplicates}
-    put, records, findings = put_together(dataset, cut.records, cut.whole, **drop)
+    put, records, findings = put_together(patches, cut.records, cut.whole, **drop)
     return Prepared(put, records, pictures, replace(findings, images=tuple(cut.facts)))
 
 
@@ -130,7 +137,7 @@ class _Patches:
         self.how, self.limits, self.whole = how, limits, WholeImages()
         self.patches: list[np.ndarray] = []
         self.names: list[str] = []
-        self.records: list[dict[str, object]] = []
+        self.records: list[dict[str, Any]] = []
         self.facts: list[dict[str, object]] = []  # of each whole image
         self._origins: list[int] = []
 

@@ -124,8 +124,12 @@ def put_together(
     ------
     DataError
         If nothing would be left.
+    ValueError
+        If the patches have no places.
     """
     places = dataset.places
+    if places is None:
+        raise ValueError("where each patch lies in its image is not known; cut them with places.")
     found = find_duplicates(dataset.images, constant=False)
     # Patches of copies are duplicates all the same where their grids do not meet.
     first_rows = np.unique(places.origins, return_index=True)[1]
@@ -147,7 +151,7 @@ def put_together(
     findings = Findings(
         images=(),
         near_empty=_names(dataset, empty),
-        duplicates=_named_groups(dataset, found, whole),
+        duplicates=_named_groups(dataset, places.origins, found, whole),
         left_out=_names(dataset, left_out),
     )
     rows = np.flatnonzero(~left_out)
@@ -157,10 +161,9 @@ def put_together(
 
 
 def _named_groups(
-    dataset: Dataset, found: Sequence[Duplicates], whole: WholeImages
+    dataset: Dataset, origins: np.ndarray, found: Sequence[Duplicates], whole: WholeImages
 ) -> tuple[tuple[tuple[str, ...], bool], ...]:
     """Equal whole images, and equal patches of images that are not."""
-    origins = dataset.places.origins
     named = [(tuple(whole.names[row] for row in g.rows), g.exact) for g in whole.groups]
     for rows, exact in found:
         names = {whole.same_as[origins[row]] or whole.names[origins[row]] for row in rows}

@@ -15,8 +15,8 @@ from generative.data.dataset import Dataset, Places
 from generative.data.duplicates import find_duplicates, share_parents
 from generative.data.find import classes_of, find_files
 from generative.data.formats.palette import Indices
-from generative.data.formats.readers import open_source
-from generative.data.formats.source import Source
+from generative.data.formats.readers import open_asked
+from generative.data.formats.source import Asked, Source
 from generative.data.formats.voxel_size import VoxelSize
 from generative.data.grey.meaning import Grey
 from generative.data.grey.phases import read_phases
@@ -126,11 +126,11 @@ def read_dataset(
     if dataset is None and root.is_file() and is_stored_set(root):
         return _read_stored(root, channels, spatial_dims, limits)
     files = find_files(root)
-    opened = {"spatial_dims": spatial_dims, "dataset": dataset, "shape": shape, "dtype": dtype}
-    opened |= {"axes": axes, "limits": limits, "indices": indices_for(grey)}
-    sources = [open_source(file, **opened) for file in files]
+    limits, indices = limits or Limits(), indices_for(grey)
+    asked = Asked(spatial_dims, dataset, shape, dtype, axes, limits, indices)
+    sources = [open_asked(file, asked) for file in files]
     keep_colour = channels == 3 and any(source.colour for source in sources)
-    check_alike(sources, keep_colour, limits or Limits())
+    check_alike(sources, keep_colour, limits)
 
     base = root if root.is_dir() else root.parent
     names = names_of(sources, base)
@@ -161,7 +161,7 @@ def read_dataset(
 
 def indices_for(grey: str) -> Indices:
     """What the indices of a palette are taken for where grey levels are treated so."""
-    return {"auto": "auto", "labels": "labels"}.get(grey, "picture")
+    return grey if grey == "auto" or grey == "labels" else "picture"
 
 
 def _read_stored(

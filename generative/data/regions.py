@@ -52,6 +52,7 @@ def split_patches(dataset: Dataset, *, fractions: tuple[float, float, float] = F
             "images again with data prepare, or give whole images."
         )
     dataset = dataset.subset(np.flatnonzero(~dataset.places.copies))
+    assert dataset.places is not None  # a subset keeps them
     part_of = np.zeros(len(dataset), np.int64)
     parents = np.unique(dataset.parents)
     parted = 0

@@ -51,12 +51,11 @@ def read_by_size(
     root = Path(path)
     opened: dict[str, Any] = {"spatial_dims": spatial_dims, "axes": axes, "limits": limits}
     files = find_files(root)
-    # A single file holds one size, or says that it is a set that was prepared.
-    one_size = len(files) == 1
-    if not one_size:
+    sources: list[Source] = []
+    if len(files) > 1:
         sources = [open_source(file, indices=indices_for(grey), **opened) for file in files]
-        one_size = len({source.shape[2:] for source in sources}) == 1
-    if one_size:
+    # A single file holds one size, or says that it is a set that was prepared.
+    if len({source.shape[2:] for source in sources}) <= 1:
         return [read_dataset(path, grey=grey, channels=channels, **opened)]
     keep_colour = channels == 3 and any(source.colour for source in sources)
     check_alike(sources, keep_colour, limits or Limits(), one_size=False)

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 import h5py
 import numpy as np
@@ -12,6 +13,7 @@ from generative.data.check import Limits, reading
 from generative.data.dataset import Dataset, Places
 from generative.data.formats import hdf5_guard as guard
 from generative.data.formats.source import check_real
+from generative.data.grey.phases import Content
 from generative.errors import DataError
 from generative.files.json_text import parse_json
 
@@ -90,7 +92,10 @@ def read_set(path: Path, limits: Limits | None = None) -> Dataset:
         for name in ("labels", "parents", "sources"):
             if _own(file, name, path).shape != images.shape[:1]:
                 raise DataError(f"{path}: {name} are not one an image; prepare it again.")
-        size = guard.attribute(file, "voxel_size_m", path)
+        size, said = (guard.attribute(file, key, path) for key in ("voxel_size_m", "content"))
+        content = next((known for known in get_args(Content) if known == str(said)), None)
+        if content is None:
+            raise DataError(f"{path}: says that it holds {said}; prepare it again.")
         names = parse_json(guard.text(_own(file, "class_names", path), path))
         return Dataset(
             images=guard.values(images, path, limits).astype(np.float32, copy=False),
@@ -98,8 +103,8 @@ def read_set(path: Path, limits: Limits | None = None) -> Dataset:
             class_names=tuple(str(name) for name in names),
             sources=tuple(text.decode() for text in _values(file, "sources", path, limits)),
             parents=_values(file, "parents", path, limits).astype(np.int64),
-            content=str(guard.attribute(file, "content", path)),
-            voxel_size_m=None if size is None else tuple(float(edge) for edge in size),
+            content=content,
+            voxel_size_m=None if size is None else tuple(map(float, np.ravel(np.asarray(size)))),
             reading=str(guard.attribute(file, "reading", path) or ""),
             places=_places(file, path, images.shape, limits),
         )

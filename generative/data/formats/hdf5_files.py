@@ -170,6 +170,8 @@ def _choose(
 def _tagged_axes(item: h5py.Dataset, path: Path) -> str | None:
     """The axes that ilastik (vigra) writes beside a data set, where they are those we know."""
     tags = guard.attribute(item, "axistags", path)
+    if not isinstance(tags, str | bytes):
+        return None
     try:
         letters = "".join(axis["key"] for axis in parse_json(tags)["axes"])
     except (ValueError, KeyError, TypeError):
@@ -189,7 +191,7 @@ def _said_size(item: h5py.Dataset, path: Path) -> VoxelSize | None:
 
 
 def _floats(values: object) -> VoxelSize | None:
-    return None if values is None else tuple(float(value) for value in np.ravel(values))
+    return None if values is None else tuple(float(value) for value in np.ravel(np.asarray(values)))
 
 
 Grid = tuple[tuple[int, ...], VoxelSize | None]
@@ -220,7 +222,7 @@ def _image_geometries(file: h5py.File, path: Path) -> dict[str, Grid]:
 
 
 def _grid(cells: object, spacing: object, unit: object, path: Path) -> Grid:
-    shape = tuple(int(count) for count in np.ravel(cells)[::-1])
+    shape = tuple(int(count) for count in np.ravel(np.asarray(cells))[::-1])
     edges = _floats(spacing)
     if len(shape) != 3 or (edges is not None and len(edges) != 3):
         raise DataError(f"{path}: expected three dimensions and spacings; export a regular grid.")
@@ -228,7 +230,7 @@ def _grid(cells: object, spacing: object, unit: object, path: Path) -> Grid:
         return shape, None
     if unit is None:
         metres = 1.0 if max(edges) < ANGSTROM_UM else 1e-6
-    elif (metres := _DREAM3D_METRES.get(int(unit))) is None:
+    elif (metres := _DREAM3D_METRES.get(int(np.asarray(unit).item()))) is None:
         return shape, None
     return shape, tuple(float(f"{edge * metres:.7g}") for edge in edges[::-1])  # stored as float32
 

@@ -91,9 +91,10 @@ def pillow(path: Path, form: str) -> Image.Image:
         try:
             return Image.open(path, formats=[form])
         except Image.DecompressionBombError as error:
+            most = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # None, no limit, raises nothing
             raise DataError(
                 f"{path}: has more pixels than Pillow opens, which is larger than the limit of "
-                f"{2 * Image.MAX_IMAGE_PIXELS:,}; cut it into parts, or save it as uncompressed "
+                f"{most:,}; cut it into parts, or save it as uncompressed "
                 "TIFF or NPY."
             ) from error
 
@@ -173,7 +174,7 @@ def _decode_grey(path: Path, opened: Callable[[], Image.Image], orientation: int
 def _decode_colour(path: Path, opened: Callable[[], Image.Image], orientation: int) -> np.ndarray:
     with opened() as image:
         transparency = "A" in image.getbands() or "transparency" in image.info
-        if transparency and image.convert("RGBA").getextrema()[3] != (255, 255):
+        if transparency and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
             raise DataError(f"{path}: has transparent pixels; save it without transparency.")
         pixels = np.asarray(image.convert("RGB"))
     return np.moveaxis(turned(pixels, orientation), -1, 0)[None]

@@ -117,15 +117,20 @@ def open_source(
         If the kind is unknown, the file cannot be read, does not hold images or promises too much.
     """
     asked = Asked(spatial_dims, dataset, shape, dtype, axes, limits or Limits(), indices, single)
+    return open_asked(path, asked)
+
+
+def open_asked(path: Path, asked: Asked) -> Source:
+    """As `open_source`, with all that the caller says of the file in one object."""
     with reading(path):
         if path.stat().st_size == 0:
             raise DataError(f"{path}: is empty (0 bytes); write it again or remove it.")
         kind = _kind(path, asked)
-        if dataset is not None and not FORMATS[kind].many_arrays:
+        if asked.dataset is not None and not FORMATS[kind].many_arrays:
             raise DataError(f"{path}: has no data sets to choose from; leave out dataset=.")
-        if (shape, dtype) != (None, None) and kind != "raw":
+        if (asked.shape, asked.dtype) != (None, None) and kind != "raw":
             raise DataError(f"{path}: says its shape and type; leave out shape= and dtype=.")
-        if axes is not None and not FORMATS[kind].bare_axes:
+        if asked.axes is not None and not FORMATS[kind].bare_axes:
             raise DataError(f"{path}: says its axes itself; leave out axes=.")
         source = FORMATS[kind].open(path, asked)
         asked.limits.check(source.shape, str(path))

@@ -100,7 +100,7 @@ def _check_complete(tiff: tifffile.TiffFile, path: Path) -> None:
             f"{path}: has {len(tiff.pages)} pages, more than the limit of {MAX_PAGES}; save it as "
             "several files."
         )
-    tiff.filehandle.seek(tiff.pages.next_page_offset)
+    tiff.filehandle.seek(tiff.pages.next_page_offset or 0)
     chain = tiff.filehandle.read(tiff.tiff.offsetsize)
     if len(chain) < tiff.tiff.offsetsize or any(chain):
         raise DataError(f"{path}: is truncated after page {len(tiff.pages)}; save it again.")
@@ -149,6 +149,8 @@ def _lookup(page: tifffile.TiffPage, indices: Indices) -> np.ndarray | None:
     """What an index becomes: a grey level of a ramp, a colour if asked; None keeps it a label."""
     if page.photometric != _PALETTE:
         return None
+    if page.colormap is None:
+        raise ValueError("it has indices of a palette, and no palette")
     colours = (page.colormap.T >> 8).astype(np.uint8)
     if indices != "picture" and is_grey_ramp(colours):
         return np.ascontiguousarray(colours[:, 0])

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from typing import Literal
 
 import numpy as np
 import tifffile
@@ -109,7 +110,10 @@ def _number_kind(page: tifffile.TiffPage) -> tuple[int, str]:
     return bits, kind
 
 
-def _dtype(bits: int, kind: str, order: str) -> np.dtype:
+ByteOrder = Literal["<", ">", "="]
+
+
+def _dtype(bits: int, kind: str, order: ByteOrder) -> np.dtype:
     size = next(n for n in (1, 2, 4, 8) if 8 * n >= bits)
     return np.dtype(f"{kind}{size}").newbyteorder(order)
 

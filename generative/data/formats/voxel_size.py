@@ -8,6 +8,7 @@ refused, for it may have a meaning that nobody knows; a resolution of 0 says not
 import math
 import re
 from pathlib import Path
+from typing import SupportsFloat
 
 import tifffile
 
@@ -43,8 +44,10 @@ def length_m(value: object, unit: str) -> float | None:
         plain = plain.replace(sign, "a")
     plain = plain.lower().replace("metre", "meter")
     metres = _METRES.get(plain) or _METRES.get(plain.removesuffix("s"))
+    if metres is None or not isinstance(value, str | bytes | SupportsFloat):
+        return None
     try:
-        return None if metres is None else float(f"{float(value) * metres:.12g}")
+        return float(f"{float(value) * metres:.12g}")
     except (TypeError, ValueError):
         return None
 
@@ -101,9 +104,9 @@ def tiff_voxel_size(tiff: tifffile.TiffFile, dims: int) -> VoxelSize | None:
     elif tiff.is_imagej:
         edges = _imagej(tiff)
     else:
-        edges = _instrument(tiff) or _resolution(tiff.pages[0])
-    size = tuple(edges.get(axis) for axis in "zyx"[-dims:])
-    return None if None in size else size
+        edges = _instrument(tiff) or _resolution(tiff.pages[0].aspage())
+    size = [edge for axis in "zyx"[-dims:] if (edge := edges.get(axis)) is not None]
+    return tuple(size) if len(size) == dims else None
 
 
 def _ome(xml: str) -> dict[str, float | None]:
@@ -125,7 +128,7 @@ def _imagej(tiff: tifffile.TiffFile) -> dict[str, float | None]:
     units = {"x": str(about.get("unit", ""))}
     units |= {axis: str(about.get(f"{axis}unit", units["x"])) for axis in "yz"}
     edges = {"z": length_m(about["spacing"], units["z"])} if "spacing" in about else {}
-    for axis, per_unit in _per_unit(tiff.pages[0]).items():
+    for axis, per_unit in _per_unit(tiff.pages[0].aspage()).items():
         edges[axis] = length_m(1 / per_unit, units[axis])
     return edges
 

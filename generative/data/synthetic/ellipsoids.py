@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from generative.data.synthetic.family import Family, Ranges, Settings, span, unit_vectors
 from generative.data.synthetic.packing import ball_volume
@@ -98,7 +98,7 @@ def _build(
     short = long / row["aspect"]
     for k, (centre, axis) in enumerate(zip(*_place(row, shape, rng, limits), strict=True)):
         near = [np.arange(math.floor(x - long), math.ceil(x + long) + 1) for x in centre]
-        offset = np.stack(np.meshgrid(*near, indexing="ij"), axis=-1) + 0.5 - centre
+        offset = np.stack(np.meshgrid(*near, indexing="ij"), axis=-1).astype(float) + 0.5 - centre
         along2 = (offset @ axis) ** 2
         inside = along2 / long**2 + ((offset**2).sum(axis=-1) - along2) / short**2 <= 1
         found = zip(np.nonzero(inside), near, shape, strict=True)
@@ -121,7 +121,7 @@ def _place(
             if limits.aligned:
                 ways = np.broadcast_to(row["direction"], ways.shape)
             if placed:
-                far, _ = cKDTree(centres[:placed], boxsize=shape).query(tried)
+                far, _ = KDTree(centres[:placed], boxsize=shape).query(tried)
                 tried, ways = tried[far >= least], ways[far >= least]
             for centre, axis in zip(tried, ways, strict=True):
                 if _clear(centre, axis, centres[:placed], axes[:placed], row, shape):

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -47,6 +47,9 @@ def span(
     return dataclasses.field(default=None if of_side else (low, high), metadata=about)
 
 
+R = TypeVar("R", bound="Ranges")
+
+
 @dataclasses.dataclass(frozen=True)
 class Ranges:
     """Ranges that the settings of each structure are drawn from, each checked.
@@ -72,7 +75,7 @@ class Ranges:
         return tuple(f for f in dataclasses.fields(cls) if "least" in f.metadata)
 
     @classmethod
-    def checked(cls, family: str, given: dict[str, Any]) -> "Ranges":
+    def checked(cls: type[R], family: str, given: dict[str, Any]) -> R:
         """Ranges by name; a number in place of a range is a range of that number alone.
 
         Raises
@@ -100,8 +103,10 @@ class Ranges:
 
 def _as_pair(name: str, value: Any) -> tuple[float, float] | None:
     """(low, high) as floats; a single number is both, ``None`` the default."""
-    if value is None:
-        return None
+    return None if value is None else _as_floats(name, value)
+
+
+def _as_floats(name: str, value: Any) -> tuple[float, float]:
     try:
         low, high = (value, value) if isinstance(value, int | float) else value
         return float(low), float(high)
@@ -111,7 +116,7 @@ def _as_pair(name: str, value: Any) -> tuple[float, float] | None:
 
 def _check_range(name: str, value: tuple[float, float], about: Any) -> None:
     least, most = about["least"], about["most"]
-    low, high = _as_pair(name, value)
+    low, high = _as_floats(name, value)
     ordered = least <= low <= high <= most and (high > 0 or about["or_zero"]) and high < math.inf
     if not ordered or (about["log"] and low <= 0):
         above = ", low above 0" if about["log"] else ""

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import scipy.optimize
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 # Fraction of the box in discs or spheres as wide as the distance kept, by dimension, at which
 # random addition jams (Torquato 2002, section 3.4).
@@ -87,7 +87,7 @@ def nearest_distance(
     least = float(min(sides))
     if len(points) < 2:
         return least
-    found, _ = cKDTree(points, boxsize=sides).query(points, k=2)
+    found, _ = KDTree(points, boxsize=sides).query(points, k=2)
     return min(least, float(found[:, 1].min()))
 
 
@@ -105,7 +105,7 @@ def _add(count: int, distance: float, box: np.ndarray, rng: np.random.Generator)
     for _ in range(-(-tries // _BATCH)):
         candidates = rng.random((_BATCH, len(box))) * box
         if len(points):
-            nearest, _ = cKDTree(points, boxsize=box).query(candidates)
+            nearest, _ = KDTree(points, boxsize=box).query(candidates)
             candidates = candidates[nearest >= distance]
         new: list[np.ndarray] = []
         for candidate in candidates:
@@ -125,7 +125,7 @@ def _relax(points: np.ndarray, least: float, box: np.ndarray) -> np.ndarray:
 
     def energy(flat: np.ndarray) -> tuple[float, np.ndarray]:
         now = wrapped(flat.reshape(points.shape), box)
-        i, j = cKDTree(now, boxsize=box).query_pairs(distance, output_type="ndarray").T
+        i, j = KDTree(now, boxsize=box).query_pairs(distance, output_type="ndarray").T
         apart = now[i] - now[j]
         apart -= box * np.round(apart / box)
         r = np.maximum(np.sqrt((apart**2).sum(axis=1)), 1e-9 * distance)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from generative.data.synthetic.family import Family, Ranges, Settings, span
 from generative.data.synthetic.packing import MOST_PACKED, ball_volume, pack, packed_fraction
@@ -115,7 +115,7 @@ def _build_spheres(
     centres = _centres(row, shape, rng)
     voxels = np.indices(shape).reshape(len(shape), -1).T + 0.5
     radius = row["diameter_px"] / 2
-    distance, nearest = cKDTree(centres, boxsize=shape).query(
+    distance, nearest = KDTree(centres, boxsize=shape).query(
         voxels, distance_upper_bound=radius * (1 + 1e-9)
     )
     labels = np.where(distance <= radius, 1 + nearest % (limits.phases - 1), 0)

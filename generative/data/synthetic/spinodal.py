@@ -84,20 +84,23 @@ def cahn_hilliard(
     implicit = 1 + dt * k2 * (2 + gamma * k2)  # 1 - dt k2 ((1 - a1) - gamma k2)
     kept = ((1 + 3 * dt * k2) / implicit).astype(phi.dtype)
     driven = (dt * k2 / implicit).astype(phi.dtype)
+    if steps == 0:
+        return phi.copy()
+    spectrum = scipy.fft.rfftn(phi, axes=axes)
     for step in range(steps):
-        if step % _STEPS_BETWEEN_TRANSFORMS == 0:
+        if step and step % _STEPS_BETWEEN_TRANSFORMS == 0:
             spectrum = scipy.fft.rfftn(phi, axes=axes)
         spectrum *= kept
         spectrum -= driven * scipy.fft.rfftn(phi * phi * phi, axes=axes)
         phi = scipy.fft.irfftn(spectrum, s=space, axes=axes)
-    return phi if steps else phi.copy()
+    return phi
 
 
 def _squared_frequencies(space: tuple[int, ...], dx: float) -> np.ndarray:
     """Squared angular frequency (*half spectrum) for voxels of side ``dx``."""
     axes = [2 * np.pi * scipy.fft.fftfreq(size, dx) for size in space[:-1]]
     axes.append(2 * np.pi * scipy.fft.rfftfreq(space[-1], dx))
-    return sum(k**2 for k in np.meshgrid(*axes, indexing="ij"))
+    return np.sum([k**2 for k in np.meshgrid(*axes, indexing="ij")], axis=0)
 
 
 def _with_gamma(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from generative.data.synthetic.family import Family, Ranges, Settings, span
 
@@ -38,7 +38,7 @@ def _build(
 ) -> UInt8[np.ndarray, "*space"]:
     points = rng.random((int(row["grains"]), len(shape))) * np.asarray(shape)
     voxels = np.indices(shape).reshape(len(shape), -1).T + 0.5
-    _, grain = cKDTree(points, boxsize=shape).query(voxels)
+    _, grain = KDTree(points, boxsize=shape).query(voxels)
     return (grain % limits.phases).astype(np.uint8).reshape(shape)
 
 
