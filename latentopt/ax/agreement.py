@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from latentopt.ax.goal import AxGoal
 from latentopt.errors import ConfigError
-from latentopt.goal import Goal, Linear, parse_constraint, parse_objectives
+from latentopt.goal import Distance, Goal, Linear, parse_constraint, parse_objectives
 
 if TYPE_CHECKING:
     from ax.core.optimization_config import OptimizationConfig
@@ -84,7 +84,7 @@ def _margin_keys(constraints: "Iterable[OutcomeConstraint]") -> set[_Key]:
     return {_margin_key(parse_constraint(c.expression).margin) for c in constraints}
 
 
-def _form_key(form: object) -> _Key:
+def _form_key(form: Linear | Distance) -> _Key:
     """Weights in units of the largest, by name."""
     largest = max(abs(weight) for weight in form.weights.values())
     return tuple(sorted((n, round(w / largest, _DIGITS)) for n, w in form.weights.items()))

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import pandas as pd
@@ -15,6 +15,7 @@ from torch import Tensor
 from latentopt.ax.goal import AxGoal
 from latentopt.ax.quiet import quiet_ax
 from latentopt.history import History
+from latentopt.space.latent_space import LatentSpace
 from latentopt.unit_free import UnitFree
 
 
@@ -37,8 +38,7 @@ def points_of_ax(
         client = _client(history, seed=history.seed_of(history.next_index))
         configure(client)
         _attach(client, history)
-        asked = client.get_next_trials(q)
-    return history.space.from_ax(list(asked.values()))
+        return _points(history.space, client.get_next_trials(q))
 
 
 def beginning_of_ax(history: History, n: int) -> Float64[Tensor, "n d"]:
@@ -51,8 +51,16 @@ def beginning_of_ax(history: History, n: int) -> Float64[Tensor, "n d"]:
         client.configure_generation_strategy(
             initialization_budget=n, initialization_random_seed=history.seed
         )
-        asked = client.get_next_trials(n)
-    return history.space.from_ax(list(asked.values()))
+        return _points(history.space, client.get_next_trials(n))
+
+
+def _points(
+    space: LatentSpace, asked: Mapping[int, Mapping[str, float | str]]
+) -> Float64[Tensor, "q d"]:
+    """Points of the trials that Ax asks for, whose parameters are all numbers."""
+    return space.from_ax(
+        [{name: float(value) for name, value in each.items()} for each in asked.values()]
+    )
 
 
 def _client(history: History, seed: int) -> Client:

@@ -76,7 +76,9 @@ class AxGoal:
         return Linear(weights, form.constant)
 
     def _objective(self, i: int, form: Linear | Distance) -> str:
-        return f"objective_{i}" if f"objective_{i}" in self.derived else str(_renamed(form))
+        if isinstance(form, Linear) and f"objective_{i}" not in self.derived:
+            return str(_renamed(form))
+        return f"objective_{i}"
 
     def _constraint(self, i: int, constraint: Constraint) -> str:
         if f"margin_{i}" in self.derived:

@@ -39,13 +39,17 @@ class HeldExecutor:
 
     def open(self) -> None:
         """Let workers start, unless they have."""
+        self._opened()
+
+    def _opened(self) -> Executor:
         if self._executor is not None:
-            return
+            return self._executor
         if self._openings == _OPENINGS:
             raise self.cannot(f"it broke {_OPENINGS} times without a result{self._problem}")
         self._openings += 1
         try:
             self._executor = self.engine.open()
+            return self._executor
         except (ConfigError, CampaignError):
             raise
         except Exception as error:  # whatever the packages of an engine raise
@@ -54,9 +58,9 @@ class HeldExecutor:
     def submit(self, work: Work) -> Future:
         """Future of an evaluation."""
         while True:
-            self.open()
+            executor = self._opened()
             try:
-                return self._executor.submit(evaluate, work)
+                return executor.submit(evaluate, work)
             except RuntimeError as error:  # broken, or shut down by its owner
                 self.broke(error)
             except Exception as error:  # such as one that starts workers only now, and cannot
@@ -78,11 +82,10 @@ class HeldExecutor:
         """
         if self._answered:
             return
-        self.open()
+        executor = self._opened()
+        start_s = self.engine.start_s if isinstance(self.engine, EngineWithWorkers) else None
         try:
-            self._executor.submit(prepare, self._parts).result(
-                getattr(self.engine, "start_s", None)
-            )
+            executor.submit(prepare, self._parts).result(start_s)
         except Exception as error:
             raise self.cannot(error) from error
 
@@ -91,7 +94,9 @@ class HeldExecutor:
         now = time.monotonic()
         step, self._looked = min(now - self._looked, 1.0), now  # no more: this process was stopped
         engine = self.engine
-        if not isinstance(engine, EngineWithWorkers) or None in (engine.timeout_s, engine.start_s):
+        if not isinstance(engine, EngineWithWorkers):
+            return
+        if engine.timeout_s is None or engine.start_s is None:
             return
         under_way = any(engine.is_running(future, self._answered) for future in running)
         self._quiet = self._quiet + step if under_way else 0.0
@@ -115,8 +120,10 @@ class HeldExecutor:
             cause = _first_cause(problem)
             text = _named(problem)
             text += "" if cause is problem else f" (because of {_named(cause)})"
+        # An engine of the user's own needs no kind.
+        kind = getattr(self.engine, "kind", type(self.engine).__name__)
         return CampaignError(
-            f"engine {self.engine.kind} cannot run evaluations: {text.rstrip('.')}. Results so far "
+            f"engine {kind} cannot run evaluations: {text.rstrip('.')}. Results so far "
             "are kept; mend it, or set engine: serial, and go on."
         )
 

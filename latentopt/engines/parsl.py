@@ -115,10 +115,15 @@ class ParslEngine(EngineWithWorkers):
         # What the driver can import, the workers can.
         paths = shlex.quote(os.pathsep.join(path or os.getcwd() for path in sys.path))
         init = f"export PYTHONPATH={paths} OMP_NUM_THREADS=1\n{self.worker_init}"
-        blocks = {"init_blocks": 1, "min_blocks": 0, "max_blocks": 1, "worker_init": init}
+        blocks: dict[str, Any] = {  # options of Parsl's providers
+            "init_blocks": 1,
+            "min_blocks": 0,
+            "max_blocks": 1,
+            "worker_init": init,
+        }
         if self.provider == "local":
             return LocalProvider(**blocks)
-        job = {
+        job: dict[str, Any] = {
             **blocks,
             "nodes_per_block": self.nodes,
             "walltime": self.walltime,

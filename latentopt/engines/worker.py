@@ -129,7 +129,7 @@ def evaluate(work: Work) -> dict[str, Any]:
     metrics: Mapping[str, float] = {}
     error = state = None
     try:
-        metrics = _metrics(work) if work.timeout_s is None else _within(work)
+        metrics = _metrics(work) if work.timeout_s is None else _within(work, work.timeout_s)
     except EvaluationError as problem:
         error, state = str(problem), problem.state
     except OutOfTime:
@@ -151,20 +151,20 @@ class OutOfTime(BaseException):
     """Passes through ``except Exception`` in a user's solver."""
 
 
-def _within(work: Work) -> dict[str, float]:
+def _within(work: Work, timeout_s: float) -> dict[str, float]:
     """The metrics, or `OutOfTime`."""
     alarms = hasattr(signal, "setitimer")
     if alarms and threading.current_thread() is threading.main_thread():
-        return _before_alarm(work)
-    return _in_thread(work)
+        return _before_alarm(work, timeout_s)
+    return _in_thread(work, timeout_s)
 
 
-def _before_alarm(work: Work) -> dict[str, float]:
+def _before_alarm(work: Work, timeout_s: float) -> dict[str, float]:
     def ring(*_: Any) -> None:
         raise OutOfTime
 
     previous = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, work.timeout_s)
+    signal.setitimer(signal.ITIMER_REAL, timeout_s)
     try:
         return _metrics(work)
     finally:
@@ -172,7 +172,7 @@ def _before_alarm(work: Work) -> dict[str, float]:
         signal.signal(signal.SIGALRM, previous or signal.SIG_DFL)
 
 
-def _in_thread(work: Work) -> dict[str, float]:
+def _in_thread(work: Work, timeout_s: float) -> dict[str, float]:
     future: Future = Future()
 
     def run() -> None:
@@ -183,7 +183,7 @@ def _in_thread(work: Work) -> dict[str, float]:
 
     threading.Thread(target=run, daemon=True).start()
     try:
-        return future.result(work.timeout_s)
+        return future.result(timeout_s)
     except TimeoutError:
         if here() != work.driver:  # a thread cannot be stopped, its process can
             timer = threading.Timer(_FREED_AFTER, os._exit, (1,))

@@ -56,8 +56,9 @@ class WorkerProcess:
             ends += context.Pipe()
             ends += context.Pipe(duplex=False)
             self._calls, theirs, held, self._hold = ends
-            arguments = {"target": serve, "args": (theirs, held), "name": "latentopt-worker"}
-            self._process = context.Process(**arguments)
+            self._process = context.Process(
+                target=serve, args=(theirs, held), name="latentopt-worker"
+            )
             _block_signals()
             self._process.start()
         except Exception as error:  # an AssertionError for one
@@ -66,6 +67,8 @@ class WorkerProcess:
             raise _cannot_start(error) from None
         theirs.close()
         held.close()
+        assert self._process.pid is not None  # it was started
+        self._pid = self._process.pid
         self._ready = False
 
     @property
@@ -96,7 +99,7 @@ class WorkerProcess:
         # By a thread of its own: a process that is stopped reads nothing.
         sender = threading.Thread(target=self._send, args=(call,), daemon=True)
         sender.start()
-        clock, begun = _Clock(self._process.pid), False
+        clock, begun = _Clock(self._pid), False
         try:
             while True:
                 if not wait([self._calls], _MOMENT):
@@ -109,7 +112,7 @@ class WorkerProcess:
                     return answer
                 self._ready = True
                 if word == "begun":
-                    clock, begun = _Clock(self._process.pid), True
+                    clock, begun = _Clock(self._pid), True
         except (EOFError, OSError):  # the other end is closed
             raise self._how_it_ended(begun) from None
 
@@ -149,7 +152,7 @@ class WorkerProcess:
     def end(self) -> None:
         """Stop it, if need be by force."""
         self.let_go()
-        if not _is_stopped(self._process.pid):
+        if not _is_stopped(self._pid):
             self._process.join(GRACE_S + 1)
         self.kill()
         self._calls.close()
@@ -157,7 +160,7 @@ class WorkerProcess:
     def kill(self) -> None:
         """Kill it, if it lives, and what it started."""
         with suppress(ProcessLookupError, PermissionError, AttributeError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self._pid, signal.SIGKILL)
         self._process.kill()  # it may not have come so far as to lead a group
         self._process.join()
 
@@ -170,6 +173,7 @@ class WorkerProcess:
         self._process.join(GRACE_S)  # its pipe breaks a moment before
         self.kill()
         code = self._process.exitcode
+        assert code is not None  # `kill` waits for its end
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         killed = name in _FROM_OUTSIDE
         if begun:
@@ -226,7 +230,7 @@ def _cannot_start(error: Exception) -> NotReady:
 
 
 def _said(error: Exception) -> str:
-    if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         return f"{error.strerror}; ulimit -n raises the limit"
     return f"{type(error).__name__}: {error}"
 
