@@ -15,6 +15,7 @@ from ax.generation_strategy.external_generation_node import ExternalGenerationNo
 from ax.generation_strategy.generation_strategy import GenerationStrategy
 from ax.storage.json_store.decoder import object_from_json
 from ax.storage.json_store.registry import CORE_DECODER_REGISTRY, CORE_ENCODER_REGISTRY
+from ax.utils.common.serialization import SerializationMixin
 
 from latentopt.ax.agreement import check_agreement
 from latentopt.ax.history import history_of_experiment
@@ -27,12 +28,14 @@ from latentopt.space.latent_space import LatentSpace
 from latentopt.space.named import load_space
 from latentopt.strategies.build import build_strategy
 from latentopt.strategies.registry import STRATEGIES
+from latentopt.strategies.strategy import NamedStrategy
 
 if TYPE_CHECKING:
     from ax.adapter.base import Adapter
     from ax.core.data import Data
     from ax.core.experiment import Experiment
     from ax.core.generator_run import GeneratorRun
+    from ax.core.types import TParameterization
     from ax.generation_strategy.transition_criterion import TransitionCriterion
     from pydantic import BaseModel
 
@@ -135,11 +138,15 @@ class StrategyNode(ExternalGenerationNode):
         self.goal, self.seed = Goal.parse(objective, constraints), seed
         self._texts = objective, tuple(constraints)
         self._folder = _folder(space)
-        self._space = load_space(self._folder) if space_id is None else None
-        self.space_id = self._space.id if space_id is None else space_id
+        self._space: LatentSpace | None = None
+        if space_id is None:
+            self._space = load_space(self._folder)
+            space_id = self._space.id
+        self.space_id = space_id
         self._history: History | None = None
         self._proposed: torch.Tensor | None = None
-        self._asked, self._adapter = False, None
+        self._asked = False
+        self._adapter: Adapter | None = None
         super().__init__(
             name=name or self.strategy.kind,
             should_deduplicate=should_deduplicate,
@@ -181,21 +188,25 @@ class StrategyNode(ExternalGenerationNode):
         )
         self._proposed = self._history.pending[:0]
 
-    def get_next_candidate(self, pending_parameters: list[Any]) -> dict[str, float]:
+    def get_next_candidate(
+        self, pending_parameters: "list[TParameterization]"
+    ) -> "TParameterization":
         """Parameters of the next point; those proposed since the experiment was read are pending.
 
         What Ax calls pending is not used: there, abandoned trials are among them.
         """
-        told = self._history
+        told, proposed = self._history, self._proposed
+        assert told is not None  # Ax updates the state before it asks
+        assert proposed is not None
         now = replace(
             told,
-            pending=torch.cat([told.pending, self._proposed]),
-            next_index=told.next_index + len(self._proposed),
+            pending=torch.cat([told.pending, proposed]),
+            next_index=told.next_index + len(proposed),
         )
         z = self.space.project(self.strategy.propose(now, 1).detach().double())
-        self._proposed = torch.cat([self._proposed, z])
+        self._proposed = torch.cat([proposed, z])
         (parameters,) = self.space.to_ax(z)
-        return parameters
+        return dict(parameters)
 
     # -- what Ax calls ----------------------------------------------------------------------------
 
@@ -214,7 +225,9 @@ class StrategyNode(ExternalGenerationNode):
             self._adapter = Generators.BOTORCH_MODULAR(experiment=experiment, data=data)
 
     @property
-    def _fitted_adapter(self) -> "Adapter | None":
+    def _fitted_adapter(  # ty: ignore[incompatible-property-override]  Ax's external node shows none
+        self,
+    ) -> "Adapter | None":
         return self._adapter
 
     def _gen(self, *args: Any, **options: Any) -> "GeneratorRun":
@@ -228,8 +241,9 @@ class StrategyNode(ExternalGenerationNode):
     # -- saving -----------------------------------------------------------------------------------
 
     @classmethod
-    def serialize_init_args(cls, obj: "StrategyNode") -> dict[str, Any]:
+    def serialize_init_args(cls, obj: SerializationMixin) -> dict[str, Any]:
         """Arguments that make this node again, for Ax's storage."""
+        assert isinstance(obj, StrategyNode)
         objective, constraints = obj._texts
         return {
             "strategy": spec_of(obj.strategy),
@@ -267,9 +281,9 @@ CORE_ENCODER_REGISTRY[StrategyNode] = _node_to_json
 CORE_DECODER_REGISTRY[StrategyNode.__name__] = StrategyNode
 
 
-def _built_in(strategy: "str | Mapping[str, Any] | BaseModel") -> "BaseModel":
+def _built_in(strategy: "str | Mapping[str, Any] | BaseModel") -> NamedStrategy:
     built = build_strategy(strategy)
-    if type(built) not in STRATEGIES.values():
+    if type(built) not in STRATEGIES.values() or not isinstance(built, NamedStrategy):
         raise ConfigError(
             f"strategy: {type(built).__name__} is your own, which Ax cannot save; "
             f"give one of {', '.join(STRATEGIES)}."

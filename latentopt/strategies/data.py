@@ -48,14 +48,14 @@ class Data(Settings):
         from latentopt.strategies.modelled.acquisition import improvement
         from latentopt.strategies.modelled.ascent import exact_values
         from latentopt.strategies.modelled.inputs import StructureInputs
-        from latentopt.strategies.modelled.processes import Surrogate
+        from latentopt.strategies.modelled.processes import SearchModel
         from latentopt.unit_free import UnitFree
 
         history = UnitFree.of(history).history
         inputs = StructureInputs(history.space)
-        surrogate = Surrogate(history, inputs, max_iterations=self.max_iterations)
-        history = surrogate.believed(history)
-        acquisition = improvement(history, surrogate)
+        model = SearchModel(history, inputs, max_iterations=self.max_iterations)
+        history = model.believed(history)
+        acquisition = improvement(history, model)
         taken = torch.cat([history.z, history.failed, history.screened, history.pending])
         pool = inputs.pool()
         pool = pool[apart(pool, taken)]

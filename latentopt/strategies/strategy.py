@@ -7,7 +7,7 @@ from torch import Tensor
 
 from latentopt.history import History
 
-__all__ = ["Strategy"]
+__all__ = ["NamedStrategy", "Strategy"]
 
 
 @runtime_checkable
@@ -17,3 +17,10 @@ class Strategy(Protocol):
     def propose(self, history: History, q: int) -> Float[Tensor, "q d"]:
         """Float64 latent points inside the radius, the same for the same history and seed."""
         ...
+
+
+@runtime_checkable
+class NamedStrategy(Strategy, Protocol):
+    """A strategy that settings can name, as each of `STRATEGIES`."""
+
+    kind: str

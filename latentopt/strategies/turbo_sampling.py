@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
+from gpytorch.kernels import Kernel
 from jaxtyping import Float64
 from torch import Tensor
 
@@ -11,7 +12,7 @@ from latentopt.history import History
 from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies.apart import apart
 from latentopt.strategies.modelled.inputs import Inputs, PointInputs, StructureInputs
-from latentopt.strategies.modelled.processes import Surrogate
+from latentopt.strategies.modelled.processes import SearchModel
 from latentopt.strategies.replay import Replay, merit_of, merits, violation_of
 from latentopt.strategies.trust_region import Region
 
@@ -37,16 +38,16 @@ def best_of_samples(
         seen, most = PointInputs(space, ball=False), 2000
     else:
         seen, most = StructureInputs(space), 500
-    surrogate = Surrogate(local, seen, max_iterations=max_iterations)
-    best = local.z[merits(surrogate.believed(local)).argmax()]
-    half = 0.5 * region.length * _weights(surrogate, space.latent_dim)
+    model = SearchModel(local, seen, max_iterations=max_iterations)
+    best = local.z[merits(model.believed(local)).argmax()]
+    half = 0.5 * region.length * _weights(model, space.latent_dim)
     n = candidates or min(100 * space.latent_dim, most)
     z = _new_candidates(history, best, half, max(n, 2 * q))
     with torch.no_grad():
-        samples = surrogate.model.posterior(seen.exact(z)).rsample(torch.Size([q]))
-    metrics = surrogate.values(samples)
+        samples = model.botorch_model.posterior(seen.exact(z)).rsample(torch.Size([q]))
+    metrics = model.values(samples)
     violation = violation_of(local, metrics)
-    if surrogate.learns_success:  # the last output: 1 is success, 0 failure
+    if model.learns_success:  # the last output: 1 is success, 0 failure
         violation += (0.5 - samples[..., -1]).clamp_min(0)
     (values,) = history.goal.values(metrics)
     merit = merit_of(values, violation)
@@ -128,13 +129,14 @@ def _part_inside(
     return (((b.square() + a * c).sqrt() - b) / a).clamp(0, 1)
 
 
-def _weights(surrogate: Surrogate, d: int) -> Float64[Tensor, " d"]:
+def _weights(model: SearchModel, d: int) -> Float64[Tensor, " d"]:
     """Side of the box along each axis: longer where metrics change slowly, volume 1.
 
     Only processes on z say how fast; with others the box is a cube.
     """
-    if not isinstance(surrogate.inputs, PointInputs) or not surrogate.processes:
+    if not isinstance(model.inputs, PointInputs) or not model.processes:
         return torch.ones(d, dtype=torch.float64)
-    models = list(surrogate.processes.values())
-    logs = torch.stack([m.covar_module.lengthscale.detach()[0].log() for m in models]).mean(0)
+    kernels = [process.covar_module for process in model.processes.values()]
+    scales = [kernel.lengthscale.detach()[0] for kernel in kernels if isinstance(kernel, Kernel)]
+    logs = torch.stack(scales).log().mean(0)
     return (logs - logs.mean()).exp()

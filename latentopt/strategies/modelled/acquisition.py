@@ -17,7 +17,7 @@ from torch import Tensor
 
 from latentopt.goal import Linear
 from latentopt.history import History
-from latentopt.strategies.modelled.processes import Surrogate
+from latentopt.strategies.modelled.processes import SearchModel
 from latentopt.unit_free import spread, spread_of_best
 
 _SAMPLES = 128  # posterior samples behind one acquisition value
@@ -27,7 +27,7 @@ _LEAST_RANGE = 1e-6  # of an objective, in units of its spread
 _MOST_BASELINE = 20  # points besides the front whose hypervolume is sampled
 
 
-def improvement(history: History, surrogate: Surrogate) -> AcquisitionFunction:
+def improvement(history: History, model: SearchModel) -> AcquisitionFunction:
     """Expected improvement, or of several objectives expected hypervolume improvement.
 
     Objective and constraints act on samples of the posterior [1]_ [2]_. Until a feasible point is
@@ -38,13 +38,13 @@ def improvement(history: History, surrogate: Surrogate) -> AcquisitionFunction:
     Parameters
     ----------
     history
-        The same goal, in the same units, as the surrogate's.
-    surrogate
+        The same goal, in the same units, as the model's.
+    model
         What predicts the metrics.
 
     Returns
     -------
-    The logarithm, as a function of the surrogate's inputs, with each objective in units of its
+    The logarithm, as a function of the model's inputs, with each objective in units of its
     `spread_of_best`.
 
     References
@@ -56,34 +56,34 @@ def improvement(history: History, surrogate: Surrogate) -> AcquisitionFunction:
     .. [3] Knowles (2006), ParEGO: a hybrid algorithm with on-line landscape approximation for
        expensive multiobjective optimization problems, section 3.
     """
-    goal, model = history.goal, surrogate.model
+    goal = history.goal
     # Acquisition functions smooth their steps by a fixed width, so all is in units of the spread
     # seen. BoTorch's constraints are met where negative.
     margins = margins_of(history)
-    constraints = [
-        partial(_violation, constraint.margin, surrogate, spread(margin) or 1.0)
+    constraints: list[Callable[[Tensor], Tensor]] = [
+        partial(_violation, constraint.margin, model, spread(margin) or 1.0)
         for constraint, margin in zip(goal.constraints, margins, strict=True)
     ]
-    if surrogate.learns_success:
+    if model.learns_success:
         constraints.append(lambda y: 0.5 - y[..., -1])
     seed = history.seed_of(history.next_index)
     sampler = SobolQMCNormalSampler(torch.Size([_SAMPLES]), seed=seed)
     values, feasible = values_of(history), (margins >= 0).all(0)
     if not feasible.any():
-        return qLogProbabilityOfFeasibility(model, constraints, sampler=sampler)
+        return qLogProbabilityOfFeasibility(model.botorch_model, constraints, sampler=sampler)
     scale = torch.tensor([spread_of_best(v) or 1.0 for v in values], dtype=torch.float64)
     scaled = values.T / scale
 
     def objectives(y: Tensor, X: Tensor | None = None) -> Tensor:
-        return torch.stack(goal.values(surrogate.values(y)), -1) / scale
+        return torch.stack(goal.values(model.values(y)), -1) / scale
 
     if 1 < len(values) <= _MOST_OBJECTIVES:
         front = scaled[feasible][is_non_dominated(scaled[feasible])]
         baseline = history.z[_near_the_front(scaled, feasible)]
         return qLogNoisyExpectedHypervolumeImprovement(
-            model,
+            model.botorch_model,
             ref_point=infer_reference_point(front, scale=0.1),
-            X_baseline=surrogate.inputs.exact(baseline),
+            X_baseline=model.inputs.exact(baseline),
             sampler=sampler,
             objective=GenericMCMultiOutputObjective(objectives),
             constraints=constraints or None,
@@ -91,7 +91,7 @@ def improvement(history: History, surrogate: Surrogate) -> AcquisitionFunction:
         )
     scalar = _first if len(values) == 1 else _chebyshev(scaled, seed)
     return qLogExpectedImprovement(
-        model,
+        model.botorch_model,
         best_f=scalar(scaled)[feasible].max(),
         sampler=sampler,
         objective=GenericMCObjective(lambda y, X=None: scalar(objectives(y))),
@@ -119,8 +119,8 @@ def _chebyshev(
     return scalar
 
 
-def _violation(margin: Linear, surrogate: Surrogate, unit: float, samples: Tensor) -> Tensor:
-    return (-margin(surrogate.values(samples)) / unit).clamp(-_CLEAR, _CLEAR)
+def _violation(margin: Linear, model: SearchModel, unit: float, samples: Tensor) -> Tensor:
+    return (-margin(model.values(samples)) / unit).clamp(-_CLEAR, _CLEAR)
 
 
 def values_of(history: History) -> Float64[Tensor, "o n"]:

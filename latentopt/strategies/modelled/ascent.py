@@ -20,9 +20,20 @@ _AT_ONCE = 512  # points whose acquisition is computed together
 class Ascents(Protocol):
     """How much is spent on one point."""
 
-    restarts: int
-    raw_samples: int
-    max_iterations: int
+    @property
+    def restarts(self) -> int:
+        """Ascents for each point."""
+        ...
+
+    @property
+    def raw_samples(self) -> int:
+        """Points, about, of which the starts of the ascents are chosen."""
+        ...
+
+    @property
+    def max_iterations(self) -> int:
+        """Largest number of steps of an ascent."""
+        ...
 
 
 def highest(

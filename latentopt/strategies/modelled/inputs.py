@@ -1,7 +1,7 @@
 """What a model of the metrics sees of a latent point."""
 
 import math
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from gpytorch.constraints import GreaterThan
@@ -172,8 +172,10 @@ class GroupedMatern(Kernel):
     """
 
     has_lengthscale = False
+    raw_weights: Tensor
+    raw_weights_constraint: GreaterThan
 
-    def __init__(self, groups: tuple[int, ...], **options: object) -> None:
+    def __init__(self, groups: tuple[int, ...], **options: Any) -> None:
         super().__init__(**options)
         self.sizes = torch.tensor([size for size in groups if size])
         self.register_parameter("raw_weights", torch.nn.Parameter(torch.zeros(len(self.sizes))))
@@ -192,8 +194,17 @@ class GroupedMatern(Kernel):
         """Inverse lengthscale of each group."""
         return self.raw_weights_constraint.transform(self.raw_weights)
 
-    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: object) -> Tensor:
+    def forward(
+        self,
+        x1: Tensor,
+        x2: Tensor,
+        diag: bool = False,
+        last_dim_is_batch: bool = False,
+        **options: Any,
+    ) -> Tensor:
         """Covariance of every pair."""
+        if last_dim_is_batch:
+            raise NotImplementedError("inputs of a group are taken together, not one by one.")
         weights = self.weights.repeat_interleave(self.sizes)
         distance = math.sqrt(5) * self.covar_dist(x1 * weights, x2 * weights, diag=diag)
         return (1 + distance + distance.square() / 3) * (-distance).exp()

@@ -19,11 +19,11 @@ from objectives.settings import Settings
 
 if TYPE_CHECKING:
     from latentopt.strategies.modelled.inputs import Inputs
-    from latentopt.strategies.modelled.processes import Surrogate
+    from latentopt.strategies.modelled.processes import SearchModel
     from latentopt.unit_free import UnitFree
 
 _GAIN_SAMPLES = 512  # of the posterior, behind an expected gain
-_fitted: "WeakKeyDictionary[History, dict[ModelBased, tuple[UnitFree, Surrogate]]]" = (
+_fitted: "WeakKeyDictionary[History, dict[ModelBased, tuple[UnitFree, SearchModel]]]" = (
     WeakKeyDictionary()
 )
 
@@ -80,7 +80,7 @@ class ModelBased(Settings, ABC):
             return first_points(history, q)
         return modelled_or_drawn(history, q, self.kind, lambda: self._improving(history, q))
 
-    def model(self, history: History) -> "Surrogate":
+    def model(self, history: History) -> "SearchModel":
         """The fitted processes, with `cross_validate` and `importances`; needs two evaluations.
 
         Of one history they are fitted once, for a proposal and for the gain expected of it.
@@ -106,9 +106,9 @@ class ModelBased(Settings, ABC):
             return math.inf
         with undisturbed(history):
             try:
-                free, surrogate = self._fit(history)
+                free, model = self._fit(history)
                 seed = history.seed_of(history.next_index)
-                sampled = surrogate.sample(z.double(), _GAIN_SAMPLES, seed=seed)
+                sampled = model.sample(z.double(), _GAIN_SAMPLES, seed=seed)
                 gain = gain_of(free.history, *sampled)
             except fit_failures():
                 return math.inf
@@ -119,13 +119,13 @@ class ModelBased(Settings, ABC):
         from latentopt.strategies.modelled.acquisition import improvement
         from latentopt.strategies.modelled.ascent import highest
 
-        free, surrogate = self._fit(history)
-        acquisition = improvement(free.history, surrogate)
-        return highest(acquisition, surrogate.inputs, free.history, q, self)
+        free, model = self._fit(history)
+        acquisition = improvement(free.history, model)
+        return highest(acquisition, model.inputs, free.history, q, self)
 
-    def _fit(self, history: History) -> "tuple[UnitFree, Surrogate]":
+    def _fit(self, history: History) -> "tuple[UnitFree, SearchModel]":
         """The history without units, and the processes fitted to it; of one history once."""
-        from latentopt.strategies.modelled.processes import Surrogate
+        from latentopt.strategies.modelled.processes import SearchModel
         from latentopt.unit_free import UnitFree
 
         fitted = _fitted.setdefault(history, {})
@@ -133,12 +133,10 @@ class ModelBased(Settings, ABC):
             free = UnitFree.of(history)
             told = _fewer(free.history, self.most)
             inputs = self.inputs(history.space)
-            surrogate = Surrogate(
-                told, inputs, max_iterations=self.max_iterations, units=free.units
-            )
+            model = SearchModel(told, inputs, max_iterations=self.max_iterations, units=free.units)
             # What is improved on is what is believed of noisy values, not the luckiest of them.
-            free = replace(free, history=surrogate.believed(free.history))
-            fitted[self] = free, surrogate
+            free = replace(free, history=model.believed(free.history))
+            fitted[self] = free, model
         return fitted[self]
 
 

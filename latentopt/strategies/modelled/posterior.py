@@ -5,12 +5,15 @@ from collections.abc import Callable, Sequence
 import torch
 from botorch.models import SingleTaskGP
 from botorch.models.model import Model
+from botorch.models.transforms import Standardize
 from botorch.posteriors import Posterior
+from gpytorch.kernels import Kernel
 from jaxtyping import Float64
+from linear_operator import to_dense
 from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
-__all__ = ["FixedModel", "FixedPosterior"]
+__all__ = ["FixedModel", "FixedPosterior", "standardized_by"]
 
 
 class FixedPosterior(Posterior):
@@ -50,7 +53,7 @@ class FixedPosterior(Posterior):
     @property
     def batch_shape(self) -> torch.Size:
         """All but points and outputs."""
-        return self._mean.shape[:-2]
+        return torch.Size(self._mean.shape[:-2])
 
     @property
     def base_sample_shape(self) -> torch.Size:
@@ -127,6 +130,16 @@ class FixedModel(Model):
         return FixedPosterior(torch.stack(means, -1), torch.stack(roots, -3))
 
 
+def standardized_by(model: SingleTaskGP) -> tuple[Float64[Tensor, ""], Float64[Tensor, ""]]:
+    """Standard deviation and mean that a process, made with `Standardize`, has of its values."""
+    transform = model.outcome_transform
+    assert isinstance(transform, Standardize)
+    deviation, mean = transform.stdvs, transform.means
+    assert isinstance(deviation, Tensor)
+    assert isinstance(mean, Tensor)
+    return deviation.reshape(()), mean.reshape(())
+
+
 class _Known:
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         self.function = function
@@ -141,26 +154,28 @@ class _Process:
     def __init__(self, model: SingleTaskGP) -> None:
         with torch.no_grad():
             self.x, y = model.train_inputs[0], model.train_targets
-            self.kernel = model.covar_module.eval()
-            self.constant = model.mean_module(self.x[:1])[0]
-            covariance = self.kernel(self.x).to_dense() + model.likelihood.noise * torch.eye(len(y))
+            kernel, noise = model.covar_module.eval(), model.likelihood.noise
+            assert isinstance(kernel, Kernel)
+            assert isinstance(noise, Tensor)
+            self.kernel = kernel
+            self.constant = to_dense(model.mean_module(self.x[:1]))[0]
+            covariance = to_dense(self.kernel(self.x)) + noise * torch.eye(len(y))
             self.factor = psd_safe_cholesky(covariance)
             self.weights = torch.cholesky_solve((y - self.constant)[:, None], self.factor)[:, 0]
-            transform = model.outcome_transform
-            self.scale, self.shift = transform.stdvs.reshape(()), transform.means.reshape(())
+            self.scale, self.shift = standardized_by(model)
         self.kernel.requires_grad_(False)
 
     def predict(self, x: Float64[Tensor, "*b q k"]) -> tuple[Tensor, Tensor]:
         """Mean ``(*b, q)`` and root of the covariance ``(*b, q, q)``, in the metric's units."""
         flat = x.reshape(-1, x.shape[-1])
-        cross = self.kernel(flat, self.x).to_dense()
+        cross = to_dense(self.kernel(flat, self.x))
         mean = self.constant + cross @ self.weights
         half = torch.linalg.solve_triangular(self.factor, cross.T, upper=False)
         half = half.T.reshape(*x.shape[:-1], -1)
         if x.shape[-2] == 1:
-            prior = self.kernel(flat, diag=True).reshape(*x.shape[:-2], 1, 1)
+            prior = to_dense(self.kernel(flat, diag=True)).reshape(*x.shape[:-2], 1, 1)
             variance = prior - half.square().sum(-1, keepdim=True)
             root = variance.clamp_min(1e-12).sqrt()
         else:
-            root = psd_safe_cholesky(self.kernel(x).to_dense() - half @ half.mT)
+            root = psd_safe_cholesky(to_dense(self.kernel(x)) - half @ half.mT)
         return self.shift + self.scale * mean.reshape(x.shape[:-1]), self.scale * root

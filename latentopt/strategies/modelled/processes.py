@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from botorch.models.transforms import Standardize
 from botorch.sampling import SobolQMCNormalSampler
+from gpytorch.distributions import MultivariateNormal
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
@@ -18,9 +20,9 @@ from latentopt.history import History
 from latentopt.runs.noisy_regression import smoothed
 from latentopt.strategies.modelled.inputs import Inputs
 from latentopt.strategies.modelled.metric_scale import MetricScale
-from latentopt.strategies.modelled.posterior import FixedModel
+from latentopt.strategies.modelled.posterior import FixedModel, standardized_by
 
-__all__ = ["CrossValidation", "Surrogate"]
+__all__ = ["CrossValidation", "SearchModel"]
 
 _SUCCESS = 0.5  # evaluations that fail are 0 to the process of success, others 1
 _LEAST_NOISE = 1e-6  # of the variance of a noisy metric, for values that are exact
@@ -41,7 +43,7 @@ class CrossValidation:
     sigma: Float64[Tensor, " n"]
 
 
-class Surrogate:
+class SearchModel:
     """One Gaussian process a metric, and one of success where trials have failed.
 
     Metrics are modelled, not their combination: the goal acts on samples of the posterior.
@@ -95,7 +97,7 @@ class Surrogate:
             x, y = observed.x, observed.y
             if name == "distance_from_data" and inputs.points(x) is not None:
                 self.scales[name] = MetricScale()
-                outputs.append(lambda x: inputs.space.distance_from_data(inputs.points(x)))
+                outputs.append(partial(_distance_from_data, inputs))
                 continue
             scale = MetricScale.of(y, observed.sem)
             modelled, variance = scale.modelled(y), None
@@ -109,7 +111,7 @@ class Surrogate:
             x = inputs.exact(torch.cat([history.z, history.failed]))
             y = torch.cat([x.new_ones(len(history.z)), x.new_zeros(len(history.failed))])
             outputs.append(_fit(inputs, x, y, max_iterations))
-        self.model = FixedModel(outputs)
+        self.botorch_model = FixedModel(outputs)
 
     def values(self, samples: Float64[Tensor, "*b m"]) -> dict[str, Float64[Tensor, "*b"]]:
         """Metrics by name of samples of the model's outputs, without units if the history is."""
@@ -123,7 +125,7 @@ class Surrogate:
         if not self.noisy or len(history.z) == 0:
             return history
         with torch.no_grad():
-            means = self.model.posterior(self.inputs.exact(history.z)[:, None]).mean[:, 0]
+            means = self.botorch_model.posterior(self.inputs.exact(history.z)[:, None]).mean[:, 0]
         values = self.values(means)
         metrics = {**history.metrics, **{name: values[name] for name in self.noisy}}
         return replace(history, metrics=metrics, sem={}, noisy=())
@@ -134,7 +136,7 @@ class Surrogate:
         """Joint samples of the metrics at these points, and whether the evaluations succeed."""
         sampler = SobolQMCNormalSampler(torch.Size([n]), seed=seed)
         with torch.no_grad():
-            samples = sampler(self.model.posterior(self.inputs.exact(z)))
+            samples = sampler(self.botorch_model.posterior(self.inputs.exact(z)))
         never_fails = torch.ones(samples.shape[:2], dtype=torch.bool)
         succeeds = samples[..., -1] > _SUCCESS if self.learns_success else never_fails
         return self.values(samples), succeeds
@@ -147,7 +149,7 @@ class Surrogate:
         The standard deviation is of first order where a metric is modelled on another scale.
         """
         with torch.no_grad():
-            posterior = self.model.posterior(self.inputs.exact(z)[:, None])
+            posterior = self.botorch_model.posterior(self.inputs.exact(z)[:, None])
         predicted = {}
         for i, name in enumerate(self.metrics):
             scale, unit = self.scales[name], self._units.get(name, 1.0)
@@ -180,6 +182,12 @@ class Surrogate:
             name: _sensitivity(process, self.inputs.names)
             for name, process in self.processes.items()
         }
+
+
+def _distance_from_data(inputs: Inputs, x: Float64[Tensor, "*b k"]) -> Float64[Tensor, "*b"]:
+    points = inputs.points(x)
+    assert points is not None  # of these inputs it was asked before
+    return inputs.space.distance_from_data(points)
 
 
 @dataclass(frozen=True)
@@ -246,11 +254,11 @@ def _leave_one_out(model: SingleTaskGP, scale: MetricScale, size: float) -> Cros
     with torch.no_grad():
         x, y = model.train_inputs[0], model.train_targets
         prior = model.likelihood(model.forward(x))
+        assert isinstance(prior, MultivariateNormal)
         inverse = torch.linalg.inv(prior.covariance_matrix)
         variance = 1 / inverse.diagonal()
         mean = y - (inverse @ (y - prior.mean)) * variance
-        transform = model.outcome_transform
-        unit, shift = transform.stdvs.reshape(()), transform.means.reshape(())
+        unit, shift = standardized_by(model)
         mean = mean * unit + shift
         return CrossValidation(
             observed=size * scale.metric(y * unit + shift),
@@ -259,7 +267,7 @@ def _leave_one_out(model: SingleTaskGP, scale: MetricScale, size: float) -> Cros
         )
 
 
-def _sensitivity(model: SingleTaskGP, names: tuple[str, ...]) -> Mapping[str, float]:
+def _sensitivity(model: SingleTaskGP, names: tuple[str, ...]) -> dict[str, float]:
     x = model.train_inputs[0].detach().clone().requires_grad_()
     mean = model.posterior(x).mean
     (gradient,) = torch.autograd.grad(mean.sum(), x)

@@ -13,7 +13,7 @@ from latentopt.strategies import STRATEGIES
 from latentopt.strategies.gp_typical import GPTypical
 from latentopt.strategies.modelled.inputs import GroupedMatern, PointInputs, StructureInputs
 from latentopt.strategies.modelled.metric_scale import MetricScale
-from latentopt.strategies.modelled.processes import Surrogate
+from latentopt.strategies.modelled.processes import SearchModel
 from latentopt.strategies.structure import Structure
 
 MODELLED = [kind for kind in ("gp", "gp_typical", "structure") if kind in STRATEGIES]
@@ -52,10 +52,10 @@ def test_groups_are_weighted_apart():
 def test_predictions_are_those_of_botorch(tiny_space, inputs):
     told = history(tiny_space)
     made = inputs(tiny_space, ball=True) if inputs is PointInputs else inputs(tiny_space)
-    surrogate = Surrogate(told, made, max_iterations=20)
+    model = SearchModel(told, made, max_iterations=20)
     x = made.exact(tiny_space.sample(6, seed=9)).reshape(2, 3, -1)
-    expected = ModelListGP(*surrogate.processes.values()).posterior(x)
-    found = surrogate.model.posterior(x)
+    expected = ModelListGP(*model.processes.values()).posterior(x)
+    found = model.botorch_model.posterior(x)
     torch.testing.assert_close(found.mean, expected.mean, atol=1e-6, rtol=1e-6)
     torch.testing.assert_close(found.variance, expected.variance, atol=1e-5, rtol=1e-3)
     draws = found.rsample(torch.Size([20000]))
@@ -67,9 +67,9 @@ def test_predictions_are_those_of_botorch(tiny_space, inputs):
 
 
 def test_leaving_one_out_is_predicting_it_from_the_others(tiny_space):
-    surrogate = Surrogate(history(tiny_space, goal="a"), PointInputs(tiny_space, ball=True))
-    found = surrogate.cross_validate()["a"]
-    (process,) = surrogate.processes.values()
+    model = SearchModel(history(tiny_space, goal="a"), PointInputs(tiny_space, ball=True))
+    found = model.cross_validate()["a"]
+    (process,) = model.processes.values()
     x, y = process.train_inputs[0], process.train_targets
     process.set_train_data(x[1:], y[1:], strict=False)
     process.eval()
@@ -91,9 +91,9 @@ def test_of_many_points_the_best_and_some_of_all_times_are_fitted(tiny_space):
 def test_what_was_observed_is_told_in_its_own_units(tiny_space):
     told = history(tiny_space, goal="b")  # spans over a decade, so its logarithm is modelled
     told.metrics["b"][0] = 1e4
-    surrogate = Surrogate(told, PointInputs(tiny_space, ball=True))
-    assert surrogate.scales["b"].kind == "log"
-    torch.testing.assert_close(surrogate.cross_validate()["b"].observed, told.metrics["b"])
+    model = SearchModel(told, PointInputs(tiny_space, ball=True))
+    assert model.scales["b"].kind == "log"
+    torch.testing.assert_close(model.cross_validate()["b"].observed, told.metrics["b"])
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_the_distance_from_the_data_is_known_and_kept(tiny_space, kind):
     told = History(tiny_space, goal, z=z, metrics={"a": z[:, 0], "distance_from_data": distance(z)})
     fitted = STRATEGIES[kind]().model(told)
     new = tiny_space.sample(5, seed=2)
-    predicted = fitted.model.posterior(fitted.inputs.exact(new)[:, None])
+    predicted = fitted.botorch_model.posterior(fitted.inputs.exact(new)[:, None])
     torch.testing.assert_close(predicted.mean[:, 0, 1], distance(new))
     assert list(fitted.cross_validate()) == ["a"]
     assert distance(STRATEGIES[kind]().propose(told, 1))[0] <= 0.7
@@ -159,7 +159,7 @@ def test_failures_are_learned(tiny_space):
     told = History(tiny_space, Goal.parse("a"), z=z, metrics={"a": z[:, 1]}, failed=failed)
     fitted = GPTypical().model(told)
     new = tiny_space.sample(40, seed=3)
-    success = fitted.model.posterior(fitted.inputs.exact(new)[:, None]).mean[:, 0, -1] > 0.5
+    success = fitted.botorch_model.posterior(fitted.inputs.exact(new)[:, None]).mean[:, 0, -1] > 0.5
     assert (success == (new[:, 0] < 0)).double().mean() > 0.85
     assert GPTypical().propose(told, 1)[0, 0] < 0.3
 
