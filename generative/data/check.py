@@ -49,8 +49,15 @@ class Limits:
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> "Limits":
-        """Limits of texts such as ``ratio=2000``; `ValueError` for other ones.
+        """Limits of texts such as ``ratio=2000``; those that are not named keep their defaults.
 
+        Raises
+        ------
+        ValueError
+            For a text that is no name and number, an unknown name, or a number that is not above 0.
+
+        Examples
+        --------
         >>> Limits.parse(["ratio=2000", "image_voxels=1e9"]).image_voxels
         1000000000
         """

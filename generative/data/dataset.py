@@ -133,6 +133,20 @@ class Dataset:
     ) -> "Dataset":
         """Images without classes, each its own parent: synthetic ones, or an array in memory.
 
+        Parameters
+        ----------
+        images
+            Values in [0, 1], of any floating type; the data set holds them as float32.
+        name
+            What to call them: the class of all, and with the row the source of each.
+        content
+            What the values are, see `Dataset`.
+
+        Raises
+        ------
+        DataError
+            As `check_images`.
+
         Examples
         --------
         >>> data = Dataset.from_images(np.zeros((2, 1, 8, 8)))
@@ -183,7 +197,16 @@ class Dataset:
 
     @classmethod
     def joined(cls, parts: Sequence["Dataset"]) -> "Dataset":
-        """The images of several data sets of one kind and size, one after the other."""
+        """The images of several data sets of one kind and size, one after the other.
+
+        What is not of each image (class names, content, voxel size, reading) is that of the first.
+        Places are known if all parts know theirs.
+
+        Raises
+        ------
+        ValueError
+            If the images of the parts are of several sizes or numbers of channels.
+        """
         places = [part.places for part in parts if part.places is not None]
         return replace(
             parts[0],

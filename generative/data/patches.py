@@ -15,7 +15,13 @@ FRACTIONS = (0.8, 0.1, 0.1)
 
 
 class Split(NamedTuple):
-    """Three data sets with nothing in common."""
+    """Three data sets with nothing in common.
+
+    Parameters
+    ----------
+    train, validation, test
+        Images of one size and number of channels; no voxel of one lies in another.
+    """
 
     train: Dataset
     validation: Dataset

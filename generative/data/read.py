@@ -42,6 +42,11 @@ def load_images(
 
     The images of `read_dataset`, which takes the same arguments and says more: classes, files
     and parents.
+
+    Raises
+    ------
+    DataError, ValueError
+        As `read_dataset`.
     """
     return read_dataset(
         path,

@@ -28,6 +28,13 @@ def encode_set(dataset: Dataset, provenance: Sequence[Mapping[str, object]] = ()
     one entry an image; ``class_names`` (JSON), ``content``, ``voxel_size_m`` and ``reading`` are
     attributes.
 
+    Parameters
+    ----------
+    dataset
+        n images ``(n, c, *space)``.
+    provenance
+        One record an image, which JSON can hold; or none.
+
     Raises
     ------
     DataError
@@ -130,7 +137,25 @@ def _places(file: h5py.File, path: Path, shape: tuple[int, ...], limits: Limits)
 
 
 def read_provenance(path: Path, limits: Limits | None = None) -> list[dict[str, object]]:
-    """What is recorded of each image of a stored set, in the order of its rows."""
+    """What is recorded of each image of a stored set, in the order of its rows.
+
+    Parameters
+    ----------
+    path
+        A file that `encode_set` made.
+    limits
+        Largest sizes accepted.
+
+    Returns
+    -------
+    A record an image, such as file, row, offset and size in voxels, class and voxel size in metres;
+    none where the set was stored without.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, is damaged, or holds more than the limits allow.
+    """
     path = Path(path)
     with reading(path), guard.opened(path) as file:
         texts = _values(file, "provenance", path, limits or Limits())

@@ -17,6 +17,22 @@ class AxGoal:
     constraint on a metric of the objective. Nor does Ax take names that SymPy has, such as ``E``:
     there these are ``E_``.
 
+    Parameters
+    ----------
+    goal
+        What is sought.
+
+    Attributes
+    ----------
+    objective
+        Ax's objective string.
+    constraints
+        Ax's outcome constraints, a string each.
+    derived
+        Metrics of Ax alone, as functions of the goal's metrics.
+
+    Examples
+    --------
     >>> words = AxGoal(Goal.parse("k_xx - 2*E", ["k_xx <= 9", "phi <= 0.5"]))
     >>> words.objective
     '1.0*k_xx + -2.0*E_'
@@ -42,7 +58,10 @@ class AxGoal:
         self.constraints = [self._constraint(i, c) for i, c in enumerate(goal.constraints)]
 
     def metrics(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
-        """The metrics by their names in Ax, and those of Ax alone that follow from them."""
+        """The metrics by their names in Ax, and those of Ax alone that follow from them.
+
+        Values are numbers or arrays of one shape; what follows is of the same kind and shape.
+        """
         derived = {
             name: form(metrics)
             for name, form in self.derived.items()

@@ -34,7 +34,15 @@ class DaskEngine(EngineWithWorkers):
         return True
 
     def open(self) -> Executor:
-        """An executor of a client of the cluster."""
+        """An executor of a client of the cluster.
+
+        Raises
+        ------
+        ConfigError
+            distributed is not installed.
+        WorkerFailed
+            This process may not open enough files.
+        """
         try:
             import dask
             from distributed import Client

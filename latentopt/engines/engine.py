@@ -33,14 +33,33 @@ class Engine(Settings, ABC):
 
     @abstractmethod
     def open(self) -> Executor:
-        """A new executor; whatever keeps it from starting is raised."""
+        """A new executor, whose `submit` takes evaluations until `close`.
+
+        Raises
+        ------
+        ConfigError
+            A package or a setting that the engine needs is missing.
+        Exception
+            Whatever else keeps it from starting; the campaign ends and says so.
+        """
 
     def close(self, executor: Executor) -> None:
         """End the executor and what still runs on it."""
         executor.shutdown(wait=False, cancel_futures=True)
 
     def check(self, parts: Iterable[Any]) -> None:
-        """Refuse, with a `ConfigError`, objectives that cannot be evaluated on this engine."""
+        """Refuse objectives that cannot be evaluated on this engine; any can, unless overridden.
+
+        Parameters
+        ----------
+        parts
+            Objectives and simulators of a campaign.
+
+        Raises
+        ------
+        ConfigError
+            It names the first that cannot.
+        """
 
 
 class EngineWithWorkers(Engine):

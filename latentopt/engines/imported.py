@@ -30,7 +30,13 @@ class ImportedEngine(EngineWithWorkers):
     )
 
     def open(self) -> Executor:
-        """What the factory makes."""
+        """What the factory makes.
+
+        Raises
+        ------
+        ConfigError
+            The factory cannot be imported, or returns something else than an executor.
+        """
         executor = import_target(self.target, "campaign.engine", self.path)(**self.options)
         if not isinstance(executor, Executor):
             raise ConfigError(

@@ -64,7 +64,15 @@ class ParslEngine(EngineWithWorkers):
         return answered or self.provider == "local"
 
     def open(self) -> Executor:
-        """An executor of a data flow kernel of its own."""
+        """An executor of a data flow kernel of its own.
+
+        Raises
+        ------
+        ConfigError
+            parsl is not installed.
+        WorkerFailed
+            This process may not open enough files.
+        """
         try:
             from parsl import Config, DataFlowKernel
             from parsl.concurrent import ParslPoolExecutor

@@ -31,7 +31,13 @@ class ProcessEngine(EngineWithWorkers):
         return ProcessPool(self.workers, self.timeout_s, self.start_s)
 
     def check(self, parts: Iterable[Any]) -> None:
-        """Refuse objectives that another process cannot read."""
+        """Refuse objectives that another process cannot read.
+
+        Raises
+        ------
+        ConfigError
+            It names the first, and says why.
+        """
         for part in parts:
             function = getattr(part, "function", part)
             named = function if hasattr(function, "__qualname__") else type(function)

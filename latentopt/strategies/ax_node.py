@@ -52,7 +52,7 @@ def generation_strategy(
 ) -> GenerationStrategy:
     """Generation strategy of one `StrategyNode`, for ``client.set_generation_strategy(...)``.
 
-    The arguments are those of `StrategyNode`.
+    Arguments and errors are those of `StrategyNode`.
 
     Examples
     --------

@@ -15,7 +15,20 @@ class Strategy(Protocol):
     """History in, next points out."""
 
     def propose(self, history: History, q: int) -> Float[Tensor, "q d"]:
-        """Float64 latent points inside the radius, the same for the same history and seed."""
+        """The next points to evaluate.
+
+        Parameters
+        ----------
+        history
+            Every point that was evaluated, failed, screened out or is under way, in its space,
+            towards its goal.
+        q
+            Number of points, 1 or more.
+
+        Returns
+        -------
+        Float64 latent points inside the space's radius, the same for the same history and seed.
+        """
         ...
 
 

@@ -44,6 +44,13 @@ def otsu(
 def otsu_threshold(image: Real[np.ndarray, "*space"], name: str = "image") -> float | int:
     """Otsu's threshold of one image, on its own scale; a level equal to it is below it.
 
+    Parameters
+    ----------
+    image
+        Grey levels of any scale and shape, finite.
+    name
+        What to call the image in an error.
+
     Raises
     ------
     DataError
@@ -76,6 +83,15 @@ def one_hot(
     labels: Integer[np.ndarray, "n *space"], n_phases: int, *, names: Names | None = None
 ) -> Float32[np.ndarray, "n c *space"]:
     """One channel per phase, 1 where the label is that phase.
+
+    Parameters
+    ----------
+    labels
+        Phase of each voxel, 0 to ``n_phases`` - 1.
+    n_phases
+        Number of phases, which is the number of channels of the answer.
+    names
+        What to call each row in an error.
 
     Raises
     ------

@@ -58,10 +58,20 @@ def ellipsoid_placements(
 ) -> list[tuple[Float[np.ndarray, "count dim"], Float[np.ndarray, "count dim"]]]:
     """Centres and long directions of the inclusions in the structures that ``make`` gives.
 
+    Parameters
+    ----------
+    n, shape, seed, **ranges
+        As for `Family.make`.
+
     Returns
     -------
     For each structure its centres, in voxels in the order of ``shape`` (voxel i has its centre at
     i + 1/2), and unit vectors along the long axes.
+
+    Raises
+    ------
+    ValueError
+        As `Family.settings`.
     """
     limits = EllipsoidRanges.checked("ellipsoids", ranges)
     settings = ELLIPSOIDS.settings(n, shape, seed=seed, **ranges)

@@ -93,7 +93,19 @@ class Ranges:
         return cls(**{k: _as_pair(k, v) if k in ranged else v for k, v in given.items()})
 
     def limits(self, name: str, shape: tuple[int, ...]) -> tuple[float, float]:
-        """The range of one setting, for structures of ``shape``."""
+        """The range of one setting, for structures of ``shape``.
+
+        Parameters
+        ----------
+        name
+            Field of these ranges.
+        shape
+            Sides of a structure in voxels, of which the shortest scales what grows with it.
+
+        Returns
+        -------
+        (low, high), in the unit of the setting: voxels for names that end in ``_px``.
+        """
         given = getattr(self, name)
         if given is not None:
             return tuple(given)
@@ -194,13 +206,22 @@ class Family:
     def each(
         self, n: int, shape: tuple[int, ...], *, seed: int, **ranges: Any
     ) -> Iterator[UInt8[np.ndarray, "*space"]]:
-        """The structures of `make`, one at a time; the arguments are checked at once."""
+        """The structures of `make`, one at a time, each of shape ``(*space)``.
+
+        Errors are those of `settings`, at once and not when the first structure is asked for.
+        """
         limits = self.ranges.checked(self.name, ranges)
         settings = self._settled(n, shape, seed, limits)
         return self._built(n, shape, seed, limits, settings)
 
     def phases(self, **ranges: Any) -> int:
-        """Number of phases of the structures made with these ranges."""
+        """Number of phases of the structures made with these ranges, 2 unless they say another.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name, or a range out of order.
+        """
         return getattr(self.ranges.checked(self.name, ranges), "phases", 2)
 
     def _settled(self, n: int, shape: tuple[int, ...], seed: int, limits: Ranges) -> Settings:

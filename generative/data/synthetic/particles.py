@@ -63,6 +63,11 @@ def particle_centres(
     -------
     One array a structure, in voxels in the order of ``shape``: voxel i has its centre at i + 1/2.
     Fibres of volumes run along z and have centres (y, x).
+
+    Raises
+    ------
+    ValueError
+        As `Family.settings`.
     """
     settings = family.settings(n, shape, seed=seed, **ranges)
     sides = shape[-2:] if family is FIBRES else shape

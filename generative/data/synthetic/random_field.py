@@ -114,8 +114,13 @@ def gaussian_random_field_settings(
 
     Returns
     -------
-    ``correlation_length_px`` (n,), ``anisotropy`` (n,), ``volume_fraction`` (n,) and ``direction``
-    (n, dim), the unit vector of the long axis in the order of ``shape``.
+    ``correlation_length_px`` (n,) in voxels, ``anisotropy`` (n,), ``volume_fraction`` (n,) and
+    ``direction`` (n, dim), the unit vector of the long axis in the order of ``shape``.
+
+    Raises
+    ------
+    ValueError
+        As `gaussian_random_field`.
     """
     return _TWO_PHASES.settings(n, shape, seed=seed, **ranges)
 

@@ -59,9 +59,9 @@ def cahn_hilliard(
     steps
         Number of time steps.
     dx
-        Side of a voxel.
+        Side of a voxel, in the length of the equation, which has no unit.
     dt
-        Time step.
+        Time step, in the time of the equation, which has no unit.
     gamma
         Gradient energy: interfaces are about ``sqrt(gamma)`` wide.
 
