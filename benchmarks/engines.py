@@ -164,6 +164,7 @@ def _one_life(place, moments, done, torn):
     """Start a driver, kill workers and then itself, and check what the journal says."""
     told, seen = _told(place), len(_calls())
     driver = _start(place)
+    workers = []
     try:
         while _alive(driver):
             end = time.monotonic() + moments.uniform(0.1, 6.0)

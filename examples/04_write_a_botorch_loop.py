@@ -15,6 +15,7 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 
 from latentopt import LatentSpace
 from objectives.homogenize import effective_conductivity
+from objectives.phases import cut_phases
 
 SMOKE = os.environ.get("SMOKE") == "1"
 ROUNDS = 3 if SMOKE else 20
