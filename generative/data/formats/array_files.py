@@ -4,7 +4,7 @@ import math
 import stat
 import zipfile
 from collections.abc import Callable
-from io import BytesIO
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -145,7 +145,7 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
             )
 
 
-def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+def _npy_header(stream: IO[bytes] | BufferedIOBase) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and type of an array in the NPY format, without reading it."""
     version = np.lib.format.read_magic(stream)
     read = {
