@@ -81,7 +81,7 @@ def settings_of(
             "detail": {"steps": options.detail_steps},
             "prior": {"steps": options.prior_steps, "batch_size": PRIOR_BATCH},
         }
-        rest = {"autoencoder_from": str(out / "vae")}
+        rest = {"begin_from": str(out / "vae")}
     return TrainingSettings.checked({"data": data, "model": model, "training": training, **rest})
 
 

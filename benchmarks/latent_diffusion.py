@@ -154,7 +154,7 @@ def conditional(out: Path, steps: int) -> None:
     settings = {
         "data": {"kind": "gaussian_random_field", "n": 4000, "held_out": 200},
         "model": "ldm",
-        "autoencoder_from": "default",
+        "begin_from": "default",
         "options": {"detail": None},
         "conditions": {"properties": ["volume_fraction", CONDUCTIVITY]},
         "training": {

@@ -4,6 +4,7 @@ from .autoencoders.vae import ConvVAE
 from .autoencoders.vae_gan import VAEGAN
 from .diffusion.latent_diffusion import LatentDiffusion
 from .diffusion.lsgm import LSGM
+from .model import Model
 from .model_files import load_model, save_model
 from .registry import MODELS
 
@@ -14,6 +15,7 @@ __all__ = [
     "VAEGAN",
     "ConvVAE",
     "LatentDiffusion",
+    "Model",
     "ResNetVAE",
     "load_model",
     "save_model",

@@ -17,11 +17,12 @@ from generative.files.folder import (
     write_folder,
 )
 from generative.files.tensors import bytes_to_tensors, tensors_to_bytes
+from generative.model import Model
 from generative.registry import MODELS, present_names
 
 
 def save_model(
-    model: object,
+    model: Model,
     folder: Path | str,
     *,
     files: Mapping[str, bytes] | None = None,
@@ -49,13 +50,13 @@ def save_model(
     return write_folder(Path(folder), contents, overwrite=overwrite)
 
 
-def model_files(model: object) -> dict[str, bytes]:
+def model_files(model: Model) -> dict[str, bytes]:
     """Weights and settings of a model of `MODELS`, as the files of its folder."""
     config = {"format_version": FORMAT_VERSION, "kind": model.kind, "options": model.options()}
     return {WEIGHTS: tensors_to_bytes(model.state_dict()), CONFIG: json_bytes(config)}
 
 
-def load_model(folder: Path | str) -> object:
+def load_model(folder: Path | str) -> Model:
     """The model of a folder, its files checked against their sha256.
 
     Raises
@@ -66,7 +67,7 @@ def load_model(folder: Path | str) -> object:
     return build_model(read_folder(Path(folder)), folder)
 
 
-def build_model(files: Mapping[str, bytes], folder: Path | str) -> object:
+def build_model(files: Mapping[str, bytes], folder: Path | str) -> Model:
     """The model whose files `read_folder` found in a folder."""
     config = read_json(files, CONFIG, folder)
     kind, options = present_names(config.get("kind"), config.get("options"))

@@ -8,8 +8,9 @@ from generative.autoencoders.vae import ConvVAE
 from generative.autoencoders.vae_gan import VAEGAN
 from generative.diffusion.latent_diffusion import LatentDiffusion
 from generative.diffusion.lsgm import LSGM
+from generative.model import Model
 
-MODELS = {
+MODELS: dict[str, type[Model]] = {
     "pca": PCA,
     "vae": ConvVAE,
     "resnet_vae": ResNetVAE,

@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import sys
 from contextlib import contextmanager
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -43,3 +44,19 @@ def files_of_at_most():
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return limited
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run a command in this process: its exit code, standard output and standard error."""
+
+    from latentopt.cli.app import main
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["latentopt", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        printed = capsys.readouterr()
+        return stop.value.code or 0, printed.out, printed.err
+
+    return call

@@ -51,8 +51,9 @@ FLOORS = {
     "generative": (
         "errors batching conditions losses networks",
         "files",
-        "model data",
+        "data",
         "stages",
+        "model",
         "autoencoders gans",
         "diffusion structured translators",
         "registry",

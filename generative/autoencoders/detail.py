@@ -1,6 +1,5 @@
 """Training of an autoencoder: by itself, then asked for the detail that it blurs."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,9 +10,10 @@ from torch import Tensor, nn
 from generative.autoencoders.variational import VariationalAutoencoder
 from generative.losses.adversarial import patch_discriminator, play
 from generative.losses.variogram import fraction_error, variogram_error
+from generative.model import Encoding, reconstruct
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
-from generative.stages.reconstruction import reconstruct, reconstruction_errors
+from generative.stages.reconstruction import reconstruction_errors
 from generative.stages.stage import Stage, defaults_after_another
 from objectives.phases import cut_phases
 from objectives.settings import Settings
@@ -90,23 +90,6 @@ def _are_cut(images: Float[Tensor, "n c *space"]) -> bool:
     return torch.equal(images.float(), cut_phases(images))
 
 
-class AutoencoderStage(Stage):
-    """Reconstruction and KL alone."""
-
-    name = "autoencoder"
-
-    def loss(
-        self,
-        rows: Float[Tensor, "n c *space"],
-        *,
-        noise: Float[Tensor, "n r"],
-        kl_weight: float,
-        **given: Float[Tensor, "n f"],
-    ) -> Loss:
-        """That of the autoencoder: it is told no condition."""
-        return self.module.loss(rows, noise=noise, kl_weight=kl_weight)
-
-
 class DetailStage(Stage):
     """Reconstruction, KL, statistics and a discriminator, all in one step of one optimizer.
 
@@ -129,11 +112,12 @@ class DetailStage(Stage):
 
     def __init__(self, autoencoder: VariationalAutoencoder, config: DetailConfig) -> None:
         super().__init__(autoencoder)
-        self.config = config
+        self.autoencoder, self.config = autoencoder, config
+        self.noise_size = autoencoder.noise_size
         self.identity |= {"detail": config.model_dump()}
         self.discriminator = discriminator_of(self.image_shape, config)
 
-    def defaults(self, config: TrainConfig) -> Mapping[str, Any]:
+    def defaults(self, config: TrainConfig) -> dict[str, Any]:
         """Fewer steps, and smaller ones."""
         return defaults_after_another(config, self.config.share)
 
@@ -146,18 +130,18 @@ class DetailStage(Stage):
         **given: Float[Tensor, "n f"],
     ) -> Loss:
         """The autoencoder's loss, the errors of the statistics, and the game if there is one."""
-        drawn = self.module.draw(rows, noise)
-        plain = self.module.loss_of(rows, drawn, kl_weight=kl_weight)
-        last = self.module.decoder[-1].weight
+        drawn = self.autoencoder.draw(rows, noise)
+        plain = self.autoencoder.loss_of(rows, drawn, kl_weight=kl_weight)
+        last = self.autoencoder.decoder[-1].weight
         made = self.config.nearly_cut(drawn.logits, rows)
         return detail_loss(plain, rows, made, self.config, self.discriminator, last)
 
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
         """Two-point error plus a tenth of the interface gone or added, relative."""
-        return detail_error(self.module, probe)
+        return detail_error(self.autoencoder, probe)
 
 
-def detail_error(model: nn.Module, probe: Float[Tensor, "v c *space"]) -> float:
+def detail_error(model: Encoding, probe: Float[Tensor, "v c *space"]) -> float:
     """`ReconstructionErrors.loss_of_detail` of images the training has not seen."""
     return reconstruction_errors(probe.cpu(), reconstruct(model, probe).cpu()).loss_of_detail
 

@@ -1,22 +1,42 @@
 """Principal components: the baseline that every learned model must beat."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from pydantic import Field
+from torch import Tensor
+
+from generative.batching import to_tensor
+from generative.model import Model, check_code, check_images_shape
+from generative.stages.resampling import resampled_rows
+from generative.stages.stage import SolvingStage, Stages
+from objectives.settings import Settings
 
 
-class PCA(nn.Module):
+class PCAConfig(Settings):
+    """Size of a `PCA`."""
+
+    image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
+    components: int = Field(64, description="Principal components: numbers in the code.")
+
+
+class PCA(Model):
     """Images to their scores on the leading principal components, and back.
 
     Parameters
     ----------
     image_shape
         ``(c, *space)``.
-    components
-        Length of the code.
+    **options
+        Fields of `PCAConfig`.
+
+    Raises
+    ------
+    ValueError
+        For fewer components than 1, or more than an image has voxels.
 
     Examples
     --------
@@ -27,23 +47,36 @@ class PCA(nn.Module):
     """
 
     kind = "pca"
+    options_class = PCAConfig
+    mean_: Tensor
+    components_: Tensor
 
-    def __init__(self, image_shape: Sequence[int], components: int = 64) -> None:
+    def __init__(self, image_shape: Sequence[int], **options: Any) -> None:
         super().__init__()
-        self.image_shape = tuple(image_shape)
-        self.latent_dim = components
+        self.config = PCAConfig(image_shape=tuple(image_shape), **options)
+        self.image_shape, self.latent_dim = self.config.image_shape, self.config.components
         voxels = torch.Size(self.image_shape).numel()
-        if not 1 <= components <= voxels:
+        if not 1 <= self.latent_dim <= voxels:
             raise ValueError(
                 f"components should be between 1 and the {voxels} voxels of an image, "
-                f"got {components}."
+                f"got {self.latent_dim}."
             )
         self.register_buffer("mean_", torch.zeros(voxels))
-        self.register_buffer("components_", torch.zeros(components, voxels))
+        self.register_buffer("components_", torch.zeros(self.latent_dim, voxels))
+        self.eval()
 
-    def options(self) -> dict[str, object]:
+    def options(self) -> dict[str, Any]:
         """What `PCA(**options)` needs to build this model again."""
-        return {"image_shape": self.image_shape, "components": self.latent_dim}
+        return self.config.model_dump()
+
+    def stages(self) -> Stages:
+        """One that is solved at once."""
+        return (PCAStage(self),)
+
+    @property
+    def least_images(self) -> int:
+        """As many as it has components."""
+        return max(2, self.latent_dim)
 
     def fit(self, images: Float[Tensor, "n c *space"], *, seed: int = 0) -> "PCA":
         """Learn mean and components by randomized singular value decomposition.
@@ -55,7 +88,7 @@ class PCA(nn.Module):
         """
         from sklearn.decomposition import PCA as ExactPCA  # imports for two seconds
 
-        self._check(images)
+        check_images_shape(images, self.image_shape)
         if len(images) < self.latent_dim:
             raise ValueError(
                 f"{self.latent_dim} components need at least {self.latent_dim} images, got "
@@ -69,21 +102,30 @@ class PCA(nn.Module):
 
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
         """Scores of each image."""
-        self._check(images)
+        check_images_shape(images, self.image_shape)
         return (images.flatten(1) - self.mean_) @ self.components_.T
 
     def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
         """Images, clipped to [0, 1]."""
-        if code.ndim != 2 or code.shape[1] != self.latent_dim:
-            raise ValueError(
-                f"code should have shape (n, {self.latent_dim}), got {tuple(code.shape)}."
-            )
+        check_code(code, self.latent_dim)
         flat = code @ self.components_ + self.mean_
         return flat.clamp(0, 1).reshape(-1, *self.image_shape)
 
-    def _check(self, images: Tensor) -> None:
-        if tuple(images.shape[1:]) != self.image_shape:
-            raise ValueError(
-                f"images should have shape (n, {', '.join(map(str, self.image_shape))}), got "
-                f"{tuple(images.shape)}."
-            )
+
+class PCAStage(SolvingStage):
+    """Least squared error of the reconstruction: the leading singular vectors of the images."""
+
+    def __init__(self, model: PCA) -> None:
+        self.model = model
+
+    def solve(
+        self,
+        images: Float[np.ndarray, "n c *space"],
+        *,
+        seed: int,
+        weights: Float[np.ndarray, " n"] | None = None,
+    ) -> None:
+        """Fit the components, to images drawn by their weights where there are any."""
+        if weights is not None:
+            images = images[resampled_rows(weights, seed, least=self.model.latent_dim + 1)]
+        self.model.fit(to_tensor(images), seed=seed)

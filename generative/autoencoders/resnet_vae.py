@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,7 @@ from generative.autoencoders.backbone_weights import (
 )
 from generative.autoencoders.variational import VariationalAutoencoder
 from generative.errors import ModelFileError
+from generative.model import Model
 from generative.networks.blocks import BATCH_NORM
 from generative.networks.layout import plan_layout
 from objectives.convolutions import sound
@@ -105,7 +106,7 @@ class ResNetVAE(VariationalAutoencoder):
     kind = "resnet_vae"
     options_class = ResNetVAEConfig
 
-    def __init__(self, image_shape: Sequence[int], **options: object) -> None:
+    def __init__(self, image_shape: Sequence[int], **options: Any) -> None:
         super().__init__()
         self.config = ResNetVAEConfig(image_shape=tuple(image_shape), **options)
         self.image_shape = self.config.image_shape
@@ -125,6 +126,15 @@ class ResNetVAE(VariationalAutoencoder):
         )
         self.decoder = _decoder(self.latent_dim, self.image_shape)
         self.eval()
+
+    def begin(self, source: Model | Path) -> None:
+        """`load_backbone` of a file."""
+        if not isinstance(source, Path):
+            raise ValueError(
+                f"expected a safetensors file with the weights of a {self.config.backbone}, got a "
+                f"{source.kind}."
+            )
+        self.load_backbone(source)
 
     def load_backbone(self, path: Path | str) -> "ResNetVAE":
         """Begin from a ResNet trained on ImageNet; from here on its normalization is applied.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -107,7 +107,7 @@ class ConvVAE(VariationalAutoencoder):
     kind = "vae"
     options_class = ConvVAEConfig
 
-    def __init__(self, image_shape: Sequence[int], **options: object) -> None:
+    def __init__(self, image_shape: Sequence[int], **options: Any) -> None:
         super().__init__()
         self.config = ConvVAEConfig(image_shape=tuple(image_shape), **options)
         self.layout = plan_layout(self.config.image_shape, self.config.widths)

@@ -5,13 +5,14 @@ from typing import Any, Literal
 
 from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from generative.autoencoders.detail import AutoencoderStage, DetailConfig, DetailStage
+from generative.autoencoders.detail import DetailConfig, DetailStage
 from generative.autoencoders.resnet_vae import ResNetVAE
 from generative.autoencoders.vae import ConvVAE
-from generative.autoencoders.variational import check_code, check_images_shape
-from generative.stages.stage import Stage
+from generative.autoencoders.variational import AutoencoderStage, VariationalAutoencoder
+from generative.model import Model, check_code, check_images_shape
+from generative.stages.stage import Stages
 from objectives.settings import Settings
 
 AUTOENCODERS = {"vae": ConvVAE, "resnet_vae": ResNetVAE}
@@ -39,7 +40,7 @@ class VAEGANConfig(Settings):
     )
 
 
-class VAEGAN(nn.Module):
+class VAEGAN(Model):
     """Images to a code and back, sharp rather than the mean of what they may be.
 
     Parameters
@@ -62,20 +63,20 @@ class VAEGAN(nn.Module):
     kind = "vae_gan"
     options_class = VAEGANConfig
 
-    def __init__(self, image_shape: Sequence[int], **options: object) -> None:
+    def __init__(self, image_shape: Sequence[int], **options: Any) -> None:
         super().__init__()
         self.config = VAEGANConfig(image_shape=tuple(image_shape), **options)
         self.image_shape = self.config.image_shape
         chosen = AUTOENCODERS[self.config.autoencoder]
-        self.autoencoder = chosen(self.image_shape, **self.config.options)
+        self.autoencoder: VariationalAutoencoder = chosen(self.image_shape, **self.config.options)
         self.latent_dim = self.autoencoder.latent_dim
         self.eval()
 
-    def options(self) -> dict[str, object]:
+    def options(self) -> dict[str, Any]:
         """What `VAEGAN(**options)` needs to build this network again."""
         return self.config.model_dump(mode="json")
 
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> Stages:
         """The autoencoder by itself, then with the discriminator."""
         return (
             AutoencoderStage(self.autoencoder),

@@ -1,13 +1,16 @@
-"""What variational autoencoders share: the evidence bound, and the way through them."""
+"""What variational autoencoders share: the evidence bound, the way through them, their stage."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from generative.model import Model, check_code, check_images_shape, reconstruct
 from generative.stages.loss import Loss
+from generative.stages.stage import Stage, Stages
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,28 @@ class Drawn:
     logits: Float[Tensor, "n c *space"]
 
 
-class VariationalAutoencoder(nn.Module, ABC):
+@runtime_checkable
+class BoundConfig(Protocol):
+    """Settings of the evidence bound, which those of each network have among others."""
+
+    reconstruction: str
+    sigma: float
+    beta: float
+
+    def model_dump(self) -> dict[str, Any]:
+        """All settings."""
+        ...
+
+
+class VariationalAutoencoder(Model):
     """Images to a code and back, trained with the evidence bound; its networks are another's.
 
-    A class of this kind sets ``config`` (with ``reconstruction``, ``sigma`` and ``beta``),
-    ``image_shape``, ``latent_dim`` and ``decoder``, whose last layer makes the logits.
+    A class of this kind sets ``config``, ``image_shape``, ``latent_dim`` and ``decoder``, whose
+    last layer makes the logits.
     """
+
+    config: BoundConfig
+    decoder: nn.Sequential
 
     @abstractmethod
     def posterior(
@@ -43,9 +62,13 @@ class VariationalAutoencoder(nn.Module, ABC):
         """What is added to the bound, each times the setting ``NAME_weight``; nothing here."""
         return {}
 
-    def options(self) -> dict[str, object]:
+    def options(self) -> dict[str, Any]:
         """What builds this network again, as its keyword arguments."""
         return self.config.model_dump()
+
+    def stages(self) -> Stages:
+        """The evidence bound, of all of it."""
+        return (EvidenceBoundStage(self),)
 
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
         """Mean of the code's posterior: no randomness, row by row."""
@@ -115,20 +138,39 @@ class VariationalAutoencoder(nn.Module, ABC):
         return mean, log_variance.clamp(-12.0, 8.0)
 
 
-def check_code(code: Tensor, latent_dim: int) -> None:
-    """Refuse codes of another width by a `ValueError` that gives both."""
-    if code.ndim != 2 or code.shape[1] != latent_dim:
-        raise ValueError(f"code should have shape (n, {latent_dim}), got {tuple(code.shape)}.")
+class EvidenceBoundStage(Stage):
+    """Reconstruction and KL: the evidence bound of an autoencoder by itself."""
+
+    def __init__(self, autoencoder: VariationalAutoencoder) -> None:
+        super().__init__(autoencoder)
+        self.autoencoder = autoencoder
+        self.noise_size = autoencoder.noise_size
+
+    def loss(
+        self,
+        rows: Float[Tensor, "n c *space"],
+        *,
+        noise: Float[Tensor, "n r"],
+        kl_weight: float,
+        **given: Float[Tensor, "n f"],
+    ) -> Loss:
+        """That of the autoencoder: it is told no condition."""
+        return self.autoencoder.loss(rows, noise=noise, kl_weight=kl_weight)
+
+    def error(self, probe: Float[Tensor, "v c *space"]) -> float:
+        """Mean squared error of a voxel, of images the training has not seen."""
+        return reconstruction_mse(self.autoencoder, probe)
 
 
-def check_images_shape(images: Tensor, image_shape: tuple[int, ...]) -> None:
-    """Refuse images of another shape by a `ValueError` that gives both."""
-    if tuple(images.shape[1:]) != image_shape:
-        raise ValueError(
-            f"images should have shape (n, {', '.join(map(str, image_shape))}), got "
-            f"{tuple(images.shape)}. This model was made for one image size; train another "
-            "for a new one."
-        )
+class AutoencoderStage(EvidenceBoundStage):
+    """The same as the first part of a longer training."""
+
+    name = "autoencoder"
+
+
+def reconstruction_mse(model: VariationalAutoencoder, images: Float[Tensor, "v c *space"]) -> float:
+    """Mean squared error of a voxel."""
+    return float(((reconstruct(model, images) - images) ** 2).mean())
 
 
 def _gaussian(logits: Tensor, images: Tensor, sigma: float) -> Tensor:

@@ -1,6 +1,5 @@
 """Training of a prior on its decoded draws: sets of them should be as sets of images are."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -132,7 +131,7 @@ class CalibrationStage(PriorStage):
     """
 
     name, augments, convolves, refines = "calibration", True, True, True
-    no_concern = ("coordinates",)
+    irrelevant_options = ("coordinates",)
 
     def __init__(
         self, model: PriorOverCodes, config: CalibrationConfig, detail: DetailConfig | None = None
@@ -158,7 +157,7 @@ class CalibrationStage(PriorStage):
         energy = (config.weight, torch.cdist)
         self.asked = ((energy, fractions), (energy,), (energy,), (energy, moments), (crossed,))
 
-    def defaults(self, config: TrainConfig) -> Mapping[str, Any]:
+    def defaults(self, config: TrainConfig) -> dict[str, Any]:
         """Fewer steps, smaller ones, and the larger sets that distances between them take."""
         after = defaults_after_another(config, self.config.share)
         small = config.learning_rate / 6
@@ -199,7 +198,7 @@ class CalibrationStage(PriorStage):
             velocity = super().loss(
                 codes, noise=noise[:, d:], kl_weight=kl_weight, condition=condition
             )
-            drawn = self.module.to_code(opposites(noise[:, :d]), steps=self.solver_steps)
+            drawn = self.prior.to_code(opposites(noise[:, :d]), steps=self.solver_steps)
             off = self._round_trip(codes[: len(codes) // 2])
         far = self._far(self._decoded(drawn, rows), rows, recent=True)
         # As far as the codes and no further: the decoder's weights are to have no gradient.
@@ -216,7 +215,7 @@ class CalibrationStage(PriorStage):
         noise = opposites(torch.randn(len(probe), self.latent_dim, generator=generator))
         codes = map_rows(self.autoencoder.encode, probe, probe[0].numel())
         drawn = map_rows(
-            lambda rows: self.module.to_code(rows, steps=self.solver_steps),
+            lambda rows: self.prior.to_code(rows, steps=self.solver_steps),
             noise.to(probe),
             probe[0].numel(),
         )
@@ -226,9 +225,9 @@ class CalibrationStage(PriorStage):
 
     def _round_trip(self, codes: Tensor) -> Tensor:
         """Squared error of codes taken to noise and back, in units of their spread."""
-        there = self.module.to_noise(codes, steps=self.solver_steps)
-        back = self.module.to_code(there, steps=self.solver_steps)
-        return ((back - codes) / self.module.spread_).square().mean()
+        there = self.prior.to_noise(codes, steps=self.solver_steps)
+        back = self.prior.to_code(there, steps=self.solver_steps)
+        return ((back - codes) / self.prior.spread_).square().mean()
 
     def _far(self, made: Tensor, images: Tensor, *, recent: bool = False) -> Tensor:
         """The distances of the statistics, draws of this step against images of the last ones too.

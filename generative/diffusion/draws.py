@@ -1,6 +1,5 @@
 """Training of a decoder on what its prior draws: sets of them should be as sets of images are."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -76,16 +75,16 @@ class DrawsStage(Stage):
     """
 
     name, refines = "draws", True
-    no_concern = ("coordinates", "calibration")
+    irrelevant_options = ("coordinates", "calibration")
 
     def __init__(self, model: PriorOverCodes, config: DrawsConfig) -> None:
-        super().__init__(model, model.autoencoder)
-        self.config = config
-        self.prior, self.solver_steps = model.prior, model.config.solver_steps
+        super().__init__(model)
+        self.config, self.solver_steps = config, model.config.solver_steps
+        self.autoencoder, self.prior = model.autoencoder, model.prior
         self.statistics = SetStatistics(texture, config.reach, config.components, equal=True)
         self.discriminator = discriminator_of(self.image_shape, config.detail)
 
-    def defaults(self, config: TrainConfig) -> Mapping[str, Any]:
+    def defaults(self, config: TrainConfig) -> dict[str, Any]:
         """Fewer steps, and smaller ones."""
         return defaults_after_another(config, self.config.share)
 
@@ -99,7 +98,7 @@ class DrawsStage(Stage):
     def train(self, mode: bool = True) -> "DrawsStage":
         """All norms keep what they know: the decoder is trained as it will serve, row by row."""
         super().train(mode)
-        self.module.eval()
+        self.autoencoder.eval()
         self.prior.eval()
         return self
 
@@ -113,12 +112,15 @@ class DrawsStage(Stage):
     ) -> Loss:
         """That of the stage before on the codes of images, and the distance of the two sets."""
         with torch.no_grad():
-            mean, log_variance = self.module.posterior(rows)
+            mean, log_variance = self.autoencoder.posterior(rows)
             codes = self.prior.to_code(noise, steps=self.solver_steps)
-        logits = self.module.logits(torch.cat([mean, codes])).float()
+        logits = self.autoencoder.logits(torch.cat([mean, codes])).float()
         again = Drawn(mean, log_variance, mean, logits[: len(rows)])
-        plain = self.module.loss_of(rows, again, kl_weight=kl_weight)
-        made, last = self.config.detail.nearly_cut(logits, rows), self.module.decoder[-1].weight
+        plain = self.autoencoder.loss_of(rows, again, kl_weight=kl_weight)
+        made, last = (
+            self.config.detail.nearly_cut(logits, rows),
+            self.autoencoder.decoder[-1].weight,
+        )
         loss = detail_loss(plain, rows, made, self.config.detail, self.discriminator, last)
         far = set_distance(self.statistics(made[len(rows) :]), self.statistics(rows))
         return Loss(loss.total + self.config.weight * far, {**loss.terms, "draws": far.item()})
@@ -131,7 +133,7 @@ class DrawsStage(Stage):
         logits = map_rows(self._drawn, noise, probe[0].numel())
         made = self.config.detail.nearly_cut(logits, probe)
         far = set_distance(self.statistics(made), self.statistics(probe))
-        return detail_error(self.module, probe) + float(far)
+        return detail_error(self.autoencoder, probe) + float(far)
 
     def _drawn(self, noise: Tensor) -> Tensor:
-        return self.module.logits(self.prior.to_code(noise, steps=self.solver_steps)).float()
+        return self.autoencoder.logits(self.prior.to_code(noise, steps=self.solver_steps)).float()

@@ -1,14 +1,19 @@
 """Latent diffusion: an autoencoder to 64 numbers, and a diffusion prior over them."""
 
+from pathlib import Path
+
 from pydantic import Field
 
-from generative.autoencoders.detail import AutoencoderStage, DetailConfig, DetailStage
+from generative.autoencoders.detail import DetailConfig, DetailStage
+from generative.autoencoders.vae import ConvVAE
+from generative.autoencoders.variational import AutoencoderStage
 from generative.conditions import Conditions
 from generative.diffusion.calibration import CalibrationConfig, CalibrationStage
 from generative.diffusion.draws import DrawsConfig, DrawsStage
 from generative.diffusion.prior_over_codes import PriorOverCodes, PriorOverCodesConfig
 from generative.diffusion.prior_stage import PriorStage
-from generative.stages.stage import Stage
+from generative.model import Model
+from generative.stages.stage import Stages
 
 
 class LatentDiffusionConfig(PriorOverCodesConfig):
@@ -80,7 +85,7 @@ class LatentDiffusion(PriorOverCodes[LatentDiffusionConfig]):
         """Classes and properties it can be asked for."""
         return self.config.conditions
 
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> Stages:
         """The parts of its training, in their order."""
         trained, detail, draws = self.config.pretrained, self.config.detail, self.config.draws
         calibration = self.config.calibration
@@ -91,3 +96,26 @@ class LatentDiffusion(PriorOverCodes[LatentDiffusionConfig]):
             *([DrawsStage(self, draws)] if draws else []),
             *([CalibrationStage(self, calibration, detail)] if calibration else []),
         )
+
+    def begin(self, source: Model | Path) -> None:
+        """Take the autoencoder of another model, a `ConvVAE`, in place of training one.
+
+        Raises
+        ------
+        ValueError
+            For another kind of model, or one for images of another shape.
+        """
+        if not isinstance(source, ConvVAE) or source.image_shape != self.image_shape:
+            found = (
+                f"{source.kind} for {source.image_shape}"
+                if isinstance(source, Model)
+                else f"the file {source}"
+            )
+            raise ValueError(
+                f"expected the space of a vae for images of shape {self.image_shape}, got {found}."
+            )
+        given = {name: value for name, value in source.options().items() if name != "image_shape"}
+        if not self.config.pretrained or self.config.autoencoder != given:
+            known = self.config.model_dump() | {"autoencoder": given, "pretrained": True}
+            self._build(type(self.config)(**known))
+        self.autoencoder.load_state_dict(source.state_dict())

@@ -1,6 +1,5 @@
 """Latent score-based generative model: autoencoder and diffusion prior trained together."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,14 @@ from pydantic import Field
 from torch import Tensor
 from torch.func import functional_call
 
-from generative.autoencoders.detail import AutoencoderStage
+from generative.autoencoders.variational import AutoencoderStage, reconstruction_mse
 from generative.diffusion.flow import mix
 from generative.diffusion.prior import random_angle
 from generative.diffusion.prior_over_codes import PriorOverCodes, PriorOverCodesConfig
 from generative.diffusion.prior_stage import encoded, uniform_of
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
-from generative.stages.stage import Stage, defaults_after_another, reconstruction_mse
+from generative.stages.stage import Stage, Stages, defaults_after_another
 
 # Noise at which the cross entropy begins: a posterior cannot be told to be narrower.
 SMALLEST_NOISE = 0.02
@@ -66,7 +65,7 @@ class LSGM(PriorOverCodes[LSGMConfig]):
     kind = "lsgm"
     options_class = LSGMConfig
 
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> Stages:
         """The autoencoder alone, then both together."""
         return (AutoencoderStage(self.autoencoder), JointStage(self))
 
@@ -78,10 +77,11 @@ class JointStage(Stage):
 
     def __init__(self, model: LSGM) -> None:
         super().__init__(model)
+        self.autoencoder, self.prior = model.autoencoder, model.prior
         self.share = model.config.joint_share
         self.noise_size = model.autoencoder.noise_size + 2 * self.latent_dim + 2
 
-    def defaults(self, config: TrainConfig) -> Mapping[str, Any]:
+    def defaults(self, config: TrainConfig) -> dict[str, Any]:
         """Fewer steps than the autoencoder's, and smaller."""
         return defaults_after_another(config, self.share)
 
@@ -90,7 +90,7 @@ class JointStage(Stage):
     ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
         """The images; the prior takes its scale from the codes of some, once and for all."""
         some = images[:: max(1, len(images) // 2048)]
-        self.module.prior.scale_to(encoded(self.module.autoencoder, some, config.torch_device))
+        self.prior.scale_to(encoded(self.autoencoder, some, config.torch_device))
         return super().prepare(images, config)
 
     def loss(
@@ -102,7 +102,7 @@ class JointStage(Stage):
         **given: Float[Tensor, "n f"],
     ) -> Loss:
         """Eq. 8 of Vahdat et al. for the autoencoder; the plain denoising error for the prior."""
-        d, autoencoder, prior = self.latent_dim, self.module.autoencoder, self.module.prior
+        d, autoencoder, prior = self.latent_dim, self.autoencoder, self.prior
         size = autoencoder.noise_size
         drawn = autoencoder.draw(rows, noise[:, :size])
         noise = noise[:, size:]
@@ -122,7 +122,7 @@ class JointStage(Stage):
 
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
         """Mean squared error of a voxel, of images the training has not seen."""
-        return reconstruction_mse(self.module.autoencoder, probe)
+        return reconstruction_mse(self.autoencoder, probe)
 
     def _cross_entropy(self, code: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
         r"""Of the posterior and the prior, up to a constant; its gradient is the codes' alone.
@@ -133,7 +133,7 @@ class JointStage(Stage):
         """
         low = torch.tensor(SMALLEST_NOISE)
         angle = torch.asin(low ** (1 - uniform))
-        prior = self.module.prior
+        prior = self.prior
         held = {name: value.detach() for name, value in prior.denoiser.named_parameters()}
         noisy, velocity = mix(prior.standardize(code), noise, angle)
         predicted = functional_call(prior.denoiser, held, (noisy, angle))

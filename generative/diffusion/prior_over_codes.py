@@ -1,21 +1,19 @@
 """An autoencoder with a diffusion prior over its codes, however the two are trained."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from generative.autoencoders.vae import ConvVAE
-from generative.autoencoders.variational import check_code, check_images_shape
 from generative.conditions import Conditions
 from generative.diffusion.denoiser import DenoiserConfig
 from generative.diffusion.flow import NEAR_NOISE, mix
 from generative.diffusion.prior import DiffusionPrior
-from generative.stages.stage import Stage
+from generative.model import Model, check_code, check_images_shape
 from objectives.settings import Settings
 
 
@@ -48,7 +46,7 @@ class PriorOverCodesConfig(Settings):
 Config = TypeVar("Config", bound=PriorOverCodesConfig)
 
 
-class PriorOverCodes(nn.Module, Generic[Config]):
+class PriorOverCodes(Model, Generic[Config]):
     """Images to 64 numbers and back, in coordinates where every point is a likely structure.
 
     An autoencoder makes codes, and a diffusion prior knows how they are distributed. Its
@@ -74,22 +72,20 @@ class PriorOverCodes(nn.Module, Generic[Config]):
        equations, section 4.3 (the flow that makes the noise a code).
     """
 
-    options_class: type[Config]
+    options_class: type[Config]  # pyright: ignore[reportIncompatibleVariableOverride] -- narrower
 
     def __init__(self, image_shape: Sequence[int], **options: Any) -> None:
         super().__init__()
-        self.config: Config = self.options_class(image_shape=tuple(image_shape), **options)
-        self.autoencoder = ConvVAE(self.config.image_shape, **self.config.autoencoder)
-        self.image_shape = self.config.image_shape
-        self.latent_dim = self.autoencoder.latent_dim
-        self.prior = DiffusionPrior(
-            self.autoencoder.layout.code_grid, self.conditions.size, self.config.prior
-        )
-        self.eval()
+        self._build(self.options_class(image_shape=tuple(image_shape), **options))
 
-    @abstractmethod
-    def stages(self) -> tuple[Stage, ...]:
-        """The parts of its training, in their order."""
+    def _build(self, config: Config) -> None:
+        """The networks of these settings, with random weights."""
+        self.config = config
+        self.autoencoder = ConvVAE(config.image_shape, **config.autoencoder)
+        self.image_shape, self.latent_dim = config.image_shape, self.autoencoder.latent_dim
+        grid = self.autoencoder.layout.code_grid
+        self.prior = DiffusionPrior(grid, self.conditions.size, config.prior)
+        self.eval()
 
     @property
     def conditions(self) -> Conditions:

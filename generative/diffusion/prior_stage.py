@@ -1,7 +1,6 @@
 """Training of a diffusion prior on the codes of an autoencoder that is left as it is."""
 
 import math
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -28,16 +27,17 @@ class PriorStage(Stage):
 
     name, augments = "prior", False
     convolves = False  # small dense layers, whose answers the flow adds up twenty times
-    no_concern = ("coordinates", "solver_steps", "draws", "calibration")
+    irrelevant_options = ("coordinates", "solver_steps", "draws", "calibration")
 
     def __init__(self, model: PriorOverCodes) -> None:
-        super().__init__(model, model.prior)
+        super().__init__(model)
+        self.prior = model.prior
         # Read and not trained: what a function holds is no submodule.
         self.codes_of = partial(encoded, model.autoencoder)
         self.groups = model.conditions.groups
         self.noise_size = self.latent_dim + 1 + 1 + len(self.groups)
 
-    def defaults(self, config: TrainConfig) -> Mapping[str, Any]:
+    def defaults(self, config: TrainConfig) -> dict[str, Any]:
         """Larger batches of what is small, and smaller steps."""
         return {"batch_size": 3 * config.batch_size, "learning_rate": 4e-3}
 
@@ -51,7 +51,7 @@ class PriorStage(Stage):
         codes = [codes_of(images)]
         codes += [codes_of(config.augmentation(images, rng)) for _ in range(1, copies)]
         rows = torch.cat(codes)
-        self.module.scale_to(rows)
+        self.prior.scale_to(rows)
         return rows.numpy(), np.tile(np.arange(len(images)), copies)
 
     def probe(self, images: Float[Tensor, "v c *space"]) -> Float[Tensor, "v d"]:
@@ -71,7 +71,7 @@ class PriorStage(Stage):
         uniform = uniform_of(noise[:, d:])
         if condition is not None:
             condition = self._thinned(condition, uniform[:, 1:])
-        total = self.module.loss(
+        total = self.prior.loss(
             rows, noise=noise[:, :d], angle=random_angle(uniform[:, 0]), condition=condition
         )
         return Loss(total, {"loss": total.item()})
@@ -82,7 +82,7 @@ class PriorStage(Stage):
         generator = torch.Generator().manual_seed(0)
         noise = torch.randn(len(probe), self.latent_dim, generator=generator).to(probe)
         angle = random_angle(torch.linspace(0, 1, len(probe))).to(probe)
-        return float(self.module.loss(probe, noise=noise, angle=angle))
+        return float(self.prior.loss(probe, noise=noise, angle=angle))
 
     def _thinned(self, condition: Tensor, uniform: Tensor) -> Tensor:
         """Conditions of which some are left out, so that any part of a wish can be asked for."""

@@ -1,12 +1,14 @@
 from .config import StageConfig, TrainConfig
-from .reconstruction import ReconstructionErrors, reconstruct, reconstruction_errors
-from .stage import Stage
+from .loss import Loss
+from .reconstruction import ReconstructionErrors, reconstruction_errors
+from .stage import SolvingStage, Stage
 
 __all__ = [
+    "Loss",
     "ReconstructionErrors",
+    "SolvingStage",
     "Stage",
     "StageConfig",
     "TrainConfig",
-    "reconstruct",
     "reconstruction_errors",
 ]

@@ -3,11 +3,9 @@
 import math
 from dataclasses import asdict, dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from generative.batching import map_rows
 from objectives.fidelity.pixels import mse, ssim
 from objectives.fidelity.statistics import interface_ratio, two_point_mae
 from objectives.phases import are_phases, cut_phases
@@ -50,12 +48,6 @@ class ReconstructionErrors:
         """
         kept = self.interface_ratio
         return self.two_point_mae + (0.0 if math.isnan(kept) else 0.1 * abs(1 - kept))
-
-
-def reconstruct(model: object, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
-    """Each image encoded and decoded, without gradients, in a fixed amount of memory."""
-    with torch.no_grad():
-        return map_rows(lambda chunk: model.decode(model.encode(chunk)), images, images[0].numel())
 
 
 def reconstruction_errors(

@@ -1,7 +1,7 @@
 """One part of a training: what it changes, what it draws from, its loss, how good it is so far."""
 
-from collections.abc import Mapping
-from typing import Any
+from abc import ABC, abstractmethod
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -9,37 +9,56 @@ from torch import Tensor, nn
 
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
-from generative.stages.reconstruction import reconstruct
 
 
-class Stage(nn.Module):
-    """The whole training of a model; a model of several stages has subclasses of this.
+@runtime_checkable
+class Described(Protocol):
+    """What a stage asks of the model that it is a stage of."""
 
-    Its parameters are what is trained. What it reads and leaves alone it keeps out of them, or
-    its loss gives it no gradient.
+    @property
+    def kind(self) -> str:
+        """Its name in the table of models."""
+        ...
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """``(c, *space)``."""
+        ...
+
+    @property
+    def latent_dim(self) -> int:
+        """Numbers in a code."""
+        ...
+
+    def options(self) -> dict[str, Any]:
+        """What builds it again."""
+        ...
+
+
+class Stage(nn.Module, ABC):
+    """A part of the training of a model, which a subclass says.
+
+    A subclass keeps as its own attributes the parts of the model that it trains. What it reads and
+    leaves alone it keeps out of its modules, or its loss gives it no gradient.
 
     Parameters
     ----------
     model
         What it is a stage of.
-    part
-        The part of the model that it trains; all of it, which then has ``loss(images, noise=,
-        kl_weight=)``, without one.
     """
 
     name = "training"
     augments = True  # whether rows are images that may be turned and mirrored
     convolves = True  # whether half precision is worth it
-    no_concern: tuple[str, ...] = ()  # options of the model that its result does not depend on
+    irrelevant_options: tuple[str, ...] = ()  # of the model, that the stage's result ignores
     covers: tuple[str, ...] = ()  # earlier stages whose whole loss is in this one's
     refines = False  # whether it ends a training by a share of the steps, smaller ones
 
-    def __init__(self, model: nn.Module, part: nn.Module | None = None) -> None:
+    def __init__(self, model: Described) -> None:
         super().__init__()
-        self.module = model if part is None else part
         self.image_shape, self.latent_dim = model.image_shape, model.latent_dim
-        self.noise_size = getattr(model, "noise_size", model.latent_dim)  # random numbers a row
-        options = {k: v for k, v in model.options().items() if k not in self.no_concern}
+        self.noise_size = model.latent_dim  # random numbers a row
+        options = {k: v for k, v in model.options().items() if k not in self.irrelevant_options}
         self.identity = {"kind": model.kind, "stage": self.name, **options}
 
     def settings(self, config: TrainConfig) -> TrainConfig:
@@ -47,7 +66,7 @@ class Stage(nn.Module):
         own = self.defaults(config) | config.own_of(self.name)
         return config.model_copy(update=own)
 
-    def defaults(self, config: TrainConfig) -> Mapping[str, Any]:
+    def defaults(self, config: TrainConfig) -> dict[str, Any]:
         """Settings of this stage that differ from those of the whole."""
         return {}
 
@@ -61,6 +80,7 @@ class Stage(nn.Module):
         """What `error` is measured on."""
         return images
 
+    @abstractmethod
     def loss(
         self,
         rows: Float[Tensor, "n ..."],
@@ -70,11 +90,49 @@ class Stage(nn.Module):
         **given: Float[Tensor, "n f"],
     ) -> Loss:
         """What to minimize; ``given`` holds the ``condition`` of each row where there is one."""
-        return self.module.loss(rows, noise=noise, kl_weight=kl_weight, **given)
 
-    def error(self, probe: Float[Tensor, "v ..."]) -> float:
-        """Mean squared error of a voxel, of images the training has not seen."""
-        return reconstruction_mse(self.module, probe)
+    def error(self, probe: Float[Tensor, "v ..."]) -> float | None:
+        """How far it is from what it should be on images that the training has not seen.
+
+        The moment of the run where this is least is its result. None if there is nothing to choose
+        by: the result is then the last moment.
+        """
+        return None
+
+
+class SolvingStage(ABC):
+    """A part of a training that is solved at once, without steps: principal components, say."""
+
+    name = "solution"
+    covers: tuple[str, ...] = ()
+
+    @abstractmethod
+    def solve(
+        self,
+        images: Float[np.ndarray, "n c *space"],
+        *,
+        seed: int,
+        weights: Float[np.ndarray, " n"] | None = None,
+    ) -> None:
+        """Train the part of the model.
+
+        Parameters
+        ----------
+        images
+            Training images in [0, 1].
+        seed
+            Fixes every random choice.
+        weights
+            How often each image counts, with sum 1; equally often without them.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be solved for these images.
+        """
+
+
+Stages = tuple[Stage | SolvingStage, ...]  # of one training, in their order
 
 
 def defaults_after_another(config: TrainConfig, share: float) -> dict[str, Any]:
@@ -83,27 +141,10 @@ def defaults_after_another(config: TrainConfig, share: float) -> dict[str, Any]:
     return {"steps": steps, "learning_rate": config.learning_rate / 3, "kl_warmup": 0.0}
 
 
-def reconstruction_mse(model: nn.Module, images: Float[Tensor, "v c *space"]) -> float:
-    """Mean squared error of a voxel."""
-    return float(((reconstruct(model, images) - images) ** 2).mean())
-
-
-def is_fitted(model: object) -> bool:
-    """Whether a model learns by its ``fit``, at once and anew each time, and not in stages."""
-    return hasattr(model, "fit")
-
-
-def stages_of(model: nn.Module) -> tuple[Stage, ...]:
-    """The stages of a model in their order: its own, or one for the whole."""
-    stages = getattr(model, "stages", None)
-    return (Stage(model),) if stages is None else stages()
-
-
-def stages_again(model: nn.Module) -> tuple[Stage, ...]:
+def not_covered(stages: Stages) -> Stages:
     """The stages that a trained model is trained on by: those that no later one covers.
 
     An autoencoder by itself, once more, would forget the detail or the prior it has learned since.
     """
-    stages = stages_of(model)
     covered = {name for stage in stages for name in stage.covers}
     return tuple(stage for stage in stages if stage.name not in covered)

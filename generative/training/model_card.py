@@ -13,11 +13,8 @@ from torch import Tensor
 from generative.autoencoders.gaussian_codes import gaussian_codes
 from generative.autoencoders.pca import PCA
 from generative.batching import map_rows
-from generative.stages.reconstruction import (
-    ReconstructionErrors,
-    reconstruct,
-    reconstruction_errors,
-)
+from generative.model import Encoding, Model, reconstruct
+from generative.stages.reconstruction import ReconstructionErrors, reconstruction_errors
 from objectives.phases import are_phases
 
 BASELINE_VALUES = 2**27  # numbers in the images that principal components are fitted to: 0.5 GB
@@ -31,6 +28,15 @@ LEVELS_MEASURED = """\
 The images are grey levels, and nothing is cut. The two-point error is the mean absolute error of
 the periodic two-point statistics of the levels over all shifts, and the interface ratio the mean
 jump between neighbouring voxels of the reconstruction over that of the images."""
+
+NO_ENCODER = """\
+This model has no encoder and reconstructs nothing. PCA is here for comparison: it says how much of
+the images as many numbers can hold. `latentopt evaluate` compares samples with images.
+"""
+LIMITS_OF_CODES = """\
+A random texture with features much finer than 1/8 of the image has more degrees of freedom than
+{numbers} numbers: the decoder then answers with their mean, {lost}.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +56,7 @@ class CardContent:
 
 
 def write_model_card(
-    model: object,
+    model: Model,
     training: Float[Tensor, "n c *space"],
     held_out: Float[Tensor, "m c *space"],
     *,
@@ -61,19 +67,18 @@ def write_model_card(
     Parameters
     ----------
     model
-        Trained; anything with ``encode``, ``decode`` and ``kind``.
+        Trained. Without an encoder nothing is reconstructed, which the card then says.
     training, held_out
         Images it was trained on and images it has not seen.
     facts
         What else the reader should know, by title: data, split, settings.
     """
     baseline = fit_baseline(training)
-    answers = {
-        model.kind: reconstruct(model, held_out),
-        f"PCA-{baseline.latent_dim}": reconstruct(baseline, held_out),
-    }
+    answers = {model.kind: reconstruct(model, held_out)} if isinstance(model, Encoding) else {}
+    answers[f"PCA-{baseline.latent_dim}"] = reconstruct(baseline, held_out)
     errors = {name: reconstruction_errors(held_out, answer) for name, answer in answers.items()}
-    rows = {"held-out": held_out, **answers, "samples": draw_samples(model, training)}
+    samples = draw_samples(model, training)
+    rows = {"held-out": held_out, **answers, "samples": samples}
     return {
         CARD: _card(model, errors, facts, held_out).encode(),
         PICTURE: _picture({name: np.asarray(images[:COLUMNS]) for name, images in rows.items()}),
@@ -88,16 +93,22 @@ def fit_baseline(images: Float[Tensor, "n c *space"]) -> PCA:
 
 
 def draw_samples(
-    model: object, images: Float[Tensor, "m c *space"], n: int = COLUMNS
+    model: Model, images: Float[Tensor, "m c *space"], n: int = COLUMNS
 ) -> Float[Tensor, "{n} c *space"]:
-    """Decoded draws from the Gaussian with the mean and covariance of the training codes."""
+    """Decoded draws from the Gaussian with the mean and covariance of the training codes.
+
+    From the standard normal distribution for a model without an encoder.
+    """
     with torch.no_grad():
-        codes = map_rows(model.encode, images[:2048], images[0].numel())
-        return model.decode(gaussian_codes(codes, n))
+        if isinstance(model, Encoding):
+            codes = map_rows(model.encode, images[:2048], images[0].numel())
+            return model.decode(gaussian_codes(codes, n))
+        draws = torch.randn(n, model.latent_dim, generator=torch.Generator().manual_seed(0))
+        return model.decode(draws)
 
 
 def _card(
-    model: object,
+    model: Model,
     errors: Mapping[str, ReconstructionErrors],
     facts: Mapping[str, object],
     held_out: Tensor,
@@ -110,6 +121,8 @@ def _card(
     size = "x".join(map(str, model.image_shape[1:]))
     phases = are_phases(held_out)
     lost = "and a cut loses interface" if phases else "and contrast between neighbours is lost"
+    encodes, numbers = isinstance(model, Encoding), model.latent_dim
+    drawn = "a Gaussian with the mean and covariance of the training codes"
     return f"""# {model.kind}: {size} images in {model.latent_dim} numbers
 
 {lines}
@@ -121,15 +134,14 @@ def _card(
 {table}
 
 {PHASES_MEASURED if phases else LEVELS_MEASURED} PCA is fitted to the same training images.
-
+{"" if encodes else NO_ENCODER}
 ![held-out images, their reconstructions, and samples]({PICTURE})
 
-Samples are draws from a Gaussian with the mean and covariance of the training codes.
+Samples are draws from {drawn if encodes else "the standard normal distribution"}.
 
 ## Limits
 
-A random texture with features much finer than 1/8 of the image has more degrees of freedom than
-{model.latent_dim} numbers: the decoder then answers with their mean, {lost}.
+{LIMITS_OF_CODES.format(numbers=numbers, lost=lost) if encodes else ""}\
 The model knows one image size and the kinds of structure it was trained on.
 """
 

@@ -1,20 +1,21 @@
 """Train a network: progress, exponential moving average, resume after a kill, one seed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import nn
 
 from generative.batching import to_tensor
 from generative.data.check import check_images
 from generative.errors import DataError
 from generative.files.folder import CONFIG, WEIGHTS, check_folder
+from generative.model import Model
 from generative.model_files import save_model
 from generative.stages.config import StageConfig, TrainConfig
-from generative.stages.stage import stages_again, stages_of
+from generative.stages.stage import SolvingStage, not_covered
 from generative.training.descent import descend
 from generative.training.lock import only_training
 from generative.training.model_card import CARD, PICTURE, CardContent, write_model_card
@@ -22,32 +23,31 @@ from generative.training.model_card import CARD, PICTURE, CardContent, write_mod
 __all__ = ["TrainConfig", "finetune", "train"]
 
 VALIDATION_IMAGES = 512  # enough to compare moments of a run
+AModel = TypeVar("AModel", bound=Model)
 
 
 def train(
-    model: nn.Module,
+    model: AModel,
     images: Float[np.ndarray, "n c *space"],
     *,
     validation: Float[np.ndarray, "v c *space"] | None = None,
     conditions: Float[np.ndarray, "n f"] | None = None,
-    begin: Callable[[nn.Module], object] | None = None,
+    begin: Model | Path | None = None,
     config: TrainConfig | None = None,
     folder: Path | str | None = None,
     card: CardContent | None = None,
     overwrite: bool = False,
-) -> nn.Module:
-    """Train a network that has a ``loss``, such as `ConvVAE`, or ``stages``, in place.
+) -> AModel:
+    """Train a model in place by its stages, one after the other.
 
-    Its initial weights are drawn anew from the seed. Stages are trained one after the other. With a
-    folder, the state of each is kept there every few seconds: the same call after a kill goes on
-    from it and arrives at the same weights. At the end the folder is a model folder that
-    `load_model` reads.
+    Its initial weights are drawn anew from the seed. With a folder, the state of each stage is kept
+    there every few seconds: the same call after a kill goes on from it and arrives at the same
+    weights. At the end the folder is a model folder that `load_model` reads.
 
     Parameters
     ----------
     model
-        Its ``loss(images, noise=, kl_weight=)`` returns what to minimize, or its ``stages()`` a
-        `Stage` for each part of the training.
+        A row of `generative.MODELS`, or another `Model`.
     images
         Training images in [0, 1].
     validation
@@ -56,7 +56,7 @@ def train(
     conditions
         Condition of each image, for a model that is told one.
     begin
-        Called with the model once its initial weights are drawn, to give it some from elsewhere.
+        What it takes its first weights from, by `Model.begin`.
     config
         How to train.
     folder
@@ -94,12 +94,18 @@ def train(
         )
     images = check_images(images)
     probe = None if validation is None else to_tensor(check_images(validation[:VALIDATION_IMAGES]))
+    if begin is not None:
+        model.begin(begin)
     _draw_weights(model, config.seed)
     if begin is not None:
-        begin(model)
-    facts = {"Training images": len(images), "Training": _settings(config)}
+        model.begin(begin)
+    facts: dict[str, object] = {"Training images": len(images)}
     with only_training(folder):
-        for stage in stages_of(model):
+        for stage in model.stages():
+            if isinstance(stage, SolvingStage):
+                stage.solve(images, seed=config.seed)
+                continue
+            facts["Training"] = _settings(config)
             state = descend(stage, images, config, folder, validation=probe, conditions=conditions)
             if state.best_step:
                 title = "Weights" if stage.name == "training" else f"Weights of {stage.name}"
@@ -111,17 +117,17 @@ def train(
 
 
 def finetune(
-    model: nn.Module,
+    model: AModel,
     images: Float[np.ndarray, "n c *space"],
     weights: Float[np.ndarray, " n"],
     *,
     config: TrainConfig,
     folder: Path | str | None = None,
-) -> nn.Module:
-    """A copy of a trained network, trained on from where it is, on images drawn by their weights.
+) -> AModel:
+    """A copy of a trained model, trained on from where it is, on images drawn by their weights.
 
-    Of a model with stages, those that no later stage covers are gone through again, in their order:
-    of a latent diffusion the autoencoder with its detail, then the prior on the new codes.
+    Stages that no later one covers are gone through again, in their order: of a latent diffusion
+    the autoencoder with its detail, then the prior on the new codes. What is solved is solved anew.
 
     Parameters
     ----------
@@ -154,17 +160,24 @@ def finetune(
             f"weights should be {len(images)} numbers of sum 1, one for each image, none below 0."
         )
     tuned = _without_conditions(model)
-    stages = stages_again(tuned)
+    stages = not_covered(tuned.stages())
     whole = StageConfig(steps=config.steps, learning_rate=config.learning_rate)
-    own = {stage.name: whole for stage in stages if not stage.refines}
+    own = {
+        stage.name: whole
+        for stage in stages
+        if not isinstance(stage, SolvingStage) and not stage.refines
+    }
     config = config.model_copy(update={"stages": own | config.stages})
     with only_training(folder):
         for stage in stages:
-            descend(stage, check_images(images), config, folder, weights=weights)
+            if isinstance(stage, SolvingStage):
+                stage.solve(check_images(images), seed=config.seed, weights=weights)
+            else:
+                descend(stage, check_images(images), config, folder, weights=weights)
     return tuned
 
 
-def _without_conditions(model: nn.Module) -> nn.Module:
+def _without_conditions(model: AModel) -> AModel:
     """A copy; of a conditional model, what it is when it is asked for nothing."""
     options = model.options()
     if "conditions" in options:
@@ -176,13 +189,13 @@ def _without_conditions(model: nn.Module) -> nn.Module:
 
 
 def _write_card(
-    model: nn.Module, images: np.ndarray, card: CardContent, facts: Mapping[str, object]
+    model: Model, images: np.ndarray, card: CardContent, facts: Mapping[str, object]
 ) -> dict[str, bytes]:
     held_out = to_tensor(card.held_out)
     return write_model_card(model, to_tensor(images), held_out, facts={**card.facts, **facts})
 
 
-def _draw_weights(model: nn.Module, seed: int) -> None:
+def _draw_weights(model: Model, seed: int) -> None:
     """Initial weights from the seed alone, whatever has been drawn before."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed GPUs as well

@@ -22,7 +22,7 @@ from generative.data.read import load_images
 from generative.errors import DataError
 from generative.files.folder import json_bytes, write_durably
 from generative.registry import MODELS
-from generative.stages.stage import is_fitted
+from generative.stages.resampling import resampled_rows
 from generative.training.state import remove_states
 from generative.training.train import TrainConfig, finetune
 from latentopt.campaign.rank_weights import rank_weights
@@ -66,6 +66,11 @@ def check_retraining(config: CampaignConfig, space: LatentSpace) -> None:
             f"generative.MODELS ({', '.join(MODELS)}); leave it out.",
             at="campaign.retrain",
         )
+    if not space.encodes:
+        raise ConfigError(
+            f"campaign.retrain: a {space.model.kind} has no encoder to find the points of images "
+            "in the retrained space; leave it out."
+        )
     if "distance_from_data" in config.goal.metrics:
         raise ConfigError(
             "distance_from_data means something else in each space; leave it out "
@@ -76,9 +81,9 @@ def check_retraining(config: CampaignConfig, space: LatentSpace) -> None:
 
 
 def _check_images(config: RetrainConfig, space: LatentSpace) -> None:
-    """Refuse images that the model cannot learn from; those of a network are only looked at."""
-    least = space.latent_dim if is_fitted(space.model) else 2
-    if is_fitted(space.model) or config.data is not None:
+    """Refuse images that the model cannot learn from; where two suffice, some are looked at."""
+    least = space.model.least_images
+    if least > 2 or config.data is not None:
         images, source = training_images(space, config)
     else:
         images, source = _decoded_images(space, LOOKED_AT), "decoded training points"
@@ -237,24 +242,19 @@ def retrain_space(
     folder
         Keeps the state of the training: the same call after a kill goes on from it.
     """
-    rows = np.random.default_rng(seed).choice(len(images), size=len(images), p=weights)
-    if len(np.unique(rows)) <= space.latent_dim:  # too few to be white over: all of them once, too
-        rows = np.concatenate([np.arange(len(images)), rows])
-    if is_fitted(space.model):
-        fresh = type(space.model)(**space.model.options())
-        model = fresh.fit(to_tensor(images[rows]), seed=seed)
-    else:
-        settings = TrainConfig(
-            steps=config.steps,
-            batch_size=min(64, len(images)),
-            learning_rate=config.learning_rate,
-            kl_warmup=0.0,
-            augmentation=_AS_IT_IS,
-            seed=seed,
-            progress=False,
-        )
-        model = finetune(space.model, images, weights, config=settings, folder=folder)
+    settings = TrainConfig(
+        steps=config.steps,
+        batch_size=min(64, len(images)),
+        learning_rate=config.learning_rate,
+        kl_warmup=0.0,
+        augmentation=_AS_IT_IS,
+        seed=seed,
+        progress=False,
+    )
+    model = finetune(space.model, images, weights, config=settings, folder=folder)
     model = model.requires_grad_(False)
+    # More of them than numbers in a code: fewer are nothing to be white over.
+    rows = resampled_rows(weights, seed, least=space.latent_dim + 1)
     white = LatentSpace.fit(model, images[rows])
     # Each image once: distances to neighbours mean nothing among copies.
     reference = torch.from_numpy(white.encode(images))

@@ -9,7 +9,7 @@ from latentopt.cli.progress import counted
 from latentopt.cli.reading import reading_options
 from latentopt.cli.spaces import common_shape, load_spaces, print_table, read_images
 from latentopt.export.whole_file import make_folder
-from latentopt.fidelity.page import FILES, seen_warnings, write_fidelity
+from latentopt.fidelity.page import FILES, encoder_notes, seen_warnings, write_fidelity
 from latentopt.fidelity.spaces import SpaceFidelity, evaluate_spaces, feature_spaces, steps_of
 from latentopt.printing import print
 from latentopt.settings.spec import import_target
@@ -59,7 +59,7 @@ def evaluate(options: EvaluateOptions) -> None:
     }
     page = write_fidelity(found, out, facts, overwrite=options.overwrite)
     _print_table(found)
-    for line in seen_warnings(found):
+    for line in (*seen_warnings(found), *encoder_notes(found)):
         print(f"latentopt: warning: {line}", file=sys.stderr)
     print(page)
 

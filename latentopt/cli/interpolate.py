@@ -91,9 +91,11 @@ def _check(options: InterpolateOptions) -> None:
 
 def _both_coordinates(spaces: dict[str, LatentSpace]) -> dict[str, LatentSpace]:
     """Each space, and the same model in its other coordinates where it has two."""
+    from generative.model import TwoCoordinates
+
     found = {}
     for name, space in spaces.items():
-        if not hasattr(space.model, "in_coordinates"):
+        if not isinstance(space.model, TwoCoordinates):
             found[name] = space
             continue
         for coordinates in ("noise", "code"):

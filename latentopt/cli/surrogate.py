@@ -1,7 +1,7 @@
 """The commands ``latentopt surrogate fit`` and ``test``: learn a property of images; check it."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def fit_surrogate(options: FitOptions) -> None:
 def measure_surrogate(options: MeasureOptions) -> None:
     """Print how well a surrogate predicts; warn of images that it was fitted to."""
     folder, images = options.surrogate, options.images
-    given = {} if options.space is None else {"encode": load_space(options.space).encode}
+    given = {} if options.space is None else {"encode": _encode(options.space)}
     with _one_line(str(folder)):
         surrogate = load_surrogate(folder, **given)
     dataset = read_dataset(images, **reading_options(options.grey, options.axes, options.limit))
@@ -119,11 +119,18 @@ def _build(spec: Mapping[str, Any], space: str | None) -> Surrogate:
         raise ConfigError(f"surrogate.kind: {kind!r} is unknown; {nearest(str(kind), SURROGATES)}")
     if (kind == "latent_gp") != (space is not None):
         raise ConfigError("--space goes with kind latent_gp, and latent_gp needs it.")
-    given = {} if space is None else {"encode": load_space(space).encode}
+    given = {} if space is None else {"encode": _encode(space)}
     try:
         return SURROGATES[kind].model_validate({**spec, **given})
     except ValidationError as error:
         raise ConfigError(explain(error, SURROGATES[kind], "surrogate")) from None
+
+
+def _encode(space: str) -> Callable[..., Any]:
+    loaded = load_space(space)
+    if not loaded.encodes:
+        raise ConfigError(f"--space: the model of {space} has no encoder; give another space.")
+    return loaded.encode
 
 
 def _described(images: Path, dataset: Dataset) -> str:

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
 from generative.errors import DataError
+from latentopt.errors import ConfigError
 from latentopt.fidelity.two_point_scores import TwoPointScores
 from latentopt.space.arguments import AnyArray, checked_images
 from latentopt.space.latent_space import LatentSpace
@@ -134,6 +135,8 @@ def interpolation_figures(
 
     Raises
     ------
+    ConfigError
+        If a space has no encoder.
     DataError
         If images do not have the shape of a space, or the reference is too few or all alike.
     ValueError
@@ -333,6 +336,11 @@ def _checked_data(
             "One pair of images is torch.stack([a, b])[None]."
         )
     for name, space in spaces.items():
+        if not space.encodes:
+            raise ConfigError(
+                f"{name}: its model has no encoder, so the ends have no points to go between. "
+                "Interpolate between points of LatentSpace.sample, or leave this space out."
+            )
         for what, shape in (("ends", pairs.shape[2:]), ("reference", reference.shape[1:])):
             if tuple(shape) != space.image_shape:
                 raise DataError(

@@ -16,7 +16,7 @@ from latentopt.printable import escape_html as escape
 from latentopt.version import __version__
 from objectives.fidelity.ensemble import fewest_units
 
-__all__ = ["FILES", "seen_warnings", "write_fidelity"]
+__all__ = ["FILES", "encoder_notes", "seen_warnings", "write_fidelity"]
 
 FILES = ("bars.png", "structures.png", "fidelity.csv", "fidelity.json", "report.html")
 
@@ -202,7 +202,7 @@ def _warnings(spaces: Sequence[SpaceFidelity]) -> str:
                 "chance (one case in 20), or because images of one specimen count as several "
                 "parents."
             )
-    texts += seen_warnings(spaces)
+    texts += [*seen_warnings(spaces), *encoder_notes(spaces)]
     return "".join(f'<p class="warn">{escape(text)}</p>' for text in texts)
 
 
@@ -217,6 +217,15 @@ def seen_warnings(spaces: Sequence[SpaceFidelity]) -> list[str]:
                 "mirrored and turned ones count): leave them out, or every figure is too good."
             )
     return lines
+
+
+def encoder_notes(spaces: Sequence[SpaceFidelity]) -> list[str]:
+    """A line for each space whose model cannot encode, and so reconstructs nothing."""
+    return [
+        f"{space.name} has no encoder: it reconstructs nothing and is judged by its samples."
+        for space in spaces
+        if not len(space.reconstructed)
+    ]
 
 
 def _table_section(title: str, names: Sequence[str], spaces: Sequence[SpaceFidelity]) -> str:
@@ -284,8 +293,8 @@ def _bars_png(spaces: Sequence[SpaceFidelity]) -> bytes:
     for axis, space in zip(axes, spaces, strict=True):
         x = np.arange(len(space.groups))
         for k, name in enumerate(_BARS):
-            heights = [group.figures[name] for group in space.groups]
-            errors = [group.figures[f"{name}_std"] for group in space.groups]
+            heights = [group.figures.get(name, math.nan) for group in space.groups]
+            errors = [group.figures.get(f"{name}_std", math.nan) for group in space.groups]
             axis.bar(
                 x + 0.4 * k - 0.2, heights, 0.38, yerr=errors, capsize=3, color=_COLOURS[k],
                 ecolor="#8c99a6", label=name.removeprefix("bar_"),
@@ -305,7 +314,8 @@ def _structures_png(spaces: Sequence[SpaceFidelity]) -> bytes:
 
     rows = {"held-out": spaces[0].held_out}
     for space in spaces:
-        rows[f"{space.name}\nreconstructed"] = space.reconstructed
+        if len(space.reconstructed):
+            rows[f"{space.name}\nreconstructed"] = space.reconstructed
         rows[f"{space.name}\nsamples"] = space.samples
     columns = max(len(images) for images in rows.values())
     figure = Figure(figsize=(1 + 1.3 * columns, 1.35 * len(rows)), layout="constrained")

@@ -13,21 +13,18 @@ from generative.data.dataset import Dataset
 from generative.data.duplicates import image_digests, were_seen
 from generative.errors import DataError
 from latentopt.errors import ConfigError
+from latentopt.fidelity.reconstructions import (
+    Cut,
+    halves_of_parents,
+    reconstruction_figures,
+    reconstructions,
+)
 from latentopt.fidelity.two_point_scores import TwoPointScores, components_of
 from latentopt.space.latent_space import LatentSpace
-from objectives.fidelity.ensemble import ensemble_test, fewest_units, shuffled_pixels
+from objectives.fidelity.ensemble import ensemble_test, fewest_units
 from objectives.fidelity.feature_sets import frechet_distance, memorization, precision, recall
 from objectives.fidelity.histograms import kl_divergence
-from objectives.fidelity.pixels import mse, pixel_error, psnr, ssim
 from objectives.fidelity.random_features import random_cnn_features
-from objectives.fidelity.statistics import (
-    interface_ratio,
-    lineal_path_mae,
-    share_within_sigma,
-    statistics_bars,
-    two_point_mae,
-)
-from objectives.phases import cut_phases
 
 __all__ = ["ALL", "FIGURES", "GroupFidelity", "SpaceFidelity", "evaluate_spaces"]
 
@@ -111,7 +108,7 @@ class SpaceFidelity:
     groups
         All images first, then each class.
     held_out, reconstructed, samples
-        A few images ``(k, c, *space)``, phases cut.
+        A few images ``(k, c, *space)``, phases cut; none is reconstructed without an encoder.
     """
 
     name: str
@@ -119,7 +116,7 @@ class SpaceFidelity:
     latent_dim: int
     groups: tuple[GroupFidelity, ...]
     held_out: Float[Tensor, "k c *space"]
-    reconstructed: Float[Tensor, "k c *space"]
+    reconstructed: Float[Tensor, "r c *space"]
     samples: Float[Tensor, "j c *space"]
 
 
@@ -162,7 +159,7 @@ def evaluate_spaces(
         If the images do not have a space's shape, or are too few (two).
     """
     _check(spaces, held_out, training)
-    cut = _Cut(held_out.content == "phases")
+    cut = Cut(held_out.content == "phases")
     progress("features of the held-out images")
     originals = cut(torch.from_numpy(held_out.images))
     features: dict[str, _FeatureSpace] = {
@@ -173,11 +170,12 @@ def evaluate_spaces(
     answers = []
     for name, space in spaces.items():
         progress(f"{name}: reconstructions")
-        soft = space.decode(space.encode(torch.from_numpy(held_out.images))).clamp(0, 1)
+        soft = reconstructions(space, held_out)
         groups = []
         for group, rows in _groups(held_out).items():
             progress(f"{name}: statistics of {group}")
-            figures = _reconstruction_figures(held_out.subset(rows), soft[rows], cut, seed)
+            ours = None if soft is None else soft[rows]
+            figures = reconstruction_figures(held_out.subset(rows), ours, cut, seed)
             parents = len(np.unique(held_out.parents[rows]))
             groups.append(GroupFidelity(group, len(rows), parents, figures))
         progress(f"{name}: samples")
@@ -188,8 +186,9 @@ def evaluate_spaces(
         elif space.trained_on is not None:
             figures["seen"] = float(were_seen(held_out.images, space.trained_on).mean())
         groups[0] = replace(groups[0], figures={**groups[0].figures, **figures})
-        shown = np.linspace(0, len(soft) - 1, min(SHOWN, len(soft))).astype(int)
-        pictures = originals[shown], cut(soft[shown]), cut(drawn[:SHOWN])
+        shown = np.linspace(0, len(originals) - 1, min(SHOWN, len(originals))).astype(int)
+        again = originals[:0] if soft is None else cut(soft[shown])
+        pictures = originals[shown], again, cut(drawn[:SHOWN])
         answers.append(SpaceFidelity(name, space.id, space.latent_dim, tuple(groups), *pictures))
     return tuple(answers)
 
@@ -209,16 +208,6 @@ def feature_spaces(held_out: Dataset) -> dict[str, str]:
         "(objectives.fidelity.random_cnn_features, seed 0), each over its standard deviation over "
         "the held-out images",
     }
-
-
-class _Cut:
-    """Images as phases, where they are phases."""
-
-    def __init__(self, phases: bool) -> None:
-        self.phases = phases
-
-    def __call__(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
-        return cut_phases(images) if self.phases else images
 
 
 class _TwoPointScores:
@@ -303,56 +292,8 @@ def _groups(data: Dataset) -> dict[str, Int64[np.ndarray, "r"]]:
     return groups
 
 
-def _reconstruction_figures(
-    held_out: Dataset, soft: Tensor, cut: _Cut, seed: int
-) -> dict[str, float]:
-    images, parents = torch.from_numpy(held_out.images), held_out.parents
-    reconstructed, originals = cut(soft), cut(images)
-    figures = {
-        name: float(measure(images, soft).mean())
-        for name, measure in (("mse", mse), ("psnr", psnr), ("ssim", ssim))
-    }
-    per_image = {"two_point_mae": two_point_mae}
-    if cut.phases:
-        per_image |= {"pixel_error": pixel_error, "lineal_path_mae": lineal_path_mae}
-        kept = interface_ratio(originals, reconstructed)
-        figures |= {"interface_ratio": kept} if kept == kept else {}
-    for name, measure in per_image.items():
-        figures[name] = float(measure(originals, reconstructed).mean())
-    bars = statistics_bars(originals, reconstructed)
-    figures |= {f"bar_{name}": value for name, value in vars(bars).items()}
-    shuffled = shuffled_pixels(originals, seed)
-    if len(images) > 1:
-        for name, others in (("", reconstructed), ("_shuffled", shuffled)):
-            share = share_within_sigma(originals, others)
-            figures[f"within_6_sigma{name}"] = float(share.mean())
-    halves = _halves(parents, seed)
-    if halves is not None:
-        first, second = halves
-        cases = {"reconstructed": reconstructed, "held_out": originals, "shuffled": shuffled}
-        for name, others in cases.items():
-            answer = ensemble_test(
-                originals[first],
-                others[second],
-                parents=(parents[first], parents[second]),
-                seed=seed,
-            )
-            figures[f"p_{name}"] = answer.p_value
-    return figures
-
-
-def _halves(parents: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Rows of a random half of the parents and of the other, shuffled; None if they are too few."""
-    rng = np.random.default_rng(seed)
-    unique = rng.permutation(np.unique(parents))
-    if len(unique) < 2 * fewest_units():
-        return None
-    first = np.isin(parents, unique[: len(unique) // 2])
-    return rng.permutation(np.flatnonzero(first)), rng.permutation(np.flatnonzero(~first))
-
-
 def _sample_figures(
-    soft: Tensor, held_out: Dataset, features: Mapping[str, Any], cut: _Cut, seed: int
+    soft: Tensor, held_out: Dataset, features: Mapping[str, Any], cut: Cut, seed: int
 ) -> dict[str, float]:
     images, drawn = torch.from_numpy(held_out.images), cut(soft)
     axes = tuple(range(2, images.ndim))
@@ -360,7 +301,7 @@ def _sample_figures(
         "kl_levels": kl_divergence(images, soft),
         "kl_fractions": kl_divergence(cut(images).mean(axes), drawn.mean(axes)),
     }
-    halves = _halves(held_out.parents, seed)
+    halves = halves_of_parents(held_out.parents, seed)
     for name, space in features.items():
         if space.usable:
             found = _feature_figures(space(cut(images)), space(drawn), halves)
@@ -394,7 +335,7 @@ def _feature_figures(
     return figures
 
 
-def _memorization(drawn: Tensor, cut: _Cut, training: Dataset, originals: Tensor) -> dict[str, Any]:
+def _memorization(drawn: Tensor, cut: Cut, training: Dataset, originals: Tensor) -> dict[str, Any]:
     known = cut(torch.from_numpy(training.images))
     answer = memorization(drawn.flatten(1), known.flatten(1), originals.flatten(1))
     seen = were_seen(originals.numpy(), image_digests(known.numpy()))

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from generative.batching import map_rows
+from generative.model import TwoCoordinates, is_standard_normal
 from latentopt.space.arguments import AnyArray, checked_images, checked_points, like
 from latentopt.space.ax_parameters import (
     parameters_to_points,
@@ -23,7 +24,7 @@ from latentopt.space.files import read_space, write_space
 from latentopt.space.model_tensors import device_of, digest_of
 from latentopt.space.paths import PATHS, Way, grid
 from latentopt.space.spacing import median_spacing, nearest_distance
-from latentopt.space.whitening import Whitening
+from latentopt.space.whitening import Whitening, whitened
 from objectives.arrays import Array, as_tensor
 
 REFERENCE_ROWS = 2048  # latent points of training structures kept with the space
@@ -104,7 +105,7 @@ class LatentSpace:
                 f"{type(model).__name__} has no encode(images), so its codes cannot be whitened. "
                 "If its codes are standard normal, use LatentSpace.from_prior(model)."
             )
-        if getattr(model, "standard_normal", False):
+        if is_standard_normal(model):
             images = images[:: max(1, -(-len(images) // RADIUS_ROWS))]
         unwhitened = cls(
             model,
@@ -114,7 +115,7 @@ class LatentSpace:
         )
         with torch.no_grad():
             codes = unwhitened.encode(as_tensor(images, integers=torch.float32)).cpu()
-        z, whitening = _whitened(model, codes)
+        z, whitening = whitened(model, codes)
         radius = float(z.norm(dim=1).quantile(TYPICAL))
         # float32, as on disk: a space is the same before and after it is saved.
         reference = z[:: max(1, -(-len(z) // REFERENCE_ROWS))].float().double()
@@ -172,7 +173,7 @@ class LatentSpace:
         TypeError
             For a model without a diffusion prior: it has a code alone.
         """
-        if not hasattr(self.model, "in_coordinates"):
+        if not isinstance(self.model, TwoCoordinates):
             raise TypeError(
                 f"{type(self.model).__name__} has one coordinate system; a model with a diffusion "
                 "prior (ldm, lsgm) has two."
@@ -184,7 +185,7 @@ class LatentSpace:
         turn = model.to_noise if model.standard_normal else model.to_code
         with torch.no_grad():
             codes = map_rows(turn, before, self.latent_dim).cpu()
-        z, whitening = _whitened(model, codes)
+        z, whitening = whitened(model, codes)
         radius = float(z.norm(dim=1).quantile(TYPICAL))
         return type(self)(model, whitening, reference=z.float().double(), radius=radius)
 
@@ -215,6 +216,11 @@ class LatentSpace:
         return digest_of(self.model, self.whitening)
 
     # -- there and back --------------------------------------------------------------------------
+
+    @property
+    def encodes(self) -> bool:
+        """Whether its model has an encoder: without one it has no points of given images."""
+        return isinstance(self.model, Encoder)
 
     def encode(self, images: Array) -> Array:
         """Latent points of images.
@@ -381,10 +387,3 @@ class LatentSpace:
 
     def _points(self, z: AnyArray) -> Tensor:
         return checked_points(z, self.latent_dim)
-
-
-def _whitened(model: Any, codes: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Whitening]:
-    """Latent points of codes and the map; none for codes that are standard normal already."""
-    normal = getattr(model, "standard_normal", False)
-    whitening = Whitening.identity(model.latent_dim) if normal else Whitening.fit(codes)
-    return whitening.to_z(codes), whitening

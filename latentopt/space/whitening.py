@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from generative.model import is_standard_normal
+from latentopt.space.decoder import Decoder
+
 # A direction with less than this part of the largest variance carries nothing the decoder uses;
 # dividing by its own spread would blow up noise.
 SMALLEST_VARIANCE = 1e-6
@@ -76,3 +79,10 @@ class Whitening:
         if self.mean.device == device:
             return self
         return Whitening(*(t.to(device) for t in (self.mean, self.axes, self.spread)))
+
+
+def whitened(model: Decoder, codes: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Whitening]:
+    """Latent points of codes and the map; none for codes that are standard normal already."""
+    normal = is_standard_normal(model)
+    whitening = Whitening.identity(model.latent_dim) if normal else Whitening.fit(codes)
+    return whitening.to_z(codes), whitening

@@ -1,47 +1,57 @@
-"""Weights that a training begins from instead of random ones: a backbone, or an autoencoder."""
+"""What a training begins from instead of random weights: another model, or a file."""
 
-from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
-from generative.autoencoders.vae import ConvVAE
+from generative.errors import ModelFileError
+from generative.model import Model
 from latentopt.errors import ConfigError
+from latentopt.space.embedded import EMBEDDED
 from latentopt.space.named import load_space
-from latentopt.training.settings import TrainingSettings
-
-Begin = Callable[[Any], object]
 
 
-def first_weights(
-    settings: TrainingSettings, image_shape: tuple[int, ...]
-) -> tuple[dict[str, Any], Begin | None]:
-    """Options that the model then has, and what gives it the weights.
+def source_of(begin_from: str) -> Model | Path:
+    """The model of a space, or a file of weights.
+
+    Parameters
+    ----------
+    begin_from
+        Folder of a space, the name of one that comes with the package, or a file.
+
+    Raises
+    ------
+    ConfigError
+        For a space around a model that is none of ours.
+    ModelFileError
+        For a folder that cannot be read, or what is not there.
+    """
+    path = Path(begin_from)
+    if begin_from in EMBEDDED or path.is_dir():
+        model = load_space(begin_from).model
+        if not isinstance(model, Model):
+            raise ConfigError(
+                f"{begin_from} holds a {type(model).__name__}, which is not a model of "
+                "generative.MODELS.",
+                at="train.begin_from",
+            )
+        return model
+    if not path.exists():
+        raise ModelFileError(f"{path}: no such file or folder; check begin_from.")
+    return path
+
+
+def check_first_weights(model: Model, source: Model | Path) -> None:
+    """Refuse first weights that a model does not take, before the training.
 
     Raises
     ------
     ConfigError
         For weights of another kind of model, or for other images.
     ModelFileError
-        For a file or folder that cannot be read.
+        For a file that does not hold what the model needs.
     """
-    if settings.backbone_weights is not None:
-        if settings.model != "resnet_vae":
-            raise ConfigError(
-                f"is for model resnet_vae, got {settings.model}; leave it out.",
-                at="train.backbone_weights",
-            )
-        return {}, lambda model: model.load_backbone(settings.backbone_weights)
-    if settings.autoencoder_from is None:
-        return {}, None
-    where = "train.autoencoder_from"
-    if settings.model != "ldm":
-        raise ConfigError(f"is for model ldm, got {settings.model}; leave it out.", at=where)
-    source = load_space(settings.autoencoder_from).model
-    if not isinstance(source, ConvVAE) or source.image_shape != image_shape:
-        raise ConfigError(
-            f"expected the space of a vae for images of shape {image_shape}, got "
-            f"{getattr(source, 'kind', type(source).__name__)} for {tuple(source.image_shape)}.",
-            at=where,
-        )
-    options = {name: value for name, value in source.options().items() if name != "image_shape"}
-    taken = {"autoencoder": options, "pretrained": True}
-    return taken, lambda model: model.autoencoder.load_state_dict(source.state_dict())
+    try:
+        model.begin(source)
+    except ModelFileError:
+        raise
+    except ValueError as error:
+        raise ConfigError(str(error), at="train.begin_from") from error

@@ -22,6 +22,8 @@ from objectives.settings import Settings
 
 __all__ = ["FieldData", "FileData", "TrainingSettings"]
 
+FORMER_SETTINGS = {"autoencoder_from": "begin_from", "backbone_weights": "begin_from"}
+
 
 class LimitSettings(Settings):
     """Sizes above which images are refused, for files that promise more than they hold."""
@@ -166,19 +168,23 @@ class TrainingSettings(Settings):
         description="Classes and properties that samples can be asked for, which needs an ldm. "
         "null trains without conditions.",
     )
-    autoencoder_from: str | None = Field(
+    begin_from: str | None = Field(
         None,
-        description='Folder of a latent space, or "default", whose vae becomes the autoencoder '
-        "of an ldm. null trains an autoencoder.",
-    )
-    backbone_weights: str | None = Field(
-        None,
-        description="Safetensors file of published weights for the ResNet encoder of the model. "
-        "null begins from random weights.",
+        description="What the model takes its first weights from: for ldm the folder of a vae's "
+        'space, or "default", whose autoencoder it keeps; for resnet_vae a safetensors file with '
+        "the weights of its backbone. Without it all weights are random at first.",
     )
     training: TrainConfig = Field(
         TrainConfig(), description="Settings of the training of a network. pca uses only the seed."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former_names_are_refused(cls, settings: Any) -> Any:
+        for former, name in FORMER_SETTINGS.items():
+            if isinstance(settings, dict) and former in settings:
+                raise ValueError(f"{former} is now called {name}.")
+        return settings
 
     @field_validator("model")
     @classmethod
@@ -203,6 +209,8 @@ class TrainingSettings(Settings):
             kept = ("model", "options")
             present = present_names(*map(found.get, kept))
             found |= {k: v for k, v in zip(kept, present, strict=True) if k in found}
+            former = [found.pop(name, None) for name in FORMER_SETTINGS]
+            found.setdefault("begin_from", next(filter(None, former), None))
         return cls.checked(found)
 
     @classmethod
@@ -230,9 +238,8 @@ class TrainingSettings(Settings):
         data = settings.get("data")
         if isinstance(data, dict) and isinstance(data.get("path"), str):
             settings["data"] = data | {"path": str(path.parent / data["path"])}
-        for name in ("autoencoder_from", "backbone_weights"):
-            if isinstance(named := settings.get(name), str) and named not in EMBEDDED:
-                settings[name] = str(path.parent / named)
+        if isinstance(named := settings.get("begin_from"), str) and named not in EMBEDDED:
+            settings["begin_from"] = str(path.parent / named)
         try:
             return cls.checked(_merged(settings, changes or {}))
         except ConfigError as error:

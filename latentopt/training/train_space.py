@@ -1,25 +1,26 @@
 """From images to a latent space on disk: read, split, train, whiten, report."""
 
-import inspect
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from pydantic import ValidationError
 
 from generative.batching import to_tensor
 from generative.data.dataset import Dataset
 from generative.data.duplicates import image_digests
 from generative.data.outputs import check_outputs
-from generative.errors import DataError
+from generative.errors import DataError, ModelFileError, OutputError
 from generative.files.folder import MANIFEST, json_bytes
-from generative.model_files import save_model
+from generative.model import Encoding, Model, TwoCoordinates, is_standard_normal
 from generative.registry import MODELS
-from generative.stages.stage import is_fitted, stages_of
-from generative.training.model_card import CARD, PICTURE, CardContent, write_model_card
+from generative.stages.stage import Stage
+from generative.training.model_card import CARD, PICTURE, CardContent
 from generative.training.state import remove_states
 from generative.training.train import train
 from latentopt.errors import ConfigError
@@ -30,7 +31,7 @@ from latentopt.space.files import OWN, SETTINGS, is_space
 from latentopt.space.latent_space import LatentSpace
 from latentopt.training.conditions import compute_conditions
 from latentopt.training.data import read_split, split_with_facts
-from latentopt.training.first_weights import first_weights
+from latentopt.training.first_weights import check_first_weights, source_of
 from latentopt.training.settings import FieldData, FileData, TrainingSettings
 from latentopt.wording import nearest
 
@@ -90,21 +91,17 @@ def train_space(
             settings.conditions, training, settings.training, folder
         )
         options["conditions"] = known.model_dump()
-    taken, begin = first_weights(settings, training.image_shape)
-    model = _build(settings, options | taken, training.image_shape)
+    model = _build(settings, options, training.image_shape)
+    begin = None if settings.begin_from is None else source_of(settings.begin_from)
+    if begin is not None:
+        check_first_weights(model, begin)
     _check_stages(settings, model)
     facts = {
         "Data": one_line(_describe_data(settings.data, training)),
         "Split": _describe_split(settings.data, training, held_out),
         **about_data,
     }
-    if is_fitted(model):
-        images = to_tensor(training.images)
-        with _naming(settings.data):
-            model.fit(images, seed=settings.training.seed)
-        card = write_model_card(model, images, to_tensor(held_out.images), facts=facts)
-        save_model(model, folder, files=card, overwrite=overwrite)
-    else:
+    with _naming(settings.data):
         train(
             model,
             training.images,
@@ -116,10 +113,9 @@ def train_space(
             card=CardContent(held_out.images, facts),
             overwrite=overwrite,
         )
-    with _naming(settings.data):
-        space = LatentSpace.fit(model, training.images)
+        space = _space_of(model, training.images)
     card = {name: (folder / name).read_bytes() for name in (CARD, PICTURE)}
-    if hasattr(model, "to_noise"):
+    if isinstance(model, TwoCoordinates):
         pair = to_tensor(training.images), to_tensor(held_out.images)
         card[CARD] += noise_space_section(noise_space_figures(model, *pair)).encode()
     space.documents = {**card, SETTINGS: json_bytes(record)}
@@ -134,7 +130,7 @@ def _check_folder(
 ) -> None:
     """Refuse a folder whose files are not ours, or are read, before the work."""
     images = [settings.data.path] if isinstance(settings.data, FileData) else []
-    first = [settings.autoencoder_from, settings.backbone_weights]
+    first = [settings.begin_from]
     check_outputs(
         [folder / name for name in (*OWN, SETTINGS, CARD, PICTURE, MANIFEST)],
         inputs=[*inputs, *(path for path in first if path is not None)],
@@ -155,26 +151,34 @@ def _check_device(name: str) -> None:
 
 def _build(
     settings: TrainingSettings, options: dict[str, Any], image_shape: tuple[int, ...]
-) -> Any:
-    model = MODELS[settings.model]
-    parameters = inspect.signature(model).parameters
-    known = parameters.keys() - {"image_shape"}
-    takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters.values())  # and checks them itself
-    for name in options:
-        if name not in known and not takes_any:
-            raise ConfigError(f"unknown key; {nearest(name, known)}", at=f"train.options.{name}")
+) -> Model:
+    kind = MODELS[settings.model]
     try:
-        return model(image_shape, **options)
+        model = kind(image_shape, **options)
     except ValidationError as error:
-        raise ConfigError(explain(error, model.options_class, "train.options")) from None
+        raise ConfigError(explain(error, kind.options_class, "train.options")) from None
     except TypeError as error:
         raise ConfigError(str(error), at="train.options") from error
     except ValueError as error:
         raise DataError(f"{_name(settings.data)}: {error}") from error
+    if not isinstance(model, Encoding) and not is_standard_normal(model):
+        raise ConfigError(
+            f"a {settings.model} neither encodes images nor has codes that are standard normal, so "
+            "no space can be made of it.",
+            at="train.model",
+        )
+    return model
 
 
-def _check_stages(settings: TrainingSettings, model: Any) -> None:
-    known = [] if is_fitted(model) else [stage.name for stage in stages_of(model)]
+def _space_of(model: Model, images: Float[np.ndarray, "n c *space"]) -> LatentSpace:
+    """Whitened over the images, or the prior itself where the model cannot encode them."""
+    if isinstance(model, Encoding):
+        return LatentSpace.fit(model, images)
+    return LatentSpace.from_prior(model)
+
+
+def _check_stages(settings: TrainingSettings, model: Model) -> None:
+    known = [stage.name for stage in model.stages() if isinstance(stage, Stage)]
     for name in settings.training.stages:
         if name not in known:
             raise ConfigError(
@@ -216,6 +220,8 @@ def _naming(data: FileData | FieldData) -> Iterator[None]:
     """Say which images a model cannot be fitted to."""
     try:
         yield
+    except (ConfigError, ModelFileError, OutputError):
+        raise
     except ValueError as error:
         raise DataError(f"{_name(data)}: {error}") from error
 

@@ -1,15 +1,27 @@
-"""Every model in the table keeps the promises of `Decoder` and `Encoder`, on disk as well."""
+"""Every model in the table, and one without an encoder, keeps the promises of `Model`."""
 
 import inspect
+import json
 
 import pytest
 import torch
 
 from generative import MODELS
+from generative.files.folder import json_bytes
+from generative.model import (
+    Conditional,
+    Encoding,
+    Model,
+    StandardNormal,
+    Structured,
+    TwoCoordinates,
+    is_standard_normal,
+)
 from generative.model_files import load_model, save_model
-from generative.stages.stage import is_fitted, stages_of
+from generative.stages.stage import SolvingStage, Stage
 from latentopt.space.decoder import Decoder, Encoder
 from objectives.convolutions import unsound
+from objectives.settings import Settings
 
 # Image shape and options in two and three dimensions; a new row needs its own.
 LDM = {
@@ -32,15 +44,17 @@ SETTINGS = {
     ),
     "vae": (((1, 32, 32), {"widths": (4, 8)}), ((2, 16, 16, 16), {"widths": (4, 8)})),
 }
-CASES = [(kind, dim) for kind in MODELS for dim in (2, 3)]
+WITHOUT_ENCODER = {"tiny_generator": (((1, 8, 8), {}), ((2, 4, 6, 5), {}))}
+CASES = [(kind, dim) for kind in (*MODELS, *WITHOUT_ENCODER) for dim in (2, 3)]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=[f"{kind}-{dim}d" for kind, dim in CASES])
 def model(request):
     """A model whose every weight is a random number, as after a training."""
     kind, dim = request.param
-    shape, options = SETTINGS[kind][dim - 2]
-    model = MODELS[kind](shape, **options)
+    shape, options = (SETTINGS | WITHOUT_ENCODER)[kind][dim - 2]
+    made = MODELS[kind] if kind in MODELS else request.getfixturevalue(kind)
+    model = made(shape, **options)
     generator = torch.Generator().manual_seed(0)
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point():
@@ -59,6 +73,13 @@ def code(model):
     return torch.randn(5, model.latent_dim, generator=torch.Generator().manual_seed(2))
 
 
+@pytest.fixture(scope="module")
+def ways(model, images, code):
+    """Each way through the model with what it is asked: decoding, and encoding if it can."""
+    encoding = [(model.encode, images)] if isinstance(model, Encoding) else []
+    return [(model.decode, code), *encoding]
+
+
 def unchecked(method):
     """The method as users run it, without the check of annotations that tests add."""
     return inspect.unwrap(method.__func__).__get__(method.__self__)
@@ -72,13 +93,57 @@ def test_the_kind_is_the_name_in_the_table():
     assert all(model.kind == kind for kind, model in MODELS.items())
 
 
-def test_it_matches_the_protocols(model):
+def test_it_is_a_model_and_what_it_offers_is_seen_by_its_shape(model):
+    assert isinstance(model, Model)
     assert isinstance(model, Decoder)
-    assert isinstance(model, Encoder)
+    assert isinstance(model, Encoder) == isinstance(model, Encoding)
+    assert model.kind in WITHOUT_ENCODER or isinstance(model, Encoding)
+    assert isinstance(model, StandardNormal) or not is_standard_normal(model)
 
 
-def test_a_code_has_one_row_an_image(model, images):
-    code = model.encode(images)
+def test_a_space_can_be_made_of_it(model):
+    assert isinstance(model, Encoding) or is_standard_normal(model)
+
+
+def test_what_conditional_and_other_models_offer_works(model, images, code):
+    if isinstance(model, Conditional):
+        assert model.sample(3, seed=1).shape == (3, model.latent_dim)
+        assert model.conditions.size >= 0
+    if isinstance(model, TwoCoordinates):
+        seen = {name: model.in_coordinates(name) for name in ("noise", "code")}
+        assert is_standard_normal(seen["noise"])
+        assert not is_standard_normal(seen["code"])
+        assert model.to_noise(code).shape == model.to_code(code).shape == code.shape
+    if isinstance(model, Structured):
+        pose = model.pose(images)
+        assert pose.angle.shape == (5,)
+        assert pose.shift.shape == (5, images.ndim - 2)
+
+
+def test_its_options_are_checked_by_its_class_and_fit_into_json(model):
+    assert issubclass(model.options_class, Settings)
+    read = json.loads(json_bytes(model.options()))
+    assert model.options_class(**read) == model.options_class(**model.options())
+    with pytest.raises(ValueError, match="latent_dimm"):
+        type(model)(model.image_shape, latent_dimm=4)
+
+
+def test_its_stages_have_names_of_their_own(model):
+    stages = model.stages()
+    assert all(isinstance(stage, Stage | SolvingStage) for stage in stages)
+    names = [stage.name for stage in stages]
+    assert len(set(names)) == len(names) > 0
+    assert {name for stage in stages for name in stage.covers} < set(names)
+
+
+def test_first_weights_that_it_cannot_take_are_refused(model, tiny_generator):
+    with pytest.raises(ValueError, match=r"(model|expected) .*"):
+        model.begin(tiny_generator((1, 4, 4)))
+
+
+def test_a_code_has_one_row_an_image(model, images, code):
+    if isinstance(model, Encoding):
+        code = model.encode(images)
     assert code.shape == (5, model.latent_dim)
     assert code.dtype == torch.float32
     assert torch.isfinite(code).all()
@@ -92,32 +157,31 @@ def test_images_have_the_shape_of_the_model_and_stay_in_range(model, code):
         assert 0 <= images.min() <= images.max() <= 1
 
 
-def test_no_rows_give_no_rows(model, images, code):
-    assert model.encode(images[:0]).shape == (0, model.latent_dim)
-    assert model.decode(code[:0]).shape == (0, *model.image_shape)
+def test_no_rows_give_no_rows(model, ways):
+    for function, rows in ways:
+        assert function(rows[:0]).shape == (0, *function(rows).shape[1:])
 
 
-def test_a_row_does_not_depend_on_the_rest_of_the_batch_or_its_order(model, images, code):
+def test_a_row_does_not_depend_on_the_rest_of_the_batch_or_its_order(ways):
     order = torch.tensor([3, 0, 4, 1, 2])
-    for function, rows in ((model.encode, images), (model.decode, code)):
+    for function, rows in ways:
         whole = function(rows)
         torch.testing.assert_close(function(rows[order]), whole[order], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(function(rows[2:3]), whole[2:3], rtol=1e-4, atol=1e-5)
 
 
-def test_asked_twice_it_answers_the_same_and_draws_no_random_numbers(model, images, code):
+def test_asked_twice_it_answers_the_same_and_draws_no_random_numbers(ways):
     state = torch.get_rng_state()
-    assert torch.equal(model.encode(images), model.encode(images))
-    assert torch.equal(model.decode(code), model.decode(code))
+    for function, rows in ways:
+        assert torch.equal(function(rows), function(rows))
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_neither_images_nor_codes_are_changed(model, images, code):
-    before = images.clone(), code.clone()
-    model.decode(code)
-    model.encode(images)
-    assert torch.equal(images, before[0])
-    assert torch.equal(code, before[1])
+def test_neither_images_nor_codes_are_changed(ways):
+    for function, rows in ways:
+        before = rows.clone()
+        function(rows)
+        assert torch.equal(rows, before)
 
 
 def test_decode_passes_gradients_to_its_own_row_alone(model, code):
@@ -128,26 +192,31 @@ def test_decode_passes_gradients_to_its_own_row_alone(model, code):
 
 
 def test_no_layer_breaks_the_heap_where_there_is_no_avx512(model):
-    parts = [model] if is_fitted(model) else [model, *stages_of(model)]
+    parts = [model, *(stage for stage in model.stages() if isinstance(stage, Stage))]
     assert [unsound(part) for part in parts] == [{}] * len(parts)
 
 
-def test_options_build_the_same_network_again(model, images):
+def test_options_build_the_same_network_again(model, ways):
     again = type(model)(**model.options())
     again.load_state_dict(model.state_dict())
     assert again.options() == model.options()
-    assert torch.equal(again.eval().encode(images), model.encode(images))
+    again.eval()
+    for function, rows in ways:
+        assert torch.equal(getattr(again, function.__name__)(rows), function(rows))
 
 
-def test_a_saved_model_answers_bit_for_bit_the_same(model, images, code, tmp_path):
+def test_a_saved_model_answers_bit_for_bit_the_same(model, ways, tmp_path, monkeypatch):
+    monkeypatch.setitem(MODELS, model.kind, type(model))
     loaded = load_model(save_model(model, tmp_path / "model"))
     assert type(loaded) is type(model)
     assert loaded.options() == model.options()
-    assert torch.equal(loaded.encode(images), model.encode(images))
-    assert torch.equal(loaded.decode(code), model.decode(code))
+    for function, rows in ways:
+        assert torch.equal(getattr(loaded, function.__name__)(rows), function(rows))
 
 
 def test_other_shapes_are_refused_in_one_line_that_gives_both(model, images):
+    if not isinstance(model, Encoding):
+        pytest.skip("has no encoder")
     size = ", ".join(map(str, model.image_shape))
     for wrong in (images[0], images[..., 1:], images[:, :, None], torch.cat([images] * 2, 1)):
         with pytest.raises(ValueError, match="images should have shape") as refusal:

@@ -16,8 +16,12 @@ from torch.nn.modules.conv import _ConvNd
 
 from generative import VAEGAN, ConvVAE, ResNetVAE
 from generative.autoencoders.detail import DetailConfig, DetailStage
+from generative.model import Model
+from generative.stages.loss import Loss
+from generative.stages.stage import Stage
 from generative.training.train import TrainConfig, train
 from objectives.convolutions import sound, unsound
+from objectives.settings import Settings
 from objectives.surrogates.cnn import CNN
 
 WITHOUT_AVX512 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
@@ -205,10 +209,10 @@ def test_what_cannot_be_guarded_is_refused_by_name(layer):
         sound(nn.ModuleDict({"head": nn.Sequential(nn.ReLU(), layer)}))
 
 
-class Mine(nn.Module):
+class Mine(Model):
     """A user's own network, with the layer that is not sound."""
 
-    kind, image_shape, latent_dim = "mine", (1, 32, 32), 4
+    kind, options_class, image_shape, latent_dim = "mine", Settings, (1, 32, 32), 4
 
     def __init__(self):
         super().__init__()
@@ -217,10 +221,20 @@ class Mine(nn.Module):
     def options(self):
         return {}
 
-    def loss(self, images, *, noise, kl_weight):
-        from generative.stages.loss import Loss
+    def decode(self, code):
+        raise NotImplementedError
 
-        total = self.net(images).square().mean()
+    def stages(self):
+        return (MineStage(self),)
+
+
+class MineStage(Stage):
+    def __init__(self, model):
+        super().__init__(model)
+        self.net = model.net
+
+    def loss(self, rows, *, noise, kl_weight, **given):
+        total = self.net(rows).square().mean()
         return Loss(total, {"loss": total.item()})
 
 

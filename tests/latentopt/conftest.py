@@ -1,13 +1,10 @@
 """A latent space small enough to run whole campaigns in it."""
 
-import sys
-
 import pytest
 import torch
 
 from generative import PCA
 from generative.data.synthetic import gaussian_random_field
-from latentopt.cli.app import main
 from latentopt.space.latent_space import LatentSpace
 
 
@@ -21,17 +18,3 @@ def tiny_space():
 @pytest.fixture(scope="session")
 def tiny_space_folder(tiny_space, tmp_path_factory):
     return tiny_space.save(tmp_path_factory.mktemp("tiny") / "space")
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Run a command in this process: its exit code, standard output and standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["latentopt", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        return stop.value.code or 0, printed.out, printed.err
-
-    return call

@@ -58,7 +58,7 @@ def test_the_discriminator_learns_even_where_the_autoencoder_is_right(stage):
 
 
 def test_at_the_last_layer_the_two_gradients_are_in_the_ratio_set(stage):
-    last = "module.decoder." + str(len(stage.module.decoder) - 1) + ".weight"
+    last = "autoencoder.decoder." + str(len(stage.autoencoder.decoder) - 1) + ".weight"
     none, half = (
         gradients(stage, adversarial_weight=1e-9)[last],
         gradients(stage, adversarial_weight=0.5)[last],

@@ -68,18 +68,18 @@ def test_its_gradient_is_that_of_its_losses_together():
         weights = {"moments_weight": 1e-3, "interface_weight": 2e-3, "fraction_weight": 20.0}
         weights |= {"weight": 3.0, "round_trip_weight": 3e4}  # none drowns the others
         stage = stage_of(network(), IMAGES, **weights)
-        for value in stage.module.parameters():  # a denoiser that does something
+        for value in stage.prior.parameters():  # a denoiser that does something
             value.add_(0.1 * torch.randn_like(value))
     noise = noise_of(stage, 12)
     loss = stage.loss(images, noise=noise, kl_weight=1.0)
     loss.total.backward()
-    found = {name: value.grad.clone() for name, value in stage.module.named_parameters()}
+    found = {name: value.grad.clone() for name, value in stage.prior.named_parameters()}
 
     stage.zero_grad()
     codes = stage.autoencoder.encode(images).detach()
     velocity = super(CalibrationStage, stage).loss(codes, noise=noise[:, 64:], kl_weight=1.0)
     logits = stage.autoencoder.logits(
-        stage.module.to_code(torch.cat([noise[:6, :64], -noise[:6, :64]]), steps=3)
+        stage.prior.to_code(torch.cat([noise[:6, :64], -noise[:6, :64]]), steps=3)
     )
     soft = (16.0 * logits).sigmoid()
     made = soft + (logits > 0).float() - soft.detach()
@@ -90,8 +90,8 @@ def test_its_gradient_is_that_of_its_losses_together():
         (two_point, 8, 10, False, 3.0, 1e-3),
         (amount_and_interface, 1, 4, True, 0.0, 2e-3),
     )
-    there_and_back = stage.module.to_code(stage.module.to_noise(codes[:6], steps=3), steps=3)
-    off = (there_and_back - codes[:6]).square().mean() / stage.module.spread_**2
+    there_and_back = stage.prior.to_code(stage.prior.to_noise(codes[:6], steps=3), steps=3)
+    off = (there_and_back - codes[:6]).square().mean() / stage.prior.spread_**2
     total = velocity.total + 3e4 * off
     for measure, reach, components, equal, energy, moments in measures:
         statistics = SetStatistics(measure, reach, components, equal=equal).fit(images)
@@ -100,7 +100,7 @@ def test_its_gradient_is_that_of_its_losses_together():
         total = total + moments * set_distance(x, y, of_moments, opposite=True)
     total.backward()
     # As a whole: single numbers are off by rounding, which processors do differently.
-    by_hand = {name: value.grad for name, value in stage.module.named_parameters()}
+    by_hand = {name: value.grad for name, value in stage.prior.named_parameters()}
     error = sum((found[name] - x).square().sum() for name, x in by_hand.items())
     assert error < 1e-6 * sum(x.square().sum() for x in by_hand.values())
 
@@ -127,7 +127,7 @@ def test_it_holds_to_conditions():
 def test_the_error_on_unseen_images_sees_draws_that_are_all_alike():
     images = gaussian_random_field(60, (32, 32), seed=3)
     stage = stage_of(network(), images, round_trip_weight=0.0).eval()
-    stage.module.mean_.fill_(0.3)
+    stage.prior.mean_.fill_(0.3)
     with torch.no_grad():  # a decoder whose fractions follow its code
         for value in stage.autoencoder.decoder.parameters():
             value.abs_()
@@ -136,7 +136,7 @@ def test_the_error_on_unseen_images_sees_draws_that_are_all_alike():
     assert stage.error(x) == varied
     codes = stage.autoencoder.encode(x)
     velocity = super(CalibrationStage, stage).error(codes)
-    stage.module.spread_.fill_(1e-6)
+    stage.prior.spread_.fill_(1e-6)
     drawn_alike = stage.error(x) - super(CalibrationStage, stage).error(codes)
     assert drawn_alike > varied - velocity + 0.01
 

@@ -57,7 +57,7 @@ def test_the_error_on_unseen_images_sees_draws_that_are_all_alike():
     stage.eval()
     stage.prior.mean_.fill_(0.3)
     with torch.no_grad():  # a decoder whose fractions follow its code
-        for value in stage.module.decoder.parameters():
+        for value in stage.autoencoder.decoder.parameters():
             value.abs_()
     varied = stage.error(torch.from_numpy(images))
     assert stage.error(torch.from_numpy(images)) == varied

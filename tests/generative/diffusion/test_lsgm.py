@@ -50,17 +50,17 @@ def test_the_constant_is_that_of_the_paper(stage):
 
 def test_the_bound_moves_the_autoencoder_and_the_fit_the_prior(stage):
     with torch.no_grad():
-        for tensor in stage.module.prior.denoiser.parameters():
+        for tensor in stage.prior.denoiser.parameters():
             tensor.normal_(0, 0.1)
     noise = torch.randn(4, stage.noise_size, generator=torch.Generator().manual_seed(1))
-    code = stage.module.autoencoder.encode(torch.from_numpy(IMAGES[:4]))
+    code = stage.autoencoder.encode(torch.from_numpy(IMAGES[:4]))
     crossing = stage._cross_entropy(code, noise[:, :64], torch.rand(4))
-    prior = list(stage.module.prior.denoiser.parameters())
+    prior = list(stage.prior.denoiser.parameters())
     assert all(
         g is None
         for g in torch.autograd.grad(crossing, prior, allow_unused=True, retain_graph=True)
     )
-    encoder = list(stage.module.autoencoder.encoder.parameters())
+    encoder = list(stage.autoencoder.encoder.parameters())
     moved = torch.autograd.grad(crossing, encoder, allow_unused=True)
     assert max(float(g.abs().max()) for g in moved if g is not None) > 0
     stage.loss(torch.from_numpy(IMAGES[:4]), noise=noise, kl_weight=1.0).total.backward()

@@ -6,7 +6,8 @@ import torch
 
 from generative import PCA
 from generative.data.synthetic import gaussian_random_field
-from generative.stages.reconstruction import reconstruct, reconstruction_errors
+from generative.model import reconstruct
+from generative.stages.reconstruction import reconstruction_errors
 from objectives import fidelity
 from objectives.phases import cut_phases, to_images
 from objectives.two_point import two_point_statistics

@@ -11,7 +11,7 @@ from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError, ModelFileError
 from generative.files.tensors import note_of
-from generative.stages.reconstruction import reconstruct
+from generative.model import reconstruct
 from generative.training.train import TrainConfig, finetune, train
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)

@@ -10,7 +10,8 @@ from PIL import Image
 
 from generative import PCA, ConvVAE
 from generative.data.synthetic import gaussian_random_field
-from generative.stages.reconstruction import reconstruct, reconstruction_errors
+from generative.model import reconstruct
+from generative.stages.reconstruction import reconstruction_errors
 from generative.training.model_card import (
     CARD,
     PICTURE,

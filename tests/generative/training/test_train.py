@@ -15,8 +15,8 @@ from generative import ConvVAE
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError, ModelFileError
+from generative.model import reconstruct
 from generative.model_files import load_model
-from generative.stages.reconstruction import reconstruct
 from generative.training.lock import only_training
 from generative.training.model_card import CardContent
 from generative.training.state import STATE, TrainingState, state_path

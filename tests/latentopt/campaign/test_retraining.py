@@ -1,6 +1,7 @@
 """Weighted retraining: due in time, of the right images, resumable, and nothing else changes."""
 
 import json
+import sys
 
 import numpy as np
 import pytest

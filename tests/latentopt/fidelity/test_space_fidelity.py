@@ -10,7 +10,8 @@ from generative import PCA
 from generative.data.dataset import Dataset
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError
-from generative.stages.reconstruction import reconstruct, reconstruction_errors
+from generative.model import reconstruct
+from generative.stages.reconstruction import reconstruction_errors
 from latentopt.errors import ConfigError
 from latentopt.fidelity.spaces import ALL, FIGURES, evaluate_spaces, steps_of
 from latentopt.microstructure import to_images

@@ -11,7 +11,8 @@ import latentopt
 from generative import PCA
 from generative.data.synthetic import gaussian_random_field
 from generative.files.folder import read_folder
-from generative.stages.reconstruction import reconstruct, reconstruction_errors
+from generative.model import reconstruct
+from generative.stages.reconstruction import reconstruction_errors
 from latentopt import LatentSpace
 from latentopt.space.files import SETTINGS
 

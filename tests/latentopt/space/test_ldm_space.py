@@ -10,7 +10,8 @@ import torch
 
 from generative.data.synthetic import gaussian_random_field
 from generative.files.folder import read_folder
-from generative.stages.reconstruction import reconstruct, reconstruction_errors
+from generative.model import reconstruct
+from generative.stages.reconstruction import reconstruction_errors
 from latentopt import LatentSpace
 from latentopt.errors import ConfigError
 from latentopt.space.embedded import embedded_folder

@@ -1,0 +1,190 @@
+"""What a model is, and what it may offer beside its decoder."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from generative.batching import map_rows
+from generative.conditions import Conditions
+from generative.stages.stage import Stages
+from objectives.settings import Settings
+
+__all__ = [
+    "Conditional",
+    "Encoding",
+    "Model",
+    "Pose",
+    "StandardNormal",
+    "Structured",
+    "TwoCoordinates",
+    "check_code",
+    "check_images_shape",
+    "is_standard_normal",
+    "reconstruct",
+]
+
+
+class Model(nn.Module, ABC):
+    """Codes to images, and how that is learned: every row of `generative.MODELS` is one.
+
+    It is built by ``kind(image_shape, **options)``, sets ``image_shape`` and ``latent_dim``, and is
+    in evaluation mode. What else it can do it says by the protocols of this module: nothing asks
+    for its class. Its ``decode`` answers row by row, without randomness.
+    """
+
+    kind: ClassVar[str]  # its name in the table, in settings and on disk
+    options_class: ClassVar[type[Settings]]  # what its options are checked by
+    image_shape: tuple[int, ...]  # (c, *space)
+    latent_dim: int
+
+    @abstractmethod
+    def options(self) -> dict[str, Any]:
+        """What builds this model again, as its keyword arguments; values that JSON can hold."""
+
+    @abstractmethod
+    def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+        """Images in [0, 1]; differentiable."""
+
+    @abstractmethod
+    def stages(self) -> Stages:
+        """The parts of its training, in their order."""
+
+    @property
+    def least_images(self) -> int:
+        """The fewest images that it learns from."""
+        return 2
+
+    def begin(self, source: "Model | Path") -> None:
+        """Take first weights from another model, or from a file; most models refuse.
+
+        Called before its weights are drawn, to take over what settings go with those weights, and
+        again after that.
+
+        Raises
+        ------
+        ValueError
+            If it takes none, or not these.
+        """
+        raise ValueError(f"is not for model {self.kind}, which begins from nothing; leave it out.")
+
+
+@runtime_checkable
+class Encoding(Protocol):
+    """Has an encoder: it can be whitened over images, reconstruct them and be retrained."""
+
+    def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
+        """Code of each image, row by row, without randomness."""
+        ...
+
+    def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+        """Images in [0, 1]."""
+        ...
+
+
+@runtime_checkable
+class StandardNormal(Protocol):
+    """Says whether its codes are standard normal by construction, as a GAN's are."""
+
+    @property
+    def standard_normal(self) -> bool:
+        """Whether they are: a space then needs no whitening, nor images to be fitted to."""
+        ...
+
+
+@runtime_checkable
+class TwoCoordinates(StandardNormal, Protocol):
+    """Has standard normal noise, a code behind it, and a map from each to the other."""
+
+    def in_coordinates(self, coordinates: Literal["noise", "code"]) -> "Model":
+        """The same model, its weights shared, seen in other coordinates."""
+        ...
+
+    def to_noise(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Noise of codes."""
+        ...
+
+    def to_code(self, noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Codes of noise."""
+        ...
+
+
+@runtime_checkable
+class Conditional(Protocol):
+    """Can be asked for classes and properties of its training images."""
+
+    @property
+    def conditions(self) -> Conditions:
+        """What it can be asked for; of size 0 if it was trained without any."""
+        ...
+
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        class_name: str | None = None,
+        properties: Mapping[str, float] | None = None,
+        guidance: float = 1.0,
+    ) -> Float[Tensor, "{n} d"]:
+        """Points that decode to new structures of a class, with properties."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """Where a structure lies in its image: what a code of a `Structured` model leaves out.
+
+    Parameters
+    ----------
+    angle
+        Rotation in radians, counter-clockwise as the first axis of space points down.
+    shift
+        Offset of its centre from that of the image along each axis of space, in voxels.
+    """
+
+    angle: Float[Tensor, " n"]
+    shift: Float[Tensor, "n axes"]
+
+
+@runtime_checkable
+class Structured(Protocol):
+    """Keeps the pose of a structure apart from its code, which then tells what it is."""
+
+    def pose(self, images: Float[Tensor, "n c *space"]) -> Pose:
+        """Angle and shift of each image, row by row."""
+        ...
+
+
+def is_standard_normal(model: object) -> bool:
+    """Whether codes of this model are standard normal by construction."""
+    return isinstance(model, StandardNormal) and model.standard_normal
+
+
+def reconstruct(
+    model: Encoding, images: Float[Tensor, "n c *space"]
+) -> Float[Tensor, "n c *space"]:
+    """Each image encoded and decoded, without gradients, in a fixed amount of memory."""
+    with torch.no_grad():
+        return map_rows(lambda chunk: model.decode(model.encode(chunk)), images, images[0].numel())
+
+
+def check_code(code: Tensor, latent_dim: int) -> None:
+    """Refuse codes of another width by a `ValueError` that gives both."""
+    if code.ndim != 2 or code.shape[1] != latent_dim:
+        raise ValueError(f"code should have shape (n, {latent_dim}), got {tuple(code.shape)}.")
+
+
+def check_images_shape(images: Tensor, image_shape: tuple[int, ...]) -> None:
+    """Refuse images of another shape by a `ValueError` that gives both."""
+    if tuple(images.shape[1:]) != image_shape:
+        raise ValueError(
+            f"images should have shape (n, {', '.join(map(str, image_shape))}), got "
+            f"{tuple(images.shape)}. This model was made for one image size; train another "
+            "for a new one."
+        )
