@@ -1,5 +1,6 @@
 """Training of an autoencoder: by itself, then asked for the detail that it blurs."""
 
+from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -7,14 +8,19 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from generative.autoencoders.variational import VariationalAutoencoder
-from generative.losses.adversarial import patch_discriminator, play
+from generative.autoencoders.variational import BoundStage, VariationalAutoencoder
+from generative.losses.adversarial import (
+    discriminator_loss,
+    generator_loss,
+    patch_discriminator,
+)
 from generative.losses.variogram import fraction_error, variogram_error
 from generative.model import Encoding, reconstruct
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
+from generative.stages.players import Batch, Player
 from generative.stages.reconstruction import reconstruction_errors
-from generative.stages.stage import Stage, defaults_after_another
+from generative.stages.stage import defaults_after_another
 from objectives.phases import cut_phases
 from objectives.settings import Settings
 
@@ -90,8 +96,46 @@ def _are_cut(images: Float[Tensor, "n c *space"]) -> bool:
     return torch.equal(images.float(), cut_phases(images))
 
 
-class DetailStage(Stage):
-    """Reconstruction, KL, statistics and a discriminator, all in one step of one optimizer.
+class AdversarialStage(BoundStage):
+    """A stage whose decoder is trained by its own losses and against a discriminator, if any.
+
+    Two players: what decodes moves first, and the discriminator then judges what that has made, so
+    that each is moved from where both were, and neither's gradient shortens the other's.
+    """
+
+    discriminator: nn.Module | None
+    autoencoder: VariationalAutoencoder
+
+    @property
+    def result(self) -> nn.Module:
+        """The autoencoder: a discriminator has served when the training ends."""
+        return self.autoencoder
+
+    @abstractmethod
+    def generator(self) -> Player:
+        """What decodes."""
+
+    @abstractmethod
+    def generator_loss(self, batch: Batch) -> tuple[Loss, Float[Tensor, "m c *space"]]:
+        """What it minimizes, and what it has made for the discriminator to judge."""
+
+    def players(self, config: TrainConfig) -> tuple[Player, ...]:
+        """What decodes, and the discriminator if there is one."""
+        if self.discriminator is None:
+            return (self.generator(),)
+        return self.generator(), Player("discriminator", tuple(self.discriminator.parameters()))
+
+    def loss(self, batch: Batch, player: str) -> Loss:
+        """Hinge loss of the discriminator, or all that the other side minimizes."""
+        if player == "discriminator" and self.discriminator is not None:
+            found = discriminator_loss(self.discriminator, batch.rows, batch.shared["made"])
+            return Loss(found, {"discriminator": found.item()})
+        loss, batch.shared["made"] = self.generator_loss(batch)
+        return loss
+
+
+class DetailStage(AdversarialStage):
+    """Training of an autoencoder for the detail that its reconstructions blur.
 
     Parameters
     ----------
@@ -109,11 +153,14 @@ class DetailStage(Stage):
     """
 
     name, covers = "detail", ("autoencoder",)
+    optimizes = (
+        "evidence lower bound, errors of variograms and phase fractions, and the adversarial loss "
+        "of a generator; by the discriminator its hinge loss"
+    )
 
     def __init__(self, autoencoder: VariationalAutoencoder, config: DetailConfig) -> None:
         super().__init__(autoencoder)
         self.autoencoder, self.config = autoencoder, config
-        self.noise_size = autoencoder.noise_size
         self.identity |= {"detail": config.model_dump()}
         self.discriminator = discriminator_of(self.image_shape, config)
 
@@ -121,20 +168,17 @@ class DetailStage(Stage):
         """Fewer steps, and smaller ones."""
         return defaults_after_another(config, self.config.share)
 
-    def loss(
-        self,
-        rows: Float[Tensor, "n c *space"],
-        *,
-        noise: Float[Tensor, "n r"],
-        kl_weight: float,
-        **given: Float[Tensor, "n f"],
-    ) -> Loss:
-        """The autoencoder's loss, the errors of the statistics, and the game if there is one."""
-        drawn = self.autoencoder.draw(rows, noise)
-        plain = self.autoencoder.loss_of(rows, drawn, kl_weight=kl_weight)
+    def generator(self) -> Player:
+        """The autoencoder."""
+        return Player("autoencoder", tuple(self.autoencoder.parameters()))
+
+    def generator_loss(self, batch: Batch) -> tuple[Loss, Float[Tensor, "m c *space"]]:
+        """The autoencoder's loss, the errors of the statistics, and its side of the game."""
+        drawn = self.autoencoder.draw(batch.rows, batch.noise(self.autoencoder.noise_size))
+        plain = self.autoencoder.loss_of(batch.rows, drawn, kl_weight=self.kl_weight(batch))
+        made = self.config.nearly_cut(drawn.logits, batch.rows)
         last = self.autoencoder.decoder[-1].weight
-        made = self.config.nearly_cut(drawn.logits, rows)
-        return detail_loss(plain, rows, made, self.config, self.discriminator, last)
+        return detail_loss(plain, batch.rows, made, self.config, self.discriminator, last), made
 
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
         """Two-point error plus a tenth of the interface gone or added, relative."""
@@ -161,7 +205,7 @@ def detail_loss(
     discriminator: nn.Module | None,
     last: Float[Tensor, "..."],
 ) -> Loss:
-    """A loss, and with it the errors of the statistics and the game if there is one.
+    """A loss, and with it the errors of the statistics and the adversarial term if there is one.
 
     Parameters
     ----------
@@ -181,8 +225,11 @@ def detail_loss(
     total = plain.total + config.variogram_weight * wrong + config.fraction_weight * uneven
     terms = {**plain.terms, "variogram": wrong.item(), "fraction": uneven.item()}
     if discriminator is not None:
-        weight = config.adversarial_weight
-        game = play(discriminator, rows, made, reconstruction=plain.total, last=last, weight=weight)
-        total = total + game.decoder + game.discriminator
-        terms["discriminator"] = game.discriminator.item()
+        total = total + generator_loss(
+            discriminator,
+            made,
+            reconstruction=plain.total,
+            last=last,
+            weight=config.adversarial_weight,
+        )
     return Loss(total, terms)

@@ -4,12 +4,15 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from jaxtyping import Float
+import numpy as np
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 from torch.nn import functional
 
 from generative.model import Model, check_code, check_images_shape, reconstruct
+from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
+from generative.stages.players import Batch
 from generative.stages.stage import Stage, Stages
 
 
@@ -138,24 +141,41 @@ class VariationalAutoencoder(Model):
         return mean, log_variance.clamp(-12.0, 8.0)
 
 
-class EvidenceBoundStage(Stage):
-    """Reconstruction and KL: the evidence bound of an autoencoder by itself."""
+class BoundStage(Stage):
+    """A stage with an evidence bound in its loss, whose KL term grows over the first steps."""
+
+    _kl_steps = 1.0  # until it counts in full
+
+    def prepare(
+        self, images: Float[np.ndarray, "n c *space"], config: TrainConfig
+    ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
+        """The images."""
+        self._kl_steps = max(1.0, config.kl_warmup * config.steps)
+        return super().prepare(images, config)
+
+    def kl_weight(self, batch: Batch) -> float:
+        """Factor of KL at a step, in [0, 1]."""
+        return min(1.0, (batch.step + 1) / self._kl_steps)
+
+
+class EvidenceBoundStage(BoundStage):
+    """Training of an autoencoder by itself, by the evidence bound."""
+
+    optimizes = "evidence lower bound: reconstruction error and beta times KL, minimized"
 
     def __init__(self, autoencoder: VariationalAutoencoder) -> None:
         super().__init__(autoencoder)
         self.autoencoder = autoencoder
-        self.noise_size = autoencoder.noise_size
 
-    def loss(
-        self,
-        rows: Float[Tensor, "n c *space"],
-        *,
-        noise: Float[Tensor, "n r"],
-        kl_weight: float,
-        **given: Float[Tensor, "n f"],
-    ) -> Loss:
+    @property
+    def result(self) -> nn.Module:
+        """The autoencoder."""
+        return self.autoencoder
+
+    def loss(self, batch: Batch, player: str) -> Loss:
         """That of the autoencoder: it is told no condition."""
-        return self.autoencoder.loss(rows, noise=noise, kl_weight=kl_weight)
+        noise = batch.noise(self.autoencoder.noise_size)
+        return self.autoencoder.loss(batch.rows, noise=noise, kl_weight=self.kl_weight(batch))
 
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
         """Mean squared error of a voxel, of images the training has not seen."""

@@ -25,6 +25,7 @@ from generative.losses.set_distance import (
 )
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
+from generative.stages.players import Batch
 from generative.stages.stage import Stage, defaults_after_another
 from objectives.settings import Settings
 
@@ -131,6 +132,7 @@ class CalibrationStage(PriorStage):
     """
 
     name, augments, convolves, refines = "calibration", True, True, True
+    optimizes = "velocity error, round-trip error, energy distances and moments, minimized"
     irrelevant_options = ("coordinates",)
 
     def __init__(
@@ -139,7 +141,6 @@ class CalibrationStage(PriorStage):
         super().__init__(model)
         self.config, self.autoencoder = config, model.autoencoder
         self.solver_steps = model.config.solver_steps
-        self.noise_size += self.latent_dim
         self.cut = (detail or DetailConfig()).cut
         reach = max(1, min(config.two_point_reach, min(self.image_shape[1:]) // 4))
         self.statistics = nn.ModuleList(
@@ -182,30 +183,22 @@ class CalibrationStage(PriorStage):
         self.autoencoder.eval()
         return self
 
-    def loss(
-        self,
-        rows: Float[Tensor, "n c *space"],
-        *,
-        noise: Float[Tensor, "n r"],
-        kl_weight: float,
-        condition: Float[Tensor, "n f"] | None = None,
-    ) -> Loss:
-        """Errors of the velocity and of the way there and back, and distances of as many draws."""
-        d = self.latent_dim
+    def loss(self, batch: Batch, player: str) -> Loss:
+        """Errors of the velocity and of the round trip, and distances of as many samples."""
+        d, rows = self.latent_dim, batch.rows
+        noise = batch.noise(d + self.numbers)
         with torch.no_grad():
             codes = self.autoencoder.encode(rows).float()
         with torch.autocast(rows.device.type, enabled=False):
-            velocity = super().loss(
-                codes, noise=noise[:, d:], kl_weight=kl_weight, condition=condition
-            )
+            velocity = self.velocity_error(codes, noise[:, d:], batch.condition)
             drawn = self.prior.to_code(opposites(noise[:, :d]), steps=self.solver_steps)
             off = self._round_trip(codes[: len(codes) // 2])
         far = self._far(self._decoded(drawn, rows), rows, recent=True)
         # As far as the codes and no further: the decoder's weights are to have no gradient.
         (towards,) = torch.autograd.grad(far, drawn)
-        plain = velocity.total + self.config.round_trip_weight * off
+        plain = velocity + self.config.round_trip_weight * off
         total = plain + (drawn * towards).sum()
-        terms = {"velocity": velocity.total.item(), "draws": far.item(), "round trip": off.item()}
+        terms = {"velocity": velocity.item(), "draws": far.item(), "round trip": off.item()}
         return Loss(total, {"loss": plain.item() + far.item(), **terms})
 
     @torch.no_grad()

@@ -8,14 +8,21 @@ from jaxtyping import Float, Integer
 from pydantic import Field
 from torch import Tensor
 
-from generative.autoencoders.detail import DetailConfig, detail_error, detail_loss, discriminator_of
+from generative.autoencoders.detail import (
+    AdversarialStage,
+    DetailConfig,
+    detail_error,
+    detail_loss,
+    discriminator_of,
+)
 from generative.autoencoders.variational import Drawn
 from generative.batching import map_rows, to_tensor
 from generative.diffusion.prior_over_codes import PriorOverCodes
 from generative.losses.set_distance import SetStatistics, set_distance, texture
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
-from generative.stages.stage import Stage, defaults_after_another
+from generative.stages.players import Batch, Player
+from generative.stages.stage import defaults_after_another
 from objectives.settings import Settings
 
 
@@ -54,7 +61,7 @@ class DrawsConfig(Settings):
     )
 
 
-class DrawsStage(Stage):
+class DrawsStage(AdversarialStage):
     """The decoder alone, on codes of images and on codes that the prior draws.
 
     A prior is not exact, and a decoder that has seen only codes of images answers to the rest as it
@@ -75,6 +82,10 @@ class DrawsStage(Stage):
     """
 
     name, refines = "draws", True
+    optimizes = (
+        "reconstruction error, errors of statistics, energy distance of samples and images, and "
+        "the adversarial loss of a generator; by the discriminator its hinge loss"
+    )
     irrelevant_options = ("coordinates", "calibration")
 
     def __init__(self, model: PriorOverCodes, config: DrawsConfig) -> None:
@@ -102,28 +113,25 @@ class DrawsStage(Stage):
         self.prior.eval()
         return self
 
-    def loss(
-        self,
-        rows: Float[Tensor, "n c *space"],
-        *,
-        noise: Float[Tensor, "n r"],
-        kl_weight: float,
-        **given: Float[Tensor, "n f"],
-    ) -> Loss:
+    def generator(self) -> Player:
+        """The decoder."""
+        return Player("decoder", tuple(self.autoencoder.decoder.parameters()))
+
+    def generator_loss(self, batch: Batch) -> tuple[Loss, Float[Tensor, "m c *space"]]:
         """That of the stage before on the codes of images, and the distance of the two sets."""
+        rows, noise = batch.rows, batch.noise(self.latent_dim)
         with torch.no_grad():
             mean, log_variance = self.autoencoder.posterior(rows)
             codes = self.prior.to_code(noise, steps=self.solver_steps)
         logits = self.autoencoder.logits(torch.cat([mean, codes])).float()
         again = Drawn(mean, log_variance, mean, logits[: len(rows)])
-        plain = self.autoencoder.loss_of(rows, again, kl_weight=kl_weight)
-        made, last = (
-            self.config.detail.nearly_cut(logits, rows),
-            self.autoencoder.decoder[-1].weight,
-        )
+        plain = self.autoencoder.loss_of(rows, again, kl_weight=self.kl_weight(batch))
+        made = self.config.detail.nearly_cut(logits, rows)
+        last = self.autoencoder.decoder[-1].weight
         loss = detail_loss(plain, rows, made, self.config.detail, self.discriminator, last)
         far = set_distance(self.statistics(made[len(rows) :]), self.statistics(rows))
-        return Loss(loss.total + self.config.weight * far, {**loss.terms, "draws": far.item()})
+        total = loss.total + self.config.weight * far
+        return Loss(total, {**loss.terms, "draws": far.item()}), made
 
     @torch.no_grad()
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:

@@ -9,14 +9,19 @@ from pydantic import Field
 from torch import Tensor
 from torch.func import functional_call
 
-from generative.autoencoders.variational import AutoencoderStage, reconstruction_mse
+from generative.autoencoders.variational import (
+    AutoencoderStage,
+    BoundStage,
+    reconstruction_mse,
+)
 from generative.diffusion.flow import mix
 from generative.diffusion.prior import random_angle
 from generative.diffusion.prior_over_codes import PriorOverCodes, PriorOverCodesConfig
 from generative.diffusion.prior_stage import encoded, uniform_of
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
-from generative.stages.stage import Stage, Stages, defaults_after_another
+from generative.stages.players import Batch
+from generative.stages.stage import Stages, defaults_after_another
 
 # Noise at which the cross entropy begins: a posterior cannot be told to be narrower.
 SMALLEST_NOISE = 0.02
@@ -70,16 +75,16 @@ class LSGM(PriorOverCodes[LSGMConfig]):
         return (AutoencoderStage(self.autoencoder), JointStage(self))
 
 
-class JointStage(Stage):
+class JointStage(BoundStage):
     """Evidence bound with the diffusion prior in it, and the prior's own loss, in one step."""
 
     name, covers = "joint", ("autoencoder",)
+    optimizes = "evidence lower bound under the diffusion prior, and the prior's velocity error"
 
     def __init__(self, model: LSGM) -> None:
         super().__init__(model)
         self.autoencoder, self.prior = model.autoencoder, model.prior
         self.share = model.config.joint_share
-        self.noise_size = model.autoencoder.noise_size + 2 * self.latent_dim + 2
 
     def defaults(self, config: TrainConfig) -> dict[str, Any]:
         """Fewer steps than the autoencoder's, and smaller."""
@@ -93,24 +98,19 @@ class JointStage(Stage):
         self.prior.scale_to(encoded(self.autoencoder, some, config.torch_device))
         return super().prepare(images, config)
 
-    def loss(
-        self,
-        rows: Float[Tensor, "n c *space"],
-        *,
-        noise: Float[Tensor, "n r"],
-        kl_weight: float,
-        **given: Float[Tensor, "n f"],
-    ) -> Loss:
+    def loss(self, batch: Batch, player: str) -> Loss:
         """Eq. 8 of Vahdat et al. for the autoencoder; the plain denoising error for the prior."""
+        rows = batch.rows
         d, autoencoder, prior = self.latent_dim, self.autoencoder, self.prior
         size = autoencoder.noise_size
+        noise = batch.noise(size + 2 * d + 2)
         drawn = autoencoder.draw(rows, noise[:, :size])
         noise = noise[:, size:]
         uniform = uniform_of(noise[:, 2 * d :])
         error = autoencoder.reconstruction_error(rows, drawn)
         entropy = 0.5 * drawn.log_variance.sum(1).mean()
         crossing = self._cross_entropy(drawn.code, noise[:, :d], uniform[:, 0])
-        beta = autoencoder.config.beta * kl_weight
+        beta = autoencoder.config.beta * self.kl_weight(batch)
         bound = (error + beta * (crossing - entropy)) / rows[0].numel()
         fit = prior.loss(
             drawn.code.detach(),

@@ -14,6 +14,7 @@ from generative.diffusion.prior import random_angle
 from generative.diffusion.prior_over_codes import PriorOverCodes
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
+from generative.stages.players import Batch
 from generative.stages.stage import Stage
 
 CODES = 40_000  # codes the prior is trained on: images, and augmented copies of them
@@ -26,6 +27,7 @@ class PriorStage(Stage):
     """The denoiser, on codes of the training images and of augmented copies."""
 
     name, augments = "prior", False
+    optimizes = "mean squared error of the predicted velocity, minimized"
     convolves = False  # small dense layers, whose answers the flow adds up twenty times
     irrelevant_options = ("coordinates", "solver_steps", "draws", "calibration")
 
@@ -35,7 +37,7 @@ class PriorStage(Stage):
         # Read and not trained: what a function holds is no submodule.
         self.codes_of = partial(encoded, model.autoencoder)
         self.groups = model.conditions.groups
-        self.noise_size = self.latent_dim + 1 + 1 + len(self.groups)
+        self.numbers = self.latent_dim + 1 + 1 + len(self.groups)  # random ones a row
 
     def defaults(self, config: TrainConfig) -> dict[str, Any]:
         """Larger batches of what is small, and smaller steps."""
@@ -58,23 +60,41 @@ class PriorStage(Stage):
         """Codes of images."""
         return self.codes_of(images.numpy())
 
-    def loss(
-        self,
-        rows: Float[Tensor, "n d"],
-        *,
-        noise: Float[Tensor, "n r"],
-        kl_weight: float,
-        condition: Float[Tensor, "n f"] | None = None,
-    ) -> Loss:
+    @property
+    def result(self) -> nn.Module:
+        """The prior."""
+        return self.prior
+
+    def loss(self, batch: Batch, player: str) -> Loss:
         """Error of the predicted velocity at random angles."""
+        total = self.velocity_error(batch.rows, batch.noise(self.numbers), batch.condition)
+        return Loss(total, {"loss": total.item()})
+
+    def velocity_error(
+        self,
+        codes: Float[Tensor, "n d"],
+        noise: Float[Tensor, "n r"],
+        condition: Float[Tensor, "n f"] | None,
+    ) -> Float[Tensor, ""]:
+        """Mean squared error of the predicted velocity of codes at random angles.
+
+        Parameters
+        ----------
+        codes
+            Of images.
+        noise
+            `numbers` standard normal numbers a row: for the noise, the angle, and what of a
+            condition is left out.
+        condition
+            What is known of each row.
+        """
         d = self.latent_dim
         uniform = uniform_of(noise[:, d:])
         if condition is not None:
             condition = self._thinned(condition, uniform[:, 1:])
-        total = self.prior.loss(
-            rows, noise=noise[:, :d], angle=random_angle(uniform[:, 0]), condition=condition
+        return self.prior.loss(
+            codes, noise=noise[:, :d], angle=random_angle(uniform[:, 0]), condition=condition
         )
-        return Loss(total, {"loss": total.item()})
 
     @torch.no_grad()
     def error(self, probe: Float[Tensor, "v d"]) -> float:

@@ -1,21 +1,11 @@
-"""A discriminator of patches, and the game that a decoder plays with it."""
-
-from typing import NamedTuple
+"""A discriminator of patches, and the hinge losses of the two sides of the game."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional
 
 LARGEST_WEIGHT = 1e4  # of the adversarial term, where the reconstruction's gradient vanishes
-
-
-class Game(NamedTuple):
-    """What the decoder loses to the discriminator, and the discriminator's own loss."""
-
-    decoder: Float[Tensor, ""]
-    discriminator: Float[Tensor, ""]
 
 
 def patch_discriminator(image_shape: tuple[int, ...], width: int, layers: int) -> nn.Module:
@@ -33,33 +23,40 @@ def patch_discriminator(image_shape: tuple[int, ...], width: int, layers: int) -
         )
 
 
-def play(
+def generator_loss(
     discriminator: nn.Module,
-    real: Float[Tensor, "n c *space"],
     made: Float[Tensor, "m c *space"],
     *,
     reconstruction: Float[Tensor, ""],
     last: Float[Tensor, "..."],
     weight: float,
-) -> Game:
-    """Hinge losses of both sides, in one pass.
+) -> Float[Tensor, ""]:
+    """Hinge loss of what made the images, weighed against its reconstruction loss.
+
+    The discriminator's own parameters are to be held: this part of the game is not its own.
 
     Parameters
     ----------
-    real, made
-        Images, and what the decoder answered.
+    made
+        What the decoder answered.
     reconstruction
-        The loss beside which the decoder's side counts: the gradients of the two at ``last``, the
-        decoder's last weights, are brought to one length (eq. 7 of Esser et al. 2021).
+        The loss beside which this one counts: the gradients of the two at ``last``, the decoder's
+        last weights, are brought to one length (eq. 7 of Esser et al. 2021).
     weight
-        Of the decoder's side after that.
+        Of this loss after that.
     """
-    # The discriminator judges with its weights held: the first part of the game is not its own.
-    held = {name: value.detach() for name, value in discriminator.named_parameters()}
-    fooled = -functional_call(discriminator, held, (made,))[-1].float().mean()
+    fooled = -discriminator(made)[-1].float().mean()
+    return weight * _balance(reconstruction, fooled, last) * fooled
+
+
+def discriminator_loss(
+    discriminator: nn.Module,
+    real: Float[Tensor, "n c *space"],
+    made: Float[Tensor, "m c *space"],
+) -> Float[Tensor, ""]:
+    """Hinge loss of the discriminator: images above 1, made ones below -1."""
     true, false = (discriminator(x)[-1].float() for x in (real, made.detach()))
-    found = functional.relu(1 - true).mean() + functional.relu(1 + false).mean()
-    return Game(weight * _balance(reconstruction, fooled, last) * fooled, found)
+    return functional.relu(1 - true).mean() + functional.relu(1 + false).mean()
 
 
 def _balance(reconstruction: Tensor, adversarial: Tensor, last: Tensor) -> Tensor:

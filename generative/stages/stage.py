@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
+from generative.stages.players import Batch, Player
 
 
 @runtime_checkable
@@ -39,7 +40,8 @@ class Stage(nn.Module, ABC):
     """A part of the training of a model, which a subclass says.
 
     A subclass keeps as its own attributes the parts of the model that it trains. What it reads and
-    leaves alone it keeps out of its modules, or its loss gives it no gradient.
+    leaves alone it keeps out of its modules, or its loss gives it no gradient. Buffers that change
+    on the way, such as the strength of an augmentation, are kept with the state of a run.
 
     Parameters
     ----------
@@ -48,6 +50,7 @@ class Stage(nn.Module, ABC):
     """
 
     name = "training"
+    optimizes: str  # the quantity whose optimum is sought, in a line
     augments = True  # whether rows are images that may be turned and mirrored
     convolves = True  # whether half precision is worth it
     irrelevant_options: tuple[str, ...] = ()  # of the model, that the stage's result ignores
@@ -57,7 +60,6 @@ class Stage(nn.Module, ABC):
     def __init__(self, model: Described) -> None:
         super().__init__()
         self.image_shape, self.latent_dim = model.image_shape, model.latent_dim
-        self.noise_size = model.latent_dim  # random numbers a row
         options = {k: v for k, v in model.options().items() if k not in self.irrelevant_options}
         self.identity = {"kind": model.kind, "stage": self.name, **options}
 
@@ -73,23 +75,35 @@ class Stage(nn.Module, ABC):
     def prepare(
         self, images: Float[np.ndarray, "n c *space"], config: TrainConfig
     ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
-        """What batches are drawn from, and the image each row of it was made of."""
+        """What batches are drawn from, and the image each row of it was made of.
+
+        Called before the first step with the settings of this stage.
+        """
         return images, np.arange(len(images))
+
+    def players(self, config: TrainConfig) -> tuple[Player, ...]:
+        """The sides of this training in the order in which they move at a step.
+
+        One of all parameters, unless overridden.
+        """
+        return (Player("model", tuple(self.parameters())),)
+
+    @property
+    def result(self) -> nn.Module:
+        """What is averaged and kept: the stage itself, unless parts of it serve the training alone.
+
+        Parameters, and the statistics of batch norms that belong to them, are averaged over the
+        last steps by an exponential moving average; other buffers are copied.
+        """
+        return self
 
     def probe(self, images: Float[Tensor, "v c *space"]) -> Float[Tensor, "v ..."]:
         """What `error` is measured on."""
         return images
 
     @abstractmethod
-    def loss(
-        self,
-        rows: Float[Tensor, "n ..."],
-        *,
-        noise: Float[Tensor, "n r"],
-        kl_weight: float,
-        **given: Float[Tensor, "n f"],
-    ) -> Loss:
-        """What to minimize; ``given`` holds the ``condition`` of each row where there is one."""
+    def loss(self, batch: Batch, player: str) -> Loss:
+        """What a player minimizes at a step."""
 
     def error(self, probe: Float[Tensor, "v ..."]) -> float | None:
         """How far it is from what it should be on images that the training has not seen.

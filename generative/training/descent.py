@@ -1,7 +1,9 @@
-"""The loop of a training: AdamW, a moving average, the best moment, resume after a kill."""
+"""The loop of a training: players move in turn, a moving average, the best moment, resume."""
 
 import math
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 
 from generative.batching import to_tensor
 from generative.stages.config import TrainConfig
+from generative.stages.players import Batch, Player
 from generative.stages.stage import Stage
 from generative.training.progress import TrainingProgress
 from generative.training.state import TrainingState
@@ -55,27 +58,27 @@ def descend(
     probe = None if validation is None else stage.probe(validation)
     device = config.torch_device
     sound(stage).to(device, memory_format=_memory_format(stage)).train()
-    optimizer = torch.optim.AdamW(
-        stage.parameters(), config.learning_rate, weight_decay=config.weight_decay
-    )
+    sides = [_Side(player, config) for player in stage.players(config)]
     fingerprint = _fingerprint(stage, rows, probe, config)
     fingerprint["from"] = _weight_sum(stage)
     if conditions is not None:
         fingerprint |= {"conditions": _sample(conditions)}
     if weights is not None:
         fingerprint |= {"weights": weights.tolist()}
-    state = TrainingState(stage, optimizer, folder, fingerprint)
+    optimizers = {side.player.name: side.optimizer for side in sides}
+    state = TrainingState(stage, optimizers, folder, fingerprint)
     first = state.resume()
     state.save(first)  # a folder that cannot be written is noticed now, not after an hour
     saved = time.monotonic()
     with TrainingProgress(config.steps, first, shown=config.progress, title=stage.name) as bar:
         for step in range(first, config.steps):
-            bar.update(step + 1, _step(stage, optimizer, batches, config, step))
+            bar.update(step + 1, _step(stage, sides, batches, config, step))
             state.average(config.ema_decay, step)
             if probe is not None and _is_moment(step + 1, config.steps):
                 error = state.averaged.error(probe.to(device))
-                state.keep_if_best(error, step + 1)
-                bar.note("validation", error)
+                if error is not None:
+                    state.keep_if_best(error, step + 1)
+                    bar.note("validation", error)
             if time.monotonic() - saved > config.checkpoint_seconds:
                 state.save(step + 1)
                 saved = time.monotonic()
@@ -105,8 +108,8 @@ class _Batches:
         if weights is not None:
             self.weights = weights[source] / weights[source].sum()
 
-    def __call__(self, step: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Rows, noise, and what else is given with them."""
+    def __call__(self, step: int, device: torch.device) -> Batch:
+        """The batch of a step, on a device."""
         rng, size = np.random.default_rng([self.config.seed, step]), self.config.batch_size
         if self.weights is None:
             drawn = rng.integers(len(self.rows), size=size)
@@ -115,13 +118,62 @@ class _Batches:
         rows = self.rows[drawn]
         if self.stage.augments:
             rows = self.config.augmentation(rows, rng)
-        noise = rng.standard_normal((size, self.stage.noise_size), dtype=np.float32)
-        given = {} if self.conditions is None else {"condition": self.conditions[drawn]}
-        return (
-            to_tensor(rows),
-            torch.from_numpy(noise),
-            {name: to_tensor(values) for name, values in given.items()},
+        images = to_tensor(rows)
+        if images.ndim == len(self.stage.image_shape) + 1:
+            images = images.contiguous(memory_format=_memory_format(self.stage))
+
+        def noise(numbers: int) -> Tensor:
+            found = rng.standard_normal((size, numbers), dtype=np.float32)
+            return torch.from_numpy(found).to(device)
+
+        return Batch(
+            images.to(device),
+            noise,
+            None if self.conditions is None else to_tensor(self.conditions[drawn]).to(device),
+            step=step,
+            progress=step / max(1, self.config.steps - 1),
         )
+
+
+class _Side:
+    """A player with its optimizer."""
+
+    def __init__(self, player: Player, config: TrainConfig) -> None:
+        self.player = player
+        decay = config.weight_decay if player.weight_decay is None else player.weight_decay
+        self.rate = player.learning_rate_factor * config.learning_rate
+        self.optimizer = torch.optim.AdamW(
+            player.parameters, self.rate, betas=player.betas, weight_decay=decay
+        )
+
+    def move(self, total: Tensor, rate: float) -> None:
+        """One step down the gradient of a loss, at a part of the learning rate."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate * rate
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        if self.player.clip is not None:
+            nn.utils.clip_grad_norm_(self.player.parameters, self.player.clip)
+        self.optimizer.step()
+
+
+@contextmanager
+def _others_held(side: _Side, sides: Sequence[_Side]) -> Iterator[None]:
+    """Within it the parameters of other players, but those that are this one's too, are fixed."""
+    own = {id(parameter) for parameter in side.player.parameters}
+    held = [
+        parameter
+        for other in sides
+        for parameter in other.player.parameters
+        if id(parameter) not in own and parameter.requires_grad
+    ]
+    for parameter in held:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in held:
+            parameter.requires_grad_(True)
 
 
 def _is_moment(step: int, steps: int) -> bool:
@@ -131,29 +183,27 @@ def _is_moment(step: int, steps: int) -> bool:
 
 def _step(
     stage: Stage,
-    optimizer: torch.optim.Optimizer,
+    sides: Sequence[_Side],
     batches: _Batches,
     config: TrainConfig,
     step: int,
 ) -> dict[str, float]:
-    rows, noise, given = batches(step)
+    """Each player moves in turn; the terms of their losses."""
     device = next(stage.parameters()).device
-    for group in optimizer.param_groups:
-        group["lr"] = config.learning_rate * _schedule(step, config.steps)
-    if rows.ndim == len(stage.image_shape) + 1:
-        rows = rows.contiguous(memory_format=_memory_format(stage))
-    given = {name: values.to(device) for name, values in given.items()}
+    batch = batches(step, device)
     half = stage.convolves and _use_bfloat16(config, device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=half):
-        warmup = min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.steps))
-        loss = stage.loss(rows.to(device), noise=noise.to(device), kl_weight=warmup, **given)
-    if not math.isfinite(loss.terms["loss"]):
-        raise _diverged(f"the loss became {loss.terms['loss']} at step {step}", config)
-    optimizer.zero_grad(set_to_none=True)
-    loss.total.backward()
-    nn.utils.clip_grad_norm_(stage.parameters(), 1.0)
-    optimizer.step()
-    return loss.terms
+    terms: dict[str, float] = {}
+    for side in sides:
+        if step % side.player.every:
+            continue
+        with _others_held(side, sides):
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                loss = stage.loss(batch, side.player.name)
+            if not math.isfinite(value := float(loss.total.detach())):
+                raise _diverged(f"the loss became {value} at step {step}", config)
+            side.move(loss.total, _schedule(step, config.steps))
+        terms |= loss.terms
+    return terms
 
 
 def _check_finite(stage: Stage, config: TrainConfig) -> None:

@@ -5,17 +5,21 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from generative.errors import ModelFileError
 from generative.files.folder import write_durably, writing
 from generative.files.tensors import bytes_to_tensors, note_of, tensors_to_bytes
+from generative.stages.stage import Stage
 
 STATE = "training"  # and, with several stages, the name of the stage
 MADE_OF = "made_of"  # note of what is kept beside a state, with the digest of what it is made of
+FORMAT = "2"  # 2: an optimizer for each player
 _LONGEST_HEADER = 2**26
 
 
@@ -48,12 +52,17 @@ def note_of_file(path: Path) -> dict[str, str]:
 
 
 class TrainingState:
-    """Weights, their moving average and the optimizer's moments, with the step they belong to.
+    """Weights, their moving average and the optimizers' moments, with the step they belong to.
+
+    Of the stage's ``result`` parameters and the running statistics of batch norms, which belong to
+    them, are averaged; other buffers are copied, and what is not of the result is not averaged.
 
     Parameters
     ----------
-    model, optimizer
-        The stage that is being trained, with its ``name``.
+    stage
+        What is being trained.
+    optimizers
+        That of each player, by its name.
     folder
         Where `STATE` is kept; ``None`` keeps nothing.
     fingerprint
@@ -62,16 +71,17 @@ class TrainingState:
 
     def __init__(
         self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        stage: Stage,
+        optimizers: Mapping[str, torch.optim.Optimizer],
         folder: Path | str | None,
         fingerprint: dict[str, object],
     ) -> None:
-        self.model, self.optimizer = model, optimizer
-        self.path = None if folder is None else state_path(folder, model.name)
+        self.stage, self.optimizers = stage, optimizers
+        self.path = None if folder is None else state_path(folder, stage.name)
         self.fingerprint = json.dumps(fingerprint, sort_keys=True)
-        self.averaged = copy.deepcopy(model).eval()
-        self.average_ = self.averaged.state_dict()  # the same memory
+        self.averaged = copy.deepcopy(stage).eval()
+        self.average_ = self.averaged.result.state_dict()  # the same memory
+        self._means = _averaged_names(stage.result)
         self.best_: dict[str, torch.Tensor] = {}
         self.best_error, self.best_step = math.inf, 0
 
@@ -79,8 +89,8 @@ class TrainingState:
         """Move the average towards the present weights."""
         decay = min(decay, (1 + step) / (10 + step))  # the first steps count less
         with torch.no_grad():
-            for name, value in self.model.state_dict().items():
-                if value.is_floating_point():
+            for name, value in self.stage.result.state_dict().items():
+                if name in self._means:
                     self.average_[name].lerp_(value, 1 - decay)
                 else:
                     self.average_[name].copy_(value)
@@ -92,19 +102,21 @@ class TrainingState:
             self.best_error, self.best_step = error, step
 
     def use_result(self) -> None:
-        """Give the model the best averaged weights, or the last ones where none were compared."""
-        self.model.load_state_dict(self.best_ or self.average_)
+        """Give the result the best averaged weights, or the last ones where none were compared."""
+        self.stage.result.load_state_dict(self.best_ or self.average_)
 
     def save(self, step: int) -> None:
         """Keep the state after ``step`` steps; the file appears whole or not at all."""
         if self.path is None:
             return
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors = {f"model.{k}": v for k, v in self.stage.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average_.items()}
         tensors |= {f"best.{k}": v for k, v in self.best_.items()}
-        for i, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{k}": v for k, v in moments.items()}
+        for player, optimizer in self.optimizers.items():
+            for i, moments in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{player}.{i}.{k}": v for k, v in moments.items()}
         note = {
+            "format": FORMAT,
             "step": str(step),
             "fingerprint": self.fingerprint,
             "best": f"{self.best_error!r} {self.best_step}",
@@ -132,8 +144,9 @@ class TrainingState:
         data = self.path.read_bytes()
         try:
             note = note_of(data)
+            former = "format" not in note
             tensors = bytes_to_tensors(data)
-            if _digest(tensors) != note["sha256"]:
+            if not former and (note["format"] != FORMAT or _digest(tensors) != note["sha256"]):
                 raise ValueError("a number in it has changed")
             same, step = note["fingerprint"] == self.fingerprint, int(note["step"])
             best_error, best_step = note["best"].split()
@@ -142,6 +155,12 @@ class TrainingState:
             raise ModelFileError(
                 f"{self.path}: the state of this run is damaged. Delete the file to start again."
             ) from error
+        if former:
+            raise ModelFileError(
+                f"{self.path}: was kept by an earlier version of latentopt, which had one "
+                "optimizer for all parameters. Finish this run with that version, or delete the "
+                "file to start again."
+            )
         if not same:
             raise ModelFileError(
                 f"{self.path}: belongs to a run with other images or settings. "
@@ -160,16 +179,28 @@ class TrainingState:
         for name, value in tensors.items():
             group, _, key = name.partition(".")
             groups[group][key] = value
-        self.model.load_state_dict(groups["model"])
-        self.averaged.load_state_dict(groups["average"])
+        self.stage.load_state_dict(groups["model"])
+        self.averaged.result.load_state_dict(groups["average"])
         self.best_ = {
             name: value.to(self.average_[name].device) for name, value in groups["best"].items()
         }
-        settings = self.optimizer.state_dict()
-        for key, value in groups["optimizer"].items():
-            index, _, moment = key.partition(".")
-            settings["state"].setdefault(int(index), {})[moment] = value
-        self.optimizer.load_state_dict(settings)
+        for player, optimizer in self.optimizers.items():
+            settings = optimizer.state_dict()
+            for key, value in groups["optimizer"].items():
+                owner, index, moment = key.rsplit(".", 2)
+                if owner == player:
+                    settings["state"].setdefault(int(index), {})[moment] = value
+            optimizer.load_state_dict(settings)
+
+
+def _averaged_names(result: nn.Module) -> set[str]:
+    """Names of the parameters, and of the running mean and variance of batch norms."""
+    names = {name for name, _ in result.named_parameters(remove_duplicate=False)}
+    for name, part in result.named_modules(remove_duplicate=False):
+        if isinstance(part, _BatchNorm):
+            start = f"{name}." if name else ""
+            names |= {f"{start}running_mean", f"{start}running_var"}
+    return names
 
 
 def _digest(tensors: dict[str, torch.Tensor]) -> str:

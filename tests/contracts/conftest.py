@@ -1,13 +1,15 @@
-"""A model without an encoder, small enough to be trained in a second."""
+"""A model without an encoder, small enough to be trained in a second: a GAN."""
 
 import pytest
 import torch
 from pydantic import Field
 from torch import nn
+from torch.nn import functional
 
 from generative.losses.set_distance import set_distance
 from generative.model import Model, check_code
 from generative.stages.loss import Loss
+from generative.stages.players import Player
 from generative.stages.stage import Stage
 from objectives.settings import Settings
 
@@ -21,7 +23,7 @@ class TinyGeneratorConfig(Settings):
 
 
 class TinyGenerator(Model):
-    """Standard normal codes to images, so that sets of them are as sets of images are."""
+    """Standard normal codes to images, trained against a discriminator."""
 
     kind = "tiny_generator"
     options_class = TinyGeneratorConfig
@@ -51,18 +53,58 @@ class TinyGenerator(Model):
 
 
 class TinyGeneratorStage(Stage):
-    """Energy distance of a batch of images and as many generated ones."""
+    """Three players: generator, discriminator, and a penalty on the latter at every fourth step."""
 
-    name = "generator"
+    name = "adversarial"
+    optimizes = "non-saturating adversarial losses, energy distance, and a gradient penalty"
+    penalty_every, momentum = 4, (0.5, 0.99)
 
     def __init__(self, model):
         super().__init__(model)
         self.generator = model.generator
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            voxels = torch.Size(self.image_shape).numel()
+            self.discriminator = nn.Sequential(
+                nn.Linear(voxels, 16), nn.LeakyReLU(0.2), nn.Linear(16, 1)
+            )
+        self.register_buffer("mean_score", torch.zeros(()))  # changes on the way, and is kept
 
-    def loss(self, rows, *, noise, kl_weight, **given):
-        made = self.generator(noise).sigmoid()
-        distance = set_distance(made, rows.flatten(1))
-        return Loss(distance, {"loss": distance.item()})
+    @property
+    def result(self):
+        return self.generator
+
+    def players(self, config):
+        judge = tuple(self.discriminator.parameters())
+        return (
+            Player("discriminator", judge, 0.5, self.momentum, weight_decay=0.0),
+            Player("penalty", judge, 0.1, clip=None, every=self.penalty_every),
+            Player("generator", tuple(self.generator.parameters()), betas=self.momentum, clip=1.0),
+        )
+
+    def loss(self, batch, player):
+        rows = batch.rows.flatten(1)
+        if player == "penalty":
+            rows = rows.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(self.discriminator(rows).sum(), rows, create_graph=True)
+            total = slope.square().sum(1).mean()
+        elif player == "discriminator":
+            made = self.generator(batch.noise(self.latent_dim)).sigmoid().detach()
+            real, false = self.discriminator(rows), self.discriminator(made)
+            with torch.no_grad():
+                self.mean_score.lerp_(real.mean(), 0.1 * (1 - batch.progress))
+            total = functional.softplus(-real).mean() + functional.softplus(false).mean()
+        else:
+            made = self.generator(batch.noise(self.latent_dim)).sigmoid()
+            total = functional.softplus(-self.discriminator(made)).mean()
+            total = 0.1 * total + set_distance(made, rows)
+        return Loss(total, {player: total.item()})
+
+    def error(self, probe):
+        generator = torch.Generator().manual_seed(0)
+        made = self.generator(torch.randn(len(probe), self.latent_dim, generator=generator))
+        with torch.no_grad():
+            return float(set_distance(made.sigmoid(), probe.flatten(1)))
 
 
 @pytest.fixture(scope="session")

@@ -233,8 +233,8 @@ class MineStage(Stage):
         super().__init__(model)
         self.net = model.net
 
-    def loss(self, rows, *, noise, kl_weight, **given):
-        total = self.net(rows).square().mean()
+    def loss(self, batch, player):
+        total = self.net(batch.rows).square().mean()
         return Loss(total, {"loss": total.item()})
 
 

@@ -1,4 +1,4 @@
-"""One step of one optimizer plays both sides of the game, each with its own gradient."""
+"""Two players take the two sides of the game, each with its own gradient and optimizer."""
 
 from itertools import product
 
@@ -14,6 +14,7 @@ from generative.autoencoders.detail import (
 )
 from generative.data.synthetic import gaussian_random_field
 from generative.losses.variogram import fraction_error, variogram, variogram_error
+from generative.stages.players import Batch
 from generative.training.train import TrainConfig, train
 from objectives.phases import to_images
 
@@ -29,39 +30,60 @@ def stage():
     return DetailStage(ConvVAE((1, 32, 32), widths=(4, 8)), SMALL).train()
 
 
-def gradients(stage, **changes):
+def gradients(stage, player, **changes):
+    """Of every parameter that has one after the loss of a player; others are not held here."""
     noise = torch.randn(4, 64, generator=torch.Generator().manual_seed(0))
     stage.config = stage.config.model_copy(update=changes)
-    loss = stage.loss(torch.from_numpy(IMAGES[:4]), noise=noise, kl_weight=1.0)
-    stage.zero_grad()
-    loss.total.backward()
-    return {name: value.grad.clone() for name, value in stage.named_parameters()}
+    batch = Batch(torch.from_numpy(IMAGES[:4]), lambda size: noise[:, :size])
+    for name in ("autoencoder", "discriminator"):
+        stage.zero_grad()
+        stage.loss(batch, name).total.backward()
+        if name == player:
+            break
+    return {
+        n: value.grad.clone() for n, value in stage.named_parameters() if value.grad is not None
+    }
 
 
-def test_the_adversarial_term_moves_the_decoder_and_not_the_discriminator(stage):
-    few, many = gradients(stage, adversarial_weight=1e-6), gradients(stage, adversarial_weight=1.0)
+def test_the_adversarial_term_moves_encoder_and_decoder(stage):
+    few, many = (
+        gradients(stage, "autoencoder", adversarial_weight=weight) for weight in (1e-6, 1.0)
+    )
     # A bias before a normalization has no gradient but what rounding leaves.
-    nothing = 1e-4 * max(value.abs().max() for value in few.values())
+    nothing = 1e-4 * max(value.abs().max() for n, value in few.items() if n[:5] == "autoe")
     moved = set()
     for name in few:
-        if name.startswith("discriminator"):
-            torch.testing.assert_close(few[name], many[name], rtol=1e-4, atol=1e-7)
-        elif few[name].abs().max() > nothing:
+        if name.startswith("autoencoder") and few[name].abs().max() > nothing:
             assert not torch.allclose(few[name], many[name], rtol=1e-4, atol=float(nothing)), name
             moved.add(name.split(".")[1])
     assert moved == {"encoder", "decoder"}
 
 
-def test_the_discriminator_learns_even_where_the_autoencoder_is_right(stage):
-    found = gradients(stage)
-    assert max(g.abs().max() for n, g in found.items() if n.startswith("discriminator")) > 0
+def test_the_discriminator_learns_by_its_own_loss_alone(stage):
+    few, many = (
+        gradients(stage, "discriminator", adversarial_weight=weight) for weight in (1e-6, 1.0)
+    )
+    assert all(name.startswith("discriminator") for name in few)
+    for name in few:
+        torch.testing.assert_close(few[name], many[name], rtol=1e-4, atol=1e-7)
+    assert max(value.abs().max() for value in few.values()) > 0
+
+
+def test_each_player_moves_what_is_its_own(stage):
+    generator, discriminator = stage.players(TINY)
+    assert [generator.name, discriminator.name] == ["autoencoder", "discriminator"]
+    ours, theirs = (set(map(id, player.parameters)) for player in (generator, discriminator))
+    assert not ours & theirs
+    assert len(ours | theirs) == len(list(stage.parameters()))
+    alone = DetailStage(stage.autoencoder, SMALL.model_copy(update={"adversarial_weight": 0.0}))
+    assert [player.name for player in alone.players(TINY)] == ["autoencoder"]
 
 
 def test_at_the_last_layer_the_two_gradients_are_in_the_ratio_set(stage):
     last = "autoencoder.decoder." + str(len(stage.autoencoder.decoder) - 1) + ".weight"
     none, half = (
-        gradients(stage, adversarial_weight=1e-9)[last],
-        gradients(stage, adversarial_weight=0.5)[last],
+        gradients(stage, "autoencoder", adversarial_weight=1e-9)[last],
+        gradients(stage, "autoencoder", adversarial_weight=0.5)[last],
     )
     assert float((half - none).norm() / none.norm()) == pytest.approx(0.5, rel=1e-2)
 

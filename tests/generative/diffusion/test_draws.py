@@ -8,6 +8,7 @@ from generative.data.synthetic import gaussian_random_field
 from generative.diffusion.draws import DrawsConfig, DrawsStage
 from generative.losses.set_distance import SetStatistics, set_distance, texture
 from generative.stages.config import StageConfig
+from generative.stages.players import Batch
 from generative.training.train import TrainConfig, train
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
@@ -31,12 +32,19 @@ def test_only_decoder_and_discriminator_are_moved(shape):
     stage.prepare(images, TINY)
     before = {name: value.clone() for name, value in stage.train().state_dict().items()}
     noise = torch.randn(8, 64, generator=torch.Generator().manual_seed(0))
-    stage.loss(torch.from_numpy(images), noise=noise, kl_weight=1.0).total.backward()
-    for name, value in stage.named_parameters():
-        of_decoder = name.startswith(("module.decoder", "discriminator"))
-        assert (value.grad is not None) == of_decoder, name
+    batch = Batch(torch.from_numpy(images), lambda size: noise[:, :size])
+    moved = {}
+    for player in stage.players(TINY):
+        stage.zero_grad()
+        stage.loss(batch, player.name).total.backward()
+        own = set(map(id, player.parameters))
+        moved[player.name] = {n for n, p in stage.named_parameters() if id(p) in own}
+        assert all(value.grad is not None for value in player.parameters)
+        assert all(p.grad is None for n, p in stage.named_parameters() if ".encoder." in n)
+    assert {name.split(".")[1] for name in moved["decoder"]} == {"decoder"}
+    assert {name.split(".")[0] for name in moved["discriminator"]} == {"discriminator"}
     for name, value in stage.state_dict().items():
-        if name.startswith(("module.encoder", "prior")):
+        if name.startswith(("autoencoder.encoder", "prior")):
             assert torch.equal(value, before[name]), name  # the means and variances of norms too
 
 

@@ -8,6 +8,7 @@ import torch
 from generative import LSGM
 from generative.data.synthetic import gaussian_random_field
 from generative.diffusion.lsgm import SMALLEST_NOISE, JointStage
+from generative.stages.players import Batch
 from generative.training.train import TrainConfig, train
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
@@ -52,7 +53,7 @@ def test_the_bound_moves_the_autoencoder_and_the_fit_the_prior(stage):
     with torch.no_grad():
         for tensor in stage.prior.denoiser.parameters():
             tensor.normal_(0, 0.1)
-    noise = torch.randn(4, stage.noise_size, generator=torch.Generator().manual_seed(1))
+    noise = torch.randn(4, 64, generator=torch.Generator().manual_seed(1))
     code = stage.autoencoder.encode(torch.from_numpy(IMAGES[:4]))
     crossing = stage._cross_entropy(code, noise[:, :64], torch.rand(4))
     prior = list(stage.prior.denoiser.parameters())
@@ -63,7 +64,8 @@ def test_the_bound_moves_the_autoencoder_and_the_fit_the_prior(stage):
     encoder = list(stage.autoencoder.encoder.parameters())
     moved = torch.autograd.grad(crossing, encoder, allow_unused=True)
     assert max(float(g.abs().max()) for g in moved if g is not None) > 0
-    stage.loss(torch.from_numpy(IMAGES[:4]), noise=noise, kl_weight=1.0).total.backward()
+    batch = Batch(torch.from_numpy(IMAGES[:4]), lambda size: torch.randn(4, size))
+    stage.loss(batch, "model").total.backward()
     assert max(float(p.grad.abs().max()) for p in prior if p.grad is not None) > 0
 
 

@@ -323,7 +323,7 @@ def test_validation_keeps_the_moment_that_reconstructs_best():
     class Recorded(TrainingState):
         def keep_if_best(self, error, step):
             moments.append(
-                (error, step, self.averaged.state_dict()["module.decoder.0.weight"].clone())
+                (error, step, self.averaged.state_dict()["autoencoder.decoder.0.weight"].clone())
             )
             super().keep_if_best(error, step)
 
