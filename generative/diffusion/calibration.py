@@ -1,4 +1,4 @@
-"""Training of a prior on its decoded draws: sets of them should be as sets of images are."""
+"""Training of a prior on its decoded samples: sets of them should be as sets of images are."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from generative.losses.set_distance import (
     amount,
     amount_and_interface,
     interface,
-    of_moments,
+    moment_kernel,
     set_distance,
     texture,
     two_point,
@@ -106,13 +106,13 @@ class CalibrationConfig(Settings):
 
 
 class CalibrationStage(PriorStage):
-    """The prior alone, on codes of images as before, and on statistics of what it draws, decoded.
+    """Training of the prior alone, on codes as before and on statistics of its decoded samples.
 
-    A denoiser's error is the same for all that a code says, whether a decoded structure shows it or
-    not. Here draws are followed through the flow and the decoder, and how far their statistics are
-    from those of images, in energy distances and in moments, is a loss beside that error; so is
-    what is lost on the way to noise and back. Autoencoder and codes stay as they are; points of the
-    noise become others.
+    The error of a denoiser weighs all that a code says alike, whether a decoded structure shows it
+    or not. Here samples are followed through the flow and the decoder. Energy distances and
+    differences of moments between their statistics and those of images are a loss beside that
+    error, and so is the round-trip error from code to noise and back. The autoencoder and the codes
+    stay as they are; the noise of an image changes.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ class CalibrationStage(PriorStage):
         )
         # Distances see what single structures are, moments how wide and how far along sets are.
         weights = config.fraction_weight, config.moments_weight, config.interface_weight
-        fractions, moments, crossed = ((weight, of_moments) for weight in weights)
+        fractions, moments, crossed = ((weight, moment_kernel) for weight in weights)
         energy = (config.weight, torch.cdist)
         self.asked = ((energy, fractions), (energy,), (energy,), (energy, moments), (crossed,))
 
@@ -191,9 +191,9 @@ class CalibrationStage(PriorStage):
             codes = self.autoencoder.encode(rows).float()
         with torch.autocast(rows.device.type, enabled=False):
             velocity = self.velocity_error(codes, noise[:, d:], batch.condition)
-            drawn = self.prior.to_code(opposites(noise[:, :d]), steps=self.solver_steps)
+            drawn = self.prior.to_code(antithetic(noise[:, :d]), steps=self.solver_steps)
             off = self._round_trip(codes[: len(codes) // 2])
-        far = self._far(self._decoded(drawn, rows), rows, recent=True)
+        far = self._distances(self._decoded(drawn, rows), rows, recent=True)
         # As far as the codes and no further: the decoder's weights are to have no gradient.
         (towards,) = torch.autograd.grad(far, drawn)
         plain = velocity + self.config.round_trip_weight * off
@@ -203,16 +203,16 @@ class CalibrationStage(PriorStage):
 
     @torch.no_grad()
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
-        """The same on images that the training has not seen, and as many draws."""
+        """The same on images that the training has not seen, and as many samples."""
         generator = torch.Generator().manual_seed(0)
-        noise = opposites(torch.randn(len(probe), self.latent_dim, generator=generator))
+        noise = antithetic(torch.randn(len(probe), self.latent_dim, generator=generator))
         codes = map_rows(self.autoencoder.encode, probe, probe[0].numel())
         drawn = map_rows(
             lambda rows: self.prior.to_code(rows, steps=self.solver_steps),
             noise.to(probe),
             probe[0].numel(),
         )
-        far = float(self._far(self._decoded(drawn, probe), probe))
+        far = float(self._distances(self._decoded(drawn, probe), probe))
         off = float(self._round_trip(codes))
         return super().error(codes) + far + self.config.round_trip_weight * off
 
@@ -222,18 +222,18 @@ class CalibrationStage(PriorStage):
         back = self.prior.to_code(there, steps=self.solver_steps)
         return ((back - codes) / self.prior.spread_).square().mean()
 
-    def _far(self, made: Tensor, images: Tensor, *, recent: bool = False) -> Tensor:
-        """The distances of the statistics, draws of this step against images of the last ones too.
+    def _distances(self, made: Tensor, images: Tensor, *, recent: bool = False) -> Tensor:
+        """The weighted distances of the statistics, with images of the last steps if ``recent``.
 
-        Draws of the last steps are not those of the present prior: pushed apart from them, it runs
-        away from where it was.
+        Samples of the last steps are left out: they are not of the present prior, which would run
+        away from where it was if it were pushed apart from them.
         """
         far = made.new_zeros((), dtype=torch.float64)
         for taken, seen, asked in zip(self.statistics, self.recent, self.asked, strict=True):
             x, y = taken(made), taken(images)
             among = seen.put(y) if recent else y
             for weight, between in asked:
-                distance = set_distance(x, y, between, among=among, opposite=True)
+                distance = set_distance(x, y, between, among=among, antithetic=True)
                 far = far + weight * distance
         return far
 
@@ -242,11 +242,12 @@ class CalibrationStage(PriorStage):
         return self.cut(logits, images)
 
 
-def opposites(noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-    """The first half of some noise, and its opposite: what is odd in it is 0 on average.
+def antithetic(noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    """The first half of some noise and its negative: antithetic variates.
 
-    Phase fractions are, nearly; so the draws of a step say more of their mean (Hammersley and
-    Morton 1956, A new Monte Carlo technique: antithetic variates).
+    The mean of an odd function of them is exact, and phase fractions are nearly odd, so that the
+    samples of a step say more of their mean (Hammersley and Morton 1956, A new Monte Carlo
+    technique: antithetic variates).
     """
     half = noise[: -(-len(noise) // 2)]
     return torch.cat([half, -half])[: len(noise)]

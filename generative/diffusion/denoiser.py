@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from objectives.settings import Settings
 
-FREQUENCIES = 16  # of the angle's Fourier features
+FREQUENCIES = 16  # of the Fourier features of time
 
 
 class DenoiserConfig(Settings):
@@ -38,7 +38,7 @@ class DenoiserConfig(Settings):
 
 
 class Denoiser(nn.Module):
-    """Velocity of noisy codes at an angle, under a condition.
+    """Velocity of noisy codes at a time t of the TrigFlow parametrization, under a condition.
 
     Parameters
     ----------
@@ -54,6 +54,7 @@ class Denoiser(nn.Module):
         super().__init__()
         context = 4 * FREQUENCIES
         self.conditions = conditions
+        # The name is that of weights on disk.
         self.embed_angle = nn.Sequential(
             nn.Linear(2 * FREQUENCIES, context), nn.SiLU(), nn.Linear(context, context)
         )
@@ -66,11 +67,11 @@ class Denoiser(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "n d"],
-        angle: Float[Tensor, "#n"],
+        time: Float[Tensor, "#n"],
         condition: Float[Tensor, "n f"] | None = None,
     ) -> Float[Tensor, "n d"]:
-        """Velocity of each row; one angle may do for all, and a condition may be left out."""
-        phase = angle[:, None] * self.frequencies
+        """Velocity of each row; one time may do for all, and a condition may be left out."""
+        phase = time[:, None] * self.frequencies
         context = self.embed_angle(torch.cat([phase.cos(), phase.sin()], dim=1))
         if self.embed_condition is not None and condition is not None:
             context = context + self.embed_condition(condition)

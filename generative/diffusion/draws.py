@@ -1,4 +1,4 @@
-"""Training of a decoder on what its prior draws: sets of them should be as sets of images are."""
+"""Training of a decoder on samples of its prior: sets of them should be as sets of images are."""
 
 from typing import Any
 
@@ -62,19 +62,19 @@ class DrawsConfig(Settings):
 
 
 class DrawsStage(AdversarialStage):
-    """The decoder alone, on codes of images and on codes that the prior draws.
+    """Training of the decoder alone, on codes of images and on codes sampled from the prior.
 
-    A prior is not exact, and a decoder that has seen only codes of images answers to the rest as it
-    may. Here the discriminator sees structures of both (Larsen et al. 2016), and statistics of
-    drawn ones should be distributed as those of images. Codes and prior stay as they are, and so
-    does the way between them.
+    A prior is not exact, and a decoder that has seen only codes of images is not trained on the
+    rest. Here the discriminator sees structures of both (Larsen et al. 2016), and the energy
+    distance between statistics of samples and of images is a loss. Codes and prior stay as they
+    are, and so does the map between code and noise.
 
     Parameters
     ----------
     model
         Autoencoder and prior, both trained.
     config
-        What is asked of drawn structures and of reconstructions, and how much each counts.
+        Weights of the losses of samples and of reconstructions.
 
     References
     ----------
@@ -118,7 +118,7 @@ class DrawsStage(AdversarialStage):
         return Player("decoder", tuple(self.autoencoder.decoder.parameters()))
 
     def generator_loss(self, batch: Batch) -> tuple[Loss, Float[Tensor, "m c *space"]]:
-        """That of the stage before on the codes of images, and the distance of the two sets."""
+        """That of the detail stage on codes of images, and the energy distance of the two sets."""
         rows, noise = batch.rows, batch.noise(self.latent_dim)
         with torch.no_grad():
             mean, log_variance = self.autoencoder.posterior(rows)
@@ -135,13 +135,13 @@ class DrawsStage(AdversarialStage):
 
     @torch.no_grad()
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:
-        """That of the stage of detail, and the distance of as many drawn structures."""
+        """That of the detail stage, and the energy distance of as many samples."""
         generator = torch.Generator().manual_seed(0)
         noise = torch.randn(len(probe), self.latent_dim, generator=generator).to(probe)
-        logits = map_rows(self._drawn, noise, probe[0].numel())
+        logits = map_rows(self._sampled, noise, probe[0].numel())
         made = self.config.detail.nearly_cut(logits, probe)
         far = set_distance(self.statistics(made), self.statistics(probe))
         return detail_error(self.autoencoder, probe) + float(far)
 
-    def _drawn(self, noise: Tensor) -> Tensor:
+    def _sampled(self, noise: Tensor) -> Tensor:
         return self.autoencoder.logits(self.prior.to_code(noise, steps=self.solver_steps)).float()

@@ -15,7 +15,7 @@ from generative.autoencoders.variational import (
     reconstruction_mse,
 )
 from generative.diffusion.flow import mix
-from generative.diffusion.prior import random_angle
+from generative.diffusion.prior import random_time
 from generative.diffusion.prior_over_codes import PriorOverCodes, PriorOverCodesConfig
 from generative.diffusion.prior_stage import encoded, uniform_of
 from generative.stages.config import TrainConfig
@@ -23,7 +23,7 @@ from generative.stages.loss import Loss
 from generative.stages.players import Batch
 from generative.stages.stage import Stages, defaults_after_another
 
-# Noise at which the cross entropy begins: a posterior cannot be told to be narrower.
+# Noise level at which the cross entropy begins: a posterior cannot be told to be narrower.
 SMALLEST_NOISE = 0.02
 
 
@@ -115,7 +115,7 @@ class JointStage(BoundStage):
         fit = prior.loss(
             drawn.code.detach(),
             noise=noise[:, d : 2 * d],
-            angle=random_angle(uniform[:, 1]),
+            time=random_time(uniform[:, 1]),
         )
         terms = {"loss": (bound + fit).item(), "reconstruction": error.item(), "prior": fit.item()}
         return Loss(bound + fit, terms)
@@ -127,14 +127,14 @@ class JointStage(BoundStage):
     def _cross_entropy(self, code: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
         r"""Of the posterior and the prior, up to a constant; its gradient is the codes' alone.
 
-        With the log-signal-to-noise ratio :math:`2 \ln\cot\varphi`, eq. 7 of Vahdat et al. is
-        :math:`\int \cot\varphi\, |v - v_\theta|^2\, d\varphi`. Angles drawn with a density
-        proportional to the cotangent leave a constant factor (their section 3.3).
+        With the log-signal-to-noise ratio :math:`2 \ln\cot t`, eq. 7 of Vahdat et al. is
+        :math:`\int \cot t\, |v - v_\theta|^2\, dt`. Times drawn with a density proportional to the
+        cotangent leave a constant factor (their section 3.3).
         """
         low = torch.tensor(SMALLEST_NOISE)
-        angle = torch.asin(low ** (1 - uniform))
+        time = torch.asin(low ** (1 - uniform))
         prior = self.prior
         held = {name: value.detach() for name, value in prior.denoiser.named_parameters()}
-        noisy, velocity = mix(prior.standardize(code), noise, angle)
-        predicted = functional_call(prior.denoiser, held, (noisy, angle))
+        noisy, velocity = mix(prior.standardize(code), noise, time)
+        predicted = functional_call(prior.denoiser, held, (noisy, time))
         return -low.log() * (predicted - velocity).pow(2).sum(1).mean()

@@ -54,12 +54,12 @@ class DiffusionPrior(nn.Module):
         codes: Float[Tensor, "n d"],
         *,
         noise: Float[Tensor, "n d"],
-        angle: Float[Tensor, " n"],
+        time: Float[Tensor, " n"],
         condition: Float[Tensor, "n f"] | None = None,
     ) -> Float[Tensor, ""]:
         """Mean squared error of the predicted velocity, over rows and cells."""
-        noisy, velocity = mix(self.standardize(codes), noise, angle)
-        return (self.denoiser(noisy, angle, condition) - velocity).pow(2).mean()
+        noisy, velocity = mix(self.standardize(codes), noise, time)
+        return (self.denoiser(noisy, time, condition) - velocity).pow(2).mean()
 
     def to_noise(
         self,
@@ -89,7 +89,7 @@ class DiffusionPrior(nn.Module):
         Parameters
         ----------
         noise
-            Standard normal, or noisy data at the angle ``start``.
+            Standard normal, or noisy data at the time ``start``.
         condition
             What to ask for; none without it.
         guidance
@@ -107,15 +107,15 @@ class DiffusionPrior(nn.Module):
 
     def _velocity(self, condition: Tensor | None, guidance: float):
         if condition is None or guidance == 1.0:
-            return lambda x, angle: self.denoiser(x, angle, condition)
+            return lambda x, time: self.denoiser(x, time, condition)
 
-        def guided(x: Tensor, angle: Tensor) -> Tensor:
-            free = self.denoiser(x, angle)
-            return free + guidance * (self.denoiser(x, angle, condition) - free)
+        def guided(x: Tensor, time: Tensor) -> Tensor:
+            free = self.denoiser(x, time)
+            return free + guidance * (self.denoiser(x, time, condition) - free)
 
         return guided
 
 
-def random_angle(uniform: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """Angles between the ends of the flow for uniform numbers in [0, 1]."""
+def random_time(uniform: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Times between the ends of the flow for uniform numbers in [0, 1]."""
     return math.pi / 2 * (0.001 + 0.998 * uniform)

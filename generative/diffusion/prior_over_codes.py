@@ -208,13 +208,13 @@ class PriorOverCodes(Model, Generic[Config]):
             raise ValueError(f"strength should be between 0 and 1, got {strength:g}.")
         with torch.no_grad():
             code = self.autoencoder.encode(images)
-            angle = strength * NEAR_NOISE
+            time = strength * NEAR_NOISE
             draws = torch.randn(code.shape, generator=torch.Generator().manual_seed(seed))
             noisy, _ = mix(
                 self.prior.standardize(code),
                 draws.to(code.device),
-                code.new_full((len(code),), angle),
+                code.new_full((len(code),), time),
             )
             if strength > 0:
-                code = self.prior.to_code(noisy, start=angle, steps=self.config.solver_steps)
+                code = self.prior.to_code(noisy, start=time, steps=self.config.solver_steps)
             return self.autoencoder.decode(code)

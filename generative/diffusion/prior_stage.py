@@ -10,7 +10,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from generative.batching import map_rows, to_tensor
-from generative.diffusion.prior import random_angle
+from generative.diffusion.prior import random_time
 from generative.diffusion.prior_over_codes import PriorOverCodes
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
@@ -66,7 +66,7 @@ class PriorStage(Stage):
         return self.prior
 
     def loss(self, batch: Batch, player: str) -> Loss:
-        """Error of the predicted velocity at random angles."""
+        """Error of the predicted velocity at random times."""
         total = self.velocity_error(batch.rows, batch.noise(self.numbers), batch.condition)
         return Loss(total, {"loss": total.item()})
 
@@ -76,14 +76,14 @@ class PriorStage(Stage):
         noise: Float[Tensor, "n r"],
         condition: Float[Tensor, "n f"] | None,
     ) -> Float[Tensor, ""]:
-        """Mean squared error of the predicted velocity of codes at random angles.
+        """Mean squared error of the predicted velocity of codes at random times.
 
         Parameters
         ----------
         codes
             Of images.
         noise
-            `numbers` standard normal numbers a row: for the noise, the angle, and what of a
+            `numbers` standard normal numbers a row: for the noise, the time, and what of a
             condition is left out.
         condition
             What is known of each row.
@@ -93,16 +93,16 @@ class PriorStage(Stage):
         if condition is not None:
             condition = self._thinned(condition, uniform[:, 1:])
         return self.prior.loss(
-            codes, noise=noise[:, :d], angle=random_angle(uniform[:, 0]), condition=condition
+            codes, noise=noise[:, :d], time=random_time(uniform[:, 0]), condition=condition
         )
 
     @torch.no_grad()
     def error(self, probe: Float[Tensor, "v d"]) -> float:
-        """Error of the velocity on codes the training has not seen, at fixed angles and noise."""
+        """Error of the velocity on codes the training has not seen, at fixed times and noise."""
         generator = torch.Generator().manual_seed(0)
         noise = torch.randn(len(probe), self.latent_dim, generator=generator).to(probe)
-        angle = random_angle(torch.linspace(0, 1, len(probe))).to(probe)
-        return float(self.prior.loss(probe, noise=noise, angle=angle))
+        time = random_time(torch.linspace(0, 1, len(probe))).to(probe)
+        return float(self.prior.loss(probe, noise=noise, time=time))
 
     def _thinned(self, condition: Tensor, uniform: Tensor) -> Tensor:
         """Conditions of which some are left out, so that any part of a wish can be asked for."""

@@ -118,14 +118,14 @@ def set_distance(
     between: Pairwise = torch.cdist,
     *,
     among: Float[Tensor, "l k"] | None = None,
-    opposite: bool = False,
+    antithetic: bool = False,
 ) -> Float[Tensor, ""]:
     r"""How far two sets are apart, without bias: 0 on average for two sets of one distribution.
 
     .. math:: 2\,E\,d(X, Y) - E\,d(X, X') - E\,d(Y, Y')
 
     With Euclidean distances of rows, the energy distance of Székely and Rizzo (2013); with
-    `of_moments`, twice the squared difference of means plus that of second moments.
+    `moment_kernel`, twice the squared difference of means plus that of second moments.
 
     Parameters
     ----------
@@ -135,9 +135,9 @@ def set_distance(
         What is compared of each row with each.
     among
         Rows that stand for all ``Y`` where rows of ``x`` are compared with them; ``y`` by itself.
-    opposite
-        Whether each row of the second half of ``x`` was drawn from the opposite of what a row of
-        the first was drawn from (antithetic variates). These two are no independent pair.
+    antithetic
+        Whether each row of the second half of ``x`` was drawn from the negative of the noise that a
+        row of the first half was drawn from. These two are no independent pair.
 
     References
     ----------
@@ -147,11 +147,11 @@ def set_distance(
     """
     across = between(x, y if among is None else among).mean()
     n, far = len(x), -(-len(x) // 2)
-    within_x = _mean_of_pairs(between(x, x), far if opposite and n > 2 else 0)
+    within_x = _mean_of_pairs(between(x, x), far if antithetic and n > 2 else 0)
     return 2 * across - within_x - _mean_of_pairs(between(y, y))
 
 
-def of_moments(x: Float[Tensor, "n k"], y: Float[Tensor, "m k"]) -> Float[Tensor, "n m"]:
+def moment_kernel(x: Float[Tensor, "n k"], y: Float[Tensor, "m k"]) -> Float[Tensor, "n m"]:
     """Less the square of 1 plus the product of two rows: what tells means and second moments."""
     return -(1 + x @ y.T).square()
 

@@ -92,7 +92,7 @@ class TinyGeneratorStage(Stage):
             made = self.generator(batch.noise(self.latent_dim)).sigmoid().detach()
             real, false = self.discriminator(rows), self.discriminator(made)
             with torch.no_grad():
-                self.mean_score.lerp_(real.mean(), 0.1 * (1 - batch.progress))
+                self.mean_score.lerp_(real.float().mean(), 0.1 * (1 - batch.progress))
             total = functional.softplus(-real).mean() + functional.softplus(false).mean()
         else:
             made = self.generator(batch.noise(self.latent_dim)).sigmoid()

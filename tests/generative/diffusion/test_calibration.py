@@ -12,7 +12,7 @@ from generative.losses.set_distance import (
     amount,
     amount_and_interface,
     interface,
-    of_moments,
+    moment_kernel,
     set_distance,
     texture,
     two_point,
@@ -103,8 +103,8 @@ def test_its_gradient_is_that_of_its_losses_together():
     for measure, reach, components, equal, energy, moments in measures:
         statistics = SetStatistics(measure, reach, components, equal=equal).fit(images)
         x, y = statistics(made), statistics(images)
-        total = total + energy * set_distance(x, y, opposite=True)
-        total = total + moments * set_distance(x, y, of_moments, opposite=True)
+        total = total + energy * set_distance(x, y, antithetic=True)
+        total = total + moments * set_distance(x, y, moment_kernel, antithetic=True)
     total.backward()
     # As a whole: single numbers are off by rounding, which processors do differently.
     by_hand = {name: value.grad for name, value in stage.prior.named_parameters()}

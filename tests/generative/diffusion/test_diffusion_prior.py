@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from generative.diffusion.denoiser import NETWORKS, Denoiser, DenoiserConfig, _Patches
-from generative.diffusion.prior import DiffusionPrior, random_angle
+from generative.diffusion.prior import DiffusionPrior, random_time
 
 
 def codes(n, seed=0):
@@ -36,7 +36,7 @@ def trained(conditions=0, steps=400):
         loss = prior.loss(
             rows[drawn],
             noise=torch.randn(128, 2, generator=generator),
-            angle=random_angle(torch.rand(128, generator=generator)),
+            time=random_time(torch.rand(128, generator=generator)),
             condition=asked if conditions else None,
         )
         optimizer.zero_grad()

@@ -19,20 +19,20 @@ SPREAD = torch.tensor([0.5, 2.0], dtype=torch.float64)
 START = torch.tensor([[1.0, -1.0], [0.3, 2.0]], dtype=torch.float64)
 
 
-def gaussian_velocity(x, angle):
+def gaussian_velocity(x, time):
     """Best prediction of the velocity where the data are normal with these spreads."""
-    cos, sin = angle.cos()[:, None], angle.sin()[:, None]
+    cos, sin = time.cos()[:, None], time.sin()[:, None]
     return x * (1 - SPREAD**2) * sin * cos / ((SPREAD * cos) ** 2 + sin**2)
 
 
-def spread_at(angle):
-    return ((SPREAD * math.cos(angle)) ** 2 + math.sin(angle) ** 2).sqrt()
+def spread_at(time):
+    return ((SPREAD * math.cos(time)) ** 2 + math.sin(time) ** 2).sqrt()
 
 
 def test_the_ends_of_a_mixture_are_data_and_noise():
     data, noise = torch.randn(2, 3, 4, dtype=torch.float64)
-    angle = torch.tensor([0.0, math.pi / 2, math.pi / 4], dtype=torch.float64)
-    mixed, velocity = mix(data, noise, angle)
+    time = torch.tensor([0.0, math.pi / 2, math.pi / 4], dtype=torch.float64)
+    mixed, velocity = mix(data, noise, time)
     torch.testing.assert_close(mixed[0], data[0])
     torch.testing.assert_close(mixed[1], noise[1])
     torch.testing.assert_close(velocity[0], noise[0])
@@ -41,10 +41,10 @@ def test_the_ends_of_a_mixture_are_data_and_noise():
 
 def test_the_velocity_is_the_derivative_of_the_mixture():
     data, noise = torch.randn(2, 3, 4, dtype=torch.float64)
-    angle, small = torch.tensor([0.2, 0.7, 1.3], dtype=torch.float64), 1e-6
-    ahead, _ = mix(data, noise, angle + small)
-    behind, _ = mix(data, noise, angle - small)
-    torch.testing.assert_close((ahead - behind) / (2 * small), mix(data, noise, angle)[1])
+    time, small = torch.tensor([0.2, 0.7, 1.3], dtype=torch.float64), 1e-6
+    ahead, _ = mix(data, noise, time + small)
+    behind, _ = mix(data, noise, time - small)
+    torch.testing.assert_close((ahead - behind) / (2 * small), mix(data, noise, time)[1])
 
 
 @pytest.mark.parametrize("name", SOLVERS)
@@ -70,8 +70,8 @@ def test_heun_and_midpoint_are_of_second_order_and_ddim_of_first():
 def test_ddim_with_the_exact_velocity_of_one_point_is_exact_in_one_step():
     point = torch.tensor([[0.4, -1.2]], dtype=torch.float64)
 
-    def velocity(x, angle):  # all data are this point, so the noise in x is known
-        cos, sin = angle.cos()[:, None], angle.sin()[:, None]
+    def velocity(x, time):  # all data are this point, so the noise in x is known
+        cos, sin = time.cos()[:, None], time.sin()[:, None]
         return cos * (x - cos * point) / sin - sin * point
 
     end = ddim(velocity, torch.randn(1, 2, dtype=torch.float64), math.pi / 2, 0.0, 1)

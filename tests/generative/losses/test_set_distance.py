@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from generative.data.synthetic import gaussian_random_field
-from generative.diffusion.calibration import opposites
+from generative.diffusion.calibration import antithetic
 from generative.losses.set_distance import (
     Recent,
     SetStatistics,
     amount,
     amount_and_interface,
     interface,
-    of_moments,
+    moment_kernel,
     set_distance,
     texture,
     two_point,
@@ -56,12 +56,12 @@ def test_the_energy_distance_of_two_normal_distributions_is_the_one_in_closed_fo
 
 
 @pytest.mark.parametrize("n", [3, 4, 7])
-def test_draws_of_opposite_noise_are_no_further_than_others(n):
-    """Of one distribution: 0 on average, which it is not if opposites count as a pair."""
+def test_samples_of_antithetic_noise_are_no_further_than_others(n):
+    """Of one distribution: 0 on average, which it is not if antithetic rows count as a pair."""
     images = (2 * (torch.arange(100).double() + 0.5) / 100 - 1).erfinv()[:, None] * math.sqrt(2)
-    made = [opposites(normal(n, i)) for i in range(500)]
+    made = [antithetic(normal(n, i)) for i in range(500)]
     found, naive = (
-        torch.stack([set_distance(x, images, opposite=known) for x in made])
+        torch.stack([set_distance(x, images, antithetic=known) for x in made])
         for known in (True, False)
     )
     off = float(found.std()) / math.sqrt(500)
@@ -70,9 +70,9 @@ def test_draws_of_opposite_noise_are_no_further_than_others(n):
 
 
 @pytest.mark.parametrize("n", [2, 3, 8])
-def test_opposites_are_on_average_nothing_and_normal(n):
+def test_antithetic_noise_is_on_average_nothing_and_normal(n):
     noise = torch.randn(n, 2, generator=seed(0))
-    found = opposites(noise)
+    found = antithetic(noise)
     half = -(-n // 2)
     assert torch.equal(found[:half], noise[:half])
     assert torch.equal(found[half:], -noise[: n - half])
@@ -88,7 +88,7 @@ def test_of_moments_it_is_the_difference_of_means_and_of_second_moments(shift, s
     expected = 2 * shift**2 + (spread**2 + shift**2 - 1) ** 2
     found = torch.stack(
         [
-            set_distance(spread * normal(30, 2 * i) + shift, normal(30, 2 * i + 1), of_moments)
+            set_distance(spread * normal(30, 2 * i) + shift, normal(30, 2 * i + 1), moment_kernel)
             for i in range(1000)
         ]
     )
@@ -101,7 +101,9 @@ def test_moments_tell_a_correlation_that_no_spread_shows():
     x = torch.randn(4000, 2, generator=seed(0)).double()
     together = torch.stack([x[:, 0], 0.6 * x[:, 0] + 0.8 * x[:, 1]], dim=1)
     apart = torch.randn(4000, 2, generator=seed(1)).double()
-    assert float(set_distance(together, apart, of_moments)) == pytest.approx(2 * 0.6**2, rel=0.15)
+    assert float(set_distance(together, apart, moment_kernel)) == pytest.approx(
+        2 * 0.6**2, rel=0.15
+    )
 
 
 def test_two_points_are_twice_their_distance_apart():
