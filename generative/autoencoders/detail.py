@@ -177,7 +177,7 @@ class DetailStage(AdversarialStage):
         drawn = self.autoencoder.draw(batch.rows, batch.noise(self.autoencoder.noise_size))
         plain = self.autoencoder.loss_of(batch.rows, drawn, kl_weight=self.kl_weight(batch))
         made = self.config.nearly_cut(drawn.logits, batch.rows)
-        last = self.autoencoder.decoder[-1].weight
+        last = self.autoencoder.last_weight
         return detail_loss(plain, batch.rows, made, self.config, self.discriminator, last), made
 
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:

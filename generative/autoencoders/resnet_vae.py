@@ -25,6 +25,7 @@ from objectives.convolutions import sound
 from objectives.settings import Settings
 
 HIDDEN = 1024  # of the dense layers on either side of the code
+EXPANSION = {"resnet18": 1, "resnet50": 4, "resnet152": 4}  # channels of a block over its width
 CHANNELS = (64, 32, 8)  # before each transposed convolution; the last makes the image's
 TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 # What a ResNet does to an image, in order. Its own `forward` cannot take a batch of no images.
@@ -71,7 +72,7 @@ class ResNetVAEConfig(Settings):
     )
 
 
-class ResNetVAE(VariationalAutoencoder):
+class ResNetVAE(VariationalAutoencoder[ResNetVAEConfig]):
     """Images to a vector of numbers, and back: the baseline with a pretrained encoder.
 
     A ResNet and two dense layers encode; two dense layers and three transposed convolutions
@@ -106,6 +107,9 @@ class ResNetVAE(VariationalAutoencoder):
     kind = "resnet_vae"
     options_class = ResNetVAEConfig
 
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
     def __init__(self, image_shape: Sequence[int], **options: Any) -> None:
         super().__init__()
         self.config = ResNetVAEConfig(image_shape=tuple(image_shape), **options)
@@ -118,7 +122,7 @@ class ResNetVAE(VariationalAutoencoder):
         self.register_buffer("pixel_mean", torch.zeros(inputs))
         self.register_buffer("pixel_std", torch.ones(inputs))
         self.backbone = _resnet(self.config.backbone, dims, inputs, self.config.width)
-        features = 8 * self.config.width * self.backbone.layer4[0].expansion
+        features = 8 * self.config.width * EXPANSION[self.config.backbone]
         self.head = nn.Sequential(
             *_dense(features, HIDDEN),
             *_dense(HIDDEN, HIDDEN),
@@ -185,8 +189,10 @@ class ResNetVAE(VariationalAutoencoder):
                 x = getattr(self.backbone, stage)(x)
         return x.flatten(1)
 
-    def logits(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
-        """Decoded codes before the sigmoid."""
+    def logits(
+        self, code: Float[Tensor, "n d"], texture: Float[Tensor, "n k"] | None = None
+    ) -> Float[Tensor, "n c *space"]:
+        """Decoded codes before the sigmoid; its decoder takes no texture."""
         return self.decoder(code)[(..., *(slice(side) for side in self.image_shape[1:]))]
 
 
@@ -208,7 +214,7 @@ def _resnet(name: str, spatial_dims: int, inputs: int, width: int) -> nn.Module:
     return sound(network)  # its shortcuts are strided convolutions of one voxel
 
 
-def _decoder(latent_dim: int, image_shape: tuple[int, ...]) -> nn.Module:
+def _decoder(latent_dim: int, image_shape: tuple[int, ...]) -> nn.Sequential:
     """Code to logits on the image's grid, rounded up to a multiple of 8."""
     image_channels, *space = image_shape
     dims, channels = len(space), (*CHANNELS, image_channels)

@@ -75,7 +75,7 @@ class ConvVAEConfig(Settings):
     )
 
 
-class ConvVAE(VariationalAutoencoder):
+class ConvVAE(VariationalAutoencoder[ConvVAEConfig]):
     """Images to 64 numbers on an 8x8 or 4x4x4 grid, and back.
 
     A code that keeps its place in space reconstructs far better than a vector of the same size.
@@ -165,7 +165,7 @@ class ConvVAE(VariationalAutoencoder):
         return [layer for layer in self.decoder if isinstance(layer, TextureNoise)]
 
 
-def _encoder(layout: Layout, padding: str) -> nn.Module:
+def _encoder(layout: Layout, padding: str) -> nn.Sequential:
     dims, channels = layout.spatial_dims, layout.channels
     inputs = layout.image_shape[0]
     stages = [
@@ -182,7 +182,7 @@ def _encoder(layout: Layout, padding: str) -> nn.Module:
     return nn.Sequential(*stages, BATCH_NORM[dims](channels[-1]), nn.SiLU(), head)
 
 
-def _decoder(layout: Layout, padding: str, texture_noise: bool) -> nn.Module:
+def _decoder(layout: Layout, padding: str, texture_noise: bool) -> nn.Sequential:
     """Mirror of the encoder that narrows before it upsamples, at half the cost.
 
     Its last stage is a sub-pixel convolution: no convolution runs at full resolution. Noise, if

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -30,23 +30,37 @@ class Drawn:
 class BoundConfig(Protocol):
     """Settings of the evidence bound, which those of each network have among others."""
 
-    reconstruction: str
-    sigma: float
-    beta: float
+    @property
+    def reconstruction(self) -> str:
+        """Name of the likelihood, of `RECONSTRUCTIONS`."""
+        ...
+
+    @property
+    def sigma(self) -> float:
+        """Spread of a voxel around its reconstruction."""
+        ...
+
+    @property
+    def beta(self) -> float:
+        """Weight of KL."""
+        ...
 
     def model_dump(self) -> dict[str, Any]:
         """All settings."""
         ...
 
 
-class VariationalAutoencoder(Model):
+Config = TypeVar("Config", bound=BoundConfig)
+
+
+class VariationalAutoencoder(Model, Generic[Config]):
     """Images to a code and back, trained with the evidence bound; its networks are another's.
 
     A class of this kind sets ``config``, ``image_shape``, ``latent_dim`` and ``decoder``, whose
     last layer makes the logits.
     """
 
-    config: BoundConfig
+    config: Config
     decoder: nn.Sequential
 
     @abstractmethod
@@ -56,8 +70,20 @@ class VariationalAutoencoder(Model):
         """Mean and log-variance of the code of images whose shape has been checked."""
 
     @abstractmethod
-    def logits(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
-        """What the sigmoid makes images of, for codes whose shape has been checked."""
+    def logits(
+        self, code: Float[Tensor, "n d"], texture: Float[Tensor, "n k"] | None = None
+    ) -> Float[Tensor, "n c *space"]:
+        """What the sigmoid makes images of, for codes whose shape has been checked.
+
+        ``texture`` is noise for the decoder; without it the decoder has its own, or none.
+        """
+
+    @property
+    def last_weight(self) -> Tensor:
+        """Weight of the decoder's last layer, at which gradients of losses are compared."""
+        weight = self.decoder[-1].weight
+        assert isinstance(weight, Tensor)
+        return weight
 
     def penalties(
         self, images: Float[Tensor, "n c *space"], drawn: Drawn

@@ -169,7 +169,7 @@ class CalibrationStage(PriorStage):
     ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
         """The images, whose statistics fix the components."""
         some, size = to_tensor(images), self.config.recent * config.batch_size
-        widths = [taken.fit(some)(some[:1]).shape[1] for taken in self.statistics]
+        widths = [taken.fit(some)(some[:1]).shape[1] for taken in self._measures]
         self.recent = nn.ModuleList([Recent(size, width) for width in widths])
         return Stage.prepare(self, images, config)
 
@@ -216,6 +216,14 @@ class CalibrationStage(PriorStage):
         off = float(self._round_trip(codes))
         return super().error(codes) + far + self.config.round_trip_weight * off
 
+    @property
+    def _measures(self) -> list[SetStatistics]:
+        return [part for part in self.statistics if isinstance(part, SetStatistics)]
+
+    @property
+    def _rows_before(self) -> list[Recent]:
+        return [part for part in self.recent if isinstance(part, Recent)]
+
     def _round_trip(self, codes: Tensor) -> Tensor:
         """Squared error of codes taken to noise and back, in units of their spread."""
         there = self.prior.to_noise(codes, steps=self.solver_steps)
@@ -229,7 +237,7 @@ class CalibrationStage(PriorStage):
         away from where it was if it were pushed apart from them.
         """
         far = made.new_zeros((), dtype=torch.float64)
-        for taken, seen, asked in zip(self.statistics, self.recent, self.asked, strict=True):
+        for taken, seen, asked in zip(self._measures, self._rows_before, self.asked, strict=True):
             x, y = taken(made), taken(images)
             among = seen.put(y) if recent else y
             for weight, between in asked:

@@ -50,6 +50,8 @@ class Denoiser(nn.Module):
         Size of the network.
     """
 
+    frequencies: Tensor
+
     def __init__(self, grid: Sequence[int], conditions: int, config: DenoiserConfig) -> None:
         super().__init__()
         context = 4 * FREQUENCIES

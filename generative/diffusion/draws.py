@@ -127,7 +127,7 @@ class DrawsStage(AdversarialStage):
         again = Drawn(mean, log_variance, mean, logits[: len(rows)])
         plain = self.autoencoder.loss_of(rows, again, kl_weight=self.kl_weight(batch))
         made = self.config.detail.nearly_cut(logits, rows)
-        last = self.autoencoder.decoder[-1].weight
+        last = self.autoencoder.last_weight
         loss = detail_loss(plain, rows, made, self.config.detail, self.discriminator, last)
         far = set_distance(self.statistics(made[len(rows) :]), self.statistics(rows))
         total = loss.total + self.config.weight * far

@@ -116,6 +116,6 @@ class LatentDiffusion(PriorOverCodes[LatentDiffusionConfig]):
             )
         given = {name: value for name, value in source.options().items() if name != "image_shape"}
         if not self.config.pretrained or self.config.autoencoder != given:
-            known = self.config.model_dump() | {"autoencoder": given, "pretrained": True}
-            self._build(type(self.config)(**known))
+            changes = {"autoencoder": given, "pretrained": True}
+            self._build(self.config.model_copy(update=changes))
         self.autoencoder.load_state_dict(source.state_dict())

@@ -36,6 +36,9 @@ class DiffusionPrior(nn.Module):
     .. [3] Ho and Salimans (2022), Classifier-free diffusion guidance.
     """
 
+    mean_: Tensor
+    spread_: Tensor
+
     def __init__(
         self, grid: Sequence[int], conditions: int = 0, config: DenoiserConfig | None = None
     ) -> None:

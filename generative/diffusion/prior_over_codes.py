@@ -1,7 +1,7 @@
 """An autoencoder with a diffusion prior over its codes, however the two are trained."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -72,11 +72,10 @@ class PriorOverCodes(Model, Generic[Config]):
        equations, section 4.3 (the flow that makes the noise a code).
     """
 
-    options_class: type[Config]  # pyright: ignore[reportIncompatibleVariableOverride] -- narrower
-
     def __init__(self, image_shape: Sequence[int], **options: Any) -> None:
         super().__init__()
-        self._build(self.options_class(image_shape=tuple(image_shape), **options))
+        checked = self.options_class(**{"image_shape": tuple(image_shape), **options})
+        self._build(cast("Config", checked))
 
     def _build(self, config: Config) -> None:
         """The networks of these settings, with random weights."""
@@ -103,7 +102,8 @@ class PriorOverCodes(Model, Generic[Config]):
 
     def in_coordinates(self, coordinates: Literal["noise", "code"]) -> "PriorOverCodes[Config]":
         """The same model, its weights shared, seen in other coordinates."""
-        other = type(self)(**(self.options() | {"coordinates": coordinates}))
+        options: dict[str, Any] = {**self.options(), "coordinates": coordinates}
+        other = type(self)(options.pop("image_shape"), **options)
         other.autoencoder, other.prior = self.autoencoder, self.prior
         return other
 

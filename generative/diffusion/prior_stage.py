@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
+from generative.autoencoders.variational import VariationalAutoencoder
 from generative.batching import map_rows, to_tensor
 from generative.diffusion.prior import random_time
 from generative.diffusion.prior_over_codes import PriorOverCodes
@@ -115,7 +116,7 @@ class PriorStage(Stage):
 
 
 def encoded(
-    autoencoder: nn.Module,
+    autoencoder: VariationalAutoencoder,
     images: Float[np.ndarray, "n c *space"],
     device: torch.device = CPU,
 ) -> Float[Tensor, "n d"]:

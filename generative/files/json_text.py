@@ -1,6 +1,7 @@
 """JSON that nobody needs to trust: every text is read, or refused by one kind of error."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +46,6 @@ def parse_json(data: bytes | str, most: int = MOST_BYTES) -> Any:
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        twice = next(key for key, count in Counter(k for k, _ in pairs).items() if count > 1)
         raise ValueError(f"holds the key {twice[:60]!r} twice")
     return found

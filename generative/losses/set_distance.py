@@ -60,6 +60,9 @@ class SetStatistics(nn.Module):
         Whether each statistic is divided by its spread before.
     """
 
+    mean_: Tensor
+    axes_: Tensor
+
     def __init__(self, measure: Measure, reach: int, components: int, *, equal: bool) -> None:
         super().__init__()
         self.measure, self.reach, self.components, self.equal = measure, reach, components, equal
@@ -97,6 +100,9 @@ class Recent(nn.Module):
     size, width
         How many rows are kept, and the numbers of each.
     """
+
+    rows_: Tensor
+    seen_: Tensor
 
     def __init__(self, size: int, width: int) -> None:
         super().__init__()

@@ -1,12 +1,13 @@
 """Layers that work in 2-D and 3-D alike: `spatial_dims` picks the torch module."""
 
 import math
+from collections.abc import Callable
 
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-CONVOLUTION = {2: nn.Conv2d, 3: nn.Conv3d}
+CONVOLUTION: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
@@ -43,8 +44,8 @@ class ResidualBlock(nn.Module):
             nn.SiLU(),
             convolution(spatial_dims, outputs, outputs, padding=padding),
         )
-        nn.init.zeros_(self.body[-1].weight)
-        nn.init.zeros_(self.body[-1].bias)
+        for parameter in self.body[-1].parameters():
+            nn.init.zeros_(parameter)
         same = inputs == outputs
         self.skip = nn.Identity() if same else convolution(spatial_dims, inputs, outputs, 1)
 

@@ -27,6 +27,8 @@ class TextureNoise(nn.Module):
        networks, section 3.2 (stochastic variation).
     """
 
+    field: Tensor
+
     def __init__(self, channels: int, shape: tuple[int, ...]) -> None:
         super().__init__()
         ones = [1] * len(shape)

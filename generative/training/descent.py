@@ -57,7 +57,9 @@ def descend(
     batches = _Batches(stage, rows, source, config, conditions=conditions, weights=weights)
     probe = None if validation is None else stage.probe(validation)
     device = config.torch_device
-    sound(stage).to(device, memory_format=_memory_format(stage)).train()
+    sound(stage).to(device)
+    _lay_out(stage, _memory_format(stage))
+    stage.train()
     sides = [_Side(player, config) for player in stage.players(config)]
     fingerprint = _fingerprint(stage, rows, probe, config)
     fingerprint["from"] = _weight_sum(stage)
@@ -85,7 +87,7 @@ def descend(
     state.save(config.steps)
     state.use_result()
     _check_finite(stage, config)
-    stage.to("cpu", memory_format=torch.contiguous_format).eval()
+    _lay_out(stage.to("cpu").eval(), torch.contiguous_format)
     return state
 
 
@@ -230,6 +232,10 @@ def _memory_format(stage: Stage) -> torch.memory_format:
     """Channels last: with bfloat16 worth a factor of two on a CPU."""
     dims = len(stage.image_shape) - 1
     return torch.channels_last if dims == 2 else torch.channels_last_3d
+
+
+def _lay_out(stage: Stage, memory_format: torch.memory_format) -> None:
+    stage.to(memory_format=memory_format)  # ty: ignore[no-matching-overload]  not in torch's stubs
 
 
 def _use_bfloat16(config: TrainConfig, device: torch.device) -> bool:

@@ -63,7 +63,7 @@ class TrainingProgress:
             self.smooth[name] = 0.95 * self.smooth.get(name, value) + 0.05 * value
         if not self.shown:
             return
-        if self.bar is not None:
+        if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=step, losses=self._losses())
         elif time.monotonic() - self.printed > SECONDS_BETWEEN_LINES or step == self.steps:
             self.printed = time.monotonic()
