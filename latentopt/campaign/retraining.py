@@ -21,6 +21,7 @@ from generative.data.duplicates import image_digests
 from generative.data.read import load_images
 from generative.errors import DataError
 from generative.files.folder import json_bytes, write_durably
+from generative.model import Model
 from generative.registry import MODELS
 from generative.stages.resampling import resampled_rows
 from generative.training.state import remove_states
@@ -60,16 +61,18 @@ def check_retraining(config: CampaignConfig, space: LatentSpace) -> None:
     """
     if config.retrain is None:
         return
-    if type(space.model) not in MODELS.values():
+    model = space.model
+    if not isinstance(model, Model) or type(model) not in MODELS.values():
         raise ConfigError(
-            f"a {type(space.model).__name__} cannot be retrained, only models of "
+            f"a {type(model).__name__} cannot be retrained, only models of "
             f"generative.MODELS ({', '.join(MODELS)}); leave it out.",
             at="campaign.retrain",
         )
     if not space.encodes:
         raise ConfigError(
-            f"campaign.retrain: a {space.model.kind} has no encoder to find the points of images "
-            "in the retrained space; leave it out."
+            f"a {model.kind} has no encoder to find the points of images in the retrained space; "
+            "leave it out.",
+            at="campaign.retrain",
         )
     if "distance_from_data" in config.goal.metrics:
         raise ConfigError(
@@ -77,12 +80,12 @@ def check_retraining(config: CampaignConfig, space: LatentSpace) -> None:
             "of objective and constraints, or leave out retrain.",
             at="campaign.retrain",
         )
-    _check_images(config.retrain, space)
+    _check_images(config.retrain, space, model)
 
 
-def _check_images(config: RetrainConfig, space: LatentSpace) -> None:
+def _check_images(config: RetrainConfig, space: LatentSpace, model: Model) -> None:
     """Refuse images that the model cannot learn from; where two suffice, some are looked at."""
-    least = space.model.least_images
+    least = model.least_images
     if least > 2 or config.data is not None:
         images, source = training_images(space, config)
     else:
@@ -90,7 +93,7 @@ def _check_images(config: RetrainConfig, space: LatentSpace) -> None:
         least = min(least, len(images))  # these are not all there are
     if len(images) < least:
         raise ConfigError(
-            f"a {space.model.kind} of {space.latent_dim} numbers learns from "
+            f"a {model.kind} of {space.latent_dim} numbers learns from "
             f"{least} images or more, got {len(images)} ({source}). Set images to {least} or more, "
             "give more data, or leave retrain out.",
             at="campaign.retrain",
@@ -242,6 +245,8 @@ def retrain_space(
     folder
         Keeps the state of the training: the same call after a kill goes on from it.
     """
+    if not isinstance(space.model, Model):
+        raise TypeError(f"a {type(space.model).__name__} has no training to go on with.")
     settings = TrainConfig(
         steps=config.steps,
         batch_size=min(64, len(images)),

@@ -22,6 +22,7 @@ from generative.files.folder import (
     write_folder,
 )
 from generative.files.tensors import bytes_to_tensors, tensors_to_bytes
+from generative.model import Model
 from generative.model_files import build_model, model_files
 from generative.registry import MODELS
 from latentopt.space.decoder import Decoder
@@ -64,7 +65,9 @@ def write_space(
     if trained_on is not None:
         tensors[TRAINED_ON] = torch.from_numpy(trained_on)
     # A model of the user's own is theirs to save; its whitening is kept all the same.
-    weights = model_files(model) if type(model) in MODELS.values() else {}
+    weights: dict[str, bytes] = {}
+    if isinstance(model, Model) and type(model) in MODELS.values():
+        weights = model_files(model)
     own = {SPACE: json_bytes(settings), WHITENING: tensors_to_bytes(tensors)}
     return write_folder(folder, {**weights, **own, **documents}, overwrite=overwrite)
 
