@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rich.progress import (
     BarColumn,
@@ -17,6 +17,7 @@ from latentopt.runs.run import Run
 from latentopt.runs.shortfall import none_best
 
 
+@runtime_checkable
 class Show(Protocol):
     """Brings what is shown of a campaign up to date."""
 

@@ -182,7 +182,7 @@ class LatentSpace:
         if model.standard_normal == self.model.standard_normal:
             return self
         before = self.whitening.to_code(self.reference_).to(device_of(self.model))
-        turn = model.to_noise if model.standard_normal else model.to_code
+        turn = self.model.to_noise if model.standard_normal else self.model.to_code
         with torch.no_grad():
             codes = map_rows(turn, before, self.latent_dim).cpu()
         z, whitening = whitened(model, codes)
