@@ -1,4 +1,4 @@
-"""Full manufacturability screens: time, and its ratio to one Euclidean distance transform.
+"""Full design rule checks: time, and its ratio to one Euclidean distance transform.
 
 python benchmarks/screen.py            # one thread, a few seconds
 """
@@ -14,7 +14,7 @@ import torch
 from scipy import ndimage
 
 from generative.data.synthetic import gaussian_random_field
-from objectives.manufacturability import PRESETS, screen
+from objectives.manufacturability import PRESETS, check_design_rules
 
 # Voxels such that the smallest sizes of a preset are about four voxels.
 VOXELS = {
@@ -48,7 +48,7 @@ def main():
                 for values, images in (("binary", binary), ("grey", grey)):
                     options = {"voxel_size_um": VOXELS[preset], "periodic": periodic}
                     taken, transform = seconds(
-                        partial(screen, images, preset, **options),
+                        partial(check_design_rules, images, preset, **options),
                         partial(ndimage.distance_transform_edt, images[0, 0] > 0.5),
                     )
                     print(

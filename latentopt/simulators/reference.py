@@ -22,7 +22,7 @@ from latentopt.microstructure import Microstructure, to_images
 from latentopt.printing import print
 
 if TYPE_CHECKING:
-    from objectives.manufacturability.screening import RuleResult
+    from objectives.manufacturability.design_rule_check import RuleResult
 
 USAGE, DATA = 2, 3
 
@@ -122,7 +122,7 @@ def screen_structure(structure: Microstructure, rules: Any) -> "dict[str, RuleRe
     EvaluationError
         A rule does not fit the structure, such as one for a phase that it has not.
     """
-    from objectives.manufacturability.screening import screen
+    from objectives.manufacturability.design_rule_check import check_design_rules
 
     sizes, count = structure.voxel_size_m, len(structure.phase_names)
     if len(set(structure.periodic)) > 1:
@@ -133,12 +133,14 @@ def screen_structure(structure: Microstructure, rules: Any) -> "dict[str, RuleRe
     images = to_images(structure.phases[None], channels=1 if count <= 2 else count)
     # Rounded: sizes in metres have no exact 2.0 um.
     edges = tuple(float(f"{size * 1e6:.12g}") for size in sizes)
-    (found,) = screen(images, rules, voxel_size_um=edges, periodic=structure.periodic[0])
+    (found,) = check_design_rules(
+        images, rules, voxel_size_um=edges, periodic=structure.periodic[0]
+    )
     return found
 
 
 def _rules(text: str) -> Any:
-    from objectives.manufacturability.screening import checked_rules
+    from objectives.manufacturability.design_rule_check import checked_rules
 
     try:
         return checked_rules(json.loads(text) if text.lstrip().startswith("[") else text)

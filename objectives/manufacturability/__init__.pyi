@@ -1,8 +1,8 @@
+from .design_rule_check import RuleResult, check_design_rules
 from .objective import Manufacturability
 from .presets import PRESETS
 from .robustness import ProcessDrop, process_drop
 from .rules import RULES
-from .screening import RuleResult, screen
 from .soft_size import soft_thin_share
 
 __all__ = [
@@ -11,7 +11,7 @@ __all__ = [
     "Manufacturability",
     "ProcessDrop",
     "RuleResult",
+    "check_design_rules",
     "process_drop",
-    "screen",
     "soft_thin_share",
 ]

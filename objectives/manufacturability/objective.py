@@ -10,9 +10,9 @@ from torch import Tensor
 from objectives.errors import EvaluationError
 from objectives.grid import Grid
 from objectives.images import check_phase
+from objectives.manufacturability.design_rule_check import check_design_rules, checked_rules
 from objectives.manufacturability.rule import Rule
 from objectives.manufacturability.rules import AnyRule
-from objectives.manufacturability.screening import checked_rules, screen
 from objectives.settings import Settings
 
 GRID_SETTINGS = ("voxel_size_um", "periodic")
@@ -92,7 +92,7 @@ class Manufacturability(Settings):
             (A ``ValueError``.) The images are not images, or a rule does not fit them.
         """
         grid = grid or Grid()
-        results = screen(
+        results = check_design_rules(
             images, self.rules, voxel_size_um=grid.voxel_size_um, periodic=grid.periodic
         )
         return {

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from objectives.manufacturability import screen
+from objectives.manufacturability import check_design_rules
 from objectives.manufacturability.clusters import find_clusters
 
 
 def measured(structure, kind, periodic=False, **settings):
     images = np.asarray(structure, float)[None, None]
-    return screen(images, [{"kind": kind, **settings}], periodic=periodic)[0][kind]
+    return check_design_rules(images, [{"kind": kind, **settings}], periodic=periodic)[0][kind]
 
 
 def channel(width, gap=0, shape=(20, 24)):

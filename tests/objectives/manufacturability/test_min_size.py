@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from objectives.manufacturability import screen
+from objectives.manufacturability import check_design_rules
 
 
 def size(structure, limit=1.0, kind="min_solid", **options):
     """Result of a size rule on one structure."""
     images = np.asarray(structure, float)[None, None]
-    return screen(images, [{"kind": kind, "limit_um": limit}], **options)[0][kind]
+    return check_design_rules(images, [{"kind": kind, "limit_um": limit}], **options)[0][kind]
 
 
 def disc(radius, n=32, centre=(15.3, 16.1), fine=8):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from objectives.manufacturability import RULES, screen, soft_thin_share
+from objectives.manufacturability import RULES, check_design_rules, soft_thin_share
 
 # Settings of each rule, two where it has two ways; along which axis it looks is added.
 EVERY_RULE = {
@@ -93,7 +93,7 @@ def measured(image, axis, periodic, edges):
         if options["kind"] != "local_packing"
         or all(n == 1 or n * e >= 3 for n, e in zip(image.shape, edges, strict=True))
     ]
-    return screen(image[None, None], rules, voxel_size_um=edges, periodic=periodic)[0]
+    return check_design_rules(image[None, None], rules, voxel_size_um=edges, periodic=periodic)[0]
 
 
 def test_every_rule_has_settings_here():
@@ -128,7 +128,7 @@ def test_values_and_blamed_voxels_move_with_the_image(data, periodic):
 def size(structure, kind="min_solid", periodic=True, **options):
     images = np.array(structure, float)[None, None]
     rules = [{"kind": kind, "limit_um": 2.0, **options}]
-    return screen(images, rules, periodic=periodic)[0][kind].value
+    return check_design_rules(images, rules, periodic=periodic)[0][kind].value
 
 
 def test_a_tie_of_nearest_voxels_does_not_decide():

@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 
 from objectives.errors import EvaluationError
-from objectives.manufacturability import process_drop, screen
+from objectives.manufacturability import check_design_rules, process_drop
 from objectives.manufacturability.depth import depth_inside
 from objectives.volume_fraction import VolumeFraction
 
@@ -18,7 +18,7 @@ either_way = pytest.mark.parametrize("periodic", [True, False])
 def measured(structure, kind, edges, periodic=True, **settings):
     images = np.asarray(structure, float)[None, None]
     rules = [{"kind": kind, **settings}]
-    return screen(images, rules, voxel_size_um=edges, periodic=periodic)[0][kind]
+    return check_design_rules(images, rules, voxel_size_um=edges, periodic=periodic)[0][kind]
 
 
 def blobs(edges, seed, share=0.5, side=20):
@@ -57,7 +57,7 @@ def test_a_slab_is_as_wide_as_its_voxels_along_that_axis(edges, periodic):
         ]
         for thick in (1, 2, 3):
             images = layers(edges, axis, thick)[None, None]
-            found = screen(images, rules, voxel_size_um=edges, periodic=periodic)[0]
+            found = check_design_rules(images, rules, voxel_size_um=edges, periodic=periodic)[0]
             values = [result.value for result in found.values()]
             assert values == pytest.approx(np.multiply(thick * edge, [1, 1, 1, -1]), abs=1e-9)
 

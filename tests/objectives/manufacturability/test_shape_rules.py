@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from generative.data.synthetic import gaussian_random_field
 from objectives.errors import EvaluationError
-from objectives.manufacturability import RULES, screen
+from objectives.manufacturability import RULES, check_design_rules
 from objectives.manufacturability.clusters import find_clusters
 from objectives.manufacturability.depth import depth_inside
 from objectives.two_point import TwoPointPCA
@@ -20,7 +20,9 @@ from objectives.two_point import TwoPointPCA
 def measured(structure, kind, periodic=False, voxel_size_um=1.0, **settings):
     images = np.asarray(structure, float)[None, None]
     rules = [{"kind": kind, **settings}]
-    return screen(images, rules, periodic=periodic, voxel_size_um=voxel_size_um)[0][kind]
+    return check_design_rules(images, rules, periodic=periodic, voxel_size_um=voxel_size_um)[0][
+        kind
+    ]
 
 
 # -- overhang -------------------------------------------------------------------------------------
@@ -253,7 +255,7 @@ def test_the_distance_is_that_of_mahalanobis():
     image[..., :6, :] = 1
     off = np.array([0.6, 0.6]) - reference.mean(0)
     expected = np.sqrt(off @ np.linalg.inv(np.cov(reference.T)) @ off / 2)
-    result = screen(image, [rule])[0]["training_distance"]
+    result = check_design_rules(image, [rule])[0]["training_distance"]
     assert result.value == pytest.approx(expected)
     assert result.margin == pytest.approx(2 - expected)
     assert not result.mask.any()
@@ -269,10 +271,10 @@ def test_two_point_scores_with_their_residual_tell_a_checkerboard_from_the_train
         return torch.cat([scores, residual.flatten(1).norm(dim=1, keepdim=True).to(scores)], 1)
 
     rule = RULES["training_distance"](score=score, reference=score(images[40:]), limit=3)
-    typical = [row["training_distance"].value for row in screen(images[40:], [rule])]
+    typical = [row["training_distance"].value for row in check_design_rules(images[40:], [rule])]
     assert np.sqrt(np.mean(np.square(typical))) == pytest.approx(1, abs=0.05)
     board = (np.indices((16, 16)).sum(0) % 2)[None, None].astype(float)
-    assert screen(board, [rule])[0]["training_distance"].margin < 0
+    assert check_design_rules(board, [rule])[0]["training_distance"].margin < 0
 
 
 def test_scores_of_another_length_and_too_few_references_are_refused():
@@ -281,7 +283,7 @@ def test_scores_of_another_length_and_too_few_references_are_refused():
         make(score=rows_and_columns, reference=[[0.0, 1.0], [1.0, 2.0]])
     rule = make(score=rows_and_columns, reference=np.eye(5, 3))
     with pytest.raises(EvaluationError, match=r"shape \(1, 3\)"):
-        screen(np.zeros((1, 1, 4, 4)), [rule])
+        check_design_rules(np.zeros((1, 1, 4, 4)), [rule])
 
 
 def test_the_score_goes_by_its_name():

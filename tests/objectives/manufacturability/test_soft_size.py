@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from objectives.errors import EvaluationError
-from objectives.manufacturability import screen, soft_thin_share
+from objectives.manufacturability import check_design_rules, soft_thin_share
 
 
 @pytest.mark.parametrize("periodic", [True, False])
@@ -17,7 +17,7 @@ def test_sharp_it_is_the_hard_rule_on_walls(size, shape, periodic):
         wall[:, :, 5 : 5 + width] = 1
         share = soft_thin_share(wall, size, sharpness=100.0, periodic=periodic)
         rules = [{"kind": "min_solid", "limit_um": size}]
-        hard = screen(wall, rules, periodic=periodic)[0]["min_solid"]
+        hard = check_design_rules(wall, rules, periodic=periodic)[0]["min_solid"]
         assert share.item() == pytest.approx(hard.mask.sum() / wall.sum().item(), abs=1e-9)
         assert share.item() == pytest.approx(float(width < size), abs=1e-9)
 
@@ -29,7 +29,7 @@ def test_sharp_it_flags_the_share_of_random_structures_that_the_hard_rule_flags(
     smooth = np.fft.ifft2(smooth * np.exp(-((np.fft.fftfreq(48) * 18) ** 2))).real
     images = (smooth > 0).astype(float)
     soft = soft_thin_share(torch.from_numpy(images), size, sharpness=100.0).numpy()
-    results = screen(images, [{"kind": "min_solid", "limit_um": size}])
+    results = check_design_rules(images, [{"kind": "min_solid", "limit_um": size}])
     hard = [
         r["min_solid"].mask.sum() / image.sum() for r, image in zip(results, images, strict=True)
     ]
@@ -64,8 +64,8 @@ def test_following_the_gradient_thickens_a_wall():
     made = (torch.sigmoid(logits.detach()) > 0.5).double()
     rules = [{"kind": "min_solid", "limit_um": 4}]
     assert made.sum() > 0
-    assert screen(made, rules)[0]["min_solid"].margin >= 0
-    assert screen(start, rules)[0]["min_solid"].margin < 0
+    assert check_design_rules(made, rules)[0]["min_solid"].margin >= 0
+    assert check_design_rules(start, rules)[0]["min_solid"].margin < 0
 
 
 def test_the_void_is_the_other_phase_and_rows_stand_alone():

@@ -1,4 +1,4 @@
-"""The screen as a whole: presets, batches, bad input; the objective, alone and in a campaign."""
+"""The check as a whole: presets, batches, bad input; the objective, alone and in a campaign."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from latentopt.campaign.campaign import Campaign
 from latentopt.space.latent_space import LatentSpace
 from objectives.errors import EvaluationError
 from objectives.grid import Grid
-from objectives.manufacturability import PRESETS, RULES, Manufacturability, screen
+from objectives.manufacturability import PRESETS, RULES, Manufacturability, check_design_rules
 from objectives.manufacturability.min_solid import MinSolid
 from objectives.phases import to_images
 
@@ -35,7 +35,7 @@ def blocks(n, shape, seed=0):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_give_finite_margins_and_masks_of_the_images_shape(preset, shape, periodic):
     images = blocks(2, shape)
-    results = screen(images, preset, voxel_size_um=VOXELS[preset], periodic=periodic)
+    results = check_design_rules(images, preset, voxel_size_um=VOXELS[preset], periodic=periodic)
     assert len(results) == 2
     for result in (r for row in results for r in row.values()):
         assert np.isfinite([result.value, result.margin]).all()
@@ -48,21 +48,21 @@ def test_presets_give_finite_margins_and_masks_of_the_images_shape(preset, shape
 
 def test_rules_are_the_same_one_by_one_and_for_torch():
     images = blocks(3, (24, 24))
-    together = screen(images, "sintered_ceramic")
+    together = check_design_rules(images, "sintered_ceramic")
     for i in range(3):
-        alone = screen(torch.from_numpy(images[i : i + 1]), "sintered_ceramic")[0]
+        alone = check_design_rules(torch.from_numpy(images[i : i + 1]), "sintered_ceramic")[0]
         for name, result in together[i].items():
             assert alone[name].value == result.value
             np.testing.assert_array_equal(alone[name].mask, result.mask)
 
 
-def test_a_channel_for_each_phase_is_screened_by_its_own():
+def test_a_channel_for_each_phase_is_checked_by_its_own():
     labels = np.zeros((16, 16), int)
     labels[2:5], labels[8:14] = 1, 2
     images = np.stack([labels == phase for phase in range(3)]).astype(float)[None]
     for phase, width in ((1, 3), (2, 6)):
         rules = [MinSolid(limit_um=1, phase=phase)]
-        assert screen(images, rules)[0]["min_solid"].value == pytest.approx(width)
+        assert check_design_rules(images, rules)[0]["min_solid"].value == pytest.approx(width)
 
 
 @pytest.mark.parametrize("largest", [1.0, 0.6, 0.45])
@@ -73,7 +73,7 @@ def test_of_three_phases_the_most_likely_one_is_there_also_below_one_half(larges
     images = rest + (largest - rest) * to_images(labels, 3)
     for phase in range(3):
         rules = [{"kind": "percolation", "axis": 0, "limit_um": 1, "phase": phase}]
-        (result,) = screen(images, rules, periodic=False)[0].values()
+        (result,) = check_design_rules(images, rules, periodic=False)[0].values()
         assert result.value > 1
 
 
@@ -81,16 +81,16 @@ def test_a_voxel_of_one_half_is_of_phase_0_as_in_an_export():
     half = np.full((1, 1, 6, 6), 0.5)
     for phase, there in ((0, True), (1, False)):
         rules = [{"kind": "percolation", "axis": 0, "limit_um": 1, "phase": phase}]
-        (result,) = screen(half, rules, periodic=False)[0].values()
+        (result,) = check_design_rules(half, rules, periodic=False)[0].values()
         assert (result.value > 0) == there
 
 
 def test_rules_of_one_kind_need_labels():
     two = [MinSolid(limit_um=1), MinSolid(limit_um=2)]
     with pytest.raises(ValueError, match="min_solid more than once"):
-        screen(np.zeros((1, 1, 8, 8)), two)
+        check_design_rules(np.zeros((1, 1, 8, 8)), two)
     labelled = [two[0], MinSolid(limit_um=2, label="walls")]
-    assert list(screen(np.zeros((1, 1, 8, 8)), labelled)[0]) == ["min_solid", "walls"]
+    assert list(check_design_rules(np.zeros((1, 1, 8, 8)), labelled)[0]) == ["min_solid", "walls"]
 
 
 def test_every_field_of_every_rule_is_described():
@@ -126,15 +126,15 @@ def test_bad_input_is_refused_in_one_line(change, message):
         **change,
     }
     with pytest.raises(ValueError, match=message) as refusal:
-        screen(arguments.pop("images"), arguments.pop("rules"), **arguments)
+        check_design_rules(arguments.pop("images"), arguments.pop("rules"), **arguments)
     assert "\n" not in str(refusal.value)
 
 
-def test_the_objective_gives_the_margins_of_the_screen_with_their_units():
+def test_the_objective_gives_the_margins_of_the_check_with_their_units():
     images = blocks(2, (16, 16))
     objective = Manufacturability(rules="laser_powder_bed")
     values = objective(torch.from_numpy(images), Grid(100, periodic=False))
-    results = screen(images, "laser_powder_bed", voxel_size_um=100.0, periodic=False)
+    results = check_design_rules(images, "laser_powder_bed", voxel_size_um=100.0, periodic=False)
     assert objective.units["overhang_margin"] == "deg"
     assert objective.units["min_solid_margin"] == "um"
     assert objective.units["islands_margin"] == "1"
@@ -179,9 +179,9 @@ def test_what_is_just_at_the_limit_is_kept_in_spite_of_rounding(edge):
     limit = round(3 * edge, 12)  # 3 * 0.7 is a little less than 2.1
     for kind in ("min_solid", "percolation"):
         rule = {"kind": kind, "limit_um": limit} | ({"axis": 1} if kind == "percolation" else {})
-        assert screen(wall, [rule], voxel_size_um=edge)[0][kind].margin == 0
+        assert check_design_rules(wall, [rule], voxel_size_um=edge)[0][kind].margin == 0
     fraction = {"kind": "phase_fraction", "target": 0.3, "tolerance": 0.05}
-    assert screen(wall, [fraction])[0]["phase_fraction"].margin == 0
+    assert check_design_rules(wall, [fraction])[0]["phase_fraction"].margin == 0
 
 
 def test_the_boundary_is_that_of_the_grid():

@@ -1,4 +1,4 @@
-"""Whether structures can be made: every rule on every image."""
+"""Design rule check: whether structures can be made, by every rule on every image."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class RuleResult:
         return self.margin >= 0
 
 
-def screen(
+def check_design_rules(
     images: Float[Tensor, "n c *space"] | Float[np.ndarray, "n c *space"],
     rules: str | Sequence[Rule | Mapping[str, Any]],
     *,
@@ -88,7 +88,8 @@ def screen(
     --------
     >>> wall = np.zeros((1, 1, 8, 8))
     >>> wall[..., 2:5] = 1
-    >>> result = screen(wall, [{"kind": "min_solid", "limit_um": 40}], voxel_size_um=10.0)
+    >>> rules = [{"kind": "min_solid", "limit_um": 40}]
+    >>> result = check_design_rules(wall, rules, voxel_size_um=10.0)
     >>> result[0]["min_solid"].value, result[0]["min_solid"].margin
     (30.0, -10.0)
     """
