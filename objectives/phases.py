@@ -10,11 +10,15 @@ from objectives.masks import refuse_masked
 if TYPE_CHECKING:
     import torch
 
+    from objectives.arrays import Array
+else:
+    Array = Any  # that module imports torch, which costs seconds and only tensors need
+
 MOST_CHANNELS = 256  # labels are bytes
 SUM_TOLERANCE = 1e-4  # of the phases of a voxel, as data is read
 
 
-def to_phases(images: Float[Any, "n c *space"]) -> UInt8[Any, "n *space"]:
+def to_phases(images: Float[Array, "n c *space"]) -> UInt8[Array, "n *space"]:
     """Most likely phase of every voxel.
 
     Parameters
@@ -43,7 +47,7 @@ def to_phases(images: Float[Any, "n c *space"]) -> UInt8[Any, "n *space"]:
     channels = images.shape[1]
     if not 1 <= channels <= MOST_CHANNELS:
         raise ValueError(f"images should have 1 to {MOST_CHANNELS} channels, got {channels}.")
-    winner = images[:, 0] > 0.5 if channels == 1 else images.argmax(1)
+    winner: Any = images[:, 0] > 0.5 if channels == 1 else images.argmax(1)
     if isinstance(images, np.ndarray):
         return winner.astype(np.uint8)
     import torch
@@ -51,7 +55,7 @@ def to_phases(images: Float[Any, "n c *space"]) -> UInt8[Any, "n *space"]:
     return winner.to(torch.uint8)
 
 
-def to_images(phases: UInt8[Any, "n *space"], channels: int) -> Float[Any, "n c *space"]:
+def to_images(phases: UInt8[Array, "n *space"], channels: int) -> Float[Array, "n c *space"]:
     """Images of 0 and 1 that `to_phases` reads back exactly.
 
     Parameters
@@ -81,14 +85,15 @@ def to_images(phases: UInt8[Any, "n *space"], channels: int) -> Float[Any, "n c 
         )
     labels = np.arange(count, dtype=np.uint8)[1 if channels == 1 else 0 :]
     labels = labels.reshape(-1, *(1,) * (phases.ndim - 1))
+    given: Any = phases
     if isinstance(phases, np.ndarray):
-        return (phases[:, None] == labels).astype(np.float32)
+        return (given[:, None] == labels).astype(np.float32)
     import torch
 
-    return (phases[:, None] == torch.as_tensor(labels, device=phases.device)).float()
+    return (given[:, None] == torch.as_tensor(labels, device=given.device)).float()
 
 
-def cut_phases(images: Float[Any, "n c *space"]) -> Float[Any, "n c *space"]:
+def cut_phases(images: Float[Array, "n c *space"]) -> Float[Array, "n c *space"]:
     """Images with one phase in each voxel, the most likely one: what an export of them shows.
 
     Returns
