@@ -18,6 +18,7 @@ test: $(VENV)/.installed-test lint
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/ty check
 
 # Rebuilds the embedded space from its committed settings: about an hour on one core.
 default-space: $(VENV)/.installed
