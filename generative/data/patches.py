@@ -20,7 +20,7 @@ class Split(NamedTuple):
     Parameters
     ----------
     train, validation, test
-        Images of one size and number of channels; no voxel of one lies in another.
+        At least one image each, and no voxel of one data set lies in another.
     """
 
     train: Dataset

@@ -173,8 +173,10 @@ class WorkerProcess:
         self._process.join(GRACE_S)  # its pipe breaks a moment before
         self.kill()
         code = self._process.exitcode
-        assert code is not None  # `kill` waits for its end
-        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        if code is None:  # something else in this program has waited for it
+            name = "an exit code that is not known"
+        else:
+            name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         killed = name in _FROM_OUTSIDE
         if begun:
             memory = " (out of memory?)" if name == "SIGKILL" else ""
@@ -235,7 +237,7 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _why_it_ended(code: int, name: str) -> str:
+def _why_it_ended(code: int | None, name: str) -> str:
     """Of a process that ended before it was ready."""
     python, script = get_executable(), getattr(sys.modules["__main__"], "__file__", None)
     if code == NO_GUARD:
@@ -246,6 +248,6 @@ def _why_it_ended(code: int, name: str) -> str:
     if code == _NOT_EXECUTED and not os.access(os.fsdecode(python), os.X_OK):
         return f"{os.fsdecode(python)}, the Python that runs this, is not there any more"
     why = f"a worker ended with {name} before it was ready"
-    if code > 0 and script is not None:
+    if code is not None and code > 0 and script is not None:
         why += f"; it imports {os.path.basename(script)}, and says above what went wrong"
     return why

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from latentopt.campaign.campaign import Campaign
-from latentopt.engines import ENGINES
+from latentopt.engines import ENGINES, Engine
+from latentopt.engines.build import build_engine
+from latentopt.engines.held_executor import HeldExecutor
 from latentopt.engines.worker import Work, WorkerObjectives, evaluate, here
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.runs.run import Run
@@ -292,3 +294,17 @@ def test_a_job_asks_for_what_was_set(provider, name):
     assert made.worker_init.strip().endswith("module load solver")
     assert type(made).__name__ == name
     assert (made.init_blocks, made.max_blocks) == (1, 1)
+
+
+def test_what_is_no_engine_is_named():
+    with pytest.raises(ConfigError, match=r"campaign\.engine: should be the name .* got 4"):
+        build_engine(4)
+
+
+def test_an_engine_of_the_users_own_needs_no_kind_to_be_named_in_an_error():
+    class Cluster(Engine):
+        def open(self):
+            raise OSError("no node is free")
+
+    with pytest.raises(CampaignError, match=r"engine Cluster cannot run .* no node is free"):
+        HeldExecutor(Cluster(), WorkerObjectives(())).open()
