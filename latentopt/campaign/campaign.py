@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from latentopt.campaign.asking import asked_event, repeated_event
 from latentopt.campaign.imports import Imported, plan_import, write_down
-from latentopt.campaign.kept_structures import keep_structure
+from latentopt.campaign.kept_structures import Phases, keep_structure
 from latentopt.campaign.ledger import Ledger, names_unsaved
 from latentopt.campaign.load import load_config
 from latentopt.campaign.loop import run_loop
@@ -283,7 +283,7 @@ class Campaign:
         """Whether the model is retrained before another point is proposed."""
         return is_due(self.config, self._ledger.events, lambda: self.result)
 
-    def keep_structure(self, trial: Trial, decoded: Any = None) -> Any:
+    def keep_structure(self, trial: Trial, decoded: Phases | None = None) -> Phases | None:
         """The structure of a pending trial, in ``candidates/`` by now; None if it has none."""
         with self._ledger.in_place():
             read = self._ledger.run

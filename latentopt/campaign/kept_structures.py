@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from latentopt.errors import CampaignError, EvaluationError
@@ -26,14 +26,22 @@ from latentopt.runs.run import Run, Trial
 from latentopt.space.latent_space import LatentSpace
 from latentopt.space.named import load_space
 
-__all__ = ["evaluation_in_space_of", "image_to_score", "keep_structure", "space_of", "with_digest"]
+__all__ = [
+    "Phases",
+    "evaluation_in_space_of",
+    "image_to_score",
+    "keep_structure",
+    "space_of",
+    "with_digest",
+]
 
 _log = logging.getLogger(__name__)
+Phases = UInt8[np.ndarray, "*space"]  # of each voxel of a structure
 
 
 def with_digest(
     point: Mapping[str, Any], evaluation: Evaluation
-) -> tuple[dict[str, Any], np.ndarray | None]:
+) -> tuple[dict[str, Any], Phases | None]:
     """A point of an ask with the digest of its structure, and the structure.
 
     It has that of its grey image besides, where that is what is evaluated. A point that decodes to
@@ -57,8 +65,8 @@ def keep_structure(
     trial: Trial,
     folder: Path,
     record: Callable[[dict[str, Any]], Any],
-    decoded: np.ndarray | None = None,
-) -> np.ndarray | None:
+    decoded: Phases | None = None,
+) -> Phases | None:
     """The structure of a pending trial, which is in its file when this returns.
 
     Parameters
@@ -107,7 +115,7 @@ def keep_structure(
 
 
 def image_to_score(
-    trial: Trial, evaluation: Evaluation, keep: Callable[..., np.ndarray | None]
+    trial: Trial, evaluation: Evaluation, keep: Callable[..., Phases | None]
 ) -> Float[Tensor, "1 c *space"]:
     """The image of a trial that objectives are given: of the structure in its file.
 

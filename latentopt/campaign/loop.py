@@ -20,7 +20,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from latentopt.campaign.draining import Drain, DrainEnded, draining
 from latentopt.campaign.dry_run import dry_work, judge_dry_run, wants_dry_run
-from latentopt.campaign.kept_structures import evaluation_in_space_of, image_to_score
+from latentopt.campaign.kept_structures import Phases, evaluation_in_space_of, image_to_score
 from latentopt.campaign.parts import CampaignParts
 from latentopt.campaign.progress import Show, progress_bar
 from latentopt.engines.engine import Engine, WorkerDied, WorkerFailed, WorkerOverran
@@ -89,7 +89,7 @@ class Driven(Protocol):
         """Trials that have no end yet."""
         ...
 
-    def keep_structure(self, trial: Trial, decoded: Any = None) -> Any:
+    def keep_structure(self, trial: Trial, decoded: Phases | None = None) -> Phases | None:
         """The structure of a trial, in its file by now."""
         ...
 

@@ -8,6 +8,7 @@ from typing import Any
 from latentopt.campaign.screen import Screen, resolve_screen
 from latentopt.campaign.strategy_name import strategy_name
 from latentopt.engines.build import build_engine
+from latentopt.engines.engine import Engine
 from latentopt.errors import ConfigError, Problem
 from latentopt.evaluation.evaluation import Evaluation
 from latentopt.evaluation.objectives import (
@@ -48,7 +49,7 @@ class CampaignParts:
 
     config: CampaignConfig
     strategy: Strategy
-    engine: Any
+    engine: Engine
     objectives: tuple[Objective, ...]
     simulators: tuple[Simulator, ...]
     screen: Screen | None
