@@ -169,7 +169,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self,
         req: urllib.request.Request,
-        fp: IO[bytes],
+        fp: IO[bytes] | http.client.HTTPResponse,
         code: int,
         msg: str,
         headers: http.client.HTTPMessage,
