@@ -115,6 +115,8 @@ class PCA(Model):
 class PCAStage(SolvingStage):
     """Least squared error of the reconstruction: the leading singular vectors of the images."""
 
+    optimizes = "squared error of the reconstruction, minimized"
+
     def __init__(self, model: PCA) -> None:
         self.model = model
 

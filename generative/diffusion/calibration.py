@@ -198,7 +198,7 @@ class CalibrationStage(PriorStage):
         (towards,) = torch.autograd.grad(far, drawn)
         plain = velocity + self.config.round_trip_weight * off
         total = plain + (drawn * towards).sum()
-        terms = {"velocity": velocity.item(), "draws": far.item(), "round trip": off.item()}
+        terms = {"velocity": velocity.item(), "set distances": far.item(), "round trip": off.item()}
         return Loss(total, {"loss": plain.item() + far.item(), **terms})
 
     @torch.no_grad()

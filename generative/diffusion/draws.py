@@ -131,7 +131,7 @@ class DrawsStage(AdversarialStage):
         loss = detail_loss(plain, rows, made, self.config.detail, self.discriminator, last)
         far = set_distance(self.statistics(made[len(rows) :]), self.statistics(rows))
         total = loss.total + self.config.weight * far
-        return Loss(total, {**loss.terms, "draws": far.item()}), made
+        return Loss(total, {**loss.terms, "energy distance": far.item()}), made
 
     @torch.no_grad()
     def error(self, probe: Float[Tensor, "v c *space"]) -> float:

@@ -118,6 +118,7 @@ class SolvingStage(ABC):
     """A part of a training that is solved at once, without steps: principal components, say."""
 
     name = "solution"
+    optimizes: str  # the quantity whose optimum is found, in a line
     covers: tuple[str, ...] = ()
 
     @abstractmethod

@@ -115,7 +115,7 @@ def train_space(
         )
         space = _space_of(model, training.images)
     card = {name: (folder / name).read_bytes() for name in (CARD, PICTURE)}
-    if isinstance(model, TwoCoordinates):
+    if isinstance(model, TwoCoordinates) and isinstance(model, Encoding):
         pair = to_tensor(training.images), to_tensor(held_out.images)
         card[CARD] += noise_space_section(noise_space_figures(model, *pair)).encode()
     space.documents = {**card, SETTINGS: json_bytes(record)}

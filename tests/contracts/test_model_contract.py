@@ -134,6 +134,7 @@ def test_its_stages_have_names_of_their_own(model):
     names = [stage.name for stage in stages]
     assert len(set(names)) == len(names) > 0
     assert {name for stage in stages for name in stage.covers} < set(names)
+    assert all(stage.optimizes and stage.__doc__ for stage in stages)
 
 
 def test_first_weights_that_it_cannot_take_are_refused(model, tiny_generator):
