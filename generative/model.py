@@ -17,6 +17,7 @@ from objectives.settings import Settings
 
 __all__ = [
     "Conditional",
+    "ConditionalSampler",
     "Encoding",
     "Model",
     "Pose",
@@ -123,6 +124,21 @@ class Conditional(Protocol):
         """What it can be asked for; of size 0 if it was trained without any."""
         ...
 
+    def at(self, condition: Float[Tensor, " f"]) -> "Model":
+        """The same model, its weights shared, of structures under one condition.
+
+        Parameters
+        ----------
+        condition
+            As `Conditions.ask` answers.
+        """
+        ...
+
+
+@runtime_checkable
+class ConditionalSampler(Conditional, Protocol):
+    """A `Conditional` whose structures of all classes are points of one space."""
+
     def sample(
         self,
         n: int,
@@ -132,7 +148,7 @@ class Conditional(Protocol):
         properties: Mapping[str, float] | None = None,
         guidance: float = 1.0,
     ) -> Float[Tensor, "{n} d"]:
-        """Points that decode to new structures of a class, with properties."""
+        """Points of that space which decode to structures of a class, with properties."""
         ...
 
 

@@ -130,7 +130,8 @@ class AdversarialStage(BoundStage):
         if player == "discriminator" and self.discriminator is not None:
             found = discriminator_loss(self.discriminator, batch.rows, batch.shared["made"])
             return Loss(found, {"discriminator": found.item()})
-        loss, batch.shared["made"] = self.generator_loss(batch)
+        loss, made = self.generator_loss(batch)
+        batch.shared["made"] = made.detach()
         return loss
 
 

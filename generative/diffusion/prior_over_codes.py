@@ -10,6 +10,7 @@ from torch import Tensor
 
 from generative.autoencoders.vae import ConvVAE
 from generative.conditions import Conditions
+from generative.diffusion.conditioned import ConditionedPrior
 from generative.diffusion.denoiser import DenoiserConfig
 from generative.diffusion.flow import NEAR_NOISE, mix
 from generative.diffusion.prior import DiffusionPrior
@@ -106,6 +107,26 @@ class PriorOverCodes(Model, Generic[Config]):
         other = type(self)(options.pop("image_shape"), **options)
         other.autoencoder, other.prior = self.autoencoder, self.prior
         return other
+
+    def at(self, condition: Float[Tensor, " f"]) -> ConditionedPrior:
+        """The same model, its weights shared, of structures under one condition.
+
+        Parameters
+        ----------
+        condition
+            As ``conditions.ask`` answers. Its coordinates are noise.
+
+        Raises
+        ------
+        ValueError
+            For a condition of another width.
+        """
+        if condition.shape != (self.conditions.size,):
+            raise ValueError(
+                f"condition should have shape ({self.conditions.size},), got "
+                f"{tuple(condition.shape)}. Make one with model.conditions.ask(...)."
+            )
+        return ConditionedPrior(self.autoencoder, self.prior, condition, self.config.solver_steps)
 
     # -- there and back --------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from generative.model import Conditional
+from generative.model import ConditionalSampler
 from latentopt.errors import ConfigError
 from latentopt.evaluation.objectives import build_objectives
 from latentopt.space.files import SETTINGS
@@ -55,7 +55,7 @@ def sample_points(
     """
     if class_name is None and not properties:
         return space.sample(n, seed=seed)
-    if not isinstance(space.model, Conditional):
+    if not isinstance(space.model, ConditionalSampler):
         raise ConfigError(
             "this space's model draws no classes or properties; train one with model: ldm and "
             "conditions."

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from generative import LatentDiffusion
+from generative.conditions import Conditions
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import ModelFileError
+from generative.model import is_standard_normal
 from generative.model_files import load_model
 from generative.stages.config import StageConfig
 from generative.training import descent
@@ -159,8 +161,6 @@ def test_conditions_and_augmented_copies_stay_with_their_image(monkeypatch):
 
 
 def test_a_conditional_model_is_saved_with_what_it_knows(tmp_path):
-    from generative.conditions import Conditions
-
     fraction = IMAGES.mean((1, 2, 3)).astype(float)
     known = Conditions.of_data(("a", "b"), {"fraction": fraction})
     rows = known.rows(np.arange(len(IMAGES)) % 2, {"fraction": fraction})
@@ -173,8 +173,6 @@ def test_a_conditional_model_is_saved_with_what_it_knows(tmp_path):
 
 
 def test_guidance_however_strong_decodes_to_images():
-    from generative.conditions import Conditions
-
     known = Conditions.of_data((), {"fraction": IMAGES.mean((1, 2, 3)).astype(float)})
     asked = network(conditions=known.model_dump())
     for tensor in asked.prior.denoiser.parameters():
@@ -193,3 +191,23 @@ def test_a_copy_is_trained_on_in_all_its_stages(model):
     after = tuned.state_dict()
     moved = {name.split(".")[0] for name in after if not torch.equal(after[name], before[name])}
     assert moved == {"autoencoder", "prior"}
+
+
+def test_a_view_under_a_condition_decodes_what_is_sampled_under_it():
+    names = Conditions(classes=("a", "b"))
+    model = network(conditions=names, coordinates="code")
+    with torch.no_grad():  # a denoiser that listens
+        for value in model.prior.parameters():
+            value.add_(0.2 * torch.randn(value.shape, generator=torch.Generator().manual_seed(1)))
+    row = names.ask("b")
+    view = model.at(row)
+    noise = torch.randn(3, 64, generator=torch.Generator().manual_seed(5))
+    sampled = model.decode(model.sample(3, seed=5, class_name="b"))
+    assert torch.equal(view.decode(noise), sampled)
+    assert not torch.allclose(model.at(names.ask("a")).decode(noise), sampled)
+    again = view.decode(view.encode(X))
+    torch.testing.assert_close(again, model.decode(model.encode(X)), atol=0.05, rtol=0)
+    assert is_standard_normal(view)
+    assert view.stages() == ()
+    with pytest.raises(ValueError, match=r"shape \(2,\), got \(3,\)"):
+        model.at(torch.zeros(3))
