@@ -125,3 +125,20 @@ def test_paths_between_images_are_refused(space):
     images = gaussian_random_field(8, (8, 8), seed=6)
     with pytest.raises(ConfigError, match="mine: its model has no encoder"):
         interpolation_figures({"mine": space}, images[None, :2], reference=images)
+
+
+def test_measured_structures_are_imported_by_inversion(space, command, tmp_path):
+    np.save(tmp_path / "images.npy", space.decode(space.sample(3, seed=9)).numpy() > 0.5)
+    (tmp_path / "data.csv").write_text("volume_fraction\n.1\n.2\n.3\n")
+    (tmp_path / "campaign.yaml").write_text(yaml.safe_dump({**CAMPAIGN, "folder": "run"}))
+    said = command(
+        *("import", "campaign.yaml", "data.csv", "--images", "images.npy", "--tolerance", 1)
+    )
+    assert "structures imported as trials 0 to" in said
+
+
+def test_encoding_is_refused_in_one_line(space, run, tmp_path):
+    np.save(tmp_path / "images.npy", gaussian_random_field(2, (8, 8), seed=6))
+    code, _, error = run("encode", "space", "images.npy")
+    assert code == 3
+    assert "TinyGenerator cannot encode" in error
