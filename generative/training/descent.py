@@ -1,4 +1,4 @@
-"""The loop of a training: players move in turn, a moving average, the best moment, resume."""
+"""The loop of a training: players in turn, exponential moving average, best moment, resume."""
 
 import math
 import time

@@ -52,7 +52,7 @@ def note_of_file(path: Path) -> dict[str, str]:
 
 
 class TrainingState:
-    """Weights, their moving average and the optimizers' moments, with the step they belong to.
+    """Weights, their exponential moving average and the optimizers' moments, with the step they belong to.
 
     Of the stage's ``result`` parameters and the running statistics of batch norms, which belong to
     them, are averaged; other buffers are copied, and what is not of the result is not averaged.
@@ -86,7 +86,7 @@ class TrainingState:
         self.best_error, self.best_step = math.inf, 0
 
     def average(self, decay: float, step: int) -> None:
-        """Move the average towards the present weights."""
+        """Move the exponential moving average towards the present weights."""
         decay = min(decay, (1 + step) / (10 + step))  # the first steps count less
         with torch.no_grad():
             for name, value in self.stage.result.state_dict().items():
