@@ -52,7 +52,7 @@ def note_of_file(path: Path) -> dict[str, str]:
 
 
 class TrainingState:
-    """Weights, their exponential moving average and the optimizers' moments, with the step they belong to.
+    """Weights, their exponential moving average, the optimizers' moments, and the step they are of.
 
     Of the stage's ``result`` parameters and the running statistics of batch norms, which belong to
     them, are averaged; other buffers are copied, and what is not of the result is not averaged.
