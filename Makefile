@@ -6,14 +6,20 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 # Processes of the tests; those of a file stay together, for what they share.
 PROCESSES ?= 2
+# More options of pytest; CI measures coverage by them.
+TEST_OPTIONS ?=
 
-.PHONY: quickstart test lint default-space ldm-space benchmarks clean
+.PHONY: quickstart test test-quick lint default-space ldm-space benchmarks clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/latentopt quickstart
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --durations=15
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --durations=15 $(TEST_OPTIONS)
+
+# The first case of every test that is not slow.
+test-quick: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --quick $(TEST_OPTIONS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

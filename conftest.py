@@ -1,4 +1,4 @@
-"""An end to what dies or hangs, for every test and doctest."""
+"""An end to what dies or hangs, for every test and doctest; a quick choice among them."""
 
 import faulthandler
 import sys
@@ -9,6 +9,24 @@ import pytest
 # waits up to 10 s for the other workers, and has been seen to wait for ever.
 LIMITS_TO_END = 5
 MOST_SECONDS_TO_END = 60
+
+
+def pytest_addoption(parser):
+    """Offer the choice of ``make test-quick``."""
+    parser.addoption("--quick", action="store_true", help="the first case of each quick test")
+
+
+def pytest_collection_modifyitems(config, items):
+    """With ``--quick``, keep the first case of every test that is not slow."""
+    if not config.getoption("--quick"):
+        return
+    chosen = {}
+    for item in items:
+        if item.get_closest_marker("slow") is None:
+            chosen.setdefault(item.nodeid.partition("[")[0], item)
+    kept = set(chosen.values())
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = chosen.values()
 
 
 def pytest_configure(config):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -36,11 +37,6 @@ def campaign(space, folder):
     return Campaign(space=space, objective="mean", objectives=[slow], strategy="prior", batch=4,
                     engine="serial", dry_run=False, score="decoded", trials={TRIALS}, folder=folder)
 """
-RUN = """
-import sys
-from slow_objective import campaign
-campaign(*sys.argv[1:]).run(progress=False)
-"""
 YAML = """
 space: {space}
 objective: mean
@@ -56,22 +52,48 @@ folder: {folder}
 
 
 @pytest.fixture
-def start(tiny_space_folder, tmp_path):
-    """Start the campaign of a folder in a process of its own, and see it end."""
+def environment(tmp_path, monkeypatch):
+    """Settings of the objective, for the processes of a test."""
     (tmp_path / "slow_objective.py").write_text(SLOW_OBJECTIVE)
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.getcwd()]))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "slow_objective", raising=False)
+    return monkeypatch.setenv
+
+
+@pytest.fixture
+def fork(tiny_space_folder, environment):
+    """Start the campaign of a folder in a process of its own, which has imported everything."""
     started = []
 
-    def call(folder, seconds=0.0, command=None):
-        environment = {
-            **os.environ,
-            "CALLS": str(tmp_path / "calls"),
-            "SECONDS": str(seconds),
-            "PYTHONPATH": os.pathsep.join([str(tmp_path), os.getcwd()]),
-        }
-        command = command or ["-c", RUN, str(tiny_space_folder), str(folder)]
+    def run(folder):
+        from slow_objective import campaign
+
+        campaign(tiny_space_folder, folder).run(progress=False)
+
+    def call(folder, seconds):
+        environment("SECONDS", str(seconds))
+        process = get_context("fork").Process(target=run, args=(folder,))
+        process.start()
+        started.append(process)
+        return process
+
+    yield call
+    for process in started:
+        process.kill()
+        process.join()
+
+
+@pytest.fixture
+def start(environment, tmp_path):
+    """Start the command line in a process of its own, and see it end."""
+    started = []
+
+    def call(command, seconds=0.0):
+        environment("SECONDS", str(seconds))
         process = subprocess.Popen(
             [sys.executable, *command],
-            env=environment,
             cwd=tmp_path,
             text=True,
             stdout=subprocess.PIPE,
@@ -86,12 +108,12 @@ def start(tiny_space_folder, tmp_path):
         process.communicate()
 
 
-def wait_for(path, lines, process):
+def wait_for(path, lines, is_alive):
     """Until the file has so many lines."""
     for _ in range(3000):
         if path.exists() and len(path.read_bytes().splitlines()) >= lines:
             return
-        assert process.poll() is None, process.communicate()
+        assert is_alive()
         time.sleep(0.01)
     raise AssertionError(f"{path} has too few lines")
 
@@ -108,35 +130,33 @@ def completed(folder):
 
 
 @pytest.mark.slow
-def test_killed_again_and_again_it_ends_as_if_undisturbed(start, tiny_space, tmp_path):
+def test_killed_again_and_again_it_ends_as_if_undisturbed(fork, environment, tiny_space, tmp_path):
     folder, calls = tmp_path / "killed", tmp_path / "calls"
     moments, kills = random.Random(0), 0
     calls.touch()
     while True:
         ended, before = completed(folder), calls.read_text().splitlines()
-        process = start(folder, seconds=0.03)
+        process = fork(folder, seconds=0.03)
         begun = len(before) + moments.randrange(5)  # evaluations after which it is killed
-        while process.poll() is None:
+        while process.is_alive():
             if len(calls.read_bytes().splitlines()) > begun:
                 time.sleep(moments.uniform(0, 0.03))
                 process.kill()
-        kills += process.wait() == -signal.SIGKILL
+        kills += process.exitcode == -signal.SIGKILL
         again = Counter(map(float, calls.read_text().splitlines()[len(before) :]))
         assert not ended & again  # what was completed is not evaluated again
         assert not ended - completed(folder)  # nor lost
-        if process.returncode != -signal.SIGKILL:
+        if process.exitcode != -signal.SIGKILL:
             break
-    assert process.returncode == 0, process.communicate()
+    assert process.exitcode == 0
     assert kills >= 2
     # Each kill costs at most the evaluation it hit.
     assert TRIALS <= len(calls.read_text().splitlines()) <= TRIALS + kills
 
-    os.environ["CALLS"], os.environ["SECONDS"] = os.devnull, "0"
-    sys.path.insert(0, str(tmp_path))
-    try:
-        from slow_objective import campaign
-    finally:
-        sys.path.remove(str(tmp_path))
+    environment("CALLS", os.devnull)
+    environment("SECONDS", "0")
+    from slow_objective import campaign
+
     whole = campaign(tiny_space, tmp_path / "whole").run(progress=False)
     run = Run.read(folder)
     assert rows(run) == rows(whole)
@@ -177,24 +197,17 @@ def test_a_kill_between_proposing_and_decoding_is_made_good(tiny_space, tmp_path
 
 
 @pytest.mark.slow
-def test_a_second_process_is_refused_and_the_first_goes_on(start, tiny_space_folder, tmp_path):
+def test_a_second_process_is_refused_and_the_first_goes_on(fork, tiny_space_folder, tmp_path):
     folder, calls = tmp_path / "run", tmp_path / "calls"
-    first = start(folder, seconds=0.1)
-    wait_for(calls, 1, first)
+    first = fork(folder, seconds=0.1)
+    wait_for(calls, 1, first.is_alive)
+    from slow_objective import slow
+
     with pytest.raises(CampaignLockedError, match=f"process {first.pid} on .*stop it"):
-        Campaign.resume(folder, space=tiny_space_folder, objectives=[slow_of(tmp_path)])
-    assert first.wait(timeout=60) == 0
+        Campaign.resume(folder, space=tiny_space_folder, objectives=[slow])
+    first.join(timeout=60)
+    assert first.exitcode == 0
     assert len(calls.read_text().splitlines()) == TRIALS
-
-
-def slow_of(folder):
-    """The objective of `SLOW_OBJECTIVE`, imported under its own name."""
-    sys.path.insert(0, str(folder))
-    try:
-        import slow_objective
-    finally:
-        sys.path.remove(str(folder))
-    return slow_objective.slow
 
 
 @pytest.mark.slow
@@ -204,9 +217,9 @@ def test_on_the_command_line_a_second_process_exits_4_and_sigterm_drains(
     config, folder = tmp_path / "campaign.yaml", tmp_path / "run"
     config.write_text(YAML.format(space=tiny_space_folder, folder=folder))
     optimize = ["-m", "latentopt", "optimize", str(config)]
-    first = start(folder, seconds=60, command=optimize)
-    wait_for(tmp_path / "calls", 1, first)
-    second = start(folder, command=optimize)
+    first = start(optimize, seconds=60)
+    wait_for(tmp_path / "calls", 1, lambda: first.poll() is None)
+    second = start(optimize)
     assert second.wait(timeout=60) == 4
     (line,) = second.stderr.read().splitlines()
     assert line.startswith(f"latentopt: {folder}: process {first.pid} on ")
@@ -215,7 +228,7 @@ def test_on_the_command_line_a_second_process_exits_4_and_sigterm_drains(
     (line,) = first.stderr.read().splitlines()
     assert line.startswith("SIGTERM: stopped after 0 evaluations, 2 are left pending; the same")
     assert [trial.status for trial in Run.read(folder).trials] == ["pending", "pending"]
-    third = start(folder, command=optimize)
+    third = start(optimize)
     assert third.wait(timeout=60) == 0, third.stderr.read()
     assert "3 of 3 trials completed" in third.stdout.read()
     assert len((tmp_path / "calls").read_text().splitlines()) == 4
