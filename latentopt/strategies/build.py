@@ -15,6 +15,4 @@ def build_strategy(item: Any) -> Strategy:
     """Strategy of its spec, kind or itself; a `ConfigError` lists what is wrong with it."""
     if not isinstance(item, str | Mapping):
         return item
-    spec = as_spec(item)
-    assert isinstance(spec, Mapping)
-    return build(spec, STRATEGIES, f"{ROOT}.strategy")
+    return build(as_spec(item), STRATEGIES, f"{ROOT}.strategy")
