@@ -178,7 +178,7 @@ def test_a_prior_is_trained_on_towards_the_codes_that_weigh_most():
     model, images = untrained("ldm, pretrained"), torch.from_numpy(IMAGES)
     config = FEW.model_copy(update={"steps": 150, "ema_decay": 0.9})
     noise = torch.randn(200, 64, generator=torch.Generator().manual_seed(0))
-    angle = torch.linspace(0.1, 1.4, 200)
+    time = torch.linspace(0.1, 1.4, 200)
     codes = model.autoencoder.encode(images).detach()
 
     def error(row):
@@ -186,7 +186,7 @@ def test_a_prior_is_trained_on_towards_the_codes_that_weigh_most():
         weights[row] = 1 - 11e-3
         prior = finetune(model, IMAGES, weights, config=config).prior
         with torch.no_grad():
-            each = [prior.loss(c.expand(200, -1), noise=noise, angle=angle) for c in codes]
+            each = [prior.loss(c.expand(200, -1), noise=noise, time=time) for c in codes]
         return torch.stack(each)
 
     first, second = error(0), error(1)
@@ -202,8 +202,8 @@ def test_a_conditional_model_goes_on_as_the_model_of_all_images():
     assert tuned.conditions.size == 0
     with pytest.raises(ValueError, match="trained without classes"):
         tuned.sample(1, class_name="fine")
-    x, angle = torch.randn(3, 64), torch.tensor([0.7])
-    ours, theirs = (m.prior.denoiser(x, angle) for m in (tuned, model))
+    x, time = torch.randn(3, 64), torch.tensor([0.7])
+    ours, theirs = (m.prior.denoiser(x, time) for m in (tuned, model))
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
