@@ -1,5 +1,8 @@
 """Every strategy in the table keeps the promises of `latentopt.strategies.strategy.Strategy`."""
 
+from functools import cache
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
@@ -23,11 +26,18 @@ def space():
 SECONDS = {"ax", "saas"}  # what one ask of Ax takes
 
 
+SMALL = {"saas": {"ensemble": 2}}  # models to fit for each metric, by default 4
+
+
+def small(kind):
+    return STRATEGIES[kind](**SMALL.get(kind, {}))
+
+
 @pytest.fixture(
     params=[pytest.param(k, marks=[pytest.mark.slow] * (k in SECONDS)) for k in STRATEGIES]
 )
 def strategy(request):
-    return STRATEGIES[request.param]()
+    return small(request.param)
 
 
 def history(space, n, pending=0, **changes):
@@ -36,6 +46,30 @@ def history(space, n, pending=0, **changes):
     metrics = {"a": torch.sin(z[:, 0]) + z[:, 1], "b": 0.3 * z[:, 2]}
     waiting = space.sample(pending, seed=2)
     return History(space, GOAL, z=z, metrics=metrics, pending=waiting, **changes)
+
+
+class Asked(NamedTuple):
+    """The answer to one question, and whether the global random state was left alone."""
+
+    z: torch.Tensor
+    left_alone: bool
+
+
+@pytest.fixture(scope="module")
+def ask(space):
+    """Points of a strategy for `history`; each question is asked once, the answer is kept."""
+
+    @cache
+    def asked(kind, n, pending, q, seed=0):
+        torch.manual_seed(3)
+        np.random.seed(3)  # noqa: NPY002  the legacy generator is the global one
+        expected = torch.rand(1), np.random.rand()  # noqa: NPY002
+        torch.manual_seed(3)
+        np.random.seed(3)  # noqa: NPY002
+        z = small(kind).propose(history(space, n, pending, seed=seed), q)
+        return Asked(z, (torch.rand(1), np.random.rand()) == expected)  # noqa: NPY002
+
+    return asked
 
 
 CASES = [(0, 0), (1, 0), (9, 3), (12, 0), (12, 2)]
@@ -63,10 +97,10 @@ def test_it_matches_the_protocol(strategy):
 
 @pytest.mark.parametrize(("n", "pending"), CASES)
 @pytest.mark.parametrize("q", [1, 3])
-def test_points_are_distinct_float64_and_inside_the_radius(strategy, space, n, pending, q):
+def test_points_are_distinct_float64_and_inside_the_radius(strategy, space, ask, n, pending, q):
     skip_most_cases_of_what_takes_seconds(strategy, n, pending)
     told = history(space, n, pending)
-    z = strategy.propose(told, q)
+    z = ask(strategy.kind, n, pending, q).z
     assert z.shape == (q, 4)
     assert z.dtype == torch.float64
     assert torch.isfinite(z).all()
@@ -76,30 +110,23 @@ def test_points_are_distinct_float64_and_inside_the_radius(strategy, space, n, p
 
 
 @pytest.mark.parametrize(("n", "pending"), CASES)
-def test_the_same_history_gives_the_same_points(strategy, space, n, pending):
+def test_the_same_history_gives_the_same_points(strategy, space, ask, n, pending):
     skip_most_cases_of_what_takes_seconds(strategy, n, pending)
-    first = strategy.propose(history(space, n, pending), 2)
-    again = type(strategy)().propose(history(space, n, pending), 2)
-    assert torch.equal(first, again)
+    first = ask(strategy.kind, n, pending, 3).z
+    assert torch.equal(first, strategy.propose(history(space, n, pending), 3))
 
 
-@pytest.mark.parametrize("n", [0, 12])
-def test_another_seed_gives_other_points(strategy, space, n):
+@pytest.mark.parametrize(("n", "pending"), [(0, 0), (12, 2)])
+def test_another_seed_gives_other_points(strategy, ask, n, pending):
     if strategy.kind == "data" and n:
         pytest.skip("the best of a pool is the same by any seed")
-    first = strategy.propose(history(space, n), 2)
-    assert not torch.equal(first, strategy.propose(history(space, n, seed=1), 2))
+    first, other = (ask(strategy.kind, n, pending, 3, seed).z for seed in (0, 1))
+    assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("n", [0, 12])
-def test_global_random_state_is_left_alone(strategy, space, n):
-    torch.manual_seed(3)
-    np.random.seed(3)  # noqa: NPY002  the legacy generator is the global one
-    expected = torch.rand(1), np.random.rand()  # noqa: NPY002
-    torch.manual_seed(3)
-    np.random.seed(3)  # noqa: NPY002
-    strategy.propose(history(space, n), 2)
-    assert (torch.rand(1), np.random.rand()) == expected  # noqa: NPY002
+@pytest.mark.parametrize(("n", "pending"), [(0, 0), (12, 2)])
+def test_global_random_state_is_left_alone(strategy, ask, n, pending):
+    assert ask(strategy.kind, n, pending, 3).left_alone
 
 
 @pytest.mark.parametrize("n", [5, 12])
@@ -129,17 +156,25 @@ def test_points_told_twice_are_no_obstacle(strategy, space):
     assert torch.cdist(proposed, z).min() > 0
 
 
-@pytest.mark.parametrize(("unit_of_a", "unit_of_b"), [(1e-18, 1e12), (1e30, 1e30)])
-def test_the_same_points_are_asked_whatever_the_units_are(strategy, space, unit_of_a, unit_of_b):
-    def propose(unit_of_a, unit_of_b):
+@pytest.fixture(scope="module")
+def propose_by_units(space):
+    """Points of a strategy for metrics in two units; each question is asked once."""
+
+    @cache
+    def asked(kind, unit_of_a, unit_of_b):
         z = space.sample(12, seed=1)
         metrics = {"a": unit_of_a * z[:, 0], "b": unit_of_b * z[:, 1].exp()}
         goal = Goal.parse(
             f"{1 / unit_of_a!r}*a - {2 / unit_of_b!r}*b", [f"b <= {1.5 * unit_of_b!r}"]
         )
-        return strategy.propose(History(space, goal, z=z, metrics=metrics), 2)
+        return small(kind).propose(History(space, goal, z=z, metrics=metrics), 2)
 
-    expected, found = propose(1.0, 1.0), propose(unit_of_a, unit_of_b)
+    return asked
+
+
+@pytest.mark.parametrize("units", [(1e-18, 1e12), (1e30, 1e30)])
+def test_the_same_points_are_asked_whatever_the_units_are(strategy, propose_by_units, units):
+    expected, found = (propose_by_units(strategy.kind, *of) for of in ((1.0, 1.0), units))
     assert torch.equal(found, expected)
 
 
@@ -169,6 +204,7 @@ AWKWARD = list(awkward(torch.tensor([-1.0, 1.0])))
 def test_no_metric_is_too_awkward_to_be_modelled(strategy, space, name, caplog):
     if strategy.kind in SECONDS and name not in ("of 1e308", "from 1e-200 to 1e200"):
         pytest.skip("two metrics tell enough of what takes Ax seconds")
+    strategy = type(strategy)()  # by its default settings
     z = space.sample(12, seed=1)
     goal = Goal.parse("a, b" if strategy.multi_objective else "a", ["a >= 0"])
     told = History(space, goal, z=z, metrics={"a": awkward(z[:, 0].tanh())[name], "b": z[:, 1]})

@@ -24,7 +24,14 @@ from latentopt.strategies.ax_node import StrategyNode, generation_strategy
 
 OBJECTIVE, CONSTRAINTS = "a - 2*b", ["c <= 1"]
 GOAL = Goal.parse(OBJECTIVE, CONSTRAINTS)
-CHEAP = {"restarts": 1, "raw_samples": 16, "candidates": 32, "pool": 32, "max_iterations": 5}
+CHEAP = {
+    "restarts": 1,
+    "raw_samples": 16,
+    "candidates": 32,
+    "pool": 32,
+    "max_iterations": 5,
+    "ensemble": 2,
+}
 SLOW = {"ax", "saas"}
 KINDS = [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in STRATEGIES]
 
