@@ -42,7 +42,10 @@ class TrainOptions:
     )
     config: Annotated[Path | None, typer.Option(help="YAML file with all settings.")] = None
     model: Annotated[
-        str | None, typer.Option(help="vae, pca, resnet_vae, vae_gan, ldm or lsgm.")
+        str | None,
+        typer.Option(
+            help="Kind of model, such as vae, pca or ldm; docs/models.md has all of them."
+        ),
     ] = None
     patch: Annotated[int | None, typer.Option(help="Cut patches of this side.")] = None
     grey: Annotated[str | None, typer.Option(help="auto, otsu, labels or keep.")] = None
