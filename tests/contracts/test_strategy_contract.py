@@ -116,11 +116,11 @@ def test_the_same_history_gives_the_same_points(strategy, space, ask, n, pending
     assert torch.equal(first, strategy.propose(history(space, n, pending), 3))
 
 
-@pytest.mark.parametrize(("n", "pending"), [(0, 0), (12, 2)])
-def test_another_seed_gives_other_points(strategy, ask, n, pending):
+@pytest.mark.parametrize(("n", "pending", "q"), [(0, 0, 3), (12, 2, 1)])
+def test_another_seed_gives_other_points(strategy, ask, n, pending, q):
     if strategy.kind == "data" and n:
         pytest.skip("the best of a pool is the same by any seed")
-    first, other = (ask(strategy.kind, n, pending, 3, seed).z for seed in (0, 1))
+    first, other = (ask(strategy.kind, n, pending, q, seed).z for seed in (0, 1))
     assert not torch.equal(first, other)
 
 
