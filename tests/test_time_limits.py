@@ -22,7 +22,7 @@ def held():
     time.sleep(600)
 def test_that_fails_and_then_hangs(held): assert False
 """
-# Files of many tests are given out first.
+# More than the worker was given with it.
 MORE = """
 import pytest
 @pytest.mark.parametrize("i", range(150))
@@ -42,7 +42,7 @@ def test_of_another_worker(i): time.sleep(1)
 
 
 def test_the_settings_are_there():
-    assert "--max-worker-restart=0" in SETTINGS["addopts"].split()
+    assert {"--max-worker-restart=0", "--no-loadscope-reorder"} <= {*SETTINGS["addopts"].split()}
     assert SETTINGS["faulthandler_exit_on_timeout"] is True
     assert 300 <= SETTINGS["faulthandler_timeout"] <= 600  # of slow tests on a slow machine
 
