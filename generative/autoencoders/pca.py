@@ -19,8 +19,13 @@ from objectives.settings import Settings
 class PCAConfig(Settings):
     """Size of a `PCA`."""
 
-    image_shape: tuple[int, ...] = Field(description="(c, *space) of the images.")
-    components: int = Field(64, description="Principal components: numbers in the code.")
+    image_shape: tuple[int, ...] = Field(
+        description="Shape of one image in voxels: (channels, height, width), or (channels, "
+        "depth, height, width) in 3-D."
+    )
+    components: int = Field(
+        64, description="Number of principal components, which is the number of values in a code."
+    )
 
 
 class PCA(Model):
