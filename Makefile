@@ -17,7 +17,7 @@ quickstart: $(VENV)/.installed
 test: $(VENV)/.installed-test lint
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --durations=15 $(TEST_OPTIONS)
 
-# The first case of every test that is not slow.
+# The first case of every test that is not slow, as far as half a second of each file allows.
 test-quick: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --quick $(TEST_OPTIONS)
 

@@ -1,6 +1,7 @@
 """An end to what dies or hangs, for every test and doctest; a quick choice among them."""
 
 import faulthandler
+import os
 import sys
 from collections import Counter
 
@@ -10,6 +11,9 @@ import pytest
 # waits up to 10 s for the other workers, and has been seen to wait for ever.
 LIMITS_TO_END = 5
 MOST_SECONDS_TO_END = 60
+# Processor time after which a file begins no test with ``--quick``.
+QUICK_SECONDS = 0.4
+USED = Counter()
 
 
 def pytest_addoption(parser):
@@ -33,6 +37,23 @@ def pytest_collection_modifyitems(config, items):
     kept = set(chosen.values())
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = chosen.values()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Count the processor time of each file, of the processes it started too."""
+    before = sum(os.times()[:4])
+    try:
+        return (yield)
+    finally:
+        USED[item.path] += sum(os.times()[:4]) - before
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """With ``--quick``, a file begins no test when its time is used up."""
+    if item.config.getoption("--quick") and USED[item.path] > QUICK_SECONDS:
+        pytest.skip("the time of its file is used up; make test runs it")
 
 
 def pytest_configure(config):
