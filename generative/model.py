@@ -176,6 +176,10 @@ class Structured(Protocol):
         """Angle and shift of each image, row by row."""
         ...
 
+    def place(self, images: Float[Tensor, "n c *space"], pose: Pose) -> Float[Tensor, "n c *space"]:
+        """Decoded structures turned and shifted to where the pose says they lie."""
+        ...
+
 
 def is_standard_normal(model: object) -> bool:
     """Whether codes of this model are standard normal by construction."""
@@ -185,9 +189,17 @@ def is_standard_normal(model: object) -> bool:
 def reconstruct(
     model: Encoding, images: Float[Tensor, "n c *space"]
 ) -> Float[Tensor, "n c *space"]:
-    """Each image encoded and decoded, without gradients, in a fixed amount of memory."""
+    """Each image encoded and decoded, without gradients, in a fixed amount of memory.
+
+    Of a `Structured` model the decoded structure is placed as the image has it.
+    """
+
+    def again(chunk: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
+        made = model.decode(model.encode(chunk))
+        return model.place(made, model.pose(chunk)) if isinstance(model, Structured) else made
+
     with torch.no_grad():
-        return map_rows(lambda chunk: model.decode(model.encode(chunk)), images, images[0].numel())
+        return map_rows(again, images, images[0].numel())
 
 
 def check_code(code: Tensor, latent_dim: int) -> None:

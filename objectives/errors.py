@@ -20,6 +20,8 @@ class EvaluationError(ValueError):
         How the trial ended: ``infeasible``, ``invalid``, ``timeout``, ``crashed`` or ``lost``.
     """
 
+    state: FailedState = "crashed"  # also of a subclass whose constructor does not call this one
+
     def __init__(self, message: str = "", state: FailedState = "crashed") -> None:
         super().__init__(message)
         self.state = state

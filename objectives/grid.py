@@ -39,7 +39,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         given = self.voxel_size_um
-        several = isinstance(given, Sequence)
+        several = isinstance(given, Sequence) and not isinstance(given, str)
         edges = tuple(float(edge) for edge in (given if several else (given,)))
         if not edges or not all(math.isfinite(edge) and edge > 0 for edge in edges):
             raise ValueError(

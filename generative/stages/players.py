@@ -13,7 +13,9 @@ class Player:
 
     An autoencoder by itself is one player. Of an adversarial training, generator and discriminator
     are one each, and a penalty on the discriminator that counts at some steps only is a third, of
-    the same parameters.
+    the same parameters. Let such a player share the ``optimizer`` of the first: AdamW divides by
+    the size of past gradients, so with an optimizer of its own the weight of a penalty would have
+    no effect.
 
     Parameters
     ----------
@@ -29,6 +31,9 @@ class Player:
         Weight decay of its optimizer; that of the stage if None.
     clip
         Largest norm of its gradient, which is shortened to that; None lets it be.
+    optimizer
+        Name of its optimizer. Players of one name share one, with its moments: they have the same
+        parameters, learning rate, betas and weight decay. Its own name unless given.
     every
         Steps from one of its moves to the next. It moves at step 0, and is skipped in between.
     """
@@ -40,6 +45,7 @@ class Player:
     weight_decay: float | None = None
     clip: float | None = 1.0
     every: int = 1
+    optimizer: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

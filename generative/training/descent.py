@@ -60,14 +60,14 @@ def descend(
     sound(stage).to(device)
     _lay_out(stage, _memory_format(stage))
     stage.train()
-    sides = [_Side(player, config) for player in stage.players(config)]
+    sides = _sides(stage, config)
     fingerprint = _fingerprint(stage, rows, probe, config)
     fingerprint["from"] = _weight_sum(stage)
     if conditions is not None:
         fingerprint |= {"conditions": _sample(conditions)}
     if weights is not None:
         fingerprint |= {"weights": weights.tolist()}
-    optimizers = {side.player.name: side.optimizer for side in sides}
+    optimizers = {side.player.optimizer or side.player.name: side.optimizer for side in sides}
     state = TrainingState(stage, optimizers, folder, fingerprint)
     first = state.resume()
     state.save(first)  # a folder that cannot be written is noticed now, not after an hour
@@ -86,7 +86,7 @@ def descend(
                 saved = time.monotonic()
     state.save(config.steps)
     state.use_result()
-    _check_finite(stage, config)
+    _check_finite(stage.result, config)
     _lay_out(stage.to("cpu").eval(), torch.contiguous_format)
     return state
 
@@ -140,11 +140,13 @@ class _Batches:
 class _Side:
     """A player with its optimizer."""
 
-    def __init__(self, player: Player, config: TrainConfig) -> None:
+    def __init__(
+        self, player: Player, config: TrainConfig, optimizer: torch.optim.Optimizer | None = None
+    ) -> None:
         self.player = player
         decay = config.weight_decay if player.weight_decay is None else player.weight_decay
         self.rate = player.learning_rate_factor * config.learning_rate
-        self.optimizer = torch.optim.AdamW(
+        self.optimizer = optimizer or torch.optim.AdamW(
             player.parameters, self.rate, betas=player.betas, weight_decay=decay
         )
 
@@ -157,6 +159,38 @@ class _Side:
         if self.player.clip is not None:
             nn.utils.clip_grad_norm_(self.player.parameters, self.player.clip)
         self.optimizer.step()
+
+
+def _sides(stage: Stage, config: TrainConfig) -> list[_Side]:
+    """Every player of a stage; those of one optimizer share it.
+
+    Raises
+    ------
+    ValueError
+        Two players have one name, or share an optimizer and differ in what it is made of.
+    """
+    sides: list[_Side] = []
+    first: dict[str, _Side] = {}
+    for player in stage.players(config):
+        if player.name in [side.player.name for side in sides]:
+            raise ValueError(f"two players of stage {stage.name} are called {player.name}.")
+        name = player.optimizer or player.name
+        if name not in first:
+            side = first[name] = _Side(player, config)
+        elif _made_of(player) != _made_of(first[name].player):
+            raise ValueError(
+                f"players {first[name].player.name} and {player.name} share the optimizer {name}; "
+                "give them the same parameters, learning_rate_factor, betas and weight_decay."
+            )
+        else:
+            side = _Side(player, config, first[name].optimizer)
+        sides.append(side)
+    return sides
+
+
+def _made_of(player: Player) -> tuple[object, ...]:
+    parameters = tuple(id(parameter) for parameter in player.parameters)
+    return parameters, player.learning_rate_factor, player.betas, player.weight_decay
 
 
 @contextmanager
@@ -208,9 +242,9 @@ def _step(
     return terms
 
 
-def _check_finite(stage: Stage, config: TrainConfig) -> None:
+def _check_finite(result: nn.Module, config: TrainConfig) -> None:
     """The last step has no loss after it that would show what it did."""
-    for name, value in stage.state_dict().items():
+    for name, value in result.state_dict().items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise _diverged(f"the weights {name} are not finite after the last step", config)
 

@@ -31,7 +31,7 @@ jump between neighbouring voxels of the reconstruction over that of the images."
 
 NO_ENCODER = """\
 This model has no encoder and reconstructs nothing. PCA is here for comparison: it says how much of
-the images as many numbers can hold. `latentopt evaluate` compares samples with images.
+the images {numbers} numbers can hold. `latentopt evaluate` compares samples with images.
 """
 LIMITS_OF_CODES = """\
 A random texture with features much finer than 1/8 of the image has more degrees of freedom than
@@ -134,7 +134,7 @@ def _card(
 {table}
 
 {PHASES_MEASURED if phases else LEVELS_MEASURED} PCA is fitted to the same training images.
-{"" if encodes else NO_ENCODER}
+{"" if encodes else NO_ENCODER.format(numbers=numbers)}
 ![held-out images, their reconstructions, and samples]({PICTURE})
 
 Samples are draws from {drawn if encodes else "the standard normal distribution"}.

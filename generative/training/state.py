@@ -146,7 +146,8 @@ class TrainingState:
             note = note_of(data)
             former = "format" not in note
             tensors = bytes_to_tensors(data)
-            if not former and (note["format"] != FORMAT or _digest(tensors) != note["sha256"]):
+            newer = not former and int(note["format"]) > int(FORMAT)
+            if not (former or newer) and _digest(tensors) != note["sha256"]:
                 raise ValueError("a number in it has changed")
             same, step = note["fingerprint"] == self.fingerprint, int(note["step"])
             best_error, best_step = note["best"].split()
@@ -155,6 +156,11 @@ class TrainingState:
             raise ModelFileError(
                 f"{self.path}: the state of this run is damaged. Delete the file to start again."
             ) from error
+        if newer:
+            raise ModelFileError(
+                f"{self.path}: was kept by a newer version of latentopt. Finish this run with that "
+                "version, or delete the file to start again."
+            )
         if former:
             raise ModelFileError(
                 f"{self.path}: was kept by an earlier version of latentopt, which had one "

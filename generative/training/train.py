@@ -15,7 +15,7 @@ from generative.files.folder import CONFIG, WEIGHTS, check_folder
 from generative.model import Model
 from generative.model_files import save_model
 from generative.stages.config import StageConfig, TrainConfig
-from generative.stages.stage import SolvingStage, not_covered
+from generative.stages.stage import SolvingStage, Stages, not_covered
 from generative.training.descent import descend
 from generative.training.lock import only_training
 from generative.training.model_card import CARD, PICTURE, CardContent, write_model_card
@@ -101,7 +101,7 @@ def train(
         model.begin(begin)
     facts: dict[str, object] = {"Training images": len(images)}
     with only_training(folder):
-        for stage in model.stages():
+        for stage in _stages(model, config.seed):
             if isinstance(stage, SolvingStage):
                 stage.solve(images, seed=config.seed)
                 continue
@@ -160,7 +160,7 @@ def finetune(
             f"weights should be {len(images)} numbers of sum 1, one for each image, none below 0."
         )
     tuned = _without_conditions(model)
-    stages = not_covered(tuned.stages())
+    stages = not_covered(_stages(tuned, config.seed))
     whole = StageConfig(steps=config.steps, learning_rate=config.learning_rate)
     own = {
         stage.name: whole
@@ -175,6 +175,13 @@ def finetune(
             else:
                 descend(stage, check_images(images), config, folder, weights=weights)
     return tuned
+
+
+def _stages(model: Model, seed: int) -> Stages:
+    """The stages of a model; networks of their own are drawn from the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed GPUs as well
+        return model.stages()
 
 
 def _without_conditions(model: AModel) -> AModel:

@@ -115,7 +115,10 @@ def keep_structure(
 
 
 def image_to_score(
-    trial: Trial, evaluation: Evaluation, keep: Callable[..., Phases | None]
+    trial: Trial,
+    evaluation: Evaluation,
+    own: Callable[[], Evaluation],
+    keep: Callable[..., Phases | None],
 ) -> Float[Tensor, "1 c *space"]:
     """The image of a trial that objectives are given: of the structure in its file.
 
@@ -124,7 +127,10 @@ def image_to_score(
     trial
         Pending.
     evaluation
-        In the space of the trial (`evaluation_in_space_of`).
+        Of the campaign.
+    own
+        Gives the evaluation in the space of the trial (`evaluation_in_space_of`): that space is
+        read only where the structure has to be decoded.
     keep
         Called with the trial, and with its structure where that is known: `keep_structure`.
 
@@ -134,12 +140,12 @@ def image_to_score(
         Its z decodes to no structure.
     """
     if evaluation.score == "decoded":  # the grey image is nowhere but in z
-        images = evaluation.image(trial.z)
+        images = own().image(trial.z)
         keep(trial, to_phases(images)[0].cpu().numpy())
         return images
     phases = keep(trial)
     if phases is None:
-        return evaluation.scored(trial.z)  # says what is wrong with it
+        return own().scored(trial.z)  # says what is wrong with it
     return to_images(torch.from_numpy(phases)[None], evaluation.space.image_shape[0])
 
 

@@ -234,8 +234,12 @@ class Loop:
     def _submit(self, trial: Trial) -> None:
         campaign, evaluation = self.campaign, self.campaign.evaluation
         try:
-            own = evaluation_in_space_of(trial, evaluation, lambda: campaign.result)
-            image = image_to_score(trial, own, campaign.keep_structure)[0].cpu().numpy()
+            image = image_to_score(
+                trial,
+                evaluation,
+                lambda: evaluation_in_space_of(trial, evaluation, lambda: campaign.result),
+                campaign.keep_structure,
+            )
         except EvaluationError as error:
             self._fail(trial, str(error), error.state)
             return
@@ -244,7 +248,7 @@ class Loop:
             simulations=evaluation.objectives_of(
                 trial.z, trial.index, again=trial.strategy == REPEAT
             )[len(self.parts.items) :],
-            image=image,
+            image=image[0].cpu().numpy(),
             grid=evaluation.grid,
             taken=(*evaluation.latent_metrics(trial.point), *trial.metrics),
             timeout_s=self.engine.timeout_s,

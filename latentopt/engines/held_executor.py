@@ -83,7 +83,7 @@ class HeldExecutor:
         if self._answered:
             return
         executor = self._opened()
-        start_s = self.engine.start_s if isinstance(self.engine, EngineWithWorkers) else None
+        start_s = getattr(self.engine, "start_s", None)  # an engine of the user's own may have one
         try:
             executor.submit(prepare, self._parts).result(start_s)
         except Exception as error:

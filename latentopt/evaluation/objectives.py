@@ -234,7 +234,9 @@ def build_objectives(items: Iterable[Any]) -> tuple[Objective, ...]:
 
 def _with_reader(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """The spec with what no file of settings can hold: what reads the file of a target."""
-    return {"reader": StructureFiles(), **spec} if spec.get("kind") == "two_point_target" else spec
+    if spec.get("kind") != "two_point_target" or "reader" in spec:
+        return spec  # a reader in a spec is refused as any wrong value
+    return {**spec, "reader": StructureFiles()}
 
 
 def _objectives() -> dict[str, type[BaseModel]]:

@@ -223,7 +223,9 @@ def _naming(data: FileData | FieldData) -> Iterator[None]:
     except (ConfigError, ModelFileError, OutputError):
         raise
     except ValueError as error:
-        raise DataError(f"{_name(data)}: {error}") from error
+        text = str(error)
+        named = text if text.startswith(f"{_name(data)}: ") else f"{_name(data)}: {text}"
+        raise DataError(named) from error
 
 
 def _name(data: FileData | FieldData) -> str:

@@ -76,9 +76,12 @@ class TinyGeneratorStage(Stage):
 
     def players(self, config):
         judge = tuple(self.discriminator.parameters())
+        shared = {"optimizer": "discriminator", "weight_decay": 0.0}
         return (
-            Player("discriminator", judge, 0.5, self.momentum, weight_decay=0.0),
-            Player("penalty", judge, 0.1, clip=None, every=self.penalty_every),
+            Player("discriminator", judge, 0.5, self.momentum, **shared),
+            Player(
+                "penalty", judge, 0.5, self.momentum, clip=None, every=self.penalty_every, **shared
+            ),
             Player("generator", tuple(self.generator.parameters()), betas=self.momentum, clip=1.0),
         )
 

@@ -7,11 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from generative import PCA
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import ModelFileError
-from generative.stages.players import Batch
-from generative.training.descent import descend
+from generative.stages.loss import Loss
+from generative.stages.players import Batch, Player
+from generative.stages.stage import Stage
+from generative.training.descent import _schedule, descend
 from generative.training.state import TrainingState, state_path
 from generative.training.train import TrainConfig, train
 
@@ -95,16 +98,89 @@ def test_a_stopped_run_goes_on_to_the_weights_of_an_uninterrupted_one(
     assert again["mean_score"] != 0
 
 
-def test_the_state_has_the_moments_of_each_player_by_its_name(model, tmp_path):
+def test_the_state_has_the_moments_of_each_optimizer_by_its_name(model, tmp_path):
     train(model, IMAGES, config=CONFIG, folder=None)
     (stage,) = model.stages()
     trained(stage, CONFIG, tmp_path)
     names = load_file(state_path(tmp_path, stage.name))
-    for player, parameters in (("discriminator", 4), ("penalty", 4), ("generator", 4)):
-        kept = {n for n in names if n.startswith(f"optimizer.{player}.")}
-        assert len(kept) >= 3 * parameters - 3
+    assert {n.split(".")[1] for n in names if n.startswith("optimizer.")} == {
+        "discriminator",
+        "generator",
+    }
+    for optimizer in ("discriminator", "generator"):
+        kept = {n for n in names if n.startswith(f"optimizer.{optimizer}.")}
+        assert len(kept) == 3 * 4
         steps = {float(names[n]) for n in kept if n.endswith(".step")}
-        assert steps == {10.0 if player != "penalty" else 3.0}
+        # The penalty moves the weights of the discriminator three times more.
+        assert max(steps) == (13.0 if optimizer == "discriminator" else 10.0)
+
+
+def test_the_weight_of_a_penalty_counts_where_it_shares_the_optimizer():
+    """Against AdamW itself, which is given the two gradients in turn."""
+
+    class Pulled(Stage):
+        name, augments = "pulled", False
+
+        def __init__(self, model, weight):
+            super().__init__(model)
+            self.point, self.weight = torch.nn.Parameter(torch.zeros(2)), weight
+
+        def players(self, config):
+            shared = {"clip": None, "optimizer": "point", "weight_decay": 0.0}
+            both = (self.point,)
+            return Player("pull", both, **shared), Player("penalty", both, every=3, **shared)
+
+        def loss(self, batch, player):
+            goal = torch.tensor([1.0, 2.0] if player == "pull" else [3.0, -1.0])
+            total = (self.point - goal).square().sum() * (self.weight if player == "penalty" else 1)
+            return Loss(total, {player: total.item()})
+
+        def error(self, probe):
+            return None
+
+    ends = []
+    for weight in (0.01, 100.0):
+        stage = Pulled(PCA((1, 8, 8), components=2), weight)
+        config = CONFIG.model_copy(update={"steps": 5, "ema_decay": 0.0, "learning_rate": 0.1})
+        ends.append(trained(stage, config)["point"])
+        point = torch.nn.Parameter(torch.zeros(2))
+        adam = torch.optim.AdamW([point], 0.1, weight_decay=0.0)
+        for step in range(5):
+            for group in adam.param_groups:
+                group["lr"] = 0.1 * _schedule(step, 5)
+            for every, factor, goal in ((1, 1, [1.0, 2.0]), (3, weight, [3.0, -1.0])):
+                if step % every == 0:
+                    adam.zero_grad()
+                    (factor * (point - torch.tensor(goal)).square().sum()).backward()
+                    adam.step()
+        torch.testing.assert_close(ends[-1], point.detach(), rtol=1e-5, atol=1e-7)
+    assert not torch.allclose(*ends, rtol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("second", "problem"),
+    [
+        ({"name": "pull"}, "two players of stage pulled are called pull"),
+        ({"betas": (0.5, 0.9)}, "share the optimizer point"),
+    ],
+)
+def test_players_that_cannot_go_together_are_refused(second, problem):
+    class Pulled(Stage):
+        name = "pulled"
+
+        def __init__(self, model):
+            super().__init__(model)
+            self.point = torch.nn.Parameter(torch.zeros(2))
+
+        def players(self, config):
+            first = {"name": "pull", "parameters": (self.point,), "optimizer": "point"}
+            return Player(**first), Player(**{**first, "name": "penalty", **second})
+
+        def loss(self, batch, player):
+            raise AssertionError("no player moves")
+
+    with pytest.raises(ValueError, match=problem):
+        trained(Pulled(PCA((1, 8, 8), components=2)))
 
 
 def test_only_the_result_is_averaged_and_its_buffers_are_copied(model):

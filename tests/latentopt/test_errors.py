@@ -35,3 +35,11 @@ def test_an_evaluation_that_failed_says_how_also_to_another_process():
     assert EvaluationError("no mesh").state == "crashed"
     again = pickle.loads(pickle.dumps(EvaluationError("no licence", "lost")))
     assert (str(again), again.state) == ("no licence", "lost")
+
+
+def test_an_error_of_a_users_own_class_has_a_state_too():
+    class NoMesh(EvaluationError):
+        def __init__(self):
+            ValueError.__init__(self, "no mesh")
+
+    assert NoMesh().state == "crashed"

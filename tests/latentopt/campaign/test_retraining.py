@@ -501,3 +501,14 @@ retrain: {{every: 2, steps: 3, images: 12, data: 1x32x32.npy, learning_rate: {ra
     found = Run.read(tmp_path / "run")
     assert [t.status for t in found.trials] == ["completed"] * 4
     assert len(found.retrained) == 1
+
+
+def test_a_repeat_of_before_a_retraining_needs_its_file_and_not_the_space_of_then(tmp_path):
+    """The space was given in Python: nobody can read it again."""
+    campaign = campaign_of(space_of("pca"), tmp_path, score="phases")
+    run = campaign.run(progress=False)
+    assert run.retrained
+    old = next(t for t in run.trials if t.space_id == run.space_id and t.repeat_of is None)
+    again = campaign.repeat(old.index)
+    assert again.space_id == run.space_id
+    assert campaign.run(progress=False).trials[again.index].status == "completed"
