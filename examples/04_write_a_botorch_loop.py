@@ -14,8 +14,8 @@ from botorch.optim import optimize_acqf
 from gpytorch.mlls import ExactMarginalLogLikelihood
 
 from latentopt import LatentSpace
+from objectives import cut_phases
 from objectives.homogenize import effective_conductivity
-from objectives.phases import cut_phases
 
 SMOKE = os.environ.get("SMOKE") == "1"
 ROUNDS = 3 if SMOKE else 20
