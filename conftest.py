@@ -12,7 +12,7 @@ import pytest
 LIMITS_TO_END = 5
 MOST_SECONDS_TO_END = 60
 # Processor time after which a file begins no test with ``--quick``.
-QUICK_SECONDS = 0.4
+QUICK_SECONDS = 0.05
 USED = Counter()
 
 
