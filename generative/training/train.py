@@ -1,6 +1,7 @@
 """Train a network: progress, exponential moving average, resume after a kill, one seed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -179,8 +180,7 @@ def finetune(
 
 def _stages(model: Model, seed: int) -> Stages:
     """The stages of a model; networks of their own are drawn from the seed alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed GPUs as well
+    with _drawn_from(seed):
         return model.stages()
 
 
@@ -204,10 +204,17 @@ def _write_card(
 
 def _draw_weights(model: Model, seed: int) -> None:
     """Initial weights from the seed alone, whatever has been drawn before."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed GPUs as well
+    with _drawn_from(seed):
         fresh = type(model)(**model.options())
     model.load_state_dict(fresh.state_dict())
+
+
+@contextmanager
+def _drawn_from(seed: int) -> Iterator[None]:
+    """Random numbers inside follow from the seed; those outside are as if nothing was drawn."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed GPUs as well
+        yield
 
 
 def _settings(config: TrainConfig) -> str:

@@ -37,7 +37,7 @@ def load_surrogate(folder: Path | str, **given: Any) -> Surrogate:
         (A ``ValueError``.) The folder is missing, incomplete, changed or of a newer format.
     """
     folder = Path(folder)
-    _, facts = read_surrogate(folder)
+    state, facts = read_surrogate(folder)
     kind = facts.get("kind")
     if kind not in SURROGATES:
         raise SurrogateFileError(
@@ -45,4 +45,4 @@ def load_surrogate(folder: Path | str, **given: Any) -> Surrogate:
             f"{', '.join(SURROGATES)}. Load it with the class "
             "(PymksLocalization of pymks_local_fields) or the version that wrote it."
         )
-    return SURROGATES[kind].load(folder, **given)
+    return SURROGATES[kind].restored(folder, state, facts, given)

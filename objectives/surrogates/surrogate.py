@@ -287,12 +287,30 @@ class Surrogate(Settings, ABC):
         """
         folder = Path(folder)
         state, facts = read_surrogate(folder)
-        kind = facts.pop("kind", None)
+        kind = facts.get("kind")
         if kind != cls.model_fields["kind"].default:
             raise ValueError(
                 f"{folder}: holds a {kind}, expected a {cls.__name__}. "
                 "Load it with objectives.surrogates.load_surrogate."
             )
+        return cls.restored(folder, state, facts, given)
+
+    @classmethod
+    def restored(
+        cls: type[AnySurrogate],
+        folder: Path,
+        state: dict[str, Tensor],
+        facts: dict[str, Any],
+        given: Mapping[str, Any],
+    ) -> AnySurrogate:
+        """The surrogate of what `read_surrogate` found in a folder of this class.
+
+        Raises
+        ------
+        SurrogateFileError
+            (A ``ValueError``.) What was read, or given beside it, makes no surrogate.
+        """
+        kind = facts.pop("kind")
         needed = {name for name, field in cls.model_fields.items() if field.exclude}
         if needed != given.keys():
             raise SurrogateFileError(
