@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -16,6 +16,7 @@ from generative.stages.stage import Stages
 from objectives.settings import Settings
 
 __all__ = [
+    "AModel",
     "Conditional",
     "ConditionalSampler",
     "Encoding",
@@ -26,6 +27,7 @@ __all__ = [
     "TwoCoordinates",
     "check_code",
     "check_images_shape",
+    "copy_of",
     "is_standard_normal",
     "reconstruct",
 ]
@@ -73,6 +75,9 @@ class Model(nn.Module, ABC):
             If it takes none, or not these.
         """
         raise ValueError(f"is not for model {self.kind}, which begins from nothing; leave it out.")
+
+
+AModel = TypeVar("AModel", bound=Model)
 
 
 @runtime_checkable
@@ -134,6 +139,13 @@ class Conditional(Protocol):
         """
         ...
 
+    def unconditional(self) -> "Model":
+        """A copy that is told no conditions, and answers as this one does when asked for nothing.
+
+        It can be trained on with images whose conditions nobody knows.
+        """
+        ...
+
 
 @runtime_checkable
 class ConditionalSampler(Conditional, Protocol):
@@ -179,6 +191,22 @@ class Structured(Protocol):
     def place(self, images: Float[Tensor, "n c *space"], pose: Pose) -> Float[Tensor, "n c *space"]:
         """Decoded structures turned and shifted to where the pose says they lie."""
         ...
+
+
+def copy_of(model: AModel, **changes: Any) -> AModel:
+    """The model built again, with the same weights, its parameters open to training.
+
+    Parameters
+    ----------
+    model
+        Is left as it is.
+    changes
+        Options that the copy has otherwise. Weights of parts that it does not have are left out.
+    """
+    copy = type(model)(**{**model.options(), **changes})
+    known = copy.state_dict().keys()
+    copy.load_state_dict({name: v for name, v in model.state_dict().items() if name in known})
+    return copy
 
 
 def is_standard_normal(model: object) -> bool:

@@ -43,11 +43,24 @@ def save_model(
 
     Raises
     ------
+    ModelFileError
+        It is of a class that `MODELS` does not hold, so that `load_model` could not build it.
     OutputError
         Files of these names are there, and not of a model.
     """
+    check_is_row(model)
     contents = {**model_files(model), **(files or {})}
     return write_folder(Path(folder), contents, overwrite=overwrite)
+
+
+def check_is_row(model: Model) -> None:
+    """Refuse by a `ModelFileError` a model that `load_model` could not build."""
+    if type(model) not in MODELS.values():
+        raise ModelFileError(
+            f"a {type(model).__name__} is not one of generative.MODELS, so its folder could not "
+            "be loaded. Save its state_dict by yourself; of a view under one condition save the "
+            "model it was made of."
+        )
 
 
 def model_files(model: Model) -> dict[str, bytes]:

@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 from torch import Tensor
 
 from objectives.errors import EvaluationError
@@ -60,7 +61,7 @@ class TwoPointTarget(Settings):
     """
 
     kind: Literal["two_point_target"] = "two_point_target"
-    reader: InstanceOf[StructureReader] | None = Field(
+    reader: SkipJsonSchema[InstanceOf[StructureReader] | None] = Field(
         default=None,
         exclude=True,
         description="Object that reads the target's file, such as StructureFiles of "

@@ -113,6 +113,13 @@ def test_each_field_is_described_by_a_sentence_of_its_own(made):
     assert [text for text, count in Counter(texts.values()).items() if count > 1] == []
 
 
+@pytest.mark.parametrize("made", CLASSES, ids=lambda made: made.__name__)
+def test_each_class_has_a_json_schema_that_describes_its_fields(made):
+    properties = made.model_json_schema().get("properties", {})
+    # An object that no file can hold is left out of both.
+    assert properties.keys() >= {n for n, field in made.model_fields.items() if not field.exclude}
+
+
 @pytest.mark.parametrize(
     "text",
     ["Of AdamW.", "Of the weights of AdamW.", "Peak rate.", "sets the seed of it.", "No end"],

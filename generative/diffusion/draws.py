@@ -91,6 +91,7 @@ class DrawsStage(AdversarialStage):
     def __init__(self, model: PriorOverCodes, config: DrawsConfig) -> None:
         super().__init__(model)
         self.config, self.solver_steps = config, model.config.solver_steps
+        self.latent_dim = model.latent_dim
         self.autoencoder, self.prior = model.autoencoder, model.prior
         self.statistics = SetStatistics(texture, config.reach, config.components, equal=True)
         self.discriminator = discriminator_of(self.image_shape, config.detail)

@@ -12,7 +12,7 @@ from generative.diffusion.calibration import CalibrationConfig, CalibrationStage
 from generative.diffusion.draws import DrawsConfig, DrawsStage
 from generative.diffusion.prior_over_codes import PriorOverCodes, PriorOverCodesConfig
 from generative.diffusion.prior_stage import PriorStage
-from generative.model import Model
+from generative.model import Model, copy_of
 from generative.stages.stage import Stages
 
 
@@ -84,6 +84,10 @@ class LatentDiffusion(PriorOverCodes[LatentDiffusionConfig]):
     def conditions(self) -> Conditions:
         """Classes and properties it can be asked for."""
         return self.config.conditions
+
+    def unconditional(self) -> "LatentDiffusion":
+        """A copy that is told no conditions, as this one is when asked for nothing."""
+        return copy_of(self, conditions={})
 
     def stages(self) -> Stages:
         """The parts of its training, in their order."""

@@ -84,7 +84,7 @@ class JointStage(BoundStage):
     def __init__(self, model: LSGM) -> None:
         super().__init__(model)
         self.autoencoder, self.prior = model.autoencoder, model.prior
-        self.share = model.config.joint_share
+        self.share, self.latent_dim = model.config.joint_share, model.latent_dim
 
     def defaults(self, config: TrainConfig) -> dict[str, Any]:
         """Fewer steps than the autoencoder's, and smaller."""

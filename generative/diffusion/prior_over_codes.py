@@ -14,7 +14,7 @@ from generative.diffusion.conditioned import ConditionedPrior
 from generative.diffusion.denoiser import DenoiserConfig
 from generative.diffusion.flow import NEAR_NOISE, mix
 from generative.diffusion.prior import DiffusionPrior
-from generative.model import Model, check_code, check_images_shape
+from generative.model import Model, check_code, check_images_shape, copy_of
 from objectives.settings import Settings
 
 
@@ -127,6 +127,10 @@ class PriorOverCodes(Model, Generic[Config]):
                 f"{tuple(condition.shape)}. Make one with model.conditions.ask(...)."
             )
         return ConditionedPrior(self.autoencoder, self.prior, condition, self.config.solver_steps)
+
+    def unconditional(self) -> "PriorOverCodes[Config]":
+        """A copy that is told no conditions, as this one is when asked for nothing."""
+        return copy_of(self)
 
     # -- there and back --------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ class PriorStage(Stage):
 
     def __init__(self, model: PriorOverCodes) -> None:
         super().__init__(model)
-        self.prior = model.prior
+        self.prior, self.latent_dim = model.prior, model.latent_dim
         # Read and not trained: what a function holds is no submodule.
         self.codes_of = partial(encoded, model.autoencoder)
         self.groups = model.conditions.groups

@@ -26,11 +26,6 @@ class Described(Protocol):
         """``(c, *space)``."""
         ...
 
-    @property
-    def latent_dim(self) -> int:
-        """Numbers in a code."""
-        ...
-
     def options(self) -> dict[str, Any]:
         """What builds it again."""
         ...
@@ -59,7 +54,7 @@ class Stage(nn.Module, ABC):
 
     def __init__(self, model: Described) -> None:
         super().__init__()
-        self.image_shape, self.latent_dim = model.image_shape, model.latent_dim
+        self.image_shape = model.image_shape
         options = {k: v for k, v in model.options().items() if k not in self.irrelevant_options}
         self.identity = {"kind": model.kind, "stage": self.name, **options}
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,10 +10,10 @@ from jaxtyping import Float
 
 from generative.batching import to_tensor
 from generative.data.check import check_images
-from generative.errors import DataError
+from generative.errors import DataError, ModelFileError
 from generative.files.folder import CONFIG, WEIGHTS, check_folder
-from generative.model import Model
-from generative.model_files import save_model
+from generative.model import AModel, Conditional, Model, copy_of
+from generative.model_files import check_is_row, save_model
 from generative.stages.config import StageConfig, TrainConfig
 from generative.stages.stage import SolvingStage, Stages, not_covered
 from generative.training.descent import descend
@@ -24,7 +23,6 @@ from generative.training.model_card import CARD, PICTURE, CardContent, write_mod
 __all__ = ["TrainConfig", "finetune", "train"]
 
 VALIDATION_IMAGES = 512  # enough to compare moments of a run
-AModel = TypeVar("AModel", bound=Model)
 
 
 def train(
@@ -33,7 +31,7 @@ def train(
     *,
     validation: Float[np.ndarray, "v c *space"] | None = None,
     conditions: Float[np.ndarray, "n f"] | None = None,
-    begin: Model | Path | None = None,
+    begin: Model | Path | str | None = None,
     config: TrainConfig | None = None,
     folder: Path | str | None = None,
     card: CardContent | None = None,
@@ -55,9 +53,9 @@ def train(
         Images of other parents. The averaged weights that reconstruct them best, of twenty moments
         of the run, are the result: with few images the last ones may know them by heart.
     conditions
-        Condition of each image, for a model that is told one.
+        Condition of each image, ``model.conditions.rows(...)``, for a model that is told any.
     begin
-        What it takes its first weights from, by `Model.begin`.
+        Model, or file, that it takes its first weights from, by `Model.begin`.
     config
         How to train.
     folder
@@ -74,12 +72,15 @@ def train(
     Raises
     ------
     DataError
-        For fewer than two images, or images of the wrong shape or not in [0, 1].
+        For fewer images than the model learns from, images of the wrong shape or not in [0, 1], or
+        conditions of another shape than the model's.
     FloatingPointError
         If the loss stops being finite.
+    ValueError
+        If the model does not take its first weights from what it was given.
     ModelFileError
-        If another training is running in the folder, or it holds the state of another run or a
-        damaged one.
+        If a folder is given for a model that is not one of `generative.MODELS`, if another training
+        is running in the folder, or it holds the state of another run or a damaged one.
     OutputError
         If the folder holds something else under the names of a model's files.
     OSError
@@ -87,19 +88,20 @@ def train(
     """
     config = config or TrainConfig()
     if folder is not None:
+        check_is_row(model)
         check_folder(Path(folder), (WEIGHTS, CONFIG, CARD, PICTURE), overwrite=overwrite)
-    if len(images) < 2 or tuple(images.shape[1:]) != model.image_shape:
+    if len(images) < model.least_images or tuple(images.shape[1:]) != model.image_shape:
         raise DataError(
-            f"training needs at least 2 images of shape {model.image_shape}, got an array of shape "
-            f"{images.shape}. Cut patches of that size, or make a model for this shape."
+            f"training needs at least {model.least_images} images of shape {model.image_shape}, "
+            f"got an array of shape {images.shape}. Cut patches of that size, or make a model for "
+            "this shape."
         )
     images = check_images(images)
+    _check_conditions(model, conditions, len(images))
     probe = None if validation is None else to_tensor(check_images(validation[:VALIDATION_IMAGES]))
-    if begin is not None:
-        model.begin(begin)
+    _begin(model, begin)
     _draw_weights(model, config.seed)
-    if begin is not None:
-        model.begin(begin)
+    _begin(model, begin)
     facts: dict[str, object] = {"Training images": len(images)}
     with only_training(folder):
         for stage in _stages(model, config.seed):
@@ -160,7 +162,7 @@ def finetune(
         raise DataError(
             f"weights should be {len(images)} numbers of sum 1, one for each image, none below 0."
         )
-    tuned = _without_conditions(model)
+    tuned = model.unconditional() if isinstance(model, Conditional) else copy_of(model)
     stages = not_covered(_stages(tuned, config.seed))
     whole = StageConfig(steps=config.steps, learning_rate=config.learning_rate)
     own = {
@@ -178,21 +180,34 @@ def finetune(
     return tuned
 
 
+def _check_conditions(model: Model, conditions: np.ndarray | None, n: int) -> None:
+    """Refuse conditions that would have no effect, and images without those they should have."""
+    size = model.conditions.size if isinstance(model, Conditional) else 0
+    shape = None if conditions is None else conditions.shape
+    if shape != ((n, size) if size else None):
+        wanted = f"an array of shape ({n}, {size}), one row an image" if size else "None"
+        raise DataError(
+            f"conditions of this {model.kind} should be {wanted}, got "
+            f"{'None' if shape is None else f'shape {shape}'}. A model is told what its option "
+            "conditions names; Conditions.rows makes the array."
+        )
+
+
+def _begin(model: Model, source: Model | Path | str | None) -> None:
+    if source is None:
+        return
+    try:
+        model.begin(Path(source) if isinstance(source, str) else source)
+    except ModelFileError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"begin: {error}") from error
+
+
 def _stages(model: Model, seed: int) -> Stages:
     """The stages of a model; networks of their own are drawn from the seed alone."""
     with _drawn_from(seed):
         return model.stages()
-
-
-def _without_conditions(model: AModel) -> AModel:
-    """A copy; of a conditional model, what it is when it is asked for nothing."""
-    options = model.options()
-    if "conditions" in options:
-        options["conditions"] = {}
-    copy = type(model)(**options)
-    known = copy.state_dict().keys()
-    copy.load_state_dict({name: v for name, v in model.state_dict().items() if name in known})
-    return copy
 
 
 def _write_card(

@@ -234,7 +234,7 @@ def build_objectives(items: Iterable[Any]) -> tuple[Objective, ...]:
 
 def _with_reader(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """The spec with what no file of settings can hold: what reads the file of a target."""
-    if spec.get("kind") != "two_point_target" or "reader" in spec:
+    if spec.get("kind") != "two_point_target" or spec.get("reader") is not None:
         return spec  # a reader in a spec is refused as any wrong value
     return {**spec, "reader": StructureFiles()}
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Float64
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from torch import Tensor
 
 from objectives.errors import EvaluationError
@@ -47,6 +47,15 @@ def _enough(scores: list[list[float]]) -> list[list[float]]:
     return scores
 
 
+# A function; in files its name.
+Score = Annotated[
+    Callable[[Any], Any],
+    BeforeValidator(_imported),
+    PlainSerializer(_name),
+    WithJsonSchema({"type": "string"}),
+]
+
+
 class TrainingDistance(Rule):
     r"""A structure should look like those the process has made before.
 
@@ -67,11 +76,9 @@ class TrainingDistance(Rule):
         description="Largest Mahalanobis distance allowed from the reference, per score. "
         "Structures like the reference have about 1.",
     )
-    score: Annotated[Callable[[Any], Any], BeforeValidator(_imported), PlainSerializer(_name)] = (
-        Field(
-            description="Function from images (n, c, *space) to scores (n, d), or its name as "
-            "package.module:name. If it has a parameter grid, it is given the grid too."
-        )
+    score: Score = Field(
+        description="Function from images (n, c, *space) to scores (n, d), or its name as "
+        "package.module:name. If it has a parameter grid, it is given the grid too."
     )
     reference: Annotated[list[list[float]], BeforeValidator(_plain), AfterValidator(_enough)] = (
         Field(

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Float, Float64
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 from torch import Tensor
 
 from objectives.arrays import as_tensor
@@ -28,7 +29,7 @@ class LatentGP(Surrogate):
     """
 
     kind: Literal["latent_gp"] = "latent_gp"
-    encode: Callable[[Any], Any] = Field(
+    encode: SkipJsonSchema[Callable[[Any], Any]] = Field(
         exclude=True,
         description="Function from images to latent points (n, d), such as LatentSpace.encode.",
     )

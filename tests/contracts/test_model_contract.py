@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from generative import MODELS
+from generative.errors import ModelFileError
 from generative.files.folder import json_bytes
 from generative.model import (
     Conditional,
@@ -33,7 +34,7 @@ LDM = {
 LSGM = {name: LDM[name] for name in ("autoencoder", "prior", "solver_steps")}
 SETTINGS = {
     "lsgm": (((1, 32, 32), LSGM), ((2, 16, 16, 16), LSGM)),
-    "ldm": (((1, 32, 32), LDM), ((2, 16, 16, 16), LDM)),
+    "ldm": (((1, 32, 32), LDM), ((2, 16, 16, 16), LDM | {"conditions": {"classes": ["a", "b"]}})),
     "pca": (((1, 8, 8), {"components": 4}), ((2, 4, 6, 5), {"components": 4})),
     "resnet_vae": (
         ((1, 32, 32), {"width": 8, "latent_dim": 4}),
@@ -106,11 +107,18 @@ def test_a_space_can_be_made_of_it(model):
     assert isinstance(model, Encoding) or is_standard_normal(model)
 
 
-def test_what_conditional_and_other_models_offer_works(model, images, code):
+def test_what_conditional_and_other_models_offer_works(model, images, code, tmp_path):
     if isinstance(model, Conditional):
         nothing = model.at(model.conditions.ask())
         assert nothing.image_shape == model.image_shape
-        assert torch.equal(nothing.decode(code), model.decode(code))
+        torch.testing.assert_close(nothing.decode(code), model.decode(code))
+        with pytest.raises(ModelFileError, match="save the model it was made of"):
+            save_model(nothing, tmp_path / "view")
+        alone = model.unconditional()
+        assert not isinstance(alone, Conditional) or alone.conditions.size == 0
+        torch.testing.assert_close(alone.decode(code), model.decode(code))
+        assert all(parameter.requires_grad for parameter in alone.parameters())
+        assert not {id(p) for p in alone.parameters()} & {id(p) for p in model.parameters()}
     if isinstance(model, ConditionalSampler):
         assert model.sample(3, seed=1).shape == (3, model.latent_dim)
     if isinstance(model, TwoCoordinates):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from generative import ConvVAE
+from generative import PCA, ConvVAE, LatentDiffusion
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError, ModelFileError
@@ -29,6 +29,11 @@ EVERY_STEP = TINY.model_copy(update={"checkpoint_seconds": 1e-9})
 
 def network(shape=(1, 32, 32), **options):
     return ConvVAE(shape, widths=(4, 8), **options)
+
+
+def conditional():
+    small = {"autoencoder": {"widths": (4, 8)}, "prior": {"width": 4, "hidden": 4, "blocks": 1}}
+    return LatentDiffusion((1, 32, 32), conditions={"classes": ("a", "b")}, **small)
 
 
 def weights(**changes):
@@ -268,6 +273,39 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_state(tmp_path):
 def test_images_that_cannot_be_used_are_refused(images, named):
     with pytest.raises(DataError, match=named):
         train(network(), images, config=TINY)
+
+
+def test_a_model_says_how_many_images_it_needs():
+    with pytest.raises(DataError, match=r"at least 13 images of shape \(1, 32, 32\)"):
+        train(PCA((1, 32, 32), components=13), IMAGES, config=TINY)
+
+
+@pytest.mark.parametrize(
+    ("model", "conditions", "named"),
+    [
+        (network(), np.zeros((12, 2), np.float32), "vae should be None, got shape .12, 2."),
+        (conditional(), None, r"ldm should be an array of shape \(12, 2\).* got None"),
+        (conditional(), np.zeros((12, 3), np.float32), r"\(12, 2\), one row an image, got"),
+    ],
+    ids=["none asked for", "left out", "too wide"],
+)
+def test_conditions_are_those_of_the_model(model, conditions, named):
+    with pytest.raises(DataError, match=named):
+        train(model, IMAGES, conditions=conditions, config=TINY)
+
+
+def test_what_it_cannot_begin_from_is_named_by_its_argument(tmp_path):
+    with pytest.raises(ValueError, match="begin: is not for model vae"):
+        train(network(), IMAGES, begin=str(tmp_path / "weights"), config=TINY)
+
+
+def test_a_model_that_could_not_be_loaded_is_refused_before_the_first_step(tmp_path):
+    class Own(ConvVAE):
+        pass
+
+    with pytest.raises(ModelFileError, match=r"an? Own is not one of generative\.MODELS"):
+        train(Own((1, 32, 32), widths=(4, 8)), IMAGES, config=TINY, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_the_first_step(tmp_path, capsys):
