@@ -4,15 +4,49 @@ import os
 import resource
 import signal
 import sys
+from collections import Counter
 from contextlib import contextmanager
+from functools import wraps
+from inspect import isclass
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-from jaxtyping import install_import_hook
+import jaxtyping
+
+# Of one function in one test so many calls have their annotations checked, and then one in so many.
+# A function made inside another is new at each call of that: its check costs milliseconds.
+CHECKED_CALLS, OF_INNER_FUNCTIONS, ONE_IN = 20, 2, 100
+check, calls = jaxtyping.jaxtyped, Counter()
+
+
+def check_some_calls(*, typechecker):
+    """`jaxtyping.jaxtyped` for functions that may be called a million times in a test."""
+
+    def decorate(decorated):
+        if isclass(decorated):
+            return check(decorated, typechecker=typechecker)
+        code, checked = decorated.__code__, None
+        most = OF_INNER_FUNCTIONS if "<locals>" in decorated.__qualname__ else CHECKED_CALLS
+
+        @wraps(decorated)
+        def call(*arguments, **options):
+            nonlocal checked
+            calls[code] += 1
+            if calls[code] > most and calls[code] % ONE_IN:
+                return decorated(*arguments, **options)
+            if checked is None:
+                checked = check(decorated, typechecker=typechecker)
+            return checked(*arguments, **options)
+
+        return call
+
+    return decorate
+
 
 # Annotations such as Float[Tensor, "n c *space"] are checked in tests; users do not pay for it.
-install_import_hook(["generative", "latentopt", "objectives"], "beartype.beartype")
+jaxtyping.jaxtyped = check_some_calls  # which the hook puts on every function
+jaxtyping.install_import_hook(["generative", "latentopt", "objectives"], "beartype.beartype")
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
@@ -25,6 +59,11 @@ hypothesis.settings.load_profile("untimed")
 # A shell ignores Ctrl-C in what it runs in the background, and so would the processes that tests
 # start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_runtest_setup():
+    """Begin to count calls anew."""
+    calls.clear()
 
 
 @pytest.fixture

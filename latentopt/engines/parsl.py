@@ -16,6 +16,7 @@ from latentopt.engines.started_apart import started_apart
 from latentopt.errors import ConfigError
 
 _HANDLES = 40  # open files: a little more than it was seen to take
+_NOTICED_S = 2  # until a worker that has died is noticed; Parsl's own 30 keep a trial waiting
 _MODULE = "parsl.executors.high_throughput"
 
 
@@ -110,6 +111,7 @@ class ParslEngine(EngineWithWorkers):
             address="127.0.0.1" if self.provider == "local" else None,
             max_workers_per_node=-(-self.workers // self.nodes),
             cores_per_worker=1e-3,  # as many workers as were asked for, however few cores
+            heartbeat_period=_NOTICED_S,
             provider=self.make_provider(),
             launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", pool),
             interchange_launch_cmd=[sys.executable, "-m", f"{_MODULE}.interchange"],

@@ -32,7 +32,7 @@ space: {space}
 objective: mean
 evaluate: [{{kind: import, target: "slow_objective:slow"}}]
 strategy: prior
-engine: {{kind: process, workers: 2, drain_s: {drain_s}}}
+engine: {{kind: process, workers: {workers}, drain_s: {drain_s}}}
 score: decoded
 dry_run: false
 trials: 50
@@ -43,13 +43,13 @@ folder: run
 
 @pytest.fixture
 def start(tiny_space_folder, tmp_path):
-    """Start a campaign; once two evaluations have begun: its process, and all it has started."""
+    """Start a campaign; once its workers evaluate: its process, and all it has started."""
     (tmp_path / "slow_objective.py").write_text(OBJECTIVE)
     began, started = tmp_path / "began", []
 
-    def call(seconds, drain_s=30):
+    def call(seconds, drain_s=30, workers=1):
         (tmp_path / "campaign.yaml").write_text(
-            YAML.format(space=tiny_space_folder, drain_s=drain_s)
+            YAML.format(space=tiny_space_folder, drain_s=drain_s, workers=workers)
         )
         extra = {"BEGAN": str(began), "SECONDS": str(seconds), "PYTHONPATH": str(ROOT)}
         driver = subprocess.Popen(
@@ -62,13 +62,13 @@ def start(tiny_space_folder, tmp_path):
         )
         started.append(driver)
         end = time.monotonic() + 120
-        while not (began.is_dir() and len(list(began.iterdir())) == 2):
+        while not (began.is_dir() and len(list(began.iterdir())) == workers):
             assert driver.poll() is None, driver.communicate()
             assert time.monotonic() < end
             time.sleep(0.05)
         time.sleep(0.1)  # the names are written
-        workers = [int(path.name) for path in began.iterdir()]
-        return driver, workers + [int(path.read_text()) for path in began.iterdir()]
+        pids = [int(path.name) for path in began.iterdir()]
+        return driver, pids + [int(path.read_text()) for path in began.iterdir()]
 
     yield call
     for process in started:
@@ -97,7 +97,7 @@ def statuses(folder):
 
 @pytest.mark.slow
 def test_a_signal_lets_what_is_under_way_end_and_begins_nothing_more(start, tmp_path):
-    driver, pids = start(seconds=3)
+    driver, pids = start(seconds=2, workers=2)
     for pid in (driver.pid, *pids[:2]):  # a queue sends it to every process of the job
         os.kill(pid, signal.SIGTERM)
     out, err = driver.communicate(timeout=60)
@@ -142,7 +142,7 @@ def test_a_driver_that_is_killed_leaves_no_process_behind(start, tmp_path):
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_loses_its_own_trial_only(start, tmp_path):
-    driver, pids = start(seconds=3)
+    driver, pids = start(seconds=2, workers=2)
     os.kill(pids[0], signal.SIGKILL)
     driver.send_signal(signal.SIGUSR1)
     driver.communicate(timeout=60)
