@@ -19,7 +19,8 @@ from generative.stages.stage import Stage
 
 STATE = "training"  # and, with several stages, the name of the stage
 MADE_OF = "made_of"  # note of what is kept beside a state, with the digest of what it is made of
-FORMAT = "2"  # 2: an optimizer for each player
+FORMAT = "3"  # 2: an optimizer for each player; from 3 on the digest is of the note as well
+_NOTE = {"step", "fingerprint", "best", "sha256"}  # of every format; since 2 with its number
 _LONGEST_HEADER = 2**26
 
 
@@ -120,8 +121,8 @@ class TrainingState:
             "step": str(step),
             "fingerprint": self.fingerprint,
             "best": f"{self.best_error!r} {self.best_step}",
-            "sha256": _digest(tensors),
         }
+        note["sha256"] = digest(tensors, note)
         waiting = self.path.with_name(f".{self.path.name}.new")
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,11 +145,8 @@ class TrainingState:
         data = self.path.read_bytes()
         try:
             note = note_of(data)
-            former = "format" not in note
             tensors = bytes_to_tensors(data)
-            newer = not former and int(note["format"]) > int(FORMAT)
-            if not (former or newer) and _digest(tensors) != note["sha256"]:
-                raise ValueError("a number in it has changed")
+            version = _format_of(note, tensors)
             same, step = note["fingerprint"] == self.fingerprint, int(note["step"])
             best_error, best_step = note["best"].split()
             self.best_error, self.best_step = float(best_error), int(best_step)
@@ -156,12 +154,12 @@ class TrainingState:
             raise ModelFileError(
                 f"{self.path}: the state of this run is damaged. Delete the file to start again."
             ) from error
-        if newer:
+        if version > int(FORMAT):
             raise ModelFileError(
                 f"{self.path}: was kept by a newer version of latentopt. Finish this run with that "
                 "version, or delete the file to start again."
             )
-        if former:
+        if version == 1:
             raise ModelFileError(
                 f"{self.path}: was kept by an earlier version of latentopt, which had one "
                 "optimizer for all parameters. Finish this run with that version, or delete the "
@@ -209,10 +207,33 @@ def _averaged_names(result: nn.Module) -> set[str]:
     return names
 
 
-def _digest(tensors: dict[str, torch.Tensor]) -> str:
-    """sha256 of all numbers: safetensors alone does not notice a flipped bit."""
-    digest = hashlib.sha256()
+def _format_of(note: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> int:
+    """Number of the format of a whole file; what is damaged is of no format, old or new.
+
+    Raises
+    ------
+    ValueError
+        If anything in it has changed since it was kept.
+    """
+    version = int(note.get("format", 1))
+    names = _NOTE if version == 1 else _NOTE | {"format"}
+    if version < 3:  # the note was not in the digest: its names, at least, are all there
+        whole = note.keys() == names and digest(tensors) == note["sha256"]
+    else:
+        rest = {name: value for name, value in note.items() if name != "sha256"}
+        whole = digest(tensors, rest) == note["sha256"]
+    if not whole:
+        raise ValueError("something in it has changed")
+    return version
+
+
+def digest(tensors: Mapping[str, torch.Tensor], note: Mapping[str, str] | None = None) -> str:
+    """sha256 of all numbers, and of a note: safetensors alone does not notice a flipped bit."""
+    found = hashlib.sha256()
     for name, value in sorted(tensors.items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
+        found.update(name.encode())
+        found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    if note is not None:
+        kinds = {name: (str(value.dtype), list(value.shape)) for name, value in tensors.items()}
+        found.update(json.dumps([kinds, note], sort_keys=True).encode())
+    return found.hexdigest()

@@ -15,7 +15,7 @@ from generative.stages.loss import Loss
 from generative.stages.players import Batch, Player
 from generative.stages.stage import Stage
 from generative.training.descent import _schedule, descend
-from generative.training.state import TrainingState, state_path
+from generative.training.state import TrainingState, digest, state_path
 from generative.training.train import TrainConfig, train
 
 IMAGES = gaussian_random_field(24, (8, 8), seed=0)
@@ -207,7 +207,8 @@ def test_the_state_of_an_earlier_version_is_refused_and_kept(model, tmp_path):
     path = state_path(tmp_path, stage.name)
     kept = load_file(path)
     former = {name.replace("optimizer.generator.", "optimizer."): v for name, v in kept.items()}
-    save_file(former, path, {"step": "3", "fingerprint": "{}", "best": "inf 0", "sha256": "0"})
+    note = {"step": "3", "fingerprint": "{}", "best": "inf 0", "sha256": digest(former)}
+    save_file(former, path, note)
     before = path.read_bytes()
     with pytest.raises(ModelFileError, match=r"earlier version of latentopt.*delete the file"):
         trained(*model.stages(), CONFIG, tmp_path)

@@ -10,16 +10,18 @@ import time
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from generative import PCA, ConvVAE, LatentDiffusion
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError, ModelFileError
+from generative.files.tensors import note_of
 from generative.model import reconstruct
 from generative.model_files import load_model
 from generative.training.lock import only_training
 from generative.training.model_card import CardContent
-from generative.training.state import STATE, TrainingState, state_path
+from generative.training.state import STATE, TrainingState, digest, state_path
 from generative.training.train import TrainConfig, train
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
@@ -234,19 +236,57 @@ def test_a_state_from_another_device_or_rhythm_is_gone_on_with(tmp_path, uninter
 
 
 def test_a_damaged_state_is_refused_wherever_it_is_damaged(tmp_path):
+    """And is called damaged, not one of other settings or of another version."""
     stop_after(tmp_path, 2)
-    whole = state_path(tmp_path, STATE).read_bytes()
+    path = state_path(tmp_path, STATE)
+    whole = path.read_bytes()
+    state = TrainingState(network().stages()[0], {}, tmp_path, {})
+    with pytest.raises(ModelFileError, match="other images"):
+        state.resume()
+    header = int.from_bytes(whole[:8], "little")
+    names = [b"__metadata__", b"format", b"step", b"fingerprint", b"best", b"sha256"]
+    starts = [(whole.index(b'"' + name + b'":'), len(name)) for name in names]
+    places = [i for start, length in starts for i in range(start, start + length + 5)]
     rng = random.Random(0)
-    places = [0, 7, 8, 40, len(whole) - 1, *(rng.randrange(len(whole)) for _ in range(30))]
+    places += [0, 7, 8, 40, len(whole) - 1, *(rng.randrange(len(whole)) for _ in range(20))]
+    places += [rng.randrange(header) for _ in range(20)]
     flipped = [whole[:i] + bytes([whole[i] ^ 4]) + whole[i + 1 :] for i in places]
     truncated = [whole[:i] for i in (0, 5, 100, len(whole) // 2, len(whole) - 1)]
-    for data in flipped + truncated:
-        state_path(tmp_path, STATE).write_bytes(data)
-        # A flip in the recorded settings makes them those of another run.
-        with pytest.raises(ModelFileError, match=r"damaged\. Delete|other images") as refusal:
-            train(network(), IMAGES, config=EVERY_STEP, folder=tmp_path)
-        assert str(state_path(tmp_path, STATE)) in str(refusal.value)
+    older, newer = (whole.replace(b'"format":"3"', b'"format":"%d"' % n) for n in (2, 4))
+    for data in [*flipped, *truncated, older, newer]:
+        assert data != whole
+        path.write_bytes(data)
+        with pytest.raises(ModelFileError, match=r"damaged\. Delete") as refusal:
+            state.resume()
+        assert str(path) in str(refusal.value)
         assert "\n" not in str(refusal.value)
+    with pytest.raises(ModelFileError, match=r"damaged\. Delete"):
+        train(network(), IMAGES, config=EVERY_STEP, folder=tmp_path)
+
+
+def note_changed(path, **changes):
+    """Keep a state as another version would, with other strings in its header."""
+    tensors = load_file(path)
+    note = note_of(path.read_bytes()) | changes
+    del note["sha256"]
+    covered = None if note["format"] == "2" else note
+    save_file(tensors, path, {**note, "sha256": digest(tensors, covered)})
+
+
+def test_a_state_of_the_version_before_is_gone_on_with(tmp_path, uninterrupted):
+    stop_after(tmp_path, 1)
+    note_changed(state_path(tmp_path, STATE), format="2")
+    model = train(network(), IMAGES, config=TINY, folder=tmp_path)
+    assert equal(model.state_dict(), uninterrupted)
+
+
+def test_a_state_of_a_newer_version_is_refused_and_kept(tmp_path):
+    stop_after(tmp_path, 1)
+    note_changed(state_path(tmp_path, STATE), format="4")
+    before = state_path(tmp_path, STATE).read_bytes()
+    with pytest.raises(ModelFileError, match="newer version of latentopt"):
+        train(network(), IMAGES, config=TINY, folder=tmp_path)
+    assert state_path(tmp_path, STATE).read_bytes() == before
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_state(tmp_path):
