@@ -129,7 +129,7 @@ def test_four_squares_have_the_value_of_mortola_and_steffe(
 )
 def test_a_square_array_of_cylinders_has_the_value_of_perrins(fraction, k, expected, error):
     """Multipole method of Perrins, McKenzie & McPhedran 1979, solved to ten digits."""
-    tensor = effective_conductivity(ball(257, 2, fraction), (1, k))[0]
+    tensor = effective_conductivity(ball(129, 2, fraction), (1, k))[0]
     torch.testing.assert_close(tensor, expected * torch.eye(2).double(), rtol=error, atol=1e-6)
 
 
@@ -141,7 +141,7 @@ def test_a_square_array_of_cylinders_has_the_value_of_perrins(fraction, k, expec
 @pytest.mark.parametrize(("scheme", "error"), [(None, 0.02), ("fv", 0.015)])
 def test_a_cubic_array_of_spheres_has_the_value_of_sangani(fraction, k, expected, scheme, error):
     """Series of Sangani & Acrivos 1983, Proc. R. Soc. A 386, 263."""
-    tensor = effective_conductivity(ball(63, 3, fraction), (1, k), scheme=scheme)[0]
+    tensor = effective_conductivity(ball(51, 3, fraction), (1, k), scheme=scheme)[0]
     torch.testing.assert_close(tensor, expected * torch.eye(3).double(), rtol=error, atol=1e-6)
 
 
@@ -249,10 +249,10 @@ def test_a_second_derivative_is_refused():
 
 
 def test_rows_do_not_depend_on_each_other():
-    images = random_images(40, 64, 64)  # more than are solved at once
+    images = random_images(20, 64, 64)  # more than are solved at once
     images[7] = 0.5
     together = effective_conductivity(images, (1, 20), tol=1e-3)
-    for row in (0, 7, 23, 39):
+    for row in (0, 7, 19):
         alone = effective_conductivity(images[row : row + 1], (1, 20), tol=1e-3)
         torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-11, atol=1e-11)
 
@@ -286,8 +286,8 @@ def test_a_sample_that_does_not_converge_is_named():
 
 @pytest.mark.slow
 def test_pores_converge_within_120_iterations():
-    for space in ((64, 64), (21, 21, 21), (32, 32, 32)):
-        images = smooth_images(4, *space)
+    for space in ((64, 64), (21, 21, 21), (24, 24, 24)):
+        images = smooth_images(2, *space)
         effective_conductivity(images, (0, 1), scheme="q1", max_iterations=120)
 
 

@@ -110,16 +110,18 @@ def test_a_vae_gan_is_trained_in_two_stages_and_keeps_no_discriminator(autoencod
 
 @pytest.mark.slow
 def test_a_variogram_that_is_asked_for_is_met_more_closely_than_by_reconstruction_alone():
-    images = gaussian_random_field(64, (32, 32), seed=1)
+    images = gaussian_random_field(32, (32, 32), seed=1)
     x = torch.from_numpy(images)
-    config = TINY.model_copy(update={"steps": 60, "batch_size": 16, "ema_decay": 0.9})
+    config = TINY.model_copy(
+        update={"steps": 60, "batch_size": 8, "ema_decay": 0.9, "learning_rate": 0.01}
+    )
 
     def error(model):
         with torch.no_grad():
             made = (16 * (model.decode(model.encode(x)).logit(eps=1e-6))).sigmoid()
         return float(variogram_error(made, x, 6))
 
-    plain = {"autoencoder": "vae", "options": {"widths": (8, 16)}}
+    plain = {"autoencoder": "vae", "options": {"widths": (4, 8)}}
     asked = {"variogram_weight": 50.0, "fraction_weight": 0.0, "share": 1.0}
     errors = [
         error(train(VAEGAN((1, 32, 32), **plain, detail=detail), images, config=config))
@@ -239,9 +241,11 @@ def test_the_error_of_fractions_sees_what_no_variogram_does():
 
 
 def test_fractions_that_are_asked_for_are_met_more_closely():
-    images = gaussian_random_field(64, (32, 32), seed=1)
+    images = gaussian_random_field(32, (32, 32), seed=1)
     x = torch.from_numpy(images)
-    config = TINY.model_copy(update={"steps": 30, "batch_size": 16, "ema_decay": 0.9})
+    config = TINY.model_copy(
+        update={"steps": 30, "batch_size": 8, "ema_decay": 0.9, "learning_rate": 0.01}
+    )
 
     def error(model):
         with torch.no_grad():
@@ -250,7 +254,7 @@ def test_fractions_that_are_asked_for_are_met_more_closely():
     found = []
     for weight in (0.0, 2000.0):
         detail = {"fraction_weight": weight, "variogram_weight": 0.0, "adversarial_weight": 0.0}
-        model = VAEGAN((1, 32, 32), options={"widths": (8, 16)}, detail=detail | {"share": 1.0})
+        model = VAEGAN((1, 32, 32), options={"widths": (4, 8)}, detail=detail | {"share": 1.0})
         train(model, images, config=config)
         found.append(error(model))
     assert found[1] < 0.7 * found[0]

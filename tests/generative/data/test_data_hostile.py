@@ -74,14 +74,14 @@ def mutated(content, rng):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_a_thousand_mutated_files_are_read_or_refused_by_name(tmp_path):
+def test_hundreds_of_mutated_files_are_read_or_refused_by_name(tmp_path):
     good = tmp_path / "good"
     good.mkdir()
     paths = write_one_of_each(good)
     for path in paths:
         read_dataset(path)
     refused = []
-    for round_ in range(1000):
+    for round_ in range(400):
         path = paths[round_ % len(paths)]
         rng = np.random.default_rng(round_)
         bad = tmp_path / path.name
@@ -90,7 +90,7 @@ def test_a_thousand_mutated_files_are_read_or_refused_by_name(tmp_path):
             read_dataset(bad)
         except DataError as error:
             refused.append((bad.name, str(error)))
-    assert len(refused) > 400
+    assert len(refused) > 160
     assert [m for name, m in refused if name not in m or "\n" in m or "Type-check" in m] == []
 
 
@@ -99,13 +99,15 @@ import json, resource, sys, time
 import numpy, h5py, tifffile, PIL.Image, skimage.color, skimage.filters
 from generative.data import load_images
 from generative.errors import DataError
-before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-try:
-    answer = str(load_images(sys.argv[1]).shape)
-except DataError as error:
-    answer = str(error)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps([answer, (after - before) / 1024, time.process_time() - start]))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for path in sys.argv[1:]:
+    start = time.process_time()
+    try:
+        answer = str(load_images(path).shape)
+    except DataError as error:
+        answer = str(error)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps([answer, (after - before) / 1024, time.process_time() - start]))
 """
 SIDE = 20_000
 
@@ -153,20 +155,21 @@ def bomb_chunk_h5(path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "make",
-    [bomb_png, bomb_tif, bomb_npz, bomb_header_npz, bomb_h5, bomb_chunk_h5],
-    ids=lambda make: make.__name__,
-)
-def test_bombs_are_refused_in_a_second_and_200_megabytes(tmp_path, make):
-    path = tmp_path / f"a.{make.__name__.rsplit('_', 1)[1]}"
-    make(path)
-    assert path.stat().st_size < 2e6
-    ran = subprocess.run([sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True)
+def test_bombs_are_refused_in_a_second_and_200_megabytes(tmp_path):
+    """Each in a second, and all of them, one after the other, within those megabytes."""
+    paths = []
+    for make in (bomb_png, bomb_tif, bomb_npz, bomb_header_npz, bomb_h5, bomb_chunk_h5):
+        paths.append(tmp_path / f"{make.__name__}.{make.__name__.rsplit('_', 1)[1]}")
+        make(paths[-1])
+        assert paths[-1].stat().st_size < 2e6
+    command = [sys.executable, "-c", LIMITED, *map(str, paths)]
+    ran = subprocess.run(command, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    answer, megabytes, seconds = json.loads(ran.stdout)
-    assert any(word in answer for word in ("larger than the limit", "bytes long", "in chunks of"))
-    assert (megabytes < 200, seconds < 1) == (True, True), (answer, megabytes, seconds)
+    found = [json.loads(line) for line in ran.stdout.splitlines()]
+    for path, (answer, megabytes, seconds) in zip(paths, found, strict=True):
+        words = ("larger than the limit", "bytes long", "in chunks of")
+        assert any(word in answer for word in words), (path.name, answer)
+        assert (megabytes < 200, seconds < 1) == (True, True), (answer, megabytes, seconds)
 
 
 @pytest.mark.parametrize("name", ["/etc/images.npy", "../images.npy", "C:\\images.npy"])

@@ -164,7 +164,7 @@ def test_codes_come_back_nearer():
             return float((again - codes).square().mean()) / float(model.prior.spread_) ** 2
 
     before = off()
-    own = {"calibration": StageConfig(steps=60, learning_rate=2e-3)}
+    own = {"calibration": StageConfig(steps=30, learning_rate=4e-3)}
     config = TINY.model_copy(update={"ema_decay": 0.9, "stages": own})
     only = CalibrationConfig(
         weight=0.0, moments_weight=0.0, interface_weight=0.0, fraction_weight=0.0
@@ -176,22 +176,22 @@ def test_codes_come_back_nearer():
 
 @pytest.mark.slow
 def test_draws_that_went_astray_come_back():
-    images = gaussian_random_field(300, (32, 32), seed=1)
-    held_out = torch.from_numpy(gaussian_random_field(300, (32, 32), seed=2))
-    config = TINY.model_copy(update={"steps": 150, "batch_size": 32, "ema_decay": 0.9})
+    images = gaussian_random_field(150, (32, 32), seed=1)
+    held_out = torch.from_numpy(gaussian_random_field(150, (32, 32), seed=2))
+    config = TINY.model_copy(update={"steps": 80, "batch_size": 16, "ema_decay": 0.9})
     model = train(network(), images, config=config)
     statistics = SetStatistics(two_point, 8, 10, equal=False).fit(held_out)
 
     def far():
         with torch.no_grad():
-            noise = torch.randn(300, 64, generator=torch.Generator().manual_seed(5))
+            noise = torch.randn(150, 64, generator=torch.Generator().manual_seed(5))
             made = model.decode(noise).round()
         return float(set_distance(statistics(made), statistics(held_out)))
 
     trained = far()
-    model.prior.mean_.add_(0.5 * model.prior.spread_)
+    model.prior.mean_.add_(0.8 * model.prior.spread_)
     astray = far()
-    own = {"calibration": StageConfig(steps=60, learning_rate=4e-3)}
+    own = {"calibration": StageConfig(steps=30, learning_rate=8e-3)}
     stage = CalibrationStage(model, CalibrationConfig(weight=10.0))
     descend(stage, images, config.model_copy(update={"stages": own}), None)
     assert astray > 2 * trained

@@ -75,18 +75,18 @@ def test_the_error_on_unseen_images_sees_draws_that_are_all_alike():
 
 @pytest.mark.slow
 def test_sets_of_drawn_structures_become_as_sets_of_images_are():
-    images = gaussian_random_field(300, (32, 32), seed=1)
-    held_out = torch.from_numpy(gaussian_random_field(300, (32, 32), seed=2))
-    own = {"draws": StageConfig(steps=80, learning_rate=2e-3)}
+    images = gaussian_random_field(150, (32, 32), seed=1)
+    held_out = torch.from_numpy(gaussian_random_field(150, (32, 32), seed=2))
+    own = {"draws": StageConfig(steps=30, learning_rate=4e-3)}
     config = TINY.model_copy(
-        update={"steps": 150, "batch_size": 32, "ema_decay": 0.9, "stages": own}
+        update={"steps": 60, "batch_size": 16, "ema_decay": 0.9, "stages": own}
     )
     statistics = SetStatistics(texture, 6, 4, equal=True).fit(held_out)
 
     def far(draws):
         model = train(network(draws=draws), images, config=config)
         with torch.no_grad():
-            made = model.decode(model.sample(300, seed=5)).round()
+            made = model.decode(model.sample(150, seed=5)).round()
         return float(set_distance(statistics(made), statistics(held_out)))
 
     alone = {"adversarial_weight": 0.0, "variogram_weight": 0.0, "fraction_weight": 0.0}

@@ -1,5 +1,7 @@
 """Latent diffusion: coordinates, samples, stages that go on after a kill."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -34,8 +36,21 @@ def network(**changes):
 
 
 @pytest.fixture(scope="module")
-def model():
-    return train(network(), IMAGES, config=TINY)
+def finished(tmp_path_factory):
+    """A model, and the folder that it was trained in."""
+    folder = tmp_path_factory.mktemp("finished")
+    return train(network(), IMAGES, config=TINY, folder=folder), folder
+
+
+@pytest.fixture(scope="module")
+def model(finished):
+    return finished[0]
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """A copy of that folder, to be changed."""
+    return shutil.copytree(finished[1], tmp_path / "model")
 
 
 def test_noise_and_code_are_two_views_of_one_model(model):
@@ -90,8 +105,8 @@ def test_stages_leave_what_is_not_theirs_alone():
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.slow
-def test_a_run_killed_in_a_stage_goes_on_in_it(stage, tmp_path, monkeypatch):
-    whole = train(network(), IMAGES, config=TINY).state_dict()
+def test_a_run_killed_in_a_stage_goes_on_in_it(stage, model, tmp_path, monkeypatch):
+    whole = model.state_dict()
 
     class Killed(Exception):
         pass
@@ -114,11 +129,10 @@ def test_a_run_killed_in_a_stage_goes_on_in_it(stage, tmp_path, monkeypatch):
     assert all(torch.equal(again[name], whole[name]) for name in whole)
 
 
-def test_other_settings_of_an_earlier_stage_are_refused_in_its_folder(tmp_path):
-    train(network(), IMAGES, config=TINY, folder=tmp_path)
+def test_other_settings_of_an_earlier_stage_are_refused_in_its_folder(folder):
     other = network(autoencoder={"widths": (4, 8), "beta": 0.5})
     with pytest.raises(ModelFileError, match=r"training-autoencoder.*other images or settings"):
-        train(other, IMAGES, config=TINY, folder=tmp_path)
+        train(other, IMAGES, config=TINY, folder=folder)
 
 
 @pytest.mark.parametrize(
@@ -129,18 +143,17 @@ def test_other_settings_of_an_earlier_stage_are_refused_in_its_folder(tmp_path):
     ],
 )
 def test_a_stage_asked_for_otherwise_leaves_those_before_it_as_they_are(
-    change, again, tmp_path, monkeypatch
+    change, again, folder, monkeypatch
 ):
-    train(network(), IMAGES, config=TINY, folder=tmp_path)
     with pytest.raises(ModelFileError, match=rf"training-{again}.*delete the file"):
-        train(network(**change), IMAGES, config=TINY, folder=tmp_path)
+        train(network(**change), IMAGES, config=TINY, folder=folder)
     ran, step = [], descent._step
     monkeypatch.setattr(
         descent, "_step", lambda stage, *rest: ran.append(stage.name) or step(stage, *rest)
     )
     for stage in STAGES[STAGES.index(again) :]:
-        state_path(tmp_path, stage).unlink()
-    model = train(network(**change), IMAGES, config=TINY, folder=tmp_path)
+        state_path(folder, stage).unlink()
+    model = train(network(**change), IMAGES, config=TINY, folder=folder)
     assert tuple(dict.fromkeys(ran)) == STAGES[STAGES.index(again) :]
     fresh = train(network(**change), IMAGES, config=TINY).state_dict()
     assert all(torch.equal(value, fresh[name]) for name, value in model.state_dict().items())

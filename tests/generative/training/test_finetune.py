@@ -54,7 +54,7 @@ def test_the_network_given_is_left_as_it_is(trained):
 
 
 def test_what_weighs_more_is_kept_better(trained):
-    config = FEW.model_copy(update={"steps": 60})
+    config = FEW.model_copy(update={"steps": 25})
     images = torch.from_numpy(IMAGES)
 
     def error(row):
@@ -133,11 +133,17 @@ def untrained(kind):
         return model((1, 32, 32), **options)
 
 
-@pytest.mark.parametrize("kind", STAGED)
-def test_a_model_of_stages_is_trained_on_by_those_that_no_later_one_covers(kind, tmp_path):
-    model = untrained(kind)
-    tuned = finetune(model, IMAGES, EVENLY, config=FEW, folder=tmp_path)
-    kept = {path.stem.removeprefix("training-") for path in tmp_path.glob("*.safetensors")}
+@pytest.fixture(scope="module", params=STAGED)
+def tuned_in_a_folder(request, tmp_path_factory):
+    """Kind, the model before, the one trained on, and the folder where its states are kept."""
+    folder, model = tmp_path_factory.mktemp("tuned"), untrained(request.param)
+    tuned = finetune(model, IMAGES, EVENLY, config=FEW, folder=folder)
+    return request.param, model, tuned, folder
+
+
+def test_a_model_of_stages_is_trained_on_by_those_that_no_later_one_covers(tuned_in_a_folder):
+    kind, model, tuned, folder = tuned_in_a_folder
+    kept = {path.stem.removeprefix("training-") for path in folder.glob("*.safetensors")}
     assert kept == set(STAGED[kind][2])
     assert type(tuned) is type(model)
     assert tuned.options() == model.options()
@@ -145,11 +151,10 @@ def test_a_model_of_stages_is_trained_on_by_those_that_no_later_one_covers(kind,
     assert all(torch.isfinite(value).all() for value in tuned.state_dict().values())
 
 
-@pytest.mark.parametrize("kind", STAGED)
-def test_a_stage_that_refines_has_its_share_of_the_steps_and_the_others_all(kind, tmp_path):
-    finetune(untrained(kind), IMAGES, EVENLY, config=FEW, folder=tmp_path)
+def test_a_stage_that_refines_has_its_share_of_the_steps_and_the_others_all(tuned_in_a_folder):
+    kind, _, _, folder = tuned_in_a_folder
     for stage in STAGED[kind][2]:
-        note = note_of((tmp_path / f"training-{stage}.safetensors").read_bytes())
+        note = note_of((folder / f"training-{stage}.safetensors").read_bytes())
         settings = json.loads(note["fingerprint"])["training"]
         refines = stage in ("draws", "calibration")
         assert settings["steps"] == (1 if refines else FEW.steps)
@@ -161,7 +166,7 @@ def test_a_stage_that_refines_has_its_share_of_the_steps_and_the_others_all(kind
 @pytest.mark.parametrize("kind", ["vae_gan", "ldm, plain", "lsgm"])
 def test_what_weighs_more_is_kept_better_by_a_model_of_stages(kind):
     model, images = untrained(kind), torch.from_numpy(IMAGES)
-    config = FEW.model_copy(update={"steps": 60, "ema_decay": 0.9})
+    config = FEW.model_copy(update={"steps": 25, "ema_decay": 0.9})
 
     def error(row):
         weights = np.full(12, 1e-3)
@@ -176,7 +181,7 @@ def test_what_weighs_more_is_kept_better_by_a_model_of_stages(kind):
 
 def test_a_prior_is_trained_on_towards_the_codes_that_weigh_most():
     model, images = untrained("ldm, pretrained"), torch.from_numpy(IMAGES)
-    config = FEW.model_copy(update={"steps": 150, "ema_decay": 0.9})
+    config = FEW.model_copy(update={"steps": 60, "ema_decay": 0.9})
     noise = torch.randn(200, 64, generator=torch.Generator().manual_seed(0))
     time = torch.linspace(0.1, 1.4, 200)
     codes = model.autoencoder.encode(images).detach()

@@ -26,7 +26,7 @@ from objectives.homogenize.stiffness import lame_parameters
 GAUSS = (0.5 - 0.5 / 3**0.5, 0.5 + 0.5 / 3**0.5)
 POINTS = {"q1": GAUSS, "rot": (0.5,)}
 VOIGT = {2: ((0, 0), (1, 1), (0, 1)), 3: ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))}
-CONTRASTS = (1e2, 1e4, 1e6, 1e8, 1e10)
+CONTRASTS = (1e2, 1e6, 1e10)
 
 
 def shape_gradients(point, edges):
@@ -136,53 +136,68 @@ def largest_error(tensor, exact):
     return np.abs(np.linalg.eigvalsh(half @ (tensor - exact) @ half.T)).max()
 
 
+def structures(kinds, *space):
+    """Structures as the rows of one batch."""
+    return [structure(kind, *space) for kind in kinds]
+
+
+def as_images(rows):
+    return np.stack(rows)[:, None]
+
+
 @pytest.mark.parametrize("contrast", CONTRASTS)
-@pytest.mark.parametrize("kind", ["islands", "holes", "slanted", "sparse", "smooth"])
 @pytest.mark.parametrize("edges", [(1.0, 1.0), (5.0, 1.0)])
 @pytest.mark.parametrize("scheme", ["q1", "rot"])
-def test_conduction_is_within_its_bound_of_a_direct_solution(scheme, edges, kind, contrast):
-    image = structure(kind, 15, 15)
+def test_conduction_is_within_its_bound_of_a_direct_solution(scheme, edges, contrast):
+    rows = structures(["islands", "holes", "slanted", "sparse", "smooth"], 15, 15)
     answer = homogenize_conductivity(
-        image[None, None], (1 / contrast, 1), grid=Grid(edges), scheme=scheme, tol=1e-4
+        as_images(rows), (1 / contrast, 1), grid=Grid(edges), scheme=scheme, tol=1e-4
     )
-    exact = direct(conductors(image, contrast), edges, scheme)
     rounding = 1e-16 * contrast  # of the direct solution
-    assert largest_error(answer.tensor[0], exact) < answer.error[0].item() + 10 * rounding
-    assert answer.error[0].item() < 1e-6 + 10 * rounding
+    for image, tensor, error in zip(rows, answer.tensor, answer.error.tolist(), strict=True):
+        exact = direct(conductors(image, contrast), edges, scheme)
+        assert largest_error(tensor, exact) < error + 10 * rounding
+        assert error < 1e-6 + 10 * rounding
 
 
 @pytest.mark.parametrize("contrast", CONTRASTS)
-@pytest.mark.parametrize("kind", ["islands", "slanted", "smooth"])
-@pytest.mark.parametrize("edges", [(1.0, 1.0), (1.0, 2.0)])
-@pytest.mark.parametrize("poisson", [(0.45, 0.3), (0.2, 0.49)])
-def test_stiffness_is_within_its_bound_of_a_direct_solution(poisson, edges, kind, contrast):
-    image = structure(kind, 10, 10)
+@pytest.mark.parametrize(
+    ("poisson", "edges"), [((0.45, 0.3), (1.0, 2.0)), ((0.2, 0.49), (1.0, 1.0))]
+)
+def test_stiffness_is_within_its_bound_of_a_direct_solution(poisson, edges, contrast):
+    kinds = ["islands", "slanted", "smooth"]
+    rows = structures(kinds, 10, 10)
     answer = homogenize_stiffness(
-        image[None, None], (1 / contrast, 1), poisson, grid=Grid(edges), tol=1e-4
+        as_images(rows), (1 / contrast, 1), poisson, grid=Grid(edges), tol=1e-4
     )
-    exact = direct(solids(image, contrast, poisson), edges, "q1")
     rounding = 1e-16 * contrast
-    assert largest_error(answer.tensor[0], exact) < answer.error[0].item() + 100 * rounding
-    assert answer.error[0].item() < 1e-5 + 100 * rounding
-    if kind == "slanted" and contrast == 1e10:
-        return  # so soft between its axes that the direct solution has no digits left there
-    ours, theirs = engineering_constants(answer.tensor), engineering_constants(exact[None])
-    for value, other in ((ours.young, theirs.young), (ours.shear, theirs.shear)):
-        torch.testing.assert_close(value, other, rtol=1e-5 + 1e-15 * contrast, atol=0)
+    errors = answer.error.tolist()
+    for kind, image, tensor, error in zip(kinds, rows, answer.tensor, errors, strict=True):
+        exact = direct(solids(image, contrast, poisson), edges, "q1")
+        assert largest_error(tensor, exact) < error + 100 * rounding
+        assert error < 1e-5 + 100 * rounding
+        if kind == "slanted" and contrast == 1e10:
+            continue  # so soft between its axes that the direct solution has no digits left there
+        ours, theirs = engineering_constants(tensor[None]), engineering_constants(exact[None])
+        for value, other in ((ours.young, theirs.young), (ours.shear, theirs.shear)):
+            torch.testing.assert_close(
+                value, torch.as_tensor(other), rtol=1e-5 + 1e-15 * contrast, atol=0
+            )
 
 
-@pytest.mark.parametrize("contrast", [1e2, 1e6, 1e10])
-@pytest.mark.parametrize("kind", ["islands", "smooth"])
-def test_volumes_are_within_their_bound_too(kind, contrast):
-    image, edges = structure(kind, 5, 6, 5), (2.0, 1.0, 1.0)
-    grid, young = Grid(edges), (1 / contrast, 1)
-    answer = homogenize_conductivity(image[None, None], young, grid=grid, tol=1e-4)
-    exact = direct(conductors(image, contrast), edges, "q1")
-    assert largest_error(answer.tensor[0], exact) < answer.error[0].item() < 1e-6
-    answer = homogenize_stiffness(image[None, None], young, (0.45, 0.3), grid=grid, tol=1e-4)
-    exact = direct(solids(image, contrast, (0.45, 0.3)), edges, "q1")
-    assert largest_error(answer.tensor[0], exact) < answer.error[0].item() + 1e-14 * contrast
-    assert answer.error[0].item() < 1e-5
+@pytest.mark.parametrize("contrast", [1e2, 1e10])
+def test_volumes_are_within_their_bound_too(contrast):
+    rows, edges = structures(["islands", "smooth"], 5, 6, 5), (2.0, 1.0, 1.0)
+    grid, young, poisson = Grid(edges), (1 / contrast, 1), (0.45, 0.3)
+    flows = homogenize_conductivity(as_images(rows), young, grid=grid, tol=1e-4)
+    solid = homogenize_stiffness(as_images(rows), young, poisson, grid=grid, tol=1e-4)
+    for row, image in enumerate(rows):
+        exact = direct(conductors(image, contrast), edges, "q1")
+        assert largest_error(flows.tensor[row], exact) < flows.error[row].item() < 1e-6
+        exact = direct(solids(image, contrast, poisson), edges, "q1")
+        error = solid.error[row].item()
+        assert largest_error(solid.tensor[row], exact) < error + 1e-14 * contrast
+        assert error < 1e-5
 
 
 def faces(image, edges, contrast, ends=None):
@@ -249,7 +264,7 @@ def test_an_image_that_does_not_repeat_is_held_at_its_ends_and_closed_at_its_sid
 
 @pytest.mark.parametrize("scheme", ["q1", "rot", "fv"])
 def test_an_image_that_does_not_repeat_is_its_mirror_images_repeated(scheme):
-    image = torch.from_numpy(structure("smooth", 7, 8))[None, None]
+    image = torch.from_numpy(structure("smooth", 5, 6))[None, None]
     four = torch.cat([image, image.flip(2)], 2)
     four = torch.cat([four, four.flip(3)], 3)
     closed, options = Grid(periodic=False), {"scheme": scheme, "tol": 1e-8}
@@ -263,7 +278,7 @@ def test_an_image_that_does_not_repeat_is_its_mirror_images_repeated(scheme):
         torch.testing.assert_close(alone, expected, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("ratio", [1.0, 2.0, 5.0])
+@pytest.mark.parametrize("ratio", [1.0, 5.0])
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_layers_of_boxes_are_exact_across_and_along(axis, ratio):
     image = torch.zeros(1, 1, 3, 4, 5, dtype=torch.float64)
@@ -281,11 +296,10 @@ def test_layers_of_boxes_are_exact_across_and_along(axis, ratio):
     torch.testing.assert_close(stiffness.diagonal()[:3], expected, rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("ratio", [2, 5])
-def test_boxes_have_the_values_of_the_same_body_on_cubes(ratio):
+def test_boxes_have_the_values_of_the_same_body_on_cubes():
     """The finer grid differs by its resolution only; ignoring the edges would be far off."""
-    image = np.kron(structure("smooth", 16, 16), np.ones((4, 4)))[None, None]
-    boxes, cubes = Grid((ratio, 1)), np.repeat(image, ratio, 2)
+    image = np.kron(structure("smooth", 12, 12), np.ones((4, 4)))[None, None]
+    boxes, cubes = Grid((3, 1)), np.repeat(image, 3, 2)
     for values in (
         lambda x, grid: effective_conductivity(x, (1, 20), grid=grid, scheme="q1"),
         lambda x, grid: effective_stiffness(x, (1, 20), (0.3, 0.3), grid=grid),
@@ -305,28 +319,28 @@ def test_only_the_ratio_of_the_edges_matters():
     assert torch.equal(cubes, effective_stiffness(image, (1, 20), (0.3, 0.3)))
 
 
-@pytest.mark.parametrize("unused", [0.0, 1e-18, 1e18])
-def test_a_phase_that_no_voxel_has_changes_nothing(unused):
+def test_a_phase_that_no_voxel_has_changes_nothing():
     first = torch.from_numpy(structure("smooth", 8, 8))
     images = torch.stack([first, 1 - first, torch.zeros(8, 8)])[None]
-    expected = effective_conductivity(images[:, :2], (1, 50))
-    tensor = effective_conductivity(images, (1, 50, unused))
-    torch.testing.assert_close(tensor, expected, rtol=1e-9, atol=1e-9)
-    expected = effective_stiffness(images[:, :2], (1, 50), (0.3, 0.3))
-    tensor = effective_stiffness(images, (1, 50, unused), (0.3, 0.3, 0.4))
-    torch.testing.assert_close(tensor, expected, rtol=1e-9, atol=1e-9)
+    conductivity = effective_conductivity(images[:, :2], (1, 50))
+    stiffness = effective_stiffness(images[:, :2], (1, 50), (0.3, 0.3))
+    for unused in (0.0, 1e-18, 1e18):
+        tensor = effective_conductivity(images, (1, 50, unused))
+        torch.testing.assert_close(tensor, conductivity, rtol=1e-9, atol=1e-9)
+        tensor = effective_stiffness(images, (1, 50, unused), (0.3, 0.3, 0.4))
+        torch.testing.assert_close(tensor, stiffness, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("unit", [1e-30, 1e-12, 1.0, 1e9, 1e30])
-def test_units_change_nothing_but_the_scale(unit):
+def test_units_change_nothing_but_the_scale():
     image = torch.from_numpy(structure("smooth", 8, 8))[None, None]
-    one = homogenize_conductivity(image, (1, 50))
-    other = homogenize_conductivity(image, (unit, 50 * unit))
-    torch.testing.assert_close(other.tensor / unit, one.tensor, rtol=1e-12, atol=1e-12)
-    assert torch.equal(one.iterations, other.iterations)
-    one = effective_stiffness(image, (1, 50), (0.3, 0.3))
-    other = effective_stiffness(image, (unit, 50 * unit), (0.3, 0.3))
-    torch.testing.assert_close(other / unit, one, rtol=1e-12, atol=1e-12)
+    conductivity = homogenize_conductivity(image, (1, 50))
+    stiffness = effective_stiffness(image, (1, 50), (0.3, 0.3))
+    for unit in (1e-30, 1e-12, 1e30):
+        other = homogenize_conductivity(image, (unit, 50 * unit))
+        torch.testing.assert_close(other.tensor / unit, conductivity.tensor, rtol=1e-12, atol=1e-12)
+        assert torch.equal(conductivity.iterations, other.iterations)
+        other = effective_stiffness(image, (unit, 50 * unit), (0.3, 0.3))
+        torch.testing.assert_close(other / unit, stiffness, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("poisson", [0.0, 0.3, 0.49])
@@ -353,25 +367,28 @@ def test_a_trace_of_a_solid_in_a_pore_is_rounding():
         torch.testing.assert_close(effective_conductivity(solid.clamp_min(1e-14), values), clean)
 
 
-@pytest.mark.parametrize("kind", ["sparse", "smooth", "islands", "holes"])
-@pytest.mark.parametrize("space", [(12, 12), (5, 5, 5)])
-def test_properties_are_continuous_in_the_property_of_a_phase_and_never_fall(space, kind):
-    image = 1 - torch.from_numpy(structure(kind, *space))[None, None]
-    soft = [0, 1e-11, 1e-9, 1e-6, 1e-3, 0.01, 0.1, 0.5, 1]
+@pytest.mark.parametrize("space", [(10, 10), (4, 4, 4)])
+def test_properties_are_continuous_in_the_property_of_a_phase_and_never_fall(space):
+    kinds = ["sparse", "smooth", "islands", "holes"]
+    images = 1 - torch.from_numpy(as_images(structures(kinds, *space)))
+    soft = [0, 1e-11, 1e-6, 1e-3, 0.1, 1]
     for objective in (
         lambda e: EffectiveConductivity(conductivity=(e, 1)),
         lambda e: EffectiveStiffness(young=(e, 1), poisson=(0.3, 0.3)),
     ):
-        rows = [objective(e)(image) for e in soft]
-        names = [name for name in rows[0] if name.startswith("E_") or name in ("k_xx", "k_yy")]
+        answers = [objective(e)(images) for e in soft]
+        names = [name for name in answers[0] if name.startswith("E_") or name in ("k_xx", "k_yy")]
+        assert names
         for name in names:
-            values = [row[name].item() for row in rows]
-            for low, high in itertools.pairwise(values):
-                assert high >= low - 1e-7 * high, (name, values)
-            assert values[1] - values[0] < 1e-4 * values[-1], (name, values)
+            values = torch.stack([answer[name] for answer in answers])
+            for row, kind in enumerate(kinds):
+                along = values[:, row].tolist()
+                for low, high in itertools.pairwise(along):
+                    assert high >= low - 1e-7 * high, (kind, name, along)
+                assert along[1] - along[0] < 1e-4 * along[-1], (kind, name, along)
 
 
-@pytest.mark.parametrize("space", [(12, 12), (6, 6, 6)])
+@pytest.mark.parametrize("space", [(12, 12), (4, 4, 4)])
 def test_the_scheme_does_not_depend_on_the_properties(space):
     shape = (1, *space)
     schemes = {
@@ -382,8 +399,8 @@ def test_the_scheme_does_not_depend_on_the_properties(space):
     assert EffectiveStiffness(young=(0, 1)).for_images(shape).scheme == "q1"
     image = torch.from_numpy(structure("smooth", *space))[None, None]
     for pores in (0, 1e-9, 0.1):
-        assert homogenize_stiffness(image, (pores, 1), (0.3, 0.3)).scheme == "q1"
-        answer = homogenize_conductivity(image, (pores, 1))
+        assert homogenize_stiffness(image, (pores, 1), (0.3, 0.3), tol=0.1).scheme == "q1"
+        answer = homogenize_conductivity(image, (pores, 1), tol=0.1)
         assert {answer.scheme} == schemes
 
 

@@ -26,7 +26,7 @@ def test_centres_have_the_distance_transform_less_half_a_voxel(shape):
 
 
 @pytest.mark.parametrize("scale", [1.0, 4.0])
-@pytest.mark.parametrize("shape", [(50, 41), (22, 20, 21), (1, 30, 30)])
+@pytest.mark.parametrize("shape", [(24, 21), (10, 9, 11), (1, 16, 15)])
 @pytest.mark.parametrize("grey", [False, True])
 def test_periodic_images_have_the_depth_of_tiled_ones(shape, scale, grey):
     structure = blobs(shape, scale=scale)
@@ -50,7 +50,7 @@ def test_a_lone_voxel_outside_is_seen_from_everywhere():
 
 
 @pytest.mark.parametrize("periodic", [True, False])
-@pytest.mark.parametrize("shape", [(30, 33), (14, 12, 13)])
+@pytest.mark.parametrize("shape", [(20, 23), (10, 9, 11)])
 def test_the_reach_of_balls_is_that_of_the_distance_transform(shape, periodic):
     structure = blobs(shape, scale=1.5)
     inside, depth = structure > 0.5, depth_inside(structure, periodic=periodic)[1]
@@ -67,7 +67,7 @@ def test_the_reach_of_balls_is_that_of_the_distance_transform(shape, periodic):
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("shape", [(12, 9), (1, 10, 7), (6, 5, 7), (3, 2), (2, 2, 2), (1, 3)])
+@pytest.mark.parametrize("shape", [(9, 8), (1, 8, 7), (5, 4, 5), (3, 2), (2, 2, 2), (1, 3)])
 @pytest.mark.parametrize("periodic", [True, False])
 @pytest.mark.parametrize("edges", [(1, 1, 1), (2, 1, 1), (1.0, 0.4, 2.5)])
 def test_distances_are_the_least_of_all_pairs(shape, periodic, edges):
@@ -139,6 +139,6 @@ def test_a_grey_disc_is_as_deep_as_it_is(radius):
 
 
 def test_the_depth_of_a_growing_disc_does_not_jump():
-    depths = [depth_inside(disc(radius)[0], periodic=True) for radius in np.arange(5, 6, 0.02)]
+    depths = [depth_inside(disc(radius)[0], periodic=True) for radius in np.arange(5, 6, 0.05)]
     for either in np.diff(depths, axis=0).transpose(1, 0, 2, 3):
         assert np.abs(either).max() < 0.6

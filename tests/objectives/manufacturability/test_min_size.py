@@ -12,7 +12,7 @@ def size(structure, limit=1.0, kind="min_solid", **options):
     return check_design_rules(images, [{"kind": kind, "limit_um": limit}], **options)[0][kind]
 
 
-def disc(radius, n=32, centre=(15.3, 16.1), fine=8):
+def disc(radius, n=20, centre=(9.3, 10.1), fine=8):
     """Share of a disc in every pixel, by pixels `fine` times smaller."""
     y, x = (np.indices((n * fine, n * fine)) + 0.5) / fine - 0.5
     inside = np.hypot(y - centre[0], x - centre[1]) < radius
@@ -21,21 +21,21 @@ def disc(radius, n=32, centre=(15.3, 16.1), fine=8):
 
 @pytest.mark.parametrize("periodic", [True, False])
 @pytest.mark.parametrize("kind", ["min_solid", "min_void"])
-@pytest.mark.parametrize("shape", [(20, 24), (20, 7, 6)])
-@pytest.mark.parametrize("width", range(1, 10))
-def test_a_wall_has_its_width(width, shape, kind, periodic):
-    walls = np.zeros(shape)
-    walls[5 : 5 + width] = 1
-    structure = walls if kind == "min_solid" else 1 - walls
-    for axis in range(walls.ndim):
-        turned = np.moveaxis(structure, 0, axis)
-        assert size(turned, kind=kind, periodic=periodic).value == pytest.approx(width, abs=1e-9)
+@pytest.mark.parametrize("shape", [(20, 9), (20, 4, 5)])
+def test_a_wall_has_its_width(shape, kind, periodic):
+    for width in (1, 2, 3, 6):
+        walls = np.zeros(shape)
+        walls[5 : 5 + width] = 1
+        structure = walls if kind == "min_solid" else 1 - walls
+        for axis in range(walls.ndim):
+            found = size(np.moveaxis(structure, 0, axis), kind=kind, periodic=periodic)
+            assert found.value == pytest.approx(width, abs=1e-9)
 
 
 @pytest.mark.parametrize("edges", [(4, 7), (5, 5), (3, 4, 6), (5, 5, 5), (2, 2, 9), (7, 8, 8)])
 def test_a_box_has_its_shortest_edge(edges):
-    box = np.zeros([16] * len(edges))
-    box[tuple(slice(3, 3 + edge) for edge in edges)] = 1
+    box = np.zeros([12] * len(edges))
+    box[tuple(slice(1, 1 + edge) for edge in edges)] = 1
     assert size(box).value == pytest.approx(min(edges), abs=1e-9)
 
 
@@ -52,7 +52,7 @@ def test_partly_filled_voxels_move_the_edge(edge):
 
 
 def test_a_disc_is_measured_up_to_a_voxel_short_and_smoothly():
-    radii = np.arange(2.5, 9, 0.1)
+    radii = np.arange(2.5, 5.5, 0.1)
     values = np.array([size(disc(radius)).value for radius in radii])
     assert (values <= 2 * radii + 0.3).all()
     assert (values >= 2 * radii - 1.0).all()
@@ -60,7 +60,7 @@ def test_a_disc_is_measured_up_to_a_voxel_short_and_smoothly():
 
 
 def test_a_growing_disc_of_whole_voxels_never_jumps_by_more_than_a_voxel():
-    values = [size(disc(radius) > 0.5).value for radius in np.arange(3, 9, 0.05)]
+    values = [size(disc(radius) > 0.5).value for radius in np.arange(3, 7, 0.1)]
     assert np.abs(np.diff(values)).max() <= 1.0
 
 

@@ -21,8 +21,9 @@ def measured(structure, kind, edges, periodic=True, **settings):
     return check_design_rules(images, rules, voxel_size_um=edges, periodic=periodic)[0][kind]
 
 
-def blobs(edges, seed, share=0.5, side=20):
-    """A smooth field of about `side` micrometres, cut."""
+def blobs(edges, seed, share=0.5):
+    """A smooth field of about 20 micrometres a side, of a volume 15, cut."""
+    side = {2: 20, 3: 15}[len(edges)]
     shape = [max(2, side // edge) for edge in edges]
     field = np.random.default_rng(seed).normal(size=shape)
     field = ndimage.gaussian_filter(field, [2 / edge for edge in edges], mode="wrap")
@@ -37,11 +38,13 @@ def cut_into_cubes(structure, edges):
 
 def layers(edges, axis, thick, gap=0):
     """A slab of so many voxels along an axis, or two with a gap between them."""
-    slab = np.zeros([12] * len(edges))
+    shape = [5] * len(edges)
+    shape[axis] = 2 * (thick + gap) + 4
+    slab = np.zeros(shape)
     along = np.moveaxis(slab, axis, 0)
-    along[3 : 3 + thick] = 1
+    along[1 : 1 + thick] = 1
     if gap:
-        along[3 + thick + gap : 5 + thick + gap] = 1
+        along[1 + thick + gap : 3 + thick + gap] = 1
     return slab
 
 
@@ -55,7 +58,7 @@ def test_a_slab_is_as_wide_as_its_voxels_along_that_axis(edges, periodic):
             {"kind": "percolation", "axis": (axis + 1) % len(edges)},
             {"kind": "percolation", "axis": axis, "of": "void", "label": "blocked"},
         ]
-        for thick in (1, 2, 3):
+        for thick in (2, 3):
             images = layers(edges, axis, thick)[None, None]
             found = check_design_rules(images, rules, voxel_size_um=edges, periodic=periodic)[0]
             values = [result.value for result in found.values()]
@@ -66,7 +69,7 @@ def test_a_slab_is_as_wide_as_its_voxels_along_that_axis(edges, periodic):
 @either_way
 def test_slabs_are_as_far_apart_as_the_voxels_between_them(edges, periodic):
     for axis, edge in enumerate(edges):
-        for gap in (1, 2, 4):
+        for gap in (1, 4):
             body = layers(edges, axis, 2, gap)
             result = measured(body, "min_gap", edges, periodic, limit_um=1)
             assert result.value == pytest.approx(gap * edge, abs=1e-9)
@@ -76,10 +79,10 @@ def test_slabs_are_as_far_apart_as_the_voxels_between_them(edges, periodic):
 def test_a_partly_filled_layer_moves_the_surface_by_its_share_of_the_edge(edges):
     for axis, edge in enumerate(edges):
         slab = layers(edges, axis, 2)
-        np.moveaxis(slab, axis, 0)[5] = 0.3
+        np.moveaxis(slab, axis, 0)[3] = 0.3
         depth = np.moveaxis(depth_inside(slab, periodic=True, edges=edges)[0], axis, 0)
-        assert depth[3] == pytest.approx(0.5 * edge)
-        assert depth[4] == pytest.approx(0.8 * edge)
+        assert depth[1] == pytest.approx(0.5 * edge)
+        assert depth[2] == pytest.approx(0.8 * edge)
 
 
 @each_box
@@ -95,7 +98,7 @@ def test_the_longest_edge_is_that_of_space(edges, periodic):
 @either_way
 def test_centres_are_as_deep_as_those_of_the_same_body_cut_into_cubes(edges, periodic):
     middle = tuple(slice(edge // 2, None, edge) for edge in edges)
-    for seed in range(4):
+    for seed in range(2):
         structure = blobs(edges, seed)
         cubes, _ = depth_inside(cut_into_cubes(structure, edges), periodic=periodic)
         boxes, _ = depth_inside(structure, periodic=periodic, edges=edges)
@@ -117,7 +120,7 @@ EXACT = [
 @pytest.mark.parametrize(("kind", "settings"), EXACT, ids=[kind for kind, _ in EXACT])
 def test_a_body_has_the_values_of_the_same_body_cut_into_cubes(edges, periodic, kind, settings):
     exact = kind != "local_packing" or all(10 % edge == 0 and edge != 2 for edge in edges)
-    for seed in range(4):
+    for seed in range(2):
         structure = blobs(edges, seed, share=0.3)
         cubes = measured(
             cut_into_cubes(structure, edges), kind, (1,) * len(edges), periodic, **settings
@@ -132,10 +135,17 @@ def test_widths_are_those_of_cubes_within_the_longest_edge_of_a_voxel(edges, per
     for seed in range(2):
         structure = blobs(edges, seed)
         cubes = cut_into_cubes(structure, edges)
-        for axis in range(len(edges)):
-            expected = measured(cubes, "percolation", (1,) * len(edges), periodic, axis=axis)
-            result = measured(structure, "percolation", edges, periodic, axis=axis)
-            assert abs(result.value - expected.value) <= max(edges)
+        rules = [
+            {"kind": "percolation", "axis": axis, "label": f"along_{axis}"}
+            for axis in range(len(edges))
+        ]
+        expected, found = (
+            check_design_rules(x[None, None], rules, voxel_size_um=sides, periodic=periodic)[0]
+            for x, sides in ((cubes, (1,) * len(edges)), (structure, edges))
+        )
+        assert expected.keys() == found.keys()
+        for name in expected:
+            assert abs(found[name].value - expected[name].value) <= max(edges)
 
 
 @pytest.mark.parametrize("edges", [(1, 1), (2, 1), (1, 2), (3, 1)], ids=str)

@@ -9,10 +9,10 @@ from objectives.manufacturability import check_design_rules, soft_thin_share
 
 
 @pytest.mark.parametrize("periodic", [True, False])
-@pytest.mark.parametrize("shape", [(20, 12), (20, 7, 6)])
-@pytest.mark.parametrize("size", range(1, 7))
+@pytest.mark.parametrize("shape", [(16, 9), (16, 6, 6)])
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
 def test_sharp_it_is_the_hard_rule_on_walls(size, shape, periodic):
-    for width in range(1, 8):
+    for width in {1, size - 1, size, size + 1} - {0}:
         wall = torch.zeros(1, 1, *shape, dtype=torch.float64)
         wall[:, :, 5 : 5 + width] = 1
         share = soft_thin_share(wall, size, sharpness=100.0, periodic=periodic)
@@ -37,7 +37,7 @@ def test_sharp_it_flags_the_share_of_random_structures_that_the_hard_rule_flags(
 
 
 @pytest.mark.parametrize("periodic", [True, False])
-@pytest.mark.parametrize(("shape", "size"), [((7, 9), 3), ((6, 8), 4), ((5, 4, 6), 3)])
+@pytest.mark.parametrize(("shape", "size"), [((5, 6), 3), ((6, 5), 4), ((4, 3, 4), 3)])
 def test_the_gradient_is_that_of_finite_differences(shape, size, periodic):
     generator = torch.Generator().manual_seed(0)
     images = 0.4 + 0.4 * torch.rand(2, 1, *shape, generator=generator, dtype=torch.float64)

@@ -13,14 +13,10 @@ needs_pymks = pytest.mark.skipif(not pymks_installed(), reason="PyMKS needs Pyth
 SPACES = [
     (8, 8),
     (9, 9),
-    (7, 7),
-    (13, 13),
     (6, 10),
     (10, 7),
-    (31, 17),
     (5, 5, 5),
     (6, 5, 8),
-    (7, 4, 4),
 ]
 
 
@@ -84,7 +80,7 @@ def test_both_engines_equal_pymks_in_its_window(space, periodic):
 @needs_pymks
 @pytest.mark.parametrize("periodic", [True, False])
 @pytest.mark.parametrize("space", SPACES)
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("channels", [1, 3])
 def test_the_engines_agree_at_every_shift(channels, space, periodic):
     images = random_images(channels, space)
     pairs = list(itertools.product(range(channels), repeat=2))
@@ -329,11 +325,11 @@ def test_a_checkerboard_meets_itself_at_even_shifts_only():
 
 
 def test_white_noise_is_uncorrelated():
-    images = binary_images((400, 400), n=1)
+    images = binary_images((200, 200), n=1)
     statistics = two_point_statistics(images)
     fraction = images.mean()
     statistics[centre(statistics)] = fraction**2
-    assert (statistics - fraction**2).abs().max() < 6 * fraction * (1 - fraction) / 400
+    assert (statistics - fraction**2).abs().max() < 6 * fraction * (1 - fraction) / 200
 
 
 def test_first_phase_with_every_phase_is_the_default():
