@@ -73,11 +73,10 @@ def read_lines(raw: bytes) -> Past:
     size, digest = 0, ""
     lines = list(io.BytesIO(raw))  # at b"\n" only
     for line in lines:
-        event = event_of(line, digest)
-        if event is None:
-            break
         digest = _digest(digest, line[_BODY:-2])
-        events.append(event)
+        if not _is_whole(line, digest):
+            break
+        events.append(json.loads(line[_BODY:-2]))
         digests.append(digest)
         size += len(line)
     return Past(events, digests, size, raw[size:], len(lines))
@@ -92,9 +91,7 @@ def line_of(body: str, previous: str) -> tuple[bytes, str]:
 def event_of(line: bytes, previous: str) -> dict[str, Any] | None:
     """The event of an intact line that follows the line with digest `previous`, else None."""
     body = line[_BODY:-2]
-    if not line.endswith(b"}\n") or line[:_BODY] != _prefix(_digest(previous, body)):
-        return None
-    return json.loads(body)
+    return json.loads(body) if _is_whole(line, _digest(previous, body)) else None
 
 
 def begins_line(rest: bytes, digest: str) -> bool:
@@ -118,6 +115,10 @@ def has_digests(events: Iterable[Mapping[str, Any]]) -> bool:
     """Whether a structure's digest is among them, as this version writes it."""
     asked = (event.get("trials", ()) for event in events if event.get("kind") == "ask")
     return any("voxel_sha256" in trial for trials in asked for trial in trials)
+
+
+def _is_whole(line: bytes, digest: str) -> bool:
+    return line.endswith(b"}\n") and line[:_BODY] == _prefix(digest)
 
 
 def _prefix(digest: str) -> bytes:

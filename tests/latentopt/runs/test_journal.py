@@ -11,9 +11,16 @@ from pathlib import Path
 import pytest
 
 from latentopt.errors import CampaignError, CampaignLockedError, JournalError
+from latentopt.runs import journal as journal_module
 from latentopt.runs.journal import FORMAT_VERSION, Journal, lock_holder, read_events
+from latentopt.runs.journal_lines import line_of
 
 HEADER = {"kind": "campaign", "format_version": FORMAT_VERSION}
+
+
+@pytest.fixture(autouse=True)
+def readers_look_again_soon(monkeypatch):
+    monkeypatch.setattr(journal_module, "_MOMENT", 0.001)
 
 
 def write(folder, n=5):
@@ -264,14 +271,19 @@ def test_a_read_only_place_is_one_clear_error():
 
 def test_ten_thousand_trials_are_read_to_the_last(tmp_path):
     z = [math.sin(i) for i in range(64)]
-    with pytest.MonkeyPatch.context() as patch, Journal(tmp_path) as journal:
-        patch.setattr(os, "fsync", lambda descriptor: None)  # ten thousand of them take a minute
-        journal.append(HEADER)
-        for i in range(0, 10_000, 5):
-            points = [{"index": i + j, "z": z} for j in range(5)]
-            journal.append({"kind": "ask", "strategy": "prior", "trials": points})
-        for i in range(10_000):
-            journal.append({"kind": "tell", "trial": i, "metrics": {"k_xx": 1.5}, "seconds": 0.1})
+    asks = [
+        {"kind": "ask", "strategy": "prior", "trials": [{"index": i + j, "z": z} for j in range(5)]}
+        for i in range(0, 10_000, 5)
+    ]
+    tells = [
+        {"kind": "tell", "trial": i, "metrics": {"k_xx": 1.5}, "seconds": 0.1}
+        for i in range(10_000)
+    ]
+    digest = ""
+    with (tmp_path / "journal.jsonl").open("wb") as file:
+        for event in [HEADER, *asks, *tells]:
+            line, digest = line_of(json.dumps(event), digest)
+            file.write(line)
     events = read_events(tmp_path)
     assert len(events) == 12_001
     assert sorted(e["trial"] for e in events if e["kind"] == "tell") == list(range(10_000))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from latentopt.errors import CampaignError, JournalError
+from latentopt.runs import journal as journal_module
 from latentopt.runs.candidates import candidate_path, kept_trials, write_candidate
 from latentopt.runs.journal import FORMAT_VERSION, Journal, read_events
 
@@ -21,6 +22,12 @@ EVENTS = [
     {"kind": "tell", "trial": 2, "metrics": {"a": 2.0}},
 ]
 ASKED = {0: 0.5, 1: 1.5, 2: 2.5}
+
+
+@pytest.fixture(autouse=True)
+def readers_look_again_soon(request, monkeypatch):
+    if "in_the_middle" not in request.node.name:  # there the moment is what is shown
+        monkeypatch.setattr(journal_module, "_MOMENT", 0.001)
 
 
 def write(folder, events=EVENTS):
