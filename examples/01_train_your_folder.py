@@ -27,7 +27,7 @@ def draw_micrographs(folder: Path) -> Path:
     for seed, (name, anisotropy) in enumerate(classes.items()):
         (folder / name).mkdir(parents=True, exist_ok=True)
         images = gaussian_random_field(
-            60 if SMOKE else 600, (SIZE, SIZE), seed=seed, anisotropy=anisotropy
+            24 if SMOKE else 600, (SIZE, SIZE), seed=seed, anisotropy=anisotropy
         )
         for i, image in enumerate(images[:, 0]):
             Image.fromarray((image * 255).astype(np.uint8)).save(folder / name / f"{i:04d}.png")
@@ -43,7 +43,7 @@ def main() -> None:
         {
             "data": {"kind": "files", "path": str(source)},
             "model": "vae",
-            "training": {"steps": 30 if SMOKE else 1500, "seed": 0},
+            "training": {"steps": 5 if SMOKE else 1500, "seed": 0},
         }
     )
     # Kill it and run it again: it goes on from its last state and arrives at the same weights.

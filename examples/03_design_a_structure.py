@@ -31,7 +31,7 @@ def main() -> None:
         constraints=("volume_fraction <= 0.38",),
         evaluate=("two_point_target", "volume_fraction"),
         engine={"kind": "serial"},  # evaluations of milliseconds need no processes
-        trials=12 if SMOKE else 40,
+        trials=6 if SMOKE else 40,
         batch=4,
         seed=0,
         folder="runs/match-a-target",

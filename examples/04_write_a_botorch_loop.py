@@ -18,7 +18,7 @@ from objectives import cut_phases
 from objectives.homogenize import effective_conductivity
 
 SMOKE = os.environ.get("SMOKE") == "1"
-ROUNDS = 3 if SMOKE else 20
+ROUNDS = 2 if SMOKE else 20
 
 
 def score(space: LatentSpace, z: torch.Tensor) -> torch.Tensor:

@@ -22,10 +22,10 @@ def main() -> None:
             "data": {
                 "kind": "gaussian_random_field",
                 "shape": (21, 21, 21),
-                "n": 200 if SMOKE else 4000,
-                "held_out": 20 if SMOKE else 400,
+                "n": 40 if SMOKE else 4000,
+                "held_out": 5 if SMOKE else 400,
             },
-            "training": {"steps": 20 if SMOKE else 1500, "augmentation": {"shifts": True}},
+            "training": {"steps": 3 if SMOKE else 1500, "augmentation": {"shifts": True}},
         }
     )
     space = train_space(settings, "runs/space-21")
@@ -41,7 +41,7 @@ def main() -> None:
             "volume_fraction",
         ),
         engine={"kind": "serial"},  # evaluations of milliseconds need no processes
-        trials=12 if SMOKE else 40,
+        trials=4 if SMOKE else 40,
         batch=4,
         voxel_size_um=2.0,
         folder="runs/insulate-along-z",

@@ -40,7 +40,7 @@ def main() -> None:
         constraints=("min_solid_margin >= 0", "min_void_margin >= 0"),
         evaluate=("effective_conductivity",),  # cheap: it runs first
         simulate=(SIMULATOR,),
-        trials=6 if SMOKE else 60,
+        trials=2 if SMOKE else 60,
         batch=3,
         voxel_size_um=10.0,
         folder=str(FOLDER),
