@@ -75,11 +75,12 @@ def noise_space_figures(
 
 def _gains(model: Any, noise: Tensor, spread: float) -> dict[str, float]:
     """Singular values of the Jacobian of the map noise to code."""
-    rows = [
-        torch.autograd.functional.jacobian(lambda w: model.to_code(w[None])[0], row)
-        for row in noise
-    ]
-    values = torch.linalg.svdvals(torch.stack(rows).double()) / spread
+    each = torch.eye(noise.shape[1], dtype=noise.dtype, device=noise.device)
+    jacobians = []
+    for point in noise:  # a copy of the point for each number of its code
+        copies = point.repeat(len(each), 1).requires_grad_()
+        jacobians += torch.autograd.grad(model.to_code(copies), copies, each)
+    values = torch.linalg.svdvals(torch.stack(jacobians).double()) / spread
     return {
         "gain_5": float(values.quantile(0.05)),
         "gain_95": float(values.quantile(0.95)),

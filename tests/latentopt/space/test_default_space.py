@@ -82,8 +82,8 @@ def test_unseen_structures_are_as_near_as_the_training_set_to_itself(space):
 
 @pytest.mark.slow
 def test_unseen_structures_come_back_far_better_than_from_64_principal_components(space):
-    images = torch.from_numpy(gaussian_random_field(300, (64, 64), seed=UNSEEN))
-    training = torch.from_numpy(gaussian_random_field(3000, (64, 64), seed=UNSEEN + 1))
+    images = torch.from_numpy(gaussian_random_field(100, (64, 64), seed=UNSEEN))
+    training = torch.from_numpy(gaussian_random_field(1000, (64, 64), seed=UNSEEN + 1))
     pca = reconstruction_errors(images, reconstruct(PCA((1, 64, 64)).fit(training), images))
     ours = reconstruction_errors(images, space.decode(space.encode(images)))
     assert ours.mse <= 0.6 * pca.mse

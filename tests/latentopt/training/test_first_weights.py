@@ -16,6 +16,7 @@ VAE = {"model": "vae", "options": {"widths": [4, 8]}, "training": QUICK}
 PRIOR = {
     "prior": {"width": 4, "hidden": 4, "blocks": 1},
     "detail": None,
+    "solver_steps": 1,
 }
 
 

@@ -23,6 +23,7 @@ LDM = {
         "autoencoder": {"widths": [4, 8]},
         "prior": {"width": 8, "hidden": 8, "blocks": 1},
         "detail": {"adversarial_weight": 0.5, "width": 4, "layers": 1},
+        "solver_steps": 1,
     },
     "training": {"steps": 2, "batch_size": 4, "progress": False, "precision": "float32"},
 }
