@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -156,17 +156,30 @@ def _picture(rows: Mapping[str, np.ndarray]) -> bytes:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(1.2 * COLUMNS, 1.3 * len(rows)), layout="constrained")
-    axes = figure.subplots(len(rows), COLUMNS, squeeze=False)
-    for line, (name, images) in zip(axes, rows.items(), strict=True):
-        for axis in line:
-            axis.set(xticks=[], yticks=[])
-            axis.set_frame_on(False)
-        line[0].set_ylabel(name)
-        for axis, image in zip(line, images, strict=False):
-            axis.imshow(_slice(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
+    for axis, (name, images) in zip(axes, rows.items(), strict=True):
+        axis.set(xticks=[], yticks=[], ylabel=name)
+        axis.set_frame_on(False)
+        row = side_by_side([_slice(image) for image in images], COLUMNS)
+        axis.imshow(row, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     return buffer.getvalue()
+
+
+def side_by_side(
+    pictures: Sequence[Float[np.ndarray, "h w"]], columns: int
+) -> Float[np.ndarray, "h w_of_all"]:
+    """One picture of a row of them, with room for so many columns; NaN is what stays empty.
+
+    One axis of Matplotlib a row is drawn in a fraction of the time of one axis a picture.
+    """
+    height, width = pictures[0].shape
+    step = width + max(1, width // 16)
+    row = np.full((height, columns * step), np.nan)
+    for k, picture in enumerate(pictures):
+        row[:, k * step : k * step + width] = picture
+    return row
 
 
 def _slice(image: np.ndarray) -> np.ndarray:

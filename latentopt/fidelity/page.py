@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from generative.training.model_card import side_by_side
 from latentopt.csv_tables import csv_table
 from latentopt.export.whole_file import make_folder, write_whole
 from latentopt.fidelity.spaces import ALL, FIGURES, SpaceFidelity
@@ -319,12 +320,11 @@ def _structures_png(spaces: Sequence[SpaceFidelity]) -> bytes:
         rows[f"{space.name}\nsamples"] = space.samples
     columns = max(len(images) for images in rows.values())
     figure = Figure(figsize=(1 + 1.3 * columns, 1.35 * len(rows)), layout="constrained")
-    axes = figure.subplots(len(rows), columns, squeeze=False)
-    for line, (name, images) in zip(axes, rows.items(), strict=True):
-        for axis in line:
-            axis.set(xticks=[], yticks=[])
-            axis.set_frame_on(False)
-        line[0].set_ylabel(plain_text(name), fontsize=8)
-        for axis, image in zip(line, np.asarray(images), strict=False):
-            axis.imshow(grey_picture(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
+    for axis, (name, images) in zip(axes, rows.items(), strict=True):
+        axis.set(xticks=[], yticks=[])
+        axis.set_frame_on(False)
+        axis.set_ylabel(plain_text(name), fontsize=8)
+        row = side_by_side([grey_picture(image) for image in np.asarray(images)], columns)
+        axis.imshow(row, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     return png_of(figure)

@@ -19,6 +19,7 @@ from latentopt.microstructure import to_images, to_phases
 from latentopt.runs.candidates import candidate_path
 from latentopt.runs.run import Run
 from latentopt.settings.campaign import RetrainConfig
+from latentopt.space.inversion import InversionConfig
 from latentopt.space.latent_space import LatentSpace
 
 
@@ -231,7 +232,7 @@ SMALL = {"width": 4, "layers": 1}
 PRIOR = {
     "autoencoder": {"widths": (4, 8)},
     "prior": {"width": 4, "hidden": 4, "blocks": 1},
-    "solver_steps": 2,
+    "solver_steps": 1,
 }
 # Options of a tiny model; a new row of MODELS needs its own.
 TINY = {
@@ -267,10 +268,15 @@ def images_of_all_shapes(tmp_path):
         np.save(tmp_path / f"{'x'.join(map(str, shape))}.npy", to_images(labels, shape[0]))
 
 
+@pytest.fixture(autouse=True)
+def points_are_fitted_in_few_steps(monkeypatch):
+    monkeypatch.setattr(retraining, "_FIT", InversionConfig(steps=5))
+
+
 def campaign_of(space, folder, retrain=(), **settings):
     shape = "x".join(map(str, space.image_shape))
     (data,) = (path for path in (folder, *folder.parents) if (path / f"{shape}.npy").exists())
-    few = {"every": 2, "steps": 2, "images": 12, "data": str(data / f"{shape}.npy")}
+    few = {"every": 2, "steps": 1, "images": 12, "data": str(data / f"{shape}.npy")}
     fields = {
         "objective": "share",
         "strategy": "prior",

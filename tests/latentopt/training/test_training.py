@@ -1,6 +1,8 @@
 """From a folder of pictures, an array or a recipe to a latent space on disk."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +26,19 @@ QUICK = {"steps": 2, "batch_size": 4, "progress": False, "precision": "float32"}
 FIELDS = {"kind": "gaussian_random_field", "n": 12, "held_out": 3, "shape": [32, 32]}
 PCA = {"model": "pca", "options": {"components": 4}}
 VAE = {"model": "vae", "options": {"widths": [4, 8]}, "training": QUICK}
+
+
+@pytest.fixture(scope="module")
+def trained_vae(tmp_path_factory):
+    """A finished folder, to be copied: `finished` gives each test its own."""
+    folder = tmp_path_factory.mktemp("trained") / "vae"
+    train_space(settings(**VAE), folder)
+    return folder
+
+
+@pytest.fixture
+def finished(trained_vae, tmp_path):
+    return Path(shutil.copytree(trained_vae, tmp_path / "finished"))
 
 
 def settings(data=FIELDS, **rest):
@@ -93,17 +108,16 @@ def test_a_synthetic_family_becomes_a_space(tmp_path, model):
     assert "drawn independently (seeds 0 and 1)" in (tmp_path / "README.md").read_text()
 
 
-def test_the_same_settings_give_the_same_space_byte_for_byte(tmp_path):
-    for name in ("a", "b"):
-        train_space(settings(**VAE), tmp_path / name)
-    assert (tmp_path / "a" / MANIFEST).read_bytes() == (tmp_path / "b" / MANIFEST).read_bytes()
+def test_the_same_settings_give_the_same_space_byte_for_byte(finished, tmp_path):
+    train_space(settings(**VAE), tmp_path / "b")
+    assert (finished / MANIFEST).read_bytes() == (tmp_path / "b" / MANIFEST).read_bytes()
 
 
-def test_the_settings_kept_rebuild_the_space(tmp_path):
-    space = train_space(settings(**VAE), tmp_path / "a")
-    kept = json.loads((tmp_path / "a" / SETTINGS).read_text())
+def test_the_settings_kept_rebuild_the_space(finished, tmp_path):
+    kept = json.loads((finished / SETTINGS).read_text())
     kept["training"]["progress"] = False
-    assert train_space(TrainingSettings.checked(kept), tmp_path / "b").id == space.id
+    again = train_space(TrainingSettings.checked(kept), tmp_path / "b")
+    assert again.id == LatentSpace.load(finished).id
 
 
 def test_few_large_pictures_are_cut_into_regions_and_patches(tmp_path):
@@ -134,12 +148,12 @@ def test_synthetic_training_and_held_out_structures_differ():
 # -- the same folder again -----------------------------------------------------------------------
 
 
-def test_a_finished_folder_is_loaded_and_not_trained_again(tmp_path):
-    first = train_space(settings(**VAE), tmp_path)
-    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+def test_a_finished_folder_is_loaded_and_not_trained_again(finished):
+    first = LatentSpace.load(finished)
+    before = {path.name: path.stat().st_mtime_ns for path in finished.iterdir()}
     shown = {**VAE, "training": {**QUICK, "progress": True}}
-    assert train_space(settings(**shown), tmp_path).id == first.id
-    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+    assert train_space(settings(**shown), finished).id == first.id
+    assert {path.name: path.stat().st_mtime_ns for path in finished.iterdir()} == before
 
 
 @pytest.mark.parametrize(
@@ -152,11 +166,10 @@ def test_a_finished_folder_is_loaded_and_not_trained_again(tmp_path):
     ],
     ids=["training", "options", "data", "model"],
 )
-def test_a_finished_folder_refuses_other_settings(tmp_path, changes):
-    train_space(settings(**VAE), tmp_path)
+def test_a_finished_folder_refuses_other_settings(finished, changes):
     with pytest.raises(ConfigError, match=r"another training\. Choose another --out") as refusal:
-        train_space(settings(**{**VAE, **changes}), tmp_path)
-    assert str(tmp_path) in str(refusal.value)
+        train_space(settings(**{**VAE, **changes}), finished)
+    assert str(finished) in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -164,10 +177,9 @@ def test_a_finished_folder_refuses_other_settings(tmp_path, changes):
     [{"device": "cpu"}, {"checkpoint_seconds": 1.0}],
     ids=lambda changes: "".join(changes),
 )
-def test_a_finished_folder_does_not_ask_how_the_training_runs(tmp_path, changes):
-    first = train_space(settings(**VAE), tmp_path)
+def test_a_finished_folder_does_not_ask_how_the_training_runs(finished, changes):
     again = settings(**{**VAE, "training": {**QUICK, **changes}})
-    assert train_space(again, tmp_path).id == first.id
+    assert train_space(again, finished).id == LatentSpace.load(finished).id
 
 
 def test_a_finished_folder_may_still_say_how_its_training_ran(tmp_path):
