@@ -95,6 +95,8 @@ def test_in_the_code_it_reconstructs_as_in_the_noise_and_its_training_set_is_whi
     assert float((code.reference_.norm(dim=1) <= code.radius).double().mean()) == pytest.approx(
         0.95, abs=2 / n
     )
+    moved = code.decode(code.reference_) - few.decode(few.reference_)
+    assert float(moved.abs().mean()) <= 1e-3, "the same structures, in the other coordinates"
     assert few.in_coordinates("noise") is few
     with pytest.raises(TypeError, match="ConvVAE has one coordinate system"):
         LatentSpace.default().in_coordinates("code")
