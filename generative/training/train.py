@@ -92,9 +92,9 @@ def train(
         check_folder(Path(folder), (WEIGHTS, CONFIG, CARD, PICTURE), overwrite=overwrite)
     if len(images) < model.least_images or tuple(images.shape[1:]) != model.image_shape:
         raise DataError(
-            f"training needs at least {model.least_images} images of shape {model.image_shape}, "
-            f"got an array of shape {images.shape}. Cut patches of that size, or make a model for "
-            "this shape."
+            f"training a {model.kind} of {model.latent_dim} numbers needs at least "
+            f"{model.least_images} images of shape {model.image_shape}, got an array of shape "
+            f"{images.shape}. Give more images of that shape, or make another model for these."
         )
     images = check_images(images)
     _check_conditions(model, conditions, len(images))

@@ -61,7 +61,7 @@ class TinyGeneratorStage(Stage):
 
     def __init__(self, model):
         super().__init__(model)
-        self.generator = model.generator
+        self.generator, self.latent_dim = model.generator, model.latent_dim
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             voxels = torch.Size(self.image_shape).numel()

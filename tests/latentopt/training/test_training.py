@@ -380,7 +380,7 @@ def test_too_few_images_to_hold_some_out_are_refused_with_the_remedy(tmp_path):
 
 
 def test_fewer_images_than_components_are_refused_by_the_name_of_the_data(tmp_path):
-    refused(FIELDS, tmp_path / "out", r"12.*Ask for fewer components", model="pca")
+    refused(FIELDS, tmp_path / "out", r"pca of 64 numbers needs at least 64 .*\(12, ", model="pca")
 
 
 def test_images_that_are_all_the_same_are_refused(tmp_path):
