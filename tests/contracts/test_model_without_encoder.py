@@ -1,6 +1,7 @@
 """A model without an encoder goes the whole way: trained, saved, judged, searched, reported."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -44,10 +45,19 @@ def command(run, tiny_generator, monkeypatch, tmp_path):
     return call
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Where the space is kept that is trained once."""
+    return tmp_path_factory.mktemp("trained")
+
+
 @pytest.fixture
-def space(command, tmp_path):
-    (tmp_path / "train.yaml").write_text(yaml.safe_dump(SETTINGS))
-    command("train", "--config", "train.yaml", "--out", "space")
+def space(command, trained, tmp_path):
+    """A copy of the trained space in the folder of the test."""
+    if not (trained / "space").exists():
+        (trained / "train.yaml").write_text(yaml.safe_dump(SETTINGS))
+        command("train", "--config", trained / "train.yaml", "--out", trained / "space")
+    shutil.copytree(trained / "space", tmp_path / "space")
     return LatentSpace.load(tmp_path / "space")
 
 

@@ -46,6 +46,11 @@ def build(kind, **changes):
     return SURROGATES[kind](**{**SETTINGS[kind], **changes})
 
 
+def quick(kind, **changes):
+    """A surrogate that need not have learned much."""
+    return build(kind, **{**({"steps": 10} if kind == "cnn" else {}), **changes})
+
+
 @pytest.fixture(autouse=True)
 def _skip_without_pymks(request):
     kind = request.node.callspec.params.get("kind") if hasattr(request.node, "callspec") else None
@@ -178,7 +183,7 @@ def test_images_of_another_size_or_that_are_none_are_refused(case):
 def test_the_same_seed_gives_the_same_surrogate_and_leaves_the_global_generator_alone(kind):
     images, y = structures(N, SPACES[2])
     state = torch.get_rng_state()
-    first, second = (build(kind, seed=3).fit(images, y).predict(images) for _ in range(2))
+    first, second = (quick(kind, seed=3).fit(images, y).predict(images) for _ in range(2))
     assert torch.equal(first.mean, second.mean)
     assert torch.equal(first.std, second.std)
     assert torch.equal(torch.get_rng_state(), state)
@@ -192,13 +197,13 @@ def test_several_outputs_are_columns_with_the_names_an_objective_gave(kind):
     assert surrogate.outputs == ("k_xx", "porosity")
     assert mean.shape == std.shape == (N, 2)
     torch.testing.assert_close(mean[:, 1].mean(), 100 - 10 * y.mean(), rtol=0.02, atol=0)
-    assert build(kind).fit(images, torch.stack([y, y], 1)).outputs == ("y0", "y1")
+    assert quick(kind).fit(images, torch.stack([y, y], 1)).outputs == ("y0", "y1")
 
 
 @every_kind
 def test_units_of_the_property_scale_mean_and_std(kind):
     images, y = structures(N, SPACES[2])
-    small, large = (build(kind).fit(images, unit * y).predict(images) for unit in (1.0, 2.0**40))
+    small, large = (quick(kind).fit(images, unit * y).predict(images) for unit in (1.0, 2.0**40))
     torch.testing.assert_close(large.mean, 2.0**40 * small.mean, rtol=1e-3, atol=0)
     torch.testing.assert_close(large.std, 2.0**40 * small.std, rtol=1e-2, atol=0)
 
@@ -206,18 +211,18 @@ def test_units_of_the_property_scale_mean_and_std(kind):
 @every_kind
 def test_the_logarithm_keeps_a_property_above_zero_and_refuses_others(kind):
     images, y = structures(N, SPACES[2])
-    mean, std = build(kind, log_target=True).fit(images, 10.0**y).predict(images)
+    mean, std = quick(kind, log_target=True).fit(images, 10.0**y).predict(images)
     assert (mean > 0).all()
     assert (std > 0).all()
     with pytest.raises(ValueError, match="above 0 with log_target"):
-        build(kind, log_target=True).fit(images, y - 2)
+        quick(kind, log_target=True).fit(images, y - 2)
 
 
 @every_kind
 @pytest.mark.parametrize("value", [7.0, 0.0, -7e-9, 7e12])
 def test_equal_targets_are_learned_whatever_their_unit(kind, value):
     images, y = structures(N, SPACES[2])
-    mean, std = build(kind).fit(images, torch.full_like(y, value)).predict(images)
+    mean, std = quick(kind).fit(images, torch.full_like(y, value)).predict(images)
     torch.testing.assert_close(mean, torch.full_like(y, value), rtol=1e-9, atol=1e-9 * (value == 0))
     assert (std > 0).all()
     assert (std <= 1e-9 * (abs(value) or 1)).all()
@@ -227,8 +232,8 @@ def test_equal_targets_are_learned_whatever_their_unit(kind, value):
 def test_values_that_cannot_be_squared_are_refused_and_their_logarithms_taken(kind):
     images, y = structures(N, SPACES[2])
     with pytest.raises(ValueError, match="larger unit, or set log_target"):
-        build(kind).fit(images, y * 1e200)
-    mean, std = build(kind, log_target=True).fit(images, y * 1e200).predict(images)
+        quick(kind).fit(images, y * 1e200)
+    mean, std = quick(kind, log_target=True).fit(images, y * 1e200).predict(images)
     assert torch.isfinite(mean).all()
     assert torch.isfinite(std).all()
 
@@ -239,7 +244,7 @@ def test_targets_that_are_not_finite_are_refused_by_row(kind, bad):
     images, y = structures(N, SPACES[2])
     y[5] = bad
     with pytest.raises(ValueError, match="row 5") as refusal:
-        build(kind).fit(images, y)
+        quick(kind).fit(images, y)
     assert "\n" not in str(refusal.value)
 
 
@@ -248,14 +253,14 @@ def test_targets_of_another_length_are_refused(kind):
     images, y = structures(N, SPACES[2])
     for wrong in (y[1:], y[:, None, None], y.new_zeros(N, 0), {"k": y[1:]}, {}):
         with pytest.raises(ValueError, match="y should"):
-            build(kind).fit(images, wrong)
+            quick(kind).fit(images, wrong)
 
 
 @every_kind
 def test_too_few_images_for_the_settings_are_refused(kind):
     images, y = structures(1, SPACES[2])
     with pytest.raises(ValueError, match="or more") as refusal:
-        build(kind).fit(images, y)
+        quick(kind).fit(images, y)
     assert "got 1" in str(refusal.value)
 
 
@@ -264,6 +269,6 @@ def test_it_must_be_fitted_first_and_refuses_unknown_settings(kind, tmp_path):
     images, _ = structures(1, SPACES[2])
     for question in (lambda s: s.predict(images), lambda s: s.save(tmp_path), lambda s: s.outputs):
         with pytest.raises(ValueError, match="is not fitted"):
-            question(build(kind))
+            question(quick(kind))
     with pytest.raises(ValidationError, match="Extra inputs"):
-        build(kind, componets=3)
+        quick(kind, componets=3)

@@ -8,6 +8,7 @@ from botorch.models.model import Model
 from botorch.models.transforms import Standardize
 from botorch.posteriors import Posterior
 from gpytorch.kernels import Kernel
+from gpytorch.settings import lazily_evaluate_kernels
 from jaxtyping import Float64
 from linear_operator import to_dense
 from linear_operator.utils.cholesky import psd_safe_cholesky
@@ -167,6 +168,10 @@ class _Process:
 
     def predict(self, x: Float64[Tensor, "*b q k"]) -> tuple[Tensor, Tensor]:
         """Mean ``(*b, q)`` and root of the covariance ``(*b, q, q)``, in the metric's units."""
+        with lazily_evaluate_kernels(False):  # all are needed: to put them off doubles the cost
+            return self._predict(x)
+
+    def _predict(self, x: Float64[Tensor, "*b q k"]) -> tuple[Tensor, Tensor]:
         flat = x.reshape(-1, x.shape[-1])
         cross = to_dense(self.kernel(flat, self.x))
         mean = self.constant + cross @ self.weights

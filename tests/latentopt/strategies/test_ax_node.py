@@ -30,7 +30,7 @@ CHEAP = {
     "candidates": 32,
     "pool": 32,
     "max_iterations": 5,
-    "ensemble": 2,
+    "ensemble": 1,
 }
 SLOW = {"ax", "saas"}
 KINDS = [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in STRATEGIES]

@@ -16,6 +16,9 @@ def space():
     return LatentSpace.fit(PCA((1, 8, 8), components=4).fit(images), images)
 
 
+QUICK = GPTypical(restarts=1, raw_samples=64, max_iterations=20)
+
+
 def search(strategy, space, goal, metrics_of, n, q=3):
     z = torch.zeros(0, 4, dtype=torch.float64)
     while len(z) < n:
@@ -31,11 +34,9 @@ def bowl(z):
 
 
 @pytest.mark.slow
-def test_it_finds_a_maximum_that_draws_do_not():
-    images = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    space = LatentSpace.fit(PCA((1, 8, 8), components=4).fit(images), images)
+def test_it_finds_a_maximum_that_draws_do_not(space):
     goal = Goal.parse("a")
-    _, found = search(GPTypical(), space, goal, bowl, 30)
+    _, found = search(QUICK.model_copy(update={"max_iterations": 50}), space, goal, bowl, 30)
     _, drawn = search(Prior(), space, goal, bowl, 30)
     assert found["a"].max() > -0.05
     assert found["a"].max() > drawn["a"].max()
@@ -43,7 +44,7 @@ def test_it_finds_a_maximum_that_draws_do_not():
 
 @pytest.mark.slow
 def test_it_keeps_a_constraint_while_it_improves(space):
-    _, found = search(GPTypical(), space, Goal.parse("a", ["b <= 0"]), bowl, 30)
+    _, found = search(QUICK, space, Goal.parse("a", ["b <= 0"]), bowl, 30)
     best = found["a"][found["b"] <= 0].max()
     assert best > -1.2  # the best with b <= 0 is -1, at (0, -1, 0, 0)
 
@@ -63,7 +64,7 @@ def test_a_metric_that_spans_decades_is_searched_by_its_logarithm(space):
     def decades(z):
         return {"a": (4 * bowl(z)["a"]).exp()}
 
-    z, found = search(GPTypical(), space, Goal.parse("a"), decades, 30)
+    z, found = search(QUICK, space, Goal.parse("a"), decades, 30)
     assert found["a"].min() < 1e-6
     assert bowl(z)["a"].max() > -0.1
 
