@@ -17,7 +17,7 @@ from latentopt.strategies.modelled.processes import SearchModel
 from latentopt.strategies.structure import Structure
 
 MODELLED = [kind for kind in ("gp", "gp_typical", "structure") if kind in STRATEGIES]
-QUICK = {"restarts": 1, "raw_samples": 64, "max_iterations": 20}
+QUICK = {"restarts": 2, "raw_samples": 64, "max_iterations": 30}
 
 
 def history(space, n=14, goal="a - 2*b", constraints=(), **changes):
