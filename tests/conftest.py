@@ -1,5 +1,6 @@
 """One torch thread, Ctrl-C, and array shapes checked at run time, for every test."""
 
+import gc
 import os
 import resource
 import signal
@@ -15,9 +16,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import jaxtyping
 
 # Of one function in one test so many calls have their annotations checked, and then one in so many.
-# A function made inside another is new at each call of that: its check costs milliseconds.
-CHECKED_CALLS, OF_INNER_FUNCTIONS, ONE_IN = 20, 2, 100
-check, calls = jaxtyping.jaxtyped, Counter()
+CHECKED_CALLS, ONE_IN = 3, 100
+check, calls, inner_calls = jaxtyping.jaxtyped, Counter(), Counter()
 
 
 def check_some_calls(*, typechecker):
@@ -27,13 +27,15 @@ def check_some_calls(*, typechecker):
         if isclass(decorated):
             return check(decorated, typechecker=typechecker)
         code, checked = decorated.__code__, None
-        most = OF_INNER_FUNCTIONS if "<locals>" in decorated.__qualname__ else CHECKED_CALLS
+        # A function made inside another is new at each call of that, and its check costs
+        # milliseconds: so many calls in a whole run.
+        seen = inner_calls if "<locals>" in decorated.__qualname__ else calls
 
         @wraps(decorated)
         def call(*arguments, **options):
             nonlocal checked
-            calls[code] += 1
-            if calls[code] > most and calls[code] % ONE_IN:
+            seen[code] += 1
+            if seen[code] > CHECKED_CALLS and seen[code] % ONE_IN:
                 return decorated(*arguments, **options)
             if checked is None:
                 checked = check(decorated, typechecker=typechecker)
@@ -59,6 +61,12 @@ hypothesis.settings.load_profile("untimed")
 # A shell ignores Ctrl-C in what it runs in the background, and so would the processes that tests
 # start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish():
+    """Thousands of collected tests are there to stay: the garbage collector need not look."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup():

@@ -165,7 +165,7 @@ def running(here, tiny_space_folder):
     settings = settings.replace("[volume_fraction]", "[{kind: import, target: 'slowly:f'}]")
     settings = settings.replace("volume_fraction", "v").replace("trials: 4", "trials: 500")
     Path("slowly.py").write_text(
-        "import time\n\ndef f(images):\n    time.sleep(0.5)\n    return {'v': 1.0}\n"
+        "import time\n\ndef f(images):\n    time.sleep(0.2)\n    return {'v': 1.0}\n"
     )
     Path("slow.yaml").write_text(settings)
     root = str(Path(__file__).parents[3])

@@ -15,7 +15,7 @@ HARNESS = ROOT / "benchmarks" / "engines.py"
 @pytest.mark.skipif(not (HARNESS.exists() and Path("/proc").exists()), reason="needs both")
 def test_nothing_told_is_lost_or_told_twice():
     killed = subprocess.run(
-        [sys.executable, str(HARNESS), "kills", "3", "--trials", "8"],
+        [sys.executable, str(HARNESS), "kills", "3", "--trials", "6"],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
