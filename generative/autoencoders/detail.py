@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from generative.losses.adversarial import (
     generator_loss,
     patch_discriminator,
 )
+from generative.losses.sharpened import nearly_cut
 from generative.losses.variogram import fraction_error, variogram_error
 from generative.model import Encoding, reconstruct
 from generative.stages.config import TrainConfig
@@ -21,7 +21,6 @@ from generative.stages.loss import Loss
 from generative.stages.players import Batch, Player
 from generative.stages.reconstruction import reconstruction_errors
 from generative.stages.stage import defaults_after_another
-from objectives.phases import cut_phases
 from objectives.settings import Settings
 
 
@@ -73,27 +72,6 @@ class DetailConfig(Settings):
         description="Steps of this stage as a fraction of the training steps. Steps that are set "
         "for this stage alone take precedence.",
     )
-
-    def nearly_cut(
-        self, logits: Float[Tensor, "m c *space"], images: Float[Tensor, "n c *space"]
-    ) -> Float[Tensor, "m c *space"]:
-        """What statistics are taken of: of cut images, nearly what a cut of the logits shows."""
-        if not _are_cut(images):
-            return logits.sigmoid()
-        sharp = self.sharpness * logits
-        return sharp.sigmoid() if logits.shape[1] == 1 else sharp.softmax(1)
-
-    def cut(
-        self, logits: Float[Tensor, "m c *space"], images: Float[Tensor, "n c *space"]
-    ) -> Float[Tensor, "m c *space"]:
-        """Of cut images what a cut shows, with the gradient of what is nearly cut."""
-        nearly = self.nearly_cut(logits, images)
-        return nearly + (cut_phases(nearly) - nearly).detach() if _are_cut(images) else nearly
-
-
-def _are_cut(images: Float[Tensor, "n c *space"]) -> bool:
-    """Whether each voxel is wholly one phase: not of grey levels, nor of blurred phases."""
-    return torch.equal(images.float(), cut_phases(images))
 
 
 class AdversarialStage(BoundStage):
@@ -177,7 +155,7 @@ class DetailStage(AdversarialStage):
         """The autoencoder's loss, the errors of the statistics, and its side of the game."""
         drawn = self.autoencoder.draw(batch.rows, batch.noise(self.autoencoder.noise_size))
         plain = self.autoencoder.loss_of(batch.rows, drawn, kl_weight=self.kl_weight(batch))
-        made = self.config.nearly_cut(drawn.logits, batch.rows)
+        made = nearly_cut(drawn.logits, batch.rows, self.config.sharpness)
         last = self.autoencoder.last_weight
         return detail_loss(plain, batch.rows, made, self.config, self.discriminator, last), made
 

@@ -19,6 +19,7 @@ from generative.autoencoders.variational import Drawn
 from generative.batching import map_rows, to_tensor
 from generative.diffusion.prior_over_codes import PriorOverCodes
 from generative.losses.set_distance import SetStatistics, set_distance, texture
+from generative.losses.sharpened import nearly_cut
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
 from generative.stages.players import Batch, Player
@@ -127,7 +128,7 @@ class DrawsStage(AdversarialStage):
         logits = self.autoencoder.logits(torch.cat([mean, codes])).float()
         again = Drawn(mean, log_variance, mean, logits[: len(rows)])
         plain = self.autoencoder.loss_of(rows, again, kl_weight=self.kl_weight(batch))
-        made = self.config.detail.nearly_cut(logits, rows)
+        made = nearly_cut(logits, rows, self.config.detail.sharpness)
         last = self.autoencoder.last_weight
         loss = detail_loss(plain, rows, made, self.config.detail, self.discriminator, last)
         far = set_distance(self.statistics(made[len(rows) :]), self.statistics(rows))
@@ -140,7 +141,7 @@ class DrawsStage(AdversarialStage):
         generator = torch.Generator().manual_seed(0)
         noise = torch.randn(len(probe), self.latent_dim, generator=generator).to(probe)
         logits = map_rows(self._sampled, noise, probe[0].numel())
-        made = self.config.detail.nearly_cut(logits, probe)
+        made = nearly_cut(logits, probe, self.config.detail.sharpness)
         far = set_distance(self.statistics(made), self.statistics(probe))
         return detail_error(self.autoencoder, probe) + float(far)
 

@@ -63,7 +63,7 @@ def test_only_the_prior_is_moved(shape):
     for name, value in stage.named_parameters():
         assert (value.grad is not None) == name.startswith("prior."), name
     for name, value in stage.state_dict().items():
-        if not name.startswith("recent"):  # what is remembered of the step
+        if not name.startswith("distances.recent"):  # what is remembered of the step
             assert torch.equal(value, before[name]), name  # the means and variances of norms too
 
 
