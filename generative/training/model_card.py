@@ -13,7 +13,7 @@ from torch import Tensor
 from generative.autoencoders.gaussian_codes import gaussian_codes
 from generative.autoencoders.pca import PCA
 from generative.batching import map_rows
-from generative.model import Encoding, Model, reconstruct
+from generative.model import Encoding, Model, is_standard_normal, reconstruct
 from generative.stages.reconstruction import ReconstructionErrors, reconstruction_errors
 from objectives.phases import are_phases
 
@@ -97,10 +97,10 @@ def draw_samples(
 ) -> Float[Tensor, "{n} c *space"]:
     """Decoded draws from the Gaussian with the mean and covariance of the training codes.
 
-    From the standard normal distribution for a model without an encoder.
+    From the standard normal distribution where codes are that by construction.
     """
     with torch.no_grad():
-        if isinstance(model, Encoding):
+        if isinstance(model, Encoding) and not is_standard_normal(model):
             codes = map_rows(model.encode, images[:2048], images[0].numel())
             return model.decode(gaussian_codes(codes, n))
         draws = torch.randn(n, model.latent_dim, generator=torch.Generator().manual_seed(0))
@@ -122,7 +122,11 @@ def _card(
     phases = are_phases(held_out)
     lost = "and a cut loses interface" if phases else "and contrast between neighbours is lost"
     encodes, numbers = isinstance(model, Encoding), model.latent_dim
-    drawn = "a Gaussian with the mean and covariance of the training codes"
+    drawn = (
+        "the standard normal distribution"
+        if is_standard_normal(model) or not encodes
+        else "a Gaussian with the mean and covariance of the training codes"
+    )
     return f"""# {model.kind}: {size} images in {model.latent_dim} numbers
 
 {lines}
@@ -137,7 +141,7 @@ def _card(
 {"" if encodes else NO_ENCODER.format(numbers=numbers)}
 ![held-out images, their reconstructions, and samples]({PICTURE})
 
-Samples are draws from {drawn if encodes else "the standard normal distribution"}.
+Samples are draws from {drawn}.
 
 ## Limits
 

@@ -24,12 +24,10 @@ from latentopt.space.files import read_space, write_space
 from latentopt.space.model_tensors import device_of, digest_of
 from latentopt.space.paths import PATHS, Way, grid
 from latentopt.space.spacing import median_spacing, nearest_distance
-from latentopt.space.whitening import Whitening, whitened
+from latentopt.space.whitening import Whitening, typical_radius, whitened
 from objectives.arrays import Array, as_tensor
 
 REFERENCE_ROWS = 2048  # latent points of training structures kept with the space
-RADIUS_ROWS = 8192  # images, at most, that tell the radius where there is nothing else to fit
-TYPICAL = 0.95  # part of the training set inside the radius
 
 
 class LatentSpace:
@@ -49,7 +47,7 @@ class LatentSpace:
     reference
         Whitened latent points of training structures.
     radius
-        Norm that `TYPICAL` of the training set keeps below. In 64 dimensions a standard normal
+        Norm that 95 % of the training set keeps below. In 64 dimensions a standard normal
         lives near radius 8; further out decoders were never trained.
     trained_on
         Digests of the training images (`generative.data.duplicates`), where they are known.
@@ -91,9 +89,11 @@ class LatentSpace:
         ----------
         model
             Has ``encode`` and ``decode``. Codes that are standard normal by construction, which it
-            says by ``standard_normal``, are taken as they are; 8,192 of them tell the radius.
+            says by ``standard_normal``, are taken as they are, and so is the radius of that
+            distribution: an encoder's guesses would tell another one.
         images
-            ``(n, c, *space)`` in [0, 1]; 10,000 are encoded in the same memory as 100.
+            ``(n, c, *space)`` in [0, 1]; 10,000 are encoded in the same memory as 100. Of a model
+            with standard normal codes 2,048 are encoded at most.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class LatentSpace:
                 "If its codes are standard normal, use LatentSpace.from_prior(model)."
             )
         if is_standard_normal(model):
-            images = images[:: max(1, -(-len(images) // RADIUS_ROWS))]
+            images = images[:: max(1, -(-len(images) // REFERENCE_ROWS))]
         unwhitened = cls(
             model,
             Whitening.identity(model.latent_dim),
@@ -116,7 +116,7 @@ class LatentSpace:
         with torch.no_grad():
             codes = unwhitened.encode(as_tensor(images, integers=torch.float32)).cpu()
         z, whitening = whitened(model, codes)
-        radius = float(z.norm(dim=1).quantile(TYPICAL))
+        radius = typical_radius(z, standard_normal=is_standard_normal(model))
         # float32, as on disk: a space is the same before and after it is saved.
         reference = z[:: max(1, -(-len(z) // REFERENCE_ROWS))].float().double()
         return cls(model, whitening, reference=reference, radius=radius)
@@ -129,7 +129,7 @@ class LatentSpace:
             REFERENCE_ROWS, dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
         )
         draws = draws.float().double()  # as on disk
-        radius = float(draws.norm(dim=1).quantile(TYPICAL))
+        radius = typical_radius(draws, standard_normal=True)
         return cls(model, Whitening.identity(dim), reference=draws, radius=radius)
 
     @classmethod
@@ -186,7 +186,7 @@ class LatentSpace:
         with torch.no_grad():
             codes = map_rows(turn, before, self.latent_dim).cpu()
         z, whitening = whitened(model, codes)
-        radius = float(z.norm(dim=1).quantile(TYPICAL))
+        radius = typical_radius(z, standard_normal=is_standard_normal(model))
         return type(self)(model, whitening, reference=z.float().double(), radius=radius)
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:

@@ -1,9 +1,11 @@
 """Coordinates in which the training set has mean 0 and covariance I."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
+from scipy.special import gammaincinv
 from torch import Tensor
 
 from generative.model import is_standard_normal
@@ -12,6 +14,7 @@ from latentopt.space.decoder import Decoder
 # A direction with less than this part of the largest variance carries nothing the decoder uses;
 # dividing by its own spread would blow up noise.
 SMALLEST_VARIANCE = 1e-6
+TYPICAL = 0.95  # part of the training set inside the radius
 CODE_ROUNDING = 1e-6  # codes closer than this part of their size are equal: they are float32
 
 
@@ -86,3 +89,24 @@ def whitened(model: Decoder, codes: Float[Tensor, "n d"]) -> tuple[Float[Tensor,
     normal = is_standard_normal(model)
     whitening = Whitening.identity(model.latent_dim) if normal else Whitening.fit(codes)
     return whitening.to_z(codes), whitening
+
+
+def typical_radius(z: Float[Tensor, "n d"], *, standard_normal: bool) -> float:
+    """Norm that 95 % of latent points keep below.
+
+    Parameters
+    ----------
+    z
+        Points of the training set.
+    standard_normal
+        Whether the distribution is known: then the norm is that of a standard normal one, of which
+        these points may be no more than an encoder's guess.
+
+    Examples
+    --------
+    >>> round(typical_radius(torch.zeros(1, 64), standard_normal=True), 2)
+    9.15
+    """
+    if standard_normal:
+        return math.sqrt(2 * float(gammaincinv(z.shape[1] / 2, TYPICAL)))  # of chi
+    return float(z.norm(dim=1).quantile(TYPICAL))

@@ -18,6 +18,7 @@ from generative.data.regions import LEAST_PARENTS, split_patches
 from generative.data.sizes import read_by_size
 from generative.data.synthetic.random_field import gaussian_random_field
 from generative.errors import DataError
+from generative.training.train import VALIDATION_IMAGES
 from latentopt.training.settings import FieldData, FileData
 
 __all__ = ["FEW_PARENTS", "read_split", "split_with_facts"]
@@ -27,11 +28,11 @@ NAMED = 5  # of what is left out
 _log = logging.getLogger(__name__)
 
 
-def read_split(data: FileData | FieldData) -> tuple[Dataset, Dataset | None, Dataset]:
+def read_split(data: FileData | FieldData) -> tuple[Dataset, Dataset, Dataset]:
     """Training, validation and held-out images that share no parent, or at least no voxel.
 
-    Synthetic structures need no validation: there are as many as one likes. None of the validation
-    and held-out images equals a training image, mirrored or turned ones among them.
+    None of the validation and held-out images equals a training image, mirrored or turned ones
+    among them.
 
     Raises
     ------
@@ -43,16 +44,18 @@ def read_split(data: FileData | FieldData) -> tuple[Dataset, Dataset | None, Dat
 
 def split_with_facts(
     data: FileData | FieldData,
-) -> tuple[tuple[Dataset, Dataset | None, Dataset], dict[str, str]]:
+) -> tuple[tuple[Dataset, Dataset, Dataset], dict[str, str]]:
     """As `read_split`, with what the reader of a model card should know of it, by title."""
     if isinstance(data, FieldData):
-        training, held_out = (
+        sizes = (data.n, min(data.n, VALIDATION_IMAGES), data.held_out)
+        training, validation, held_out = (
             Dataset.from_images(
-                gaussian_random_field(n, data.shape, seed=seed, **data.ranges), name="field"
+                gaussian_random_field(n, data.shape, seed=data.seed + offset, **data.ranges),
+                name="field",
             )
-            for n, seed in ((data.n, data.seed), (data.held_out, data.seed + 1))
+            for n, offset in zip(sizes, (0, 2, 1), strict=True)
         )
-        return (training, None, held_out), {}
+        return (training, validation, held_out), {}
     if data.patch is None:
         kept, facts = _without_copies(_split_whole(data), data.path)
     else:

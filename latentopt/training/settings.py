@@ -126,7 +126,13 @@ class FieldData(Settings):
     shape: tuple[int, ...] = Field(
         (64, 64), min_length=2, max_length=3, description="Number of voxels along each axis."
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="Seed of the training structures.")
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**63,
+        description="Seed of the training structures. As many others as there are, or 512, are "
+        "generated with seed + 2; by them the best moment of the training is chosen.",
+    )
     ranges: dict[str, Any] = Field(
         default_factory=dict,
         description="Range [low, high] of each parameter of the random fields, by the names in "

@@ -105,7 +105,7 @@ def train_space(
         train(
             model,
             training.images,
-            validation=None if validation is None else validation.images,
+            validation=validation.images,
             conditions=conditions,
             begin=begin,
             config=settings.training,

@@ -49,7 +49,7 @@ def test_the_floor_is_that_of_the_training_images(figures):
 
 
 def test_of_many_images_some_from_all_over_are_encoded(straight, monkeypatch):
-    monkeypatch.setattr(space_module, "RADIUS_ROWS", 20)
+    monkeypatch.setattr(space_module, "REFERENCE_ROWS", 20)
     monkeypatch.setattr(noise_space, "KNOWN", 20)
     space, some = LatentSpace.fit(straight, IMAGES), LatentSpace.fit(straight, IMAGES[::2])
     assert space.radius == some.radius

@@ -243,7 +243,7 @@ def test_a_run_killed_between_the_files_of_its_space_is_finished(tmp_path, model
         ),
         ({"training": {"steps": 0}}, "train.training.steps", "greater than or equal to 1"),
         ({"training": {"learning_rate": "fast"}}, "train.training.learning_rate", "'fast'"),
-        ({"model": "gan"}, "train.model", "'gan' is unknown"),
+        ({"model": "gnn"}, "train.model", "'gnn' is unknown"),
         ({"model": "vea"}, "train.model", "did you mean vae?"),
         ({"model": "cvae"}, "train.model", "'cvae' is now called resnet_vae."),
     ],
