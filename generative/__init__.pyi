@@ -4,11 +4,15 @@ from .autoencoders.vae import ConvVAE
 from .autoencoders.vae_gan import VAEGAN
 from .diffusion.latent_diffusion import LatentDiffusion
 from .diffusion.lsgm import LSGM
+from .gans.dcgan import DCGAN
+from .gans.gan import GAN
 from .model import Model
 from .model_files import load_model, save_model
 from .registry import MODELS
 
 __all__ = [
+    "DCGAN",
+    "GAN",
     "LSGM",
     "MODELS",
     "PCA",

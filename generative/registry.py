@@ -8,6 +8,8 @@ from generative.autoencoders.vae import ConvVAE
 from generative.autoencoders.vae_gan import VAEGAN
 from generative.diffusion.latent_diffusion import LatentDiffusion
 from generative.diffusion.lsgm import LSGM
+from generative.gans.dcgan import DCGAN
+from generative.gans.gan import GAN
 from generative.model import Model
 
 MODELS: dict[str, type[Model]] = {
@@ -17,6 +19,8 @@ MODELS: dict[str, type[Model]] = {
     "ldm": LatentDiffusion,
     "vae_gan": VAEGAN,
     "lsgm": LSGM,
+    "dcgan": DCGAN,
+    "gan": GAN,
 }
 # Names in folders written before, and what has taken their place.
 FORMER_NAMES = {"cvae": "resnet_vae"}

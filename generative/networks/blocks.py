@@ -31,6 +31,13 @@ def convolution(
     )
 
 
+def weight_of(layer: nn.Module, name: str = "weight") -> Tensor:
+    """Weights of a layer, or its bias."""
+    weight = getattr(layer, name)
+    assert isinstance(weight, Tensor)
+    return weight
+
+
 class ResidualBlock(nn.Module):
     """Pre-activation residual block that starts as the identity (its last convolution is zero)."""
 

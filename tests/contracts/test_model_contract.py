@@ -35,6 +35,11 @@ LSGM = {name: LDM[name] for name in ("autoencoder", "prior", "solver_steps")}
 SETTINGS = {
     "lsgm": (((1, 32, 32), LSGM), ((2, 16, 16, 16), LSGM)),
     "ldm": (((1, 32, 32), LDM), ((2, 16, 16, 16), LDM | {"conditions": {"classes": ["a", "b"]}})),
+    "dcgan": (((1, 32, 32), {"width": 4}), ((2, 16, 16, 20), {"width": 4, "latent_dim": 5})),
+    "gan": (
+        ((1, 32, 32), {"widths": (4, 8), "encoder": {"widths": (4, 8)}}),
+        ((2, 16, 16, 20), {"widths": (4, 8), "encoder": {"widths": (4, 8)}, "latent_dim": 5}),
+    ),
     "pca": (((1, 8, 8), {"components": 4}), ((2, 4, 6, 5), {"components": 4})),
     "resnet_vae": (
         ((1, 32, 32), {"width": 8, "latent_dim": 4}),

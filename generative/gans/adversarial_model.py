@@ -1,0 +1,84 @@
+"""What all generative adversarial networks share: standard normal codes, and an encoder."""
+
+from typing import Any, Generic, Protocol, TypeVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from generative.gans.adversarial_stage import AdversarialStage
+from generative.gans.encoder_stage import EncoderStage
+from generative.gans.parts import GeneratorAndEncoder
+from generative.gans.sets_stage import SetsStage
+from generative.gans.settings import EncoderConfig, PenaltyConfig, SetsConfig
+from generative.model import Model, check_code, check_images_shape
+from generative.stages.stage import Stages
+
+
+class GameSettings(Protocol):
+    """Settings of an `AdversarialModel`, which those of its networks have among others."""
+
+    @property
+    def game(self) -> str:
+        """Name of the losses, of `generative.losses.games.GAMES`."""
+        ...
+
+    @property
+    def penalty(self) -> PenaltyConfig:
+        """On the slope of the critic."""
+        ...
+
+    @property
+    def encoder(self) -> EncoderConfig:
+        """How the encoder is trained."""
+        ...
+
+    @property
+    def sets(self) -> SetsConfig | None:
+        """What sets of structures are asked for, if anything."""
+        ...
+
+    def model_dump(self, *, mode: str = ...) -> dict[str, Any]:
+        """All settings."""
+        ...
+
+
+Config = TypeVar("Config", bound=GameSettings)
+
+
+class AdversarialModel(Model, Generic[Config]):
+    """Standard normal numbers to images by a generator, and back by an encoder.
+
+    A class of this kind sets ``config``, ``image_shape``, ``latent_dim`` and ``parts``, and makes
+    the critic that its training needs.
+    """
+
+    config: Config
+    parts: GeneratorAndEncoder
+    standard_normal = True
+
+    def critic(self) -> nn.Module:
+        """A new critic: images, of values from -1 to 1, to scores (n, 1)."""
+        raise NotImplementedError
+
+    def options(self) -> dict[str, Any]:
+        """What builds this network again, as its keyword arguments."""
+        return self.config.model_dump(mode="json")
+
+    def stages(self) -> Stages:
+        """The game, the distances of sets if they are asked for, and the encoder alone."""
+        config, critic = self.config, self.critic()
+        return (
+            AdversarialStage(self, critic),
+            *([SetsStage(self, critic, config.sets)] if config.sets else []),
+            EncoderStage(self),
+        )
+
+    def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
+        """The encoder's guess of the numbers an image is made of: no randomness, row by row."""
+        check_images_shape(images, self.image_shape)
+        return self.parts.encode(images)
+
+    def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+        """Images in [0, 1]; differentiable."""
+        check_code(code, self.latent_dim)
+        return self.parts.logits(code).sigmoid()

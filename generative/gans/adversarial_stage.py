@@ -1,0 +1,197 @@
+"""The game of a generator and a critic, with an encoder beside the generator."""
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor, nn
+
+from generative.batching import map_rows, to_tensor
+from generative.gans.parts import GeneratorAndEncoder, centred
+from generative.gans.settings import EncoderConfig, PenaltyConfig
+from generative.losses.games import GAMES, mean_squared_distance, squared_slope
+from generative.losses.structure_distances import (
+    StructureDistances,
+    StructureDistancesConfig,
+    antithetic,
+)
+from generative.stages.config import TrainConfig
+from generative.stages.loss import Loss
+from generative.stages.players import Batch, Player
+from generative.stages.stage import Described, Stage
+from objectives.phases import are_phases, cut_phases
+
+# Of the optimizers: as in the papers of the two games.
+BETAS = {"relativistic": (0.0, 0.99), "non_saturating": (0.5, 0.999)}
+MEASURED = 4096  # images, at most, of which the mean distance is taken
+RECONSTRUCTION, SPREAD = 4.0, 0.3  # of the encoder's losses, beside the error of known codes
+
+
+class Played(Described, Protocol):
+    """What these stages ask of their model."""
+
+    @property
+    def latent_dim(self) -> int:
+        """Numbers in a code."""
+        ...
+
+    @property
+    def parts(self) -> GeneratorAndEncoder:
+        """Generator and encoder."""
+        ...
+
+    @property
+    def config(self) -> Any:
+        """Its settings: game, penalty, encoder, sets."""
+        ...
+
+
+class AdversarialStage(Stage):
+    """Generator and encoder move first, then the critic judges what they have made.
+
+    The result is the moment whose draws are, as a set, most like images that the training has not
+    seen: a game does not get better with every step.
+
+    Parameters
+    ----------
+    model
+        What is trained.
+    critic
+        The other side: images to scores.
+
+    References
+    ----------
+    .. [1] Goodfellow et al. (2014), Generative adversarial nets.
+    .. [2] Mescheder et al. (2018), Which training methods for GANs do actually converge?
+    .. [3] Huang et al. (2024), The GAN is dead; long live the GAN! (R3GAN: pairs, and both
+       penalties).
+    .. [4] Srivastava et al. (2017), VEEGAN (an encoder of all numbers, beside the game).
+    """
+
+    name, convolves = "adversarial", True
+    optimizes = (
+        "generator: adversarial loss, error of encoded codes and reconstructions; critic: "
+        "adversarial loss and squared slope"
+    )
+    irrelevant_options: tuple[str, ...] = ("sets",)
+    scale_: Tensor
+
+    def __init__(self, model: Played, critic: nn.Module) -> None:
+        super().__init__(model)
+        self.parts, self.critic, self.latent_dim = model.parts, critic, model.latent_dim
+        self.game_name: str = model.config.game
+        self.game = GAMES[self.game_name]
+        self.penalty: PenaltyConfig = model.config.penalty
+        self.encoder_settings: EncoderConfig = model.config.encoder
+        self.register_buffer("scale_", torch.ones(()))
+        self.judge = StructureDistances(self.image_shape, StructureDistancesConfig())
+
+    def defaults(self, config: TrainConfig) -> dict[str, Any]:
+        """Smaller steps and batches: a game is played slowly."""
+        return {
+            "learning_rate": config.learning_rate / 3,
+            "batch_size": max(2, config.batch_size // 2),
+            "ema_decay": min(config.ema_decay, 0.995),
+        }
+
+    def prepare(
+        self, images: Float[np.ndarray, "n c *space"], config: TrainConfig
+    ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
+        """The images, whose mean squared distance is the unit of the penalty."""
+        some = to_tensor(images[:: max(1, -(-len(images) // MEASURED))])
+        self.scale_.fill_(max(mean_squared_distance(centred(some)), 1e-6))
+        self.judge.fit(some, config.batch_size)
+        return super().prepare(images, config)
+
+    @property
+    def result(self) -> nn.Module:
+        """Generator and encoder: the critic has served when the training ends."""
+        return self.parts
+
+    def players(self, config: TrainConfig) -> tuple[Player, ...]:
+        """Generator with encoder, and critic, each with an optimizer without weight decay."""
+        betas = BETAS[self.game_name]
+        sides = {"generator": self.parts, "critic": self.critic}
+        return tuple(
+            Player(name, tuple(side.parameters()), betas=betas, weight_decay=0.0, clip=None)
+            for name, side in sides.items()
+        )
+
+    def loss(self, batch: Batch, player: str) -> Loss:
+        """The side's part of the game; with it the encoder's losses, or the penalty."""
+        if player == "critic":
+            return self.critic_loss(batch, batch.shared["made"])
+        noise = batch.noise(self.latent_dim)
+        made = self.parts.logits(noise).float().sigmoid()
+        batch.shared["made"] = made.detach()
+        loss = self.generator_loss(batch.rows, made)
+        if not self.encoder_settings.joint:
+            return loss
+        encoding, terms = self.encoder_loss(batch.rows, made.detach(), noise)
+        return Loss(loss.total + self.encoder_settings.joint * encoding, loss.terms | terms)
+
+    def generator_loss(
+        self, real: Float[Tensor, "n c *space"], made: Float[Tensor, "n c *space"]
+    ) -> Loss:
+        """The generator's part of the game."""
+        with torch.no_grad():
+            of_real = self.scores(real)
+        total = self.game.generator(of_real, self.scores(made))
+        return Loss(total, {"generator": total.item()})
+
+    def critic_loss(self, batch: Batch, made: Float[Tensor, "n c *space"]) -> Loss:
+        """The critic's part of the game, with the penalty at every so many steps."""
+        real = batch.rows[: len(made)]
+        # Batch norms must not see both in one pass: a critic would tell them by that alone.
+        of_real, of_made = self.scores(real), self.scores(made)
+        total = self.game.critic(of_real, of_made)
+        terms = {"critic": total.item(), "margin": (of_real - of_made).mean().item()}
+        weight = self.penalty_weight(batch.progress)
+        if weight and batch.step % self.penalty.every == 0:
+            exact, size = self.penalty.exact, real[0].numel()
+            for x in (real, made):
+                noise = x if exact else batch.noise(size)[: len(x)]
+                slope = squared_slope(self.critic, centred(x), exact=exact, noise=noise)
+                total = total + self.penalty.every * weight / 2 * slope
+            terms["slope"] = slope.item()
+        return Loss(total, terms)
+
+    def penalty_weight(self, progress: float) -> float:
+        """Weight of the squared slope, in units of the critic's own."""
+        first, last = self.penalty.weight, self.penalty.last_weight
+        falling = last + (first - last) * 0.5 * (1 + math.cos(math.pi * progress))
+        return falling * float(self.scale_)
+
+    def encoder_loss(
+        self,
+        real: Float[Tensor, "n c *space"],
+        made: Float[Tensor, "n c *space"],
+        noise: Float[Tensor, "n d"],
+    ) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """Error of the codes of made images, of reconstructions, and of the spread of codes."""
+        known, code = self.parts.encode(made).float(), self.parts.encode(real).float()
+        regression = (known - noise).square().mean()
+        again = self.parts.logits(code).float().sigmoid()
+        wrong = (centred(again) - centred(real)).square().mean()
+        spread = (code.mean(0).square() + (code.var(0) - 1).square()).mean()
+        total = regression + RECONSTRUCTION * wrong + SPREAD * spread
+        return total, {"code": regression.item(), "reconstruction": wrong.item() / 4}
+
+    def scores(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, " n"]:
+        """The critic's score of each image."""
+        return self.critic(centred(images)).float().squeeze(1)
+
+    @torch.no_grad()
+    def error(self, probe: Float[Tensor, "v c *space"]) -> float:
+        """Distances of as many draws from images that the training has not seen."""
+        generator = torch.Generator().manual_seed(0)
+        noise = antithetic(torch.randn(len(probe), self.latent_dim, generator=generator))
+        made = map_rows(self.decoded, noise.to(probe), probe[0].numel())
+        made = cut_phases(made) if are_phases(probe) else made
+        return float(self.judge(made, probe))
+
+    def decoded(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+        """Images in [0, 1] of codes."""
+        return self.parts.logits(code).float().sigmoid()

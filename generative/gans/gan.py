@@ -1,0 +1,75 @@
+"""A small modern generative adversarial network, with an encoder, in 2-D and 3-D."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from generative.gans.adversarial_model import AdversarialModel
+from generative.gans.parts import GeneratorAndEncoder
+from generative.gans.settings import GANConfig
+from generative.networks.layout import Layout, plan_layout
+from generative.networks.residual import ResidualGenerator, ResidualReader
+
+WIDTHS = (16, 32, 64, 96, 128)  # of scales, the finest first
+
+
+class GAN(AdversarialModel[GANConfig]):
+    """Standard normal numbers to images and back, trained against a critic.
+
+    Generator and critic are residual networks without norms. The critic says which image of a pair
+    is real, and its slope is penalized in units of the images' own distances, so that one weight
+    serves every size. An encoder is trained beside the generator, and once more at the end.
+
+    Parameters
+    ----------
+    image_shape
+        ``(c, h, w)`` with sides of 32 to 256, or ``(c, d, h, w)`` with sides of 16 to 64.
+    **options
+        Fields of `GANConfig`.
+
+    Raises
+    ------
+    ValueError
+        For a shape outside these limits or an option out of range.
+
+    Examples
+    --------
+    >>> import torch
+    >>> model = GAN((1, 21, 21, 21))
+    >>> model.decode(torch.zeros(2, model.latent_dim)).shape
+    torch.Size([2, 1, 21, 21, 21])
+
+    References
+    ----------
+    .. [1] Huang et al. (2024), The GAN is dead; long live the GAN! A modern GAN baseline (pairs,
+       both penalties, no norms).
+    .. [2] Mescheder et al. (2018), Which training methods for GANs do actually converge?
+    """
+
+    kind = "gan"
+    options_class = GANConfig
+
+    def __init__(self, image_shape: Sequence[int], **options: Any) -> None:
+        super().__init__()
+        self.config = GANConfig(image_shape=tuple(image_shape), **options)
+        self.image_shape, self.latent_dim = self.config.image_shape, self.config.latent_dim
+        generator = ResidualGenerator(
+            self._layout(self.config.widths), self.latent_dim, self.config.padding
+        )
+        encoder = ResidualReader(
+            self._layout(self.config.encoder.widths),
+            self.latent_dim,
+            self.config.padding,
+            norms=True,
+        )
+        self.parts = GeneratorAndEncoder(generator, encoder)
+        self.eval()
+
+    def critic(self) -> nn.Module:
+        """A residual network without norms."""
+        return ResidualReader(self._layout(self.config.widths), 1, self.config.padding, norms=False)
+
+    def _layout(self, widths: tuple[int, ...] | None) -> Layout:
+        scales = len(plan_layout(self.image_shape).strides)
+        return plan_layout(self.image_shape, widths or WIDTHS[:scales])

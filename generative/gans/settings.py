@@ -1,0 +1,166 @@
+"""What a generative adversarial network is made of, and how it is trained."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from generative.losses.structure_distances import StructureDistancesConfig
+from objectives.settings import Settings
+
+
+class PenaltyConfig(Settings):
+    """Penalty on the slope of the critic, at real and at made images."""
+
+    weight: float = Field(
+        0.0024,
+        ge=0,
+        description="Weight of the critic's mean squared slope at the first step, in units of the "
+        "mean squared distance of two training images. 0 applies no penalty.",
+    )
+    last_weight: float = Field(
+        0.0005,
+        ge=0,
+        description="Weight of the critic's mean squared slope at the last step, in the same "
+        "units. It falls from the first value to this one along a cosine.",
+    )
+    every: int = Field(
+        4,
+        ge=1,
+        description="Steps from one penalty to the next. The weight is multiplied by this number "
+        "to make up for the steps without.",
+    )
+    exact: bool = Field(
+        True,
+        description="Whether the slope is computed by a second derivative. Otherwise it is "
+        "estimated by a small random change of the images, which is cheaper.",
+    )
+
+    @model_validator(mode="after")
+    def _falls(self) -> "PenaltyConfig":
+        if self.last_weight > self.weight:
+            raise ValueError(
+                f"last_weight should be at most weight ({self.weight:g}), got "
+                f"{self.last_weight:g}: the penalty falls."
+            )
+        return self
+
+
+class EncoderConfig(Settings):
+    """The encoder, which is trained beside the generator and once more at the end."""
+
+    widths: tuple[PositiveInt, ...] | None = Field(
+        None,
+        description="Number of channels of each stage of a residual encoder, from the image to "
+        "the code. null takes 16, 32, 64, or as many of these as there are stages.",
+    )
+    joint: float = Field(
+        0.5,
+        ge=0,
+        description="Weight of the encoder's losses beside the game. 0 trains the encoder at the "
+        "end alone, which reconstructs less than half as well.",
+    )
+    share: float = Field(
+        0.3,
+        gt=0,
+        le=1,
+        description="Steps of the encoder's own stage as a fraction of the training steps. Steps "
+        "that are set for this stage alone take precedence.",
+    )
+
+
+class SetsConfig(StructureDistancesConfig):
+    """What asks the generator that sets of its structures be as sets of images are."""
+
+    game_weight: float = Field(
+        1.0,
+        ge=0,
+        description="Weight of the game beside the distances of sets. 0 leaves the critic out, "
+        "and nothing keeps single structures true.",
+    )
+    sharpness: float = Field(
+        8.0,
+        gt=0,
+        description="Factor on the generator's logits before the statistics see them. Large "
+        "values come close to segmented images. It is not used if the training images have grey "
+        "levels.",
+    )
+    share: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="Steps of the stage of sets as a fraction of the training steps. Steps that "
+        "are set for this stage alone take precedence.",
+    )
+
+
+class GANConfig(Settings):
+    """Networks and game of a `GAN`."""
+
+    image_shape: tuple[int, ...] = Field(
+        description="Shape of one image in voxels: (channels, height, width), or (channels, "
+        "depth, height, width) in 3-D."
+    )
+    latent_dim: int = Field(
+        64, ge=1, description="Number of normal numbers that a structure is made of."
+    )
+    widths: tuple[PositiveInt, ...] | None = Field(
+        None,
+        description="Number of channels of each scale, from the image to the coarsest grid, of "
+        "generator and critic alike. null takes 16, 32, 64, or as many as there are scales.",
+    )
+    padding: Literal["zeros", "circular"] = Field(
+        "zeros",
+        description='Padding of the convolutions at the faces of an image. "circular" suits '
+        "periodic images.",
+    )
+    game: Literal["relativistic", "non_saturating"] = Field(
+        "relativistic",
+        description='Loss of the game. "relativistic" lets the critic say which image of a pair '
+        'is real; "non_saturating" lets it judge each image by itself.',
+    )
+    penalty: PenaltyConfig = Field(
+        PenaltyConfig(), description="Settings of the penalty on the slope of the critic."
+    )
+    encoder: EncoderConfig = Field(
+        EncoderConfig(), description="Settings of the encoder and of its training."
+    )
+    sets: SetsConfig | None = Field(
+        SetsConfig(),
+        description="Settings of the stage that compares sets of made structures with sets of "
+        "training images. null leaves the stage out.",
+    )
+
+
+class DCGANConfig(Settings):
+    """Networks and game of a `DCGAN`."""
+
+    image_shape: tuple[int, ...] = Field(
+        description="Shape of one image in voxels: (channels, height, width), or (channels, "
+        "depth, height, width) in 3-D."
+    )
+    latent_dim: int = Field(
+        64, ge=1, description="Number of normal numbers that a structure is made of."
+    )
+    width: int = Field(
+        64,
+        ge=1,
+        description="Number of channels of the finest scale. The coarsest of four scales has "
+        "eight times as many.",
+    )
+    game: Literal["relativistic", "non_saturating"] = Field(
+        "non_saturating",
+        description='Loss of the game. "non_saturating" is that of the paper, where the critic '
+        'judges each image by itself; "relativistic" lets it say which image of a pair is real.',
+    )
+    penalty: PenaltyConfig = Field(
+        PenaltyConfig(weight=0.0, last_weight=0.0),
+        description="Settings of the penalty on the slope of the critic, which the paper has not.",
+    )
+    encoder: EncoderConfig = Field(
+        EncoderConfig(joint=0.0), description="Settings of the encoder and of its training."
+    )
+    sets: SetsConfig | None = Field(
+        None,
+        description="Settings of a stage that compares sets of made structures with sets of "
+        "training images, which the paper has not. null leaves the stage out.",
+    )

@@ -1,0 +1,86 @@
+"""Losses of the two sides of an adversarial training, and the penalty on the critic's slope."""
+
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+SMALL = 0.05  # spread of the noise by which a slope is told without a derivative
+
+
+class GameLoss(Protocol):
+    """Loss of one side, from the critic's scores of as many images of each kind."""
+
+    def __call__(self, real: Float[Tensor, " n"], made: Float[Tensor, " n"]) -> Float[Tensor, ""]:
+        """Mean over the images."""
+        ...
+
+
+class Game(NamedTuple):
+    """Losses of both sides."""
+
+    critic: GameLoss
+    generator: GameLoss
+
+
+def _pairs_critic(real: Tensor, made: Tensor) -> Tensor:
+    return functional.softplus(made - real).mean()
+
+
+def _pairs_generator(real: Tensor, made: Tensor) -> Tensor:
+    return functional.softplus(real - made).mean()
+
+
+def _single_critic(real: Tensor, made: Tensor) -> Tensor:
+    return functional.softplus(-real).mean() + functional.softplus(made).mean()
+
+
+def _single_generator(real: Tensor, made: Tensor) -> Tensor:
+    return functional.softplus(-made).mean()
+
+
+# Jolicoeur-Martineau 2019 and Huang et al. 2024: of each pair the critic says which is real.
+# Goodfellow et al. 2014: it says it of single images, and the generator's loss does not saturate.
+GAMES: dict[str, Game] = {
+    "relativistic": Game(_pairs_critic, _pairs_generator),
+    "non_saturating": Game(_single_critic, _single_generator),
+}
+
+
+def squared_slope(
+    critic: nn.Module, images: Float[Tensor, "n c *space"], *, exact: bool, noise: Tensor
+) -> Float[Tensor, ""]:
+    r"""Mean squared length of the critic's gradient at images: R1 of real ones, R2 of made ones.
+
+    Parameters
+    ----------
+    critic
+        Images to scores (n, 1).
+    images
+        Where the slope is taken.
+    exact
+        By a second derivative (Mescheder et al. 2018); else by
+        :math:`E\,(D(x + s e) - D(x))^2 / s^2` for normal noise e of a small spread s (Lin et al.
+        2025, Diffusion adversarial post-training), which is the same for small s and cheaper.
+    noise
+        Standard normal numbers, one a voxel; the exact slope needs none.
+    """
+    with torch.autocast(images.device.type, enabled=False):
+        images = images.detach().float()
+        if not exact:
+            moved = images + SMALL * noise.reshape(images.shape)
+            return ((critic(moved) - critic(images)) / SMALL).square().mean()
+        images = images.requires_grad_(True)
+        (slope,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
+        return slope.square().flatten(1).sum(1).mean()
+
+
+def mean_squared_distance(images: Float[Tensor, "n c *space"]) -> float:
+    """E |x - x'|^2 of two images drawn from a set: twice the sum of the variances of its voxels.
+
+    >>> mean_squared_distance(torch.tensor([[[0.0]], [[1.0]]]).reshape(2, 1, 1))
+    1.0
+    """
+    return 2 * float(images.double().var(0).sum())

@@ -1,0 +1,253 @@
+"""Training of generative adversarial networks: sides, stages, resume, and what each is good for."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from generative.data.augment import Augmentation
+from generative.data.synthetic import gaussian_random_field
+from generative.gans import DCGAN, GAN
+from generative.gans.adversarial_stage import AdversarialStage
+from generative.gans.encoder_stage import EncoderStage
+from generative.gans.sets_stage import SetsStage
+from generative.gans.settings import PenaltyConfig
+from generative.losses.games import mean_squared_distance
+from generative.model import reconstruct
+from generative.stages.config import StageConfig
+from generative.stages.players import Batch
+from generative.training.descent import descend
+from generative.training.train import TrainConfig, finetune, train
+
+IMAGES = gaussian_random_field(12, (32, 32), seed=0)
+SMALL = {
+    "gan": {"widths": (4, 8), "encoder": {"widths": (4, 8)}},
+    "dcgan": {"width": 4, "sets": {}},
+}
+KINDS = {"gan": GAN, "dcgan": DCGAN}
+TINY = TrainConfig(
+    steps=6,
+    batch_size=8,
+    progress=False,
+    precision="float32",
+    stages={"sets": StageConfig(steps=3), "encoder": StageConfig(steps=3)},
+)
+
+
+def network(kind="gan", shape=(1, 32, 32), **changes):
+    return KINDS[kind](shape, **(SMALL[kind] | changes))
+
+
+def stages_of(model):
+    return {stage.name: stage for stage in model.stages()}
+
+
+def prepared(stage, images=IMAGES):
+    stage.prepare(images, stage.settings(TINY))
+    return stage.train()
+
+
+def batch_of(images=IMAGES, step=0, progress=0.0):
+    generator = torch.Generator().manual_seed(0)
+    return Batch(
+        torch.from_numpy(images),
+        lambda size: torch.randn(len(images), size, generator=generator),
+        step=step,
+        progress=progress,
+    )
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+# -- stages ----------------------------------------------------------------------------------------
+
+
+def test_the_stages_follow_what_is_asked_for():
+    assert list(stages_of(network())) == ["adversarial", "sets", "encoder"]
+    assert list(stages_of(network(sets=None))) == ["adversarial", "encoder"]
+    assert list(stages_of(DCGAN((1, 32, 32), width=4))) == ["adversarial", "encoder"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(1, 32, 32), (2, 16, 16, 20)])
+def test_a_gan_is_trained_in_two_and_three_dimensions(kind, shape):
+    images = gaussian_random_field(8, shape[1:], seed=0).repeat(shape[0], axis=1)
+    model = train(network(kind, shape), images, config=TINY)
+    for name, value in model.state_dict().items():
+        assert torch.isfinite(value).all(), name
+    assert reconstruct(model, torch.from_numpy(images)).shape == images.shape
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("calls", [2, 8, 11], ids=["adversarial", "sets", "encoder"])
+def test_a_stopped_run_goes_on_to_the_same_weights(kind, calls, tmp_path):
+    """Of 6, 3 and 3 steps, with a penalty at each second one."""
+    model = network(kind, penalty={"every": 2})
+    whole = train(model, IMAGES, config=TINY).state_dict()
+    count = 0
+
+    class Stopped(Augmentation):
+        def __call__(self, images, rng):
+            nonlocal count
+            count += 1
+            if count > calls:
+                raise KeyboardInterrupt
+            return super().__call__(images, rng)
+
+    changes = {"augmentation": Stopped(), "checkpoint_seconds": 1e-9}
+    again = network(kind, penalty={"every": 2})
+    with pytest.raises(KeyboardInterrupt):
+        train(again, IMAGES, config=TINY.model_copy(update=changes), folder=tmp_path)
+    assert equal(train(again, IMAGES, config=TINY, folder=tmp_path).state_dict(), whole)
+
+
+def test_the_critic_goes_on_in_the_stage_of_sets():
+    stages = stages_of(network())
+    assert stages["adversarial"].critic is stages["sets"].critic
+
+
+@pytest.mark.parametrize("name", ["adversarial", "sets"])
+def test_each_side_has_the_gradient_of_its_own_loss(name):
+    stage = prepared(stages_of(network())[name])
+    sides = {player.name: player for player in stage.players(TINY)}
+    assert list(sides) == ["generator", "critic"]
+    batch = batch_of()
+    stage.loss(batch, "generator")
+    stage.loss(batch, "critic").total.backward()
+    assert all(p.grad is not None for p in stage.critic.parameters())
+    assert all(p.grad is None for p in stage.parts.parameters())
+
+
+def test_without_a_game_the_distances_of_sets_are_all_there_is():
+    stage = prepared(stages_of(network(sets={"game_weight": 0}))["sets"])
+    (player,) = stage.players(TINY)
+    assert player.name == "generator"
+    assert stage.loss(batch_of(), "generator").terms.keys() == {
+        "set distances",
+        "code",
+        "reconstruction",
+    }
+
+
+def test_the_encoder_alone_leaves_the_generator_as_it_is():
+    model = network("dcgan")  # whose norms would change by being used
+    before = {k: v.clone() for k, v in model.parts.generator.state_dict().items()}
+    stage = prepared(EncoderStage(model))
+    loss = stage.loss(batch_of(), "encoder")
+    loss.total.backward()
+    assert equal(model.parts.generator.state_dict(), before)
+    assert all(p.grad is None for p in model.parts.generator.parameters())
+    assert all(p.requires_grad for p in model.parts.generator.parameters())
+
+
+# -- the penalty -----------------------------------------------------------------------------------
+
+
+def test_the_penalty_is_in_units_of_the_images_and_falls():
+    stage = prepared(
+        stages_of(network(penalty={"weight": 0.01, "last_weight": 0.002}))["adversarial"]
+    )
+    unit = 4 * mean_squared_distance(torch.from_numpy(IMAGES))  # a critic sees -1 to 1
+    for progress, weight in ((0.0, 0.01), (0.5, 0.006), (1.0, 0.002)):
+        assert stage.penalty_weight(progress) == pytest.approx(weight * unit, rel=1e-5)
+
+
+def test_it_is_taken_at_every_so_many_steps_and_counts_so_much_more():
+    stage = prepared(stages_of(network(penalty={"every": 3}))["adversarial"])
+    losses = []
+    for step in range(4):
+        batch = batch_of(step=step)
+        stage.loss(batch, "generator")
+        losses.append(stage.loss(batch, "critic"))
+    assert ["slope" in loss.terms for loss in losses] == [True, False, False, True]
+    extra = losses[0].total.item() - losses[1].total.item()
+    slopes = extra / (3 / 2 * stage.penalty_weight(0.0))
+    assert losses[0].terms["slope"] < slopes  # the sum of both, of which the last is told
+
+
+def test_a_penalty_that_rises_is_refused():
+    with pytest.raises(ValidationError, match="last_weight should be at most weight"):
+        PenaltyConfig(weight=0.001, last_weight=0.01)
+
+
+def test_real_and_made_images_go_through_norms_apart():
+    stage = prepared(stages_of(network("dcgan"))["adversarial"])
+    seen = []
+    stage.critic.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    batch = batch_of()
+    stage.loss(batch, "generator")
+    stage.loss(batch, "critic")
+    assert seen == [12] * 4
+
+
+# -- what it learns --------------------------------------------------------------------------------
+
+
+def test_the_error_tells_draws_that_are_all_alike():
+    model = network()
+    stage = prepared(stages_of(model)["adversarial"], gaussian_random_field(60, (32, 32), seed=3))
+    probe = torch.from_numpy(gaussian_random_field(40, (32, 32), seed=4))
+    with torch.no_grad():
+        alike = stage.eval().error(probe)  # untrained: every draw is the same grey
+        real = stage.judge(torch.from_numpy(gaussian_random_field(40, (32, 32), seed=5)), probe)
+    assert alike > 5 * abs(float(real))
+
+
+@pytest.mark.slow
+def test_a_game_brings_draws_nearer_and_sets_widen_them():
+    images = gaussian_random_field(300, (32, 32), seed=0)
+    held_out = torch.from_numpy(gaussian_random_field(120, (32, 32), seed=1))
+    config = TINY.model_copy(
+        update={"steps": 80, "batch_size": 24, "learning_rate": 9e-3, "ema_decay": 0.9}
+    )
+    config = config.model_copy(
+        update={"stages": {"sets": StageConfig(steps=25), "encoder": StageConfig(steps=30)}}
+    )
+    torch.manual_seed(0)
+    model = GAN((1, 32, 32), widths=(8, 16), encoder={"widths": (8, 16)})
+    judge = prepared(stages_of(network())["adversarial"], images).judge
+    errors = []
+
+    def look():
+        stage = stages_of(model)["adversarial"].eval()
+        stage.judge = judge
+        with torch.no_grad():
+            draws = model.decode(torch.randn(200, 64)).mean((1, 2, 3))
+        errors.append((stage.error(held_out), float(draws.std())))
+
+    look()
+    for stage in model.stages():
+        descend(stage, images, config, None)
+        look()
+    (untrained, _), (game, narrow), (sets, wide), _ = errors
+    assert game < 0.3 * untrained
+    assert sets < 0.85 * game
+    real = float(held_out.mean((1, 2, 3)).std())
+    assert abs(wide - real) < abs(narrow - real)
+    assert (reconstruct(model, held_out) - held_out).square().mean() < 0.8 * held_out.var()
+
+
+def test_a_trained_gan_is_trained_on_by_its_sets_and_its_encoder():
+    model = train(network(), IMAGES, config=TINY)
+    tuned = finetune(model, IMAGES, np.full(12, 1 / 12), config=TINY)
+    assert not equal(tuned.state_dict(), model.state_dict())
+    assert isinstance(tuned, GAN)
+
+
+def test_numbers_begin_as_voices_of_cells():
+    model = GAN((1, 64, 64))
+    with torch.no_grad():
+        first = model.parts.generator.first.weight.reshape(64, 64, 64)
+        own = first.diagonal(dim1=1, dim2=2).square()
+        others = (first.square().sum() - own.sum()) / (first.numel() - own.numel())
+    assert math.sqrt(own.mean() / others) > 10
+
+
+def test_stages_are_of_the_classes_that_say_so():
+    stages = stages_of(network())
+    assert type(stages["adversarial"]) is AdversarialStage
+    assert type(stages["sets"]) is SetsStage
