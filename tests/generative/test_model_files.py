@@ -135,7 +135,7 @@ def test_a_newer_format_is_refused_with_both_versions_and_the_remedy(folder, ver
     assert "pip install -U latentopt" in message
 
 
-@pytest.mark.parametrize("kind", ["gan", None, 3, ["pca"], {}])
+@pytest.mark.parametrize("kind", ["gnn", None, 3, ["pca"], {}])
 def test_an_unknown_kind_is_refused_with_those_there_are(folder, kind):
     set_config(folder, kind=kind)
     assert f"unknown model {kind!r}; this version knows pca, vae" in refusal(folder)

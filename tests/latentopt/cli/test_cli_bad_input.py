@@ -283,7 +283,7 @@ def test_settings_that_are_wrong(here, refused, command, text, said):
     [
         ("encode", "space", "images.npy", "--grey", "gray"),
         ("train", "images.npy", "--grey", "gray"),
-        ("train", "images.npy", "--model", "gan"),
+        ("train", "images.npy", "--model", "gnn"),
         ("train", "images.npy", "--steps", "0"),
         ("optimize", "campaign.yaml", "--trials", "0"),
         ("optimize", "nowhere.yaml"),
