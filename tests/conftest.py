@@ -1,4 +1,4 @@
-"""One torch thread, Ctrl-C, and array shapes checked at run time, for every test."""
+"""One torch thread, Ctrl-C, and array shapes of first calls checked, for every test."""
 
 import gc
 import os

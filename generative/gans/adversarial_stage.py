@@ -1,6 +1,5 @@
 """The game of a generator and a critic, with an encoder beside the generator."""
 
-import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +11,7 @@ from generative.batching import map_rows, to_tensor
 from generative.gans.parts import GeneratorAndEncoder, centred
 from generative.gans.settings import EncoderConfig, PenaltyConfig
 from generative.losses.games import GAMES, mean_squared_distance, squared_slope
+from generative.losses.sharpened import cut
 from generative.losses.structure_distances import (
     StructureDistances,
     StructureDistancesConfig,
@@ -21,10 +21,10 @@ from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
 from generative.stages.players import Batch, Player
 from generative.stages.stage import Described, Stage
-from objectives.phases import are_phases, cut_phases
 
 # Of the optimizers: as in the papers of the two games.
 BETAS = {"relativistic": (0.0, 0.99), "non_saturating": (0.5, 0.999)}
+SMALLEST_SET = 4  # images by which a moment is chosen
 MEASURED = 4096  # images, at most, of which the mean distance is taken
 RECONSTRUCTION, SPREAD = 4.0, 0.3  # of the encoder's losses, beside the error of known codes
 
@@ -76,6 +76,7 @@ class AdversarialStage(Stage):
         "adversarial loss and squared slope"
     )
     irrelevant_options: tuple[str, ...] = ("sets",)
+    goes_on = False  # a new critic, which knows nothing, would spoil a trained generator
     scale_: Tensor
 
     def __init__(self, model: Played, critic: nn.Module) -> None:
@@ -85,6 +86,7 @@ class AdversarialStage(Stage):
         self.game = GAMES[self.game_name]
         self.penalty: PenaltyConfig = model.config.penalty
         self.encoder_settings: EncoderConfig = model.config.encoder
+        self.identity["encoder"] = self.encoder_settings.model_dump(exclude={"share"})
         self.register_buffer("scale_", torch.ones(()))
         self.judge = StructureDistances(self.image_shape, StructureDistancesConfig())
 
@@ -93,7 +95,6 @@ class AdversarialStage(Stage):
         return {
             "learning_rate": config.learning_rate / 3,
             "batch_size": max(2, config.batch_size // 2),
-            "ema_decay": min(config.ema_decay, 0.995),
         }
 
     def prepare(
@@ -111,11 +112,11 @@ class AdversarialStage(Stage):
         return self.parts
 
     def players(self, config: TrainConfig) -> tuple[Player, ...]:
-        """Generator with encoder, and critic, each with an optimizer without weight decay."""
+        """Generator with encoder, and critic, each with an optimizer of its own."""
         betas = BETAS[self.game_name]
         sides = {"generator": self.parts, "critic": self.critic}
         return tuple(
-            Player(name, tuple(side.parameters()), betas=betas, weight_decay=0.0, clip=None)
+            Player(name, tuple(side.parameters()), betas=betas, clip=None)
             for name, side in sides.items()
         )
 
@@ -160,9 +161,7 @@ class AdversarialStage(Stage):
 
     def penalty_weight(self, progress: float) -> float:
         """Weight of the squared slope, in units of the critic's own."""
-        first, last = self.penalty.weight, self.penalty.last_weight
-        falling = last + (first - last) * 0.5 * (1 + math.cos(math.pi * progress))
-        return falling * float(self.scale_)
+        return self.penalty.at(progress) * float(self.scale_)
 
     def encoder_loss(
         self,
@@ -175,7 +174,7 @@ class AdversarialStage(Stage):
         regression = (known - noise).square().mean()
         again = self.parts.logits(code).float().sigmoid()
         wrong = (centred(again) - centred(real)).square().mean()
-        spread = (code.mean(0).square() + (code.var(0) - 1).square()).mean()
+        spread = (code.mean(0).square() + (code.var(0, correction=0) - 1).square()).mean()
         total = regression + RECONSTRUCTION * wrong + SPREAD * spread
         return total, {"code": regression.item(), "reconstruction": wrong.item() / 4}
 
@@ -184,14 +183,14 @@ class AdversarialStage(Stage):
         return self.critic(centred(images)).float().squeeze(1)
 
     @torch.no_grad()
-    def error(self, probe: Float[Tensor, "v c *space"]) -> float:
-        """Distances of as many draws from images that the training has not seen."""
+    def error(self, probe: Float[Tensor, "v c *space"]) -> float | None:
+        """Distances of as many draws from images that the training has not seen, if there are.
+
+        Two images make no set: with so few the last moment is the result.
+        """
+        if len(probe) < SMALLEST_SET:
+            return None
         generator = torch.Generator().manual_seed(0)
         noise = antithetic(torch.randn(len(probe), self.latent_dim, generator=generator))
-        made = map_rows(self.decoded, noise.to(probe), probe[0].numel())
-        made = cut_phases(made) if are_phases(probe) else made
-        return float(self.judge(made, probe))
-
-    def decoded(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
-        """Images in [0, 1] of codes."""
-        return self.parts.logits(code).float().sigmoid()
+        logits = map_rows(self.parts.logits, noise.to(probe), probe[0].numel()).float()
+        return float(self.judge(cut(logits, probe, sharpness=1.0), probe))

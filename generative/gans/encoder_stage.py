@@ -55,7 +55,7 @@ class EncoderStage(Stage):
     def players(self, config: TrainConfig) -> tuple[Player, ...]:
         """The encoder."""
         encoder = tuple(self.parts.encoder.parameters())
-        return (Player("encoder", encoder, betas=(0.9, 0.99), weight_decay=0.0),)
+        return (Player("encoder", encoder, betas=(0.9, 0.99)),)
 
     def train(self, mode: bool = True) -> "EncoderStage":
         """The generator serves as it is."""

@@ -38,17 +38,19 @@ class SetsStage(AdversarialStage):
     covers = ("adversarial",)
     optimizes = f"{AdversarialStage.optimizes}; of the generator distances of sets, too"
     irrelevant_options = ()
+    goes_on = True  # by the distances, while the new critic learns
 
     def __init__(self, model: Played, critic: nn.Module, config: SetsConfig) -> None:
         super().__init__(model, critic)
         self.config = config
+        self.identity["sets"] = config.model_dump(exclude={"share"})
         self.judge = StructureDistances(self.image_shape, config)
 
     def defaults(self, config: TrainConfig) -> dict[str, Any]:
         """Fewer steps, smaller ones, and the larger sets that distances between them take."""
         after = defaults_after_another(config, self.config.share)
         small = config.learning_rate / 10
-        return after | {"batch_size": config.batch_size, "learning_rate": small, "ema_decay": 0.98}
+        return after | {"batch_size": config.batch_size, "learning_rate": small}
 
     def players(self, config: TrainConfig) -> tuple[Player, ...]:
         """As in the game, without a critic if the game has no weight."""

@@ -1,5 +1,6 @@
 """What a generative adversarial network is made of, and how it is trained."""
 
+import math
 from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
@@ -17,11 +18,12 @@ class PenaltyConfig(Settings):
         description="Weight of the critic's mean squared slope at the first step, in units of the "
         "mean squared distance of two training images. 0 applies no penalty.",
     )
-    last_weight: float = Field(
-        0.0005,
+    last_weight: float | None = Field(
+        None,
         ge=0,
         description="Weight of the critic's mean squared slope at the last step, in the same "
-        "units. It falls from the first value to this one along a cosine.",
+        "units. It falls from the first value to this one along a cosine. null takes a fifth of "
+        "the first.",
     )
     every: int = Field(
         4,
@@ -37,12 +39,28 @@ class PenaltyConfig(Settings):
 
     @model_validator(mode="after")
     def _falls(self) -> "PenaltyConfig":
-        if self.last_weight > self.weight:
+        if self.last_weight is not None and self.last_weight > self.weight:
             raise ValueError(
                 f"last_weight should be at most weight ({self.weight:g}), got "
                 f"{self.last_weight:g}: the penalty falls."
             )
         return self
+
+    def at(self, progress: float) -> float:
+        """Weight when a part of the run, from 0 to 1, is done."""
+        last = self.weight / 5 if self.last_weight is None else self.last_weight
+        return last + (self.weight - last) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+class NoPenaltyConfig(PenaltyConfig):
+    """The same, without a penalty unless one is asked for."""
+
+    weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the critic's mean squared slope at the first step, in units of the "
+        "mean squared distance of two training images. 0, which is the paper's, applies none.",
+    )
 
 
 class EncoderConfig(Settings):
@@ -65,6 +83,17 @@ class EncoderConfig(Settings):
         le=1,
         description="Steps of the encoder's own stage as a fraction of the training steps. Steps "
         "that are set for this stage alone take precedence.",
+    )
+
+
+class LateEncoderConfig(EncoderConfig):
+    """The same, trained at the end alone unless asked for otherwise."""
+
+    joint: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the encoder's losses beside the game, which the paper has not. 0 "
+        "trains the encoder at the end alone.",
     )
 
 
@@ -152,12 +181,12 @@ class DCGANConfig(Settings):
         description='Loss of the game. "non_saturating" is that of the paper, where the critic '
         'judges each image by itself; "relativistic" lets it say which image of a pair is real.',
     )
-    penalty: PenaltyConfig = Field(
-        PenaltyConfig(weight=0.0, last_weight=0.0),
+    penalty: NoPenaltyConfig = Field(
+        NoPenaltyConfig(),
         description="Settings of the penalty on the slope of the critic, which the paper has not.",
     )
-    encoder: EncoderConfig = Field(
-        EncoderConfig(joint=0.0), description="Settings of the encoder and of its training."
+    encoder: LateEncoderConfig = Field(
+        LateEncoderConfig(), description="Settings of the encoder and of its training."
     )
     sets: SetsConfig | None = Field(
         None,

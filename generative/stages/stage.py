@@ -50,6 +50,7 @@ class Stage(nn.Module, ABC):
     convolves = True  # whether half precision is worth it
     irrelevant_options: tuple[str, ...] = ()  # of the model, that the stage's result ignores
     covers: tuple[str, ...] = ()  # earlier stages whose whole loss is in this one's
+    goes_on = True  # whether a trained model can be trained on by it
     refines = False  # whether it ends a training by a share of the steps, smaller ones
 
     def __init__(self, model: Described) -> None:
@@ -115,6 +116,7 @@ class SolvingStage(ABC):
     name = "solution"
     optimizes: str  # the quantity whose optimum is found, in a line
     covers: tuple[str, ...] = ()
+    goes_on = True
 
     @abstractmethod
     def solve(
@@ -149,6 +151,16 @@ def defaults_after_another(config: TrainConfig, share: float) -> dict[str, Any]:
     """Of a stage that goes on from trained weights: a share of the steps, and smaller ones."""
     steps = max(1, round(share * config.steps))
     return {"steps": steps, "learning_rate": config.learning_rate / 3, "kl_warmup": 0.0}
+
+
+def check_goes_on(kind: str, stages: Stages) -> None:
+    """Refuse by a `ValueError` to train a model on by stages that would spoil it."""
+    for stage in not_covered(stages):
+        if not stage.goes_on:
+            raise ValueError(
+                f"a {kind} trained by stage {stage.name} alone cannot be trained on: its critic is "
+                "gone, and a new one would spoil it. Train it with the option sets."
+            )
 
 
 def not_covered(stages: Stages) -> Stages:

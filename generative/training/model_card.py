@@ -73,7 +73,7 @@ def write_model_card(
     facts
         What else the reader should know, by title: data, split, settings.
     """
-    baseline = fit_baseline(training)
+    baseline = fit_baseline(training, model.latent_dim)
     answers = {model.kind: reconstruct(model, held_out)} if isinstance(model, Encoding) else {}
     answers[f"PCA-{baseline.latent_dim}"] = reconstruct(baseline, held_out)
     errors = {name: reconstruction_errors(held_out, answer) for name, answer in answers.items()}
@@ -85,11 +85,11 @@ def write_model_card(
     }
 
 
-def fit_baseline(images: Float[Tensor, "n c *space"]) -> PCA:
-    """Principal components of the same images, 64 where there are as many images."""
+def fit_baseline(images: Float[Tensor, "n c *space"], components: int) -> PCA:
+    """Principal components of the same images, fewer than asked for where images are few."""
     rows = max(2, min(len(images), BASELINE_VALUES // images[0].numel()))
     shape = tuple(images.shape[1:])
-    return PCA(shape, components=min(64, rows, images[0].numel())).fit(images[:rows])
+    return PCA(shape, components=min(components, rows, images[0].numel())).fit(images[:rows])
 
 
 def draw_samples(

@@ -170,7 +170,14 @@ class TrainingState:
                 f"{self.path}: belongs to a run with other images or settings. "
                 "Choose another folder, or delete the file to start again here."
             )
-        self._restore(tensors)
+        try:
+            self._restore(tensors)
+        except (KeyError, RuntimeError) as error:
+            raise ModelFileError(
+                f"{self.path}: was kept by another version of latentopt, whose stage holds other "
+                "parts. Finish this run with that version, or delete the file to start this stage "
+                "again."
+            ) from error
         return step
 
     def _restore(self, tensors: dict[str, torch.Tensor]) -> None:

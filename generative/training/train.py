@@ -15,7 +15,7 @@ from generative.files.folder import CONFIG, WEIGHTS, check_folder
 from generative.model import AModel, Conditional, Model, copy_of
 from generative.model_files import check_is_row, save_model
 from generative.stages.config import StageConfig, TrainConfig
-from generative.stages.stage import SolvingStage, Stages, not_covered
+from generative.stages.stage import SolvingStage, Stages, check_goes_on, not_covered
 from generative.training.descent import descend
 from generative.training.lock import only_training
 from generative.training.model_card import CARD, PICTURE, CardContent, write_model_card
@@ -104,11 +104,14 @@ def train(
     _begin(model, begin)
     facts: dict[str, object] = {"Training images": len(images)}
     with only_training(folder):
-        for stage in _stages(model, config.seed):
+        stages = _stages(model, config.seed)
+        for stage in stages:
             if isinstance(stage, SolvingStage):
                 stage.solve(images, seed=config.seed)
                 continue
             facts["Training"] = _settings(config)
+            if len(stages) > 1:
+                facts[f"Stage {stage.name}"] = _settings_of_stage(stage.settings(config))
             state = descend(stage, images, config, folder, validation=probe, conditions=conditions)
             if state.best_step:
                 title = "Weights" if stage.name == "training" else f"Weights of {stage.name}"
@@ -150,6 +153,8 @@ def finetune(
     ------
     DataError
         For images of the wrong shape or not in [0, 1], or weights that are none.
+    ValueError
+        For a model that its stages would spoil: an adversarial one whose critic is gone.
     FloatingPointError, ModelFileError, OSError
         As `train`.
     """
@@ -163,7 +168,9 @@ def finetune(
             f"weights should be {len(images)} numbers of sum 1, one for each image, none below 0."
         )
     tuned = model.unconditional() if isinstance(model, Conditional) else copy_of(model)
-    stages = not_covered(_stages(tuned, config.seed))
+    stages = _stages(tuned, config.seed)
+    check_goes_on(tuned.kind, stages)
+    stages = not_covered(stages)
     whole = StageConfig(steps=config.steps, learning_rate=config.learning_rate)
     own = {
         stage.name: whole
@@ -230,6 +237,12 @@ def _drawn_from(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed GPUs as well
         yield
+
+
+def _settings_of_stage(config: TrainConfig) -> str:
+    """What a stage does by itself, where its defaults differ from the whole training's."""
+    names = ("steps", "batch_size", "learning_rate")
+    return ", ".join(f"{name} {getattr(config, name):g}" for name in names)
 
 
 def _settings(config: TrainConfig) -> str:

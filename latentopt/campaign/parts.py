@@ -173,7 +173,7 @@ def check_goal(goal: Goal, objectives: Iterable[Objective], strategy: Strategy) 
     if all(objective.units for objective in objectives):
         unknown = goal.unknown_metrics(promised)
         problems += [Problem(f"{ROOT}.objective or constraints", text) for text in unknown]
-    if len(goal.objectives) > 1 and not getattr(strategy, "multi_objective", True):
+    if len(goal.objectives) > 1 and not getattr(strategy, "multi_objective", False):
         text = (
             f"strategy {strategy_name(strategy)} takes one objective, got {len(goal.objectives)}; "
             "join them into one sum, or use strategy structure."

@@ -24,6 +24,7 @@ from generative.files.folder import json_bytes, write_durably
 from generative.model import Model
 from generative.registry import MODELS
 from generative.stages.resampling import resampled_rows
+from generative.stages.stage import check_goes_on
 from generative.training.state import remove_states
 from generative.training.train import TrainConfig, finetune
 from latentopt.campaign.rank_weights import rank_weights
@@ -68,6 +69,10 @@ def check_retraining(config: CampaignConfig, space: LatentSpace) -> None:
             f"generative.MODELS ({', '.join(MODELS)}); leave it out.",
             at="campaign.retrain",
         )
+    try:
+        check_goes_on(model.kind, model.stages())
+    except ValueError as error:
+        raise ConfigError(f"{error} Or leave it out.", at="campaign.retrain") from None
     if not space.encodes:
         raise ConfigError(
             f"a {model.kind} has no encoder to find the points of images in the retrained space; "

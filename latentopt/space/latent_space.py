@@ -27,6 +27,7 @@ from latentopt.space.spacing import median_spacing, nearest_distance
 from latentopt.space.whitening import Whitening, typical_radius, whitened
 from objectives.arrays import Array, as_tensor
 
+OWN_SEED = 987_654_321  # of reference points that are drawn; samples have others
 REFERENCE_ROWS = 2048  # latent points of training structures kept with the space
 
 
@@ -89,8 +90,9 @@ class LatentSpace:
         ----------
         model
             Has ``encode`` and ``decode``. Codes that are standard normal by construction, which it
-            says by ``standard_normal``, are taken as they are, and so is the radius of that
-            distribution: an encoder's guesses would tell another one.
+            says by ``standard_normal``, are taken as they are, with the radius of that
+            distribution. Without an exact map from codes (`TwoCoordinates`) its draws are the
+            reference, too: an encoder's guesses lie too near the origin.
         images
             ``(n, c, *space)`` in [0, 1]; 10,000 are encoded in the same memory as 100. Of a model
             with standard normal codes 2,048 are encoded at most.
@@ -105,6 +107,8 @@ class LatentSpace:
                 f"{type(model).__name__} has no encode(images), so its codes cannot be whitened. "
                 "If its codes are standard normal, use LatentSpace.from_prior(model)."
             )
+        if is_standard_normal(model) and not isinstance(model, TwoCoordinates):
+            return cls.from_prior(model)
         if is_standard_normal(model):
             images = images[:: max(1, -(-len(images) // REFERENCE_ROWS))]
         unwhitened = cls(
@@ -126,7 +130,10 @@ class LatentSpace:
         """Space of a decoder whose codes are standard normal, such as a GAN's; no data needed."""
         dim = int(model.latent_dim)
         draws = torch.randn(
-            REFERENCE_ROWS, dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+            REFERENCE_ROWS,
+            dim,
+            dtype=torch.float64,
+            generator=torch.Generator().manual_seed(OWN_SEED),
         )
         draws = draws.float().double()  # as on disk
         radius = typical_radius(draws, standard_normal=True)

@@ -12,7 +12,11 @@ __all__ = ["NamedStrategy", "Strategy"]
 
 @runtime_checkable
 class Strategy(Protocol):
-    """History in, next points out."""
+    """History in, next points out.
+
+    One that takes several objectives says so by ``multi_objective = True``; a campaign with several
+    refuses any other.
+    """
 
     def propose(self, history: History, q: int) -> Float[Tensor, "q d"]:
         """The next points to evaluate.

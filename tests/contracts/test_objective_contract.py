@@ -41,6 +41,8 @@ SETTINGS = {
     "surrogate": ({"prefix": "gp_"}, {}),  # and a folder, which `fitted` makes
 }
 NO_LENGTHS = {"volume_fraction"}
+# Objectives whose values depend on where in the image something is: none of ours.
+OF_PLACES: set[str] = set()
 SPACES = ((5, 6), (5, 4, 3))
 CASES = [(kind, dim) for kind in OBJECTIVES for dim in (2, 3)]
 
@@ -154,6 +156,8 @@ def test_it_takes_a_grid_unless_nothing_in_it_is_a_length(case):
 @pytest.mark.parametrize("periodic", [True, False])
 def test_a_point_reflection_of_the_image_has_the_same_values(case, periodic):
     objective, images = case
+    if objective.kind in OF_PLACES:
+        pytest.skip("its values depend on places")
     if objective.kind == "surrogate" and not periodic:
         pytest.skip("it was fitted to images that repeat")
     grid = Grid((2.0, *[1.0] * (images.ndim - 3)), periodic)

@@ -19,7 +19,10 @@ def make(options: MakeOptions) -> None:
     family, n, out = options.family, options.n, options.out
     seed, overwrite = options.seed, options.overwrite
     if family != "zoo" and family not in FAMILIES:
-        raise ConfigError(f"no family {family!r}; {nearest(family, [*FAMILIES, 'zoo'])}")
+        known = [*FAMILIES, "zoo"]
+        raise ConfigError(
+            f"no family {family!r}; {nearest(family, known)} There are {', '.join(known)}."
+        )
     sides = _sides(options.shape or (ZOO_SHAPE if family == "zoo" else SHAPE))
     ranges = _ranges(options.settings or [])
     try:

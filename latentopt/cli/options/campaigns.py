@@ -80,8 +80,8 @@ class CandidatesOptions:
     format: Annotated[
         str,
         typer.Option(
-            help="hdf5, npz, tiff, png, nrrd, damask, dream3d7, dream3d8, spparks, abaqus, gmsh or "
-            "stl."
+            help="Name of a format, as in docs/exports.md. A name that is none is answered with "
+            "all there are."
         ),
     ] = "hdf5"
     out: Annotated[Path | None, typer.Option(help="Folder; RUN/exports if absent.")] = None

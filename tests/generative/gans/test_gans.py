@@ -20,6 +20,7 @@ from generative.stages.config import StageConfig
 from generative.stages.players import Batch
 from generative.training.descent import descend
 from generative.training.train import TrainConfig, finetune, train
+from latentopt.space.latent_space import LatentSpace
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 SMALL = {
@@ -251,3 +252,63 @@ def test_stages_are_of_the_classes_that_say_so():
     stages = stages_of(network())
     assert type(stages["adversarial"]) is AdversarialStage
     assert type(stages["sets"]) is SetsStage
+
+
+# -- what a reviewer found -------------------------------------------------------------------------
+
+
+def test_options_that_are_given_in_part_keep_the_other_defaults_of_the_model():
+    assert DCGAN((1, 32, 32), penalty={"every": 8}).config.penalty.weight == 0
+    assert DCGAN((1, 32, 32), encoder={"share": 0.5}).config.encoder.joint == 0
+    assert GAN((1, 32, 32), penalty={"weight": 0}).config.penalty.at(0.5) == 0
+
+
+def test_blurred_phases_are_judged_as_they_are():
+    blurred = torch.from_numpy(gaussian_random_field(24, (32, 32), seed=3))
+    blurred = 0.2 + 0.6 * torch.cat([blurred, 1 - blurred], dim=1)
+    model = network(shape=(2, 32, 32))
+    stage = prepared(stages_of(model)["adversarial"], blurred.numpy())
+    count = iter(range(100))
+
+    class Known(torch.nn.Module):
+        def forward(self, code):
+            return blurred[[next(count) for _ in code]].logit()
+
+    stage.parts.generator = Known()
+    assert abs(stage.eval().error(blurred)) < 50  # of images cut in two it would be thousands
+
+
+@pytest.mark.parametrize("few", [1, 3])
+def test_no_moment_is_chosen_by_too_few_images(few):
+    stage = prepared(stages_of(network())["adversarial"])
+    assert stage.eval().error(torch.from_numpy(IMAGES[:few])) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_smallest_batch_is_finite_in_every_stage(kind):
+    small = TINY.model_copy(update={"batch_size": 2})
+    small = small.model_copy(
+        update={"stages": {n: StageConfig(steps=2, batch_size=2) for n in ("sets", "encoder")}}
+    )
+    model = train(network(kind, encoder={"joint": 0.5}), IMAGES, config=small)
+    assert all(torch.isfinite(value).all() for value in model.state_dict().values())
+
+
+def test_a_generator_whose_critic_is_gone_is_not_trained_on_by_the_game_alone():
+    model = DCGAN((1, 32, 32), width=4)
+    with pytest.raises(ValueError, match=r"its critic is gone.*option sets"):
+        finetune(model, IMAGES, np.full(12, 1 / 12), config=TINY)
+
+
+def test_the_share_of_a_later_stage_does_not_belong_to_an_earlier_one():
+    for changes in ({"encoder": {"share": 0.5}}, {"sets": {"share": 0.5}}):
+        plain, other = (stages_of(GAN((1, 32, 32), **options)) for options in ({}, changes))
+        assert plain["adversarial"].identity == other["adversarial"].identity
+        assert plain["sets"].identity == other["sets"].identity
+
+
+def test_reference_and_radius_of_its_space_are_those_of_the_prior():
+    space = LatentSpace.fit(network(latent_dim=64), IMAGES)
+    assert space.radius == pytest.approx(9.147, abs=1e-3)
+    away = space.distance_from_data(space.sample(50, seed=0))
+    assert 0.9 < float(away.median()) < 1.1

@@ -104,10 +104,11 @@ def test_a_card_of_images_without_interface_has_none_to_compare():
 
 
 def test_the_baseline_has_64_components_or_as_many_as_there_are_images():
-    assert fit_baseline(TRAINING).latent_dim == 20
+    assert fit_baseline(TRAINING, 64).latent_dim == 20
     many = torch.rand(80, 1, 8, 9, generator=torch.Generator().manual_seed(0))
-    assert fit_baseline(many).latent_dim == 64
-    assert fit_baseline(many[:, :, :4, :4]).latent_dim == 16
+    assert fit_baseline(many, 64).latent_dim == 64
+    assert fit_baseline(many[:, :, :4, :4], 64).latent_dim == 16
+    assert fit_baseline(many, 8).latent_dim == 8
 
 
 def test_samples_have_the_mean_and_covariance_of_the_codes():

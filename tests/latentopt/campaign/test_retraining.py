@@ -242,7 +242,7 @@ TINY = {
     "ldm": PRIOR | {"detail": SMALL, "draws": {"detail": SMALL}, "calibration": {}},
     "vae_gan": {"options": {"widths": (4, 8)}, "detail": SMALL},
     "lsgm": PRIOR,
-    "dcgan": {"width": 4, "latent_dim": 6},
+    "dcgan": {"width": 4, "latent_dim": 6, "sets": {}},
     "gan": {"widths": (4, 8), "encoder": {"widths": (4, 8)}, "latent_dim": 6},
 }
 

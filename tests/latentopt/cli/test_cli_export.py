@@ -74,7 +74,7 @@ def test_what_is_no_command_is_the_folder_of_a_campaign(before, tmp_path):
     assert "nothing" in str(done.exception)
 
 
-def test_help_tells_both_commands_and_every_format():
+def test_help_tells_both_commands_and_a_wrong_format_every_format():
     assert {"candidates", "verify"} <= set(run("--help").stdout.split())
-    told = run("candidates", "--help").stdout
+    told = str(run("candidates", "nowhere", "--format", "none").exception)
     assert [kind for kind in EXPORTERS if kind not in told] == []
