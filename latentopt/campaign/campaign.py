@@ -18,7 +18,7 @@ from latentopt.campaign.stop_rule import StopRule
 from latentopt.campaign.trial_history import history_of_trials
 from latentopt.engines.process_worker import end_if_a_worker_starts
 from latentopt.errors import CampaignError
-from latentopt.evaluation.evaluation import problem_of
+from latentopt.evaluation.scoring import problem_of
 from latentopt.history import History
 from latentopt.measurement import journaled
 from latentopt.runs.candidates import settle_waiting

@@ -27,7 +27,8 @@ from latentopt.engines.engine import Engine, WorkerDied, WorkerFailed, WorkerOve
 from latentopt.engines.held_executor import HeldExecutor
 from latentopt.engines.worker import Work, WorkerObjectives, here
 from latentopt.errors import CampaignError, EvaluationError, ExhaustedError
-from latentopt.evaluation.evaluation import Evaluation, problem_of
+from latentopt.evaluation.evaluation import Evaluation
+from latentopt.evaluation.scoring import problem_of
 from latentopt.interrupts import unwinding
 from latentopt.printable import one_line
 from latentopt.runs.run import Run

@@ -11,10 +11,9 @@ from latentopt.engines.build import build_engine
 from latentopt.engines.engine import Engine
 from latentopt.errors import ConfigError, Problem
 from latentopt.evaluation.evaluation import Evaluation
+from latentopt.evaluation.objective import Objective, SaysBoundary
 from latentopt.evaluation.objectives import (
     BUILT_IN_UNITS,
-    Objective,
-    SaysBoundary,
     fit_objectives,
     resolve_objectives,
 )

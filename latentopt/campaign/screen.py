@@ -14,8 +14,10 @@ import numpy as np
 from jaxtyping import Float64
 
 from latentopt.errors import ConfigError, EvaluationError
-from latentopt.evaluation.evaluation import Evaluation, evaluate_images
-from latentopt.evaluation.objectives import BUILT_IN_UNITS, Objective, resolve_objectives
+from latentopt.evaluation.evaluation import Evaluation
+from latentopt.evaluation.objective import Objective
+from latentopt.evaluation.objectives import BUILT_IN_UNITS, resolve_objectives
+from latentopt.evaluation.scoring import evaluate_images
 from latentopt.goal import Constraint, parse_constraint
 from latentopt.measurement import journaled
 from latentopt.runs.run import Trial

@@ -20,8 +20,8 @@ import torch
 from jaxtyping import Float
 
 from latentopt.errors import EvaluationError
-from latentopt.evaluation.evaluation import evaluate_images
-from latentopt.evaluation.objectives import build_objectives
+from latentopt.evaluation.objective import wrapped
+from latentopt.evaluation.scoring import evaluate_images
 from latentopt.printable import one_line
 from objectives.grid import Grid
 
@@ -55,7 +55,11 @@ class WorkerObjectives:
     @property
     def objectives(self) -> tuple[Any, ...]:
         """The objectives themselves, made when they are first asked for."""
-        if self._objectives is None:
+        if self._objectives is None and not any(isinstance(i, str | Mapping) for i in self.items):
+            self._objectives = tuple(map(wrapped, self.items))
+        elif self._objectives is None:
+            from latentopt.evaluation.objectives import build_objectives
+
             self._objectives = build_objectives(self.items)
         return self._objectives
 

@@ -1,5 +1,6 @@
-from .evaluation import Evaluation, evaluate_images
-from .objectives import Objective
+from .evaluation import Evaluation
+from .objective import Objective
+from .scoring import evaluate_images
 
 __all__ = [
     "Evaluation",

@@ -10,17 +10,14 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from latentopt.errors import EvaluationError
-from latentopt.evaluation.objectives import Objective, is_grid_objective
-from latentopt.measurement import number_of
+from latentopt.evaluation.objective import Objective
+from latentopt.evaluation.scoring import as_numbers, evaluate_images, invalid
 from latentopt.microstructure import to_phases
-from latentopt.printable import is_plain, one_line, printable
 from latentopt.runs.trial import Trial
-from latentopt.simulators.trial_simulations import CampaignSimulations, TrialSimulation
+from latentopt.simulators.trial_simulations import CampaignSimulations
 from latentopt.space.latent_space import LatentSpace
 from objectives.grid import Grid
 from objectives.phases import cut_phases
-
-_MOST_METRICS = 1000  # each trial's are in the journal for ever
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Evaluation:
         with torch.no_grad():
             image = self.space.decode(torch.from_numpy(z)[None])
         if not torch.isfinite(image).all():
-            raise _invalid("the decoded image is not finite")
+            raise invalid("the decoded image is not finite")
         return image
 
     def phases(self, z: np.ndarray) -> UInt8[np.ndarray, "*space"]:
@@ -142,81 +139,3 @@ class Evaluation:
         if len(self.space.reference_) < 2:
             return {}
         return {"distance_from_data": float(self.space.distance_from_data(z[None])[0])}
-
-
-def evaluate_images(
-    objectives: Iterable[Objective],
-    images: Float[Tensor, "1 c *space"],
-    taken: Iterable[str] = (),
-    grid: Grid | None = None,
-) -> dict[str, float]:
-    """Metrics of one image on a grid by all objectives, none of them named as one that is `taken`.
-
-    It needs no latent space: this is what runs in worker processes. An `EvaluationError` says which
-    objective failed and how; those after it, which may be costly, are not called.
-    """
-    metrics: dict[str, float] = {}
-    for objective in objectives:
-        found = _call(
-            objective, images.clone(), grid or Grid()
-        )  # one that changes them harms no other
-        if twice := sorted(set(found) & {*taken, *metrics}):
-            raise _invalid(f"{_name(objective)} returned {twice[0]}, which another has")
-        if problem := problem_of(found, ()):
-            raise _invalid(problem)
-        metrics |= found
-    return metrics
-
-
-def problem_of(metrics: Mapping[str, float], needed: Iterable[str]) -> str | None:
-    """Why these metrics cannot be used: one that is missing or not finite; None if they can."""
-    for name in needed:
-        if name not in metrics:
-            return f"{name} is missing among {', '.join(metrics) or 'no metrics'}"
-    for name, value in metrics.items():
-        if not np.isfinite(value):
-            return f"{name} is {float(value)}"
-    return None
-
-
-def _call(objective: Objective, images: Tensor, grid: Grid) -> dict[str, float]:
-    try:
-        on_grid = is_grid_objective(objective)
-        found = objective(images, grid=grid) if on_grid else objective(images)
-    except Exception as error:  # whatever a user's solver raises ends this trial only
-        known = isinstance(error, EvaluationError)
-        if known and isinstance(objective, TrialSimulation):
-            raise  # it says all there is to say
-        text = one_line(f"{type(error).__name__}: {printable(error)}").removesuffix(":")
-        state = error.state if known else "crashed"
-        raise EvaluationError(f"{_name(objective)} raised {text}", state) from error
-    if not isinstance(found, Mapping):
-        raise _invalid(f"{_name(objective)} returned {type(found).__name__}, not values by name")
-    return as_numbers(found)
-
-
-def as_numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Values by name as floats, pairs with a standard error as `latentopt.measurement.Measured`.
-
-    An `EvaluationError` names one that is neither.
-    """
-    if len(values) > _MOST_METRICS:
-        raise _invalid(f"there are {len(values)} values, more than {_MOST_METRICS}")
-    for name in values:
-        if not is_plain(str(name)):
-            raise _invalid(f"a metric's name should be text that can be printed, got {name!r:.60}")
-    try:
-        return {str(name): number_of(name, value) for name, value in values.items()}
-    except ValueError as error:
-        raise _invalid(str(error)) from None
-
-
-def _invalid(problem: str) -> EvaluationError:
-    """The error of an answer, as against an objective that broke down."""
-    return EvaluationError(problem, "invalid")
-
-
-def _name(objective: Objective) -> str:
-    function = getattr(objective, "function", objective)
-    named = getattr(objective, "kind", None) or getattr(function, "__name__", None)
-    return named or type(function).__name__

@@ -1,79 +1,19 @@
 """Objectives of their specs, kinds, objects and functions: what they are, made and checked."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Protocol, TypeGuard, runtime_checkable
+from typing import Any
 
-from jaxtyping import Float
-from pydantic import BaseModel, Field
-from torch import Tensor
+from pydantic import Field
 
-from generative.data.structure_files import StructureFiles
 from latentopt.errors import ConfigError, Problem
+from latentopt.evaluation.objective import FitsImages, Objective, wrapped
 from latentopt.settings.kinds import ROOT, as_spec
 from latentopt.settings.spec import build, import_target, spec_of
-from objectives.grid import Grid, takes_grid
-from objectives.registry import OBJECTIVES
 from objectives.settings import Settings
 
 BUILT_IN_UNITS = MappingProxyType({"distance_from_data": "1"})  # recorded for every trial
-
-
-# One float64 value for each image; of one image also a number, or one with its standard error.
-Values = Float[Tensor, " n"] | float | tuple[float, float | None]
-
-
-@runtime_checkable
-class Objective(Protocol):
-    """Images to named values with units; `GridObjective` where they depend on the grid."""
-
-    @property
-    def units(self) -> Mapping[str, str]:
-        """Name of each value this objective returns, and its unit ("1" where it has none)."""
-        ...
-
-    def __call__(self, images: Float[Tensor, "n c *space"]) -> Mapping[str, Values]:
-        """One value a row for every name in `units`, as `Values` says."""
-        ...
-
-
-@runtime_checkable
-class GridObjective(Protocol):
-    """An objective that is given the grid of its campaign, by a parameter of the name ``grid``."""
-
-    @property
-    def units(self) -> Mapping[str, str]:
-        """Name of each value this objective returns, and its unit ("1" where it has none)."""
-        ...
-
-    def __call__(self, images: Float[Tensor, "n c *space"], *, grid: Grid) -> Mapping[str, Values]:
-        """One value a row for every name in `units`; the grid tells what a voxel measures."""
-        ...
-
-
-def is_grid_objective(objective: Objective | GridObjective) -> TypeGuard[GridObjective]:
-    """Whether an objective has a parameter ``grid``, which may have a default."""
-    return takes_grid(objective)
-
-
-@runtime_checkable
-class FitsImages(Protocol):
-    """An objective with settings that depend on the images it is for."""
-
-    def for_images(self, shape: tuple[int, ...]) -> Objective:
-        """The objective for images of shape (c, *space); a ``ValueError`` if it fits none such."""
-        ...
-
-
-@runtime_checkable
-class SaysBoundary(Protocol):
-    """An objective whose values hold under a boundary condition."""
-
-    def boundary(self, grid: Grid) -> str:
-        """Name of the condition on a grid: ``periodic``, ``mirrored``, ``open``."""
-        ...
 
 
 class ImportedObjective(Settings):
@@ -109,20 +49,6 @@ class ImportedObjective(Settings):
         return as_objective(found, where)
 
 
-@dataclass(frozen=True)
-class FunctionObjective:
-    """A plain function of images as an objective whose names and units are not known beforehand."""
-
-    function: Callable[..., Mapping[str, Any]]
-    units: Mapping[str, str] = field(default_factory=dict)
-
-    def __call__(self, images: Any, grid: Grid | None = None) -> Mapping[str, Any]:
-        """What the function returns; it is given the grid where it has such a parameter."""
-        return (
-            self.function(images, grid=grid) if takes_grid(self.function) else self.function(images)
-        )
-
-
 def as_objective(found: Any, where: str) -> Objective:
     """The object if it is an objective, what it names if imported, or a function wrapped as one."""
     if isinstance(found, ImportedObjective):
@@ -133,7 +59,7 @@ def as_objective(found: Any, where: str) -> Objective:
             "give a function of images or an object of objectives.OBJECTIVES.",
             at=where,
         )
-    return found if isinstance(found, Objective) else FunctionObjective(found)
+    return wrapped(found)
 
 
 def resolve_objective(item: Any, setting: str) -> tuple[Objective, dict[str, Any]]:
@@ -146,7 +72,7 @@ def resolve_objective(item: Any, setting: str) -> tuple[Objective, dict[str, Any
     """
     part = item
     if isinstance(item, str | Mapping):
-        part = build(_with_reader(as_spec(item)), _objectives(), setting)
+        part = _build(as_spec(item), setting)
     return as_objective(part, setting), spec_of(part)
 
 
@@ -232,12 +158,20 @@ def build_objectives(items: Iterable[Any]) -> tuple[Objective, ...]:
     return resolve_objectives(items)[0]
 
 
+def _build(spec: Mapping[str, Any], setting: str) -> Any:
+    """The objective of a spec; one of the user's own is built without loading those of ours."""
+    if spec.get("kind") == "import":
+        return build(spec, {"import": ImportedObjective}, setting)
+    from objectives.registry import OBJECTIVES
+
+    table = {**OBJECTIVES, "import": ImportedObjective}
+    return build(_with_reader(spec), table, setting)
+
+
 def _with_reader(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """The spec with what no file of settings can hold: what reads the file of a target."""
     if spec.get("kind") != "two_point_target" or spec.get("reader") is not None:
         return spec  # a reader in a spec is refused as any wrong value
+    from generative.data.structure_files import StructureFiles
+
     return {**spec, "reader": StructureFiles()}
-
-
-def _objectives() -> dict[str, type[BaseModel]]:
-    return {**OBJECTIVES, "import": ImportedObjective}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from numpy import ndarray
@@ -107,6 +107,7 @@ class TrialSimulation:
     about: CampaignSimulations
     folder: Path
     again: bool = False
+    names_itself: ClassVar[bool] = True  # in its errors, which say all there is to say
 
     @property
     def kind(self) -> str:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from latentopt.evaluation.objectives import Objective
+from latentopt.evaluation.objective import Objective
 from objectives import OBJECTIVES
 from objectives.errors import EvaluationError
 from objectives.grid import Grid, takes_grid

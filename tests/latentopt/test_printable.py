@@ -18,8 +18,8 @@ from latentopt.campaign.campaign import Campaign
 from latentopt.cli.app import main
 from latentopt.csv_tables import csv_table
 from latentopt.errors import EvaluationError
-from latentopt.evaluation.evaluation import evaluate_images
 from latentopt.evaluation.objectives import as_objective
+from latentopt.evaluation.scoring import evaluate_images
 from latentopt.printable import escape_html, one_line, printable
 from latentopt.report import write_report
 

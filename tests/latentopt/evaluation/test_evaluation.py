@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from latentopt.errors import EvaluationError
-from latentopt.evaluation.evaluation import Evaluation, as_numbers, problem_of
+from latentopt.evaluation.evaluation import Evaluation
 from latentopt.evaluation.objectives import build_objectives
+from latentopt.evaluation.scoring import as_numbers, problem_of
 from latentopt.space.latent_space import LatentSpace
 from objectives.volume_fraction import VolumeFraction
 
