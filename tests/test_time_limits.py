@@ -36,8 +36,8 @@ def pytest_sessionfinish(session):
 """
 GOES_ON = """
 import time, pytest
-@pytest.mark.parametrize("i", range(500))
-def test_of_another_worker(i): time.sleep(0.2)
+@pytest.mark.parametrize("i", range(2000))
+def test_of_another_worker(i): time.sleep(0.05)
 """
 
 
@@ -71,7 +71,7 @@ def test_a_test_that_ends_its_worker_ends_the_run_with_its_name(text, name, end,
     (tmp_path / "test_one.py").write_text(text + MORE)
     (tmp_path / "test_two.py").write_text(GOES_ON)
     (tmp_path / "conftest.py").write_text((ROOT / "conftest.py").read_text() + end)
-    ours = f"-c {ROOT / 'pyproject.toml'} --rootdir {tmp_path} -o faulthandler_timeout=1"
+    ours = f"-c {ROOT / 'pyproject.toml'} --rootdir {tmp_path} -o faulthandler_timeout=0.5"
     command = f"-m pytest -n 2 --dist loadfile -p no:cacheprovider {ours} {tmp_path}"
     run = subprocess.run(
         [sys.executable, *command.split()],

@@ -21,7 +21,7 @@ ENDS = {
     "explode": ("crashed", "behave raised ZeroDivisionError: the solver broke down"),
     "nan": ("invalid", "mean is nan"),
     "other": ("invalid", "mean is missing among distance_from_data, other"),
-    "hang": ("timeout", "took longer than 2 s"),
+    "hang": ("timeout", "took longer than 1 s"),
     "two_words": ("crashed", "behave raised TwoWords: one"),
     "die": (("crashed", "lost"), "its worker "),
 }
@@ -83,8 +83,8 @@ def make(space, tmp_path, monkeypatch):
             strategy="prior",
             score="decoded",
             trials=TRIALS,
-            batch=3,
-            engine={"kind": kind, "timeout_s": 2, **SPECS[kind]},
+            batch=TRIALS,  # all wait at the same time
+            engine={"kind": kind, "timeout_s": 1, **SPECS[kind]},
             folder=tmp_path / folder,
         )
 

@@ -1,5 +1,12 @@
 """A latent space small enough to run whole campaigns in it."""
 
+import logging
+import os
+import signal
+import subprocess
+import sys
+from multiprocessing import get_context
+
 import pytest
 import torch
 
@@ -18,3 +25,84 @@ def tiny_space():
 @pytest.fixture(scope="session")
 def tiny_space_folder(tiny_space, tmp_path_factory):
     return tiny_space.save(tmp_path_factory.mktemp("tiny") / "space")
+
+
+class Forked:
+    """A command in a process that has imported everything, seen as a `subprocess.Popen` is."""
+
+    def __init__(self, folder, main, arguments, cwd, environment):
+        self.files = folder / "stdout", folder / "stderr"
+        self.process = get_context("fork").Process(
+            target=_forked, args=(main, arguments, cwd, environment, self.files)
+        )
+        self.process.start()
+        self.pid = self.process.pid
+
+    @property
+    def returncode(self):
+        return self.process.exitcode
+
+    def poll(self):
+        self.process.join(0)
+        return self.returncode
+
+    def wait(self, timeout=None):
+        self.process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+        return self.returncode
+
+    def communicate(self, timeout=None):
+        """Standard output and standard error, once it has ended."""
+        self.wait(timeout)
+        return tuple(file.read_text() if file.exists() else "" for file in self.files)
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
+def _forked(main, arguments, cwd, environment, files):
+    """Be as a new interpreter is: signals, files, folder, environment, a session of its own."""
+    os.setsid()
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for stream, file in enumerate(files, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    for handler in logging.root.handlers[:]:  # those of pytest
+        logging.root.removeHandler(handler)
+    sys.argv = ["latentopt", *map(str, arguments)]
+    os.environ.update(environment)
+    os.chdir(cwd)
+    sys.path.insert(0, str(cwd))
+    main()
+
+
+@pytest.fixture
+def fork(tmp_path_factory):
+    """Start a command line, or another function, in a process forked from this one.
+
+    It costs no interpreter that imports torch. What a command does while it is imported needs one:
+    tests/latentopt/cli/test_cli_interrupt.py.
+    """
+    from latentopt.__main__ import main as command_line
+    from latentopt.cli import optimize, train  # noqa: F401
+
+    started = []
+
+    def call(*arguments, cwd, main=command_line, **environment):
+        folder = tmp_path_factory.mktemp("forked")
+        environment = {name: str(value) for name, value in environment.items()}
+        started.append(Forked(folder, main, arguments, cwd, environment))
+        return started[-1]
+
+    yield call
+    for process in started:
+        process.kill()
+        process.wait()

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -63,49 +62,15 @@ def environment(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def fork(tiny_space_folder, environment):
+def start(fork, environment, tiny_space_folder, tmp_path):
     """Start the campaign of a folder in a process of its own, which has imported everything."""
-    started = []
 
-    def run(folder):
+    def run():
         from slow_objective import campaign
 
-        campaign(tiny_space_folder, folder).run(progress=False)
+        campaign(tiny_space_folder, sys.argv[1]).run(progress=False)
 
-    def call(folder, seconds):
-        environment("SECONDS", str(seconds))
-        process = get_context("fork").Process(target=run, args=(folder,))
-        process.start()
-        started.append(process)
-        return process
-
-    yield call
-    for process in started:
-        process.kill()
-        process.join()
-
-
-@pytest.fixture
-def start(environment, tmp_path):
-    """Start the command line in a process of its own, and see it end."""
-    started = []
-
-    def call(command, seconds=0.0):
-        environment("SECONDS", str(seconds))
-        process = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=tmp_path,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        started.append(process)
-        return process
-
-    yield call
-    for process in started:
-        process.kill()
-        process.communicate()
+    return lambda folder, seconds: fork(folder, main=run, cwd=tmp_path, SECONDS=seconds)
 
 
 def wait_for(path, lines, is_alive):
@@ -130,25 +95,25 @@ def completed(folder):
 
 
 @pytest.mark.slow
-def test_killed_again_and_again_it_ends_as_if_undisturbed(fork, environment, tiny_space, tmp_path):
+def test_killed_again_and_again_it_ends_as_if_undisturbed(start, environment, tiny_space, tmp_path):
     folder, calls = tmp_path / "killed", tmp_path / "calls"
     moments, kills = random.Random(0), 0
     calls.touch()
     while True:
         ended, before = completed(folder), calls.read_text().splitlines()
-        process = fork(folder, seconds=0.03)
+        process = start(folder, seconds=0.03)
         begun = len(before) + moments.randrange(5)  # evaluations after which it is killed
-        while process.is_alive():
+        while process.poll() is None:
             if len(calls.read_bytes().splitlines()) > begun:
                 time.sleep(moments.uniform(0, 0.03))
                 process.kill()
-        kills += process.exitcode == -signal.SIGKILL
+        kills += process.returncode == -signal.SIGKILL
         again = Counter(map(float, calls.read_text().splitlines()[len(before) :]))
         assert not ended & again  # what was completed is not evaluated again
         assert not ended - completed(folder)  # nor lost
-        if process.exitcode != -signal.SIGKILL:
+        if process.returncode != -signal.SIGKILL:
             break
-    assert process.exitcode == 0
+    assert process.returncode == 0
     assert kills >= 2
     # Each kill costs at most the evaluation it hit.
     assert TRIALS <= len(calls.read_text().splitlines()) <= TRIALS + kills
@@ -197,38 +162,45 @@ def test_a_kill_between_proposing_and_decoding_is_made_good(tiny_space, tmp_path
 
 
 @pytest.mark.slow
-def test_a_second_process_is_refused_and_the_first_goes_on(fork, tiny_space_folder, tmp_path):
+def test_a_second_process_is_refused_and_the_first_goes_on(start, tiny_space_folder, tmp_path):
     folder, calls = tmp_path / "run", tmp_path / "calls"
-    first = fork(folder, seconds=0.1)
-    wait_for(calls, 1, first.is_alive)
+    first = start(folder, seconds=0.1)
+    wait_for(calls, 1, lambda: first.poll() is None)
     from slow_objective import slow
 
     with pytest.raises(CampaignLockedError, match=f"process {first.pid} on .*stop it"):
         Campaign.resume(folder, space=tiny_space_folder, objectives=[slow])
-    first.join(timeout=60)
-    assert first.exitcode == 0
+    assert first.wait(timeout=60) == 0
     assert len(calls.read_text().splitlines()) == TRIALS
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("environment")
 def test_on_the_command_line_a_second_process_exits_4_and_sigterm_drains(
-    start, tiny_space_folder, tmp_path
+    fork, tiny_space_folder, tmp_path
 ):
     config, folder = tmp_path / "campaign.yaml", tmp_path / "run"
     config.write_text(YAML.format(space=tiny_space_folder, folder=folder))
-    optimize = ["-m", "latentopt", "optimize", str(config)]
-    first = start(optimize, seconds=60)
+    first = fork("optimize", config, cwd=tmp_path, SECONDS=60)
     wait_for(tmp_path / "calls", 1, lambda: first.poll() is None)
-    second = start(optimize)
-    assert second.wait(timeout=60) == 4
-    (line,) = second.stderr.read().splitlines()
+    second = subprocess.run(
+        [sys.executable, "-m", "latentopt", "optimize", config],
+        env={**os.environ, "SECONDS": "0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert second.returncode == 4
+    (line,) = second.stderr.splitlines()
     assert line.startswith(f"latentopt: {folder}: process {first.pid} on ")
     first.send_signal(signal.SIGTERM)
-    assert first.wait(timeout=20) == 0
-    (line,) = first.stderr.read().splitlines()
+    _, error = first.communicate(timeout=20)
+    assert first.returncode == 0
+    (line,) = error.splitlines()
     assert line.startswith("SIGTERM: stopped after 0 evaluations, 2 are left pending; the same")
     assert [trial.status for trial in Run.read(folder).trials] == ["pending", "pending"]
-    third = start(optimize)
-    assert third.wait(timeout=60) == 0, third.stderr.read()
-    assert "3 of 3 trials completed" in third.stdout.read()
+    third = fork("optimize", config, cwd=tmp_path, SECONDS=0)
+    out, error = third.communicate(timeout=60)
+    assert third.returncode == 0, error
+    assert "3 of 3 trials completed" in out
     assert len((tmp_path / "calls").read_text().splitlines()) == 4

@@ -114,7 +114,7 @@ def test_simulators_run_in_worker_processes(start, solver):
 def test_an_engine_that_ends_an_evaluation_ends_its_program_too(start, solver, tmp_path):
     script = "import os, time; open('../../pid', 'w').write(str(os.getpid())); time.sleep(60)"
     hanging = solver | {"command": [sys.executable, "-S", "-c", script]}
-    engine = {"kind": "process", "workers": 1, "timeout_s": 3.0}
+    engine = {"kind": "process", "workers": 1, "timeout_s": 1.0}
     run = start(simulate=[hanging], engine=engine, trials=1, batch=1).run(progress=False)
     assert run.trials[0].state == "timeout"
     pid = (tmp_path / "run" / "simulations" / "pid").read_text()

@@ -2,10 +2,9 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -42,25 +41,17 @@ folder: run
 
 
 @pytest.fixture
-def start(tiny_space_folder, tmp_path):
+def start(fork, tiny_space_folder, tmp_path):
     """Start a campaign; once its workers evaluate: its process, and all it has started."""
     (tmp_path / "slow_objective.py").write_text(OBJECTIVE)
-    began, started = tmp_path / "began", []
+    began = tmp_path / "began"
 
     def call(seconds, drain_s=30, workers=1):
         (tmp_path / "campaign.yaml").write_text(
             YAML.format(space=tiny_space_folder, drain_s=drain_s, workers=workers)
         )
-        extra = {"BEGAN": str(began), "SECONDS": str(seconds), "PYTHONPATH": str(ROOT)}
-        driver = subprocess.Popen(
-            [sys.executable, "-m", "latentopt", "optimize", "campaign.yaml"],
-            env={**os.environ, **extra},
-            cwd=tmp_path,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        started.append(driver)
+        environment = {"BEGAN": began, "SECONDS": seconds, "PYTHONPATH": ROOT}
+        driver = fork("optimize", "campaign.yaml", cwd=tmp_path, **environment)
         end = time.monotonic() + 120
         while not (began.is_dir() and len(list(began.iterdir())) == workers):
             assert driver.poll() is None, driver.communicate()
@@ -70,10 +61,7 @@ def start(tiny_space_folder, tmp_path):
         pids = [int(path.name) for path in began.iterdir()]
         return driver, pids + [int(path.read_text()) for path in began.iterdir()]
 
-    yield call
-    for process in started:
-        process.kill()
-        process.communicate()
+    return call
 
 
 def alive(pid):
@@ -174,26 +162,21 @@ from latentopt import Campaign
 import slow_objective
 
 campaign = Campaign(space={space!r}, objective="mean", evaluate=[slow_objective.slow],
-                    strategy="prior", folder="run", trials=2, dry_run=False)
+                    strategy="prior", folder="run", trials=2, batch=2, dry_run=False,
+                    engine={{"kind": "process", "workers": 1}})
 campaign.run(progress=False)
 """
 
 
 @pytest.mark.slow
-def test_a_script_that_forgot_its_guard_is_told(tiny_space_folder, tmp_path):
+def test_a_script_that_forgot_its_guard_is_told(fork, tiny_space_folder, tmp_path):
     (tmp_path / "slow_objective.py").write_text(OBJECTIVE)
-    (tmp_path / "script.py").write_text(GUARDLESS.format(space=str(tiny_space_folder)))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    ran = subprocess.run(
-        [sys.executable, "script.py"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    script = str(tmp_path / "script.py")
+    Path(script).write_text(GUARDLESS.format(space=str(tiny_space_folder)))
+    ran = fork(main=lambda: run_path(script, run_name="__main__"), cwd=tmp_path, PYTHONPATH=ROOT)
+    _, error = ran.communicate(timeout=120)
     assert ran.returncode == 1
-    *_, last = ran.stderr.splitlines()
+    *_, last = error.splitlines()
     assert 'call it under if __name__ == "__main__":' in last
-    assert ran.stderr.count("Traceback") == 1
+    assert error.count("Traceback") == 1
     assert statuses(tmp_path) == ["pending"] * 2

@@ -65,7 +65,7 @@ def test_an_error_in_an_objective_is_found_before_the_first_trial(make, tmp_path
     assert Run.read(tmp_path / "run").trials == ()
 
 
-@pytest.mark.parametrize("engine", ["serial", "process"])
+@pytest.mark.parametrize("engine", ["serial", {"kind": "process", "workers": 1}])
 def test_a_metric_that_no_objective_gives_is_found_before_the_first_trial(make, tmp_path, engine):
     with pytest.raises(CampaignError, match=r"no maen, which the goal needs; did you mean mean\?"):
         make(objective="maen", engine=engine).run(progress=False)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +51,9 @@ sys.meta_path.insert(0, Interrupting())
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are a POSIX thing")
 
 
-def interrupted(folder, began, *arguments):
-    """Exit status, as a shell shows it, and standard error of a command that gets SIGINT.
-
-    It gets it once `began` is there. Python under `-m` dies of a SIGINT that came while `exec` of a
-    text ran (most imports do that), whoever caught it: a shell shows 128 + 2 for either end.
-    """
-    process = subprocess.Popen(
+def start(folder, *arguments):
+    """The command in an interpreter of its own."""
+    return subprocess.Popen(
         [sys.executable, "-m", "latentopt", *map(str, arguments)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])},
@@ -64,6 +61,14 @@ def interrupted(folder, began, *arguments):
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def interrupted(process, folder, began):
+    """Exit status, as a shell shows it, and standard error of a process that gets SIGINT.
+
+    It gets it once `began` is there. Python under `-m` dies of a SIGINT that came while `exec` of a
+    text ran (most imports do that), whoever caught it: a shell shows 128 + 2 for either end.
+    """
     end = time.monotonic() + 60
     while not began(folder):
         assert process.poll() is None, process.communicate()
@@ -79,9 +84,8 @@ def test_a_campaign_says_that_it_goes_on(tiny_space_folder, tmp_path):
     (tmp_path / "sleepy.py").write_text(SLEEPY)
     text = CAMPAIGN.format(space=tiny_space_folder, folder=tmp_path / "run")
     (tmp_path / "campaign.yaml").write_text(text)
-    code, err = interrupted(
-        tmp_path, lambda folder: (folder / "began").exists(), "optimize", "campaign.yaml"
-    )
+    process = start(tmp_path, "optimize", "campaign.yaml")
+    code, err = interrupted(process, tmp_path, lambda folder: (folder / "began").exists())
     assert code == 130
     lines = [line for line in err.splitlines() if line.startswith("latentopt:")]
     assert lines == ["latentopt: interrupted; the same command goes on from here."]
@@ -89,20 +93,17 @@ def test_a_campaign_says_that_it_goes_on(tiny_space_folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_training_says_that_it_goes_on(tmp_path):
+def test_training_says_that_it_goes_on(fork, tmp_path):
     np.save(tmp_path / "images.npy", gaussian_random_field(40, (32, 32), seed=0))
-    code, err = interrupted(
-        tmp_path,
-        lambda folder: (folder / "space").exists(),
-        *("train", "images.npy", "--out", "space", "--steps", 100_000),
-    )
+    process = fork("train", "images.npy", "--out", "space", "--steps", 100_000, cwd=tmp_path)
+    code, err = interrupted(process, tmp_path, lambda folder: (folder / "space").exists())
     assert code == 130, err
     assert "latentopt: interrupted; the same command goes on from here." in err.splitlines()
     assert "Traceback" not in err
 
 
 @pytest.mark.slow
-def test_a_command_that_keeps_nothing_says_that_it_starts_again(tmp_path):
+def test_a_command_that_keeps_nothing_says_that_it_starts_again(fork, tmp_path):
     fifo = tmp_path / "points.csv"
     os.mkfifo(fifo)
     opened = []
@@ -115,7 +116,8 @@ def test_a_command_that_keeps_nothing_says_that_it_starts_again(tmp_path):
             return False
         return True
 
-    code, err = interrupted(tmp_path, reading, "decode", "default", "points.csv")
+    process = fork("decode", "default", "points.csv", cwd=tmp_path)
+    code, err = interrupted(process, tmp_path, reading)
     os.close(opened[0])
     assert (code, err) == (130, "latentopt: interrupted; the same command starts again.\n")
 
@@ -143,32 +145,35 @@ def run(tiny_space_folder, tmp_path):
     return call
 
 
-def left_of_the_session(tmp_path):
-    """Processes whose working folder is that of the test."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if Path(os.readlink(process / "cwd")) == tmp_path:
-                found.append(process.name)
-        except OSError:
-            continue
-    return found
+def left_of_the_session(tmp_path, seconds=10):
+    """Processes whose working folder is still that of the test when the seconds are over."""
+    end = time.monotonic() + seconds
+    while True:
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if Path(os.readlink(process / "cwd")) == tmp_path:
+                    found.append(process.name)
+            except OSError:
+                continue
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
 
 
 SAID = "latentopt: interrupted; the same command goes on from here.\n"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("by", ["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize(
-    "at",
+    ("at", "by"),
     [
-        "latentopt.cli.app",
-        "typer",
-        "torch",
-        "latentopt.campaign.campaign",
-        "sleepy",
-        "latentopt.campaign.loop",
+        *product(
+            ["latentopt.cli.app", "typer", "torch", "latentopt.campaign.campaign"],
+            ["SIGINT", "SIGTERM"],
+        ),
+        ("sleepy", "SIGTERM"),
+        ("latentopt.campaign.loop", "SIGINT"),
     ],
 )
 def test_a_signal_in_the_middle_of_an_import_is_answered_in_one_line(run, at, by):
@@ -177,11 +182,21 @@ def test_a_signal_in_the_middle_of_an_import_is_answered_in_one_line(run, at, by
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("run")
 @pytest.mark.parametrize("at", ["latentopt.engines.process_worker", "torch", "sleepy"])
-def test_ctrl_c_while_workers_start_is_answered_in_one_line(run, at, tmp_path):
-    ran = run(AT=at, BY="SIGINT", IN_WORKERS="yes")
-    assert (ran.returncode, ran.stderr) == (130, SAID)
-    assert "Traceback" not in ran.stdout
+def test_ctrl_c_while_workers_start_is_answered_in_one_line(fork, at, tmp_path):
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    ran = fork(
+        *("optimize", "campaign.yaml"),
+        cwd=tmp_path,
+        AT=at,
+        BY="SIGINT",
+        IN_WORKERS="yes",
+        PYTHONPATH=paths,
+    )
+    out, error = ran.communicate(timeout=60)
+    assert (ran.returncode, error) == (130, SAID)
+    assert "Traceback" not in out
     assert not left_of_the_session(tmp_path)
 
 

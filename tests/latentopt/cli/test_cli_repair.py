@@ -1,9 +1,6 @@
 """A campaign that lacks its end is named by every command; `latentopt repair` puts it in order."""
 
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -155,33 +152,28 @@ def test_a_structure_that_cannot_be_decoded_again_is_named(here, run, tiny_space
     assert run("repair", "second", "--space", tiny_space_folder)[0] == 0
 
 
-OPTIMIZE = [sys.executable, "-m", "latentopt", "optimize", "slow.yaml"]
+def kinds(folder):
+    return {event["kind"] for event in read_events(folder)}
 
 
 @pytest.fixture
-def running(here, tiny_space_folder):
+def running(here, fork, tiny_space_folder):
     """A campaign that another process runs."""
     settings = SETTINGS.format(space=tiny_space_folder, folder="slow")
     settings = settings.replace("[volume_fraction]", "[{kind: import, target: 'slowly:f'}]")
-    settings = settings.replace("volume_fraction", "v").replace("trials: 4", "trials: 500")
+    settings = settings.replace("volume_fraction", "v")
+    settings = settings.replace("trials: 4", "trials: 500\ndry_run: false")
     Path("slowly.py").write_text(
-        "import time\n\ndef f(images):\n    time.sleep(0.2)\n    return {'v': 1.0}\n"
+        "import time\n\ndef f(images):\n    time.sleep(0.3)\n    return {'v': 1.0}\n"
     )
     Path("slow.yaml").write_text(settings)
-    root = str(Path(__file__).parents[3])
-    process = subprocess.Popen(
-        OPTIMIZE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={"PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
-    )
+    process = fork("optimize", "slow.yaml", cwd=here)
     for _ in range(600):
-        if Path("slow/journal.jsonl").exists() and len(read_events("slow")) > 2:
+        # The second evaluation has begun: for a while, nothing is written.
+        if candidate_path(Path("slow"), 1).exists() and "tell" in kinds("slow"):
             break
         time.sleep(0.05)
-    yield process
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    return process
 
 
 @pytest.mark.slow

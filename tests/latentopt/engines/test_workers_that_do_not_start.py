@@ -126,8 +126,8 @@ def test_loading_has_a_limit_of_its_own_and_the_third_worker_is_the_last(
     monkeypatch.syspath_prepend(tmp_path)
     from slow_to_load import Slow
 
-    pool = open_pool(1, start_s=1.0)
-    with pytest.raises(WorkerFailed, match=r"had not begun after 1 s \(start_s\)"):
+    pool = open_pool(1, start_s=0.5)
+    with pytest.raises(WorkerFailed, match=r"had not begun after 0\.5 s \(start_s\)"):
         pool.submit(id, Slow()).result(timeout=60)
 
 

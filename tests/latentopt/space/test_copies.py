@@ -165,10 +165,11 @@ def test_a_space_of_one_structure_ends_with_the_reason(tmp_path):
 
 
 @pytest.mark.slow
-def test_several_workers_evaluate_each_structure_once(make):
+def test_several_workers_evaluate_each_structure_once(make, tmp_path, monkeypatch):
+    (tmp_path / "share.py").write_text("def share(x): return {'share': float(x.double().mean())}")
+    monkeypatch.chdir(tmp_path)
     run = make(
-        objective="volume_fraction",
-        objectives=["volume_fraction"],
+        objectives=[{"kind": "import", "target": "share:share"}],
         engine={"kind": "process", "workers": 2},
         trials=5,
         batch=3,
