@@ -137,7 +137,7 @@ def test_a_folder_that_became_read_only_loses_nothing(make, tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="limits are a POSIX thing")
 def test_what_could_not_be_saved_is_in_the_message_and_can_be_told_again(
-    make, files_of_at_most, tmp_path
+    make, files_of_at_most, tmp_path, capfd
 ):
     with make() as campaign:
         campaign.ask(2)
@@ -149,6 +149,7 @@ def test_what_could_not_be_saved_is_in_the_message_and_can_be_told_again(
                 campaign.fail(1, "cracked")
         assert campaign.tell(0, {"mean": 0.25}).status == "completed"
         assert campaign.fail(1, "cracked").status == "failed"
+    assert capfd.readouterr().err == ""
     for error in (told, failed):
         assert "\n" not in str(error.value)
     assert "Not saved: trial 0, metrics {" in str(told.value)

@@ -177,21 +177,22 @@ def test_a_second_process_is_refused_and_the_first_goes_on(start, tiny_space_fol
 @pytest.mark.slow
 @pytest.mark.usefixtures("environment")
 def test_on_the_command_line_a_second_process_exits_4_and_sigterm_drains(
-    fork, tiny_space_folder, tmp_path
+    fork, request, tiny_space_folder, tmp_path
 ):
     config, folder = tmp_path / "campaign.yaml", tmp_path / "run"
     config.write_text(YAML.format(space=tiny_space_folder, folder=folder))
-    first = fork("optimize", config, cwd=tmp_path, SECONDS=60)
-    wait_for(tmp_path / "calls", 1, lambda: first.poll() is None)
-    second = subprocess.run(
+    first = subprocess.Popen(  # an interpreter of its own, as a user has
         [sys.executable, "-m", "latentopt", "optimize", config],
-        env={**os.environ, "SECONDS": "0"},
-        capture_output=True,
+        env={**os.environ, "SECONDS": "60"},
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
     )
+    request.addfinalizer(first.kill)
+    wait_for(tmp_path / "calls", 1, lambda: first.poll() is None)
+    second = fork("optimize", config, cwd=tmp_path, SECONDS=0)
+    _, error = second.communicate(timeout=60)
     assert second.returncode == 4
-    (line,) = second.stderr.splitlines()
+    (line,) = error.splitlines()
     assert line.startswith(f"latentopt: {folder}: process {first.pid} on ")
     first.send_signal(signal.SIGTERM)
     _, error = first.communicate(timeout=20)
