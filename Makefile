@@ -14,10 +14,11 @@ TEST_OPTIONS ?=
 quickstart: $(VENV)/.installed
 	$(BIN)/latentopt quickstart
 
-# Tests start many processes, which then need not compile what they import.
+# Tests start many processes, which then need not compile what they import; nor need the next run
+# rewrite the assertions of every file, where Python may write what it compiled.
 test: $(VENV)/.installed-test lint
 	$(BIN)/python -m compileall -q latentopt generative objectives
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --durations=15 $(TEST_OPTIONS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --durations=15 $(TEST_OPTIONS)
 
 # The first case of every test that is not slow, as far as half a second of each file allows.
 test-quick: $(VENV)/.installed-test

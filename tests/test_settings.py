@@ -19,9 +19,12 @@ PACKAGES = ("latentopt", "generative", "objectives")
 def with_settings():
     """Modules that make a class of settings."""
     for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if "Settings" not in text:
+            continue
         bases = [
             ast.unparse(base)
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for node in ast.walk(ast.parse(text))
             if isinstance(node, ast.ClassDef)
             for base in node.bases
         ]
