@@ -129,6 +129,8 @@ def test_the_same_history_gives_the_same_points(strategy, space, ask, n, pending
 def test_another_seed_gives_other_points(strategy, ask, n, pending, q):
     if strategy.kind == "data" and n:
         pytest.skip("the best of a pool is the same by any seed")
+    if strategy.kind == "saas" and n:
+        pytest.skip("its seed is given to Ax where that of ax is")
     first, other = (ask(strategy.kind, n, pending, q, seed).z for seed in (0, 1))
     assert not torch.equal(first, other)
 
@@ -212,6 +214,8 @@ def awkward(t):
 
 AWKWARD = list(awkward(torch.tensor([-1.0, 1.0])))
 SAME_FITS = {"gp": "gp_typical", "data": "structure"}  # the same processes of the same points
+# One of each scale of a metric: the scales are the same for every strategy.
+HARDEST = ("of 1e-310", "once true", "from 1e-200 to 1e200", "of both signs over decades")
 
 
 @pytest.mark.parametrize("name", AWKWARD)
@@ -219,7 +223,10 @@ def test_no_metric_is_too_awkward_to_be_modelled(strategy, space, name, caplog):
     few = strategy.kind in SECONDS or SAME_FITS.get(strategy.kind) in STRATEGIES
     if few and name != "from 1e-200 to 1e200":
         pytest.skip("one metric tells enough of what takes Ax seconds, or of fits made elsewhere")
-    strategy = small(strategy.kind, "restarts", "raw_samples", "candidates")  # the fit by default
+    if strategy.kind == "structure" and name not in HARDEST:
+        pytest.skip("gp_typical meets them all, by the same fit")
+    cheap = ("restarts", "raw_samples", "candidates", "ensemble")  # the steps of a fit by default
+    strategy = small(strategy.kind, *cheap)
     z = space.sample(12, seed=1)
     goal = Goal.parse("a, b" if strategy.multi_objective else "a", ["a >= 0"])
     told = History(space, goal, z=z, metrics={"a": awkward(z[:, 0].tanh())[name], "b": z[:, 1]})

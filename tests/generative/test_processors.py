@@ -30,7 +30,7 @@ FORMATS = {
     "contiguous": lambda x, dim: x.contiguous(),
     "channels last": lambda x, dim: x.contiguous(memory_format=LAST[dim]),
 }
-CHANNELS = (1, 2, 4, 5, 8, 9)
+CHANNELS = (1, 2, 8, 9)  # to 9, 8, 2 and 1: fewer and more than a vector holds, or as many
 STRIDED = {2: [(2, 2), (3, 3), (1, 2)], 3: [(2, 2, 2), (3, 3, 3), (1, 2, 1)]}
 WHAT_A_LAYER_IS = ("kernel_size", "stride", "padding", "output_padding", "dilation", "padding_mode")
 
@@ -247,7 +247,8 @@ def test_a_network_of_a_user_is_guarded_when_it_is_trained():
 @pytest.mark.slow
 def test_all_this_holds_on_a_processor_without_avx512():
     here = Path(__file__)
-    others = ["-x", "-p", "no:cacheprovider", "-k"]
+    # Shapes of arrays are checked in this process, which takes seconds to prepare.
+    others = ["-x", "--noconftest", "-p", "no:cacheprovider", "-k"]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", str(here), *others, "not without_avx512"],
         env={**os.environ, **WITHOUT_AVX512, "MALLOC_PERTURB_": "165"},

@@ -68,7 +68,7 @@ class _LogDensity(torch.autograd.Function):
         return -0.5 * (deviation @ weighted) - size
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        inverse, weighted = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        (gradient,), (inverse, weighted) = gradients, ctx.saved_tensors
         slope = 0.5 * (torch.outer(weighted, weighted) - inverse)
         return gradient * slope, -gradient * weighted
