@@ -20,7 +20,6 @@ from torch import Tensor
 from latentopt.history import History
 from latentopt.runs.noisy_regression import smoothed
 from latentopt.strategies.modelled.inputs import Inputs
-from latentopt.strategies.modelled.likelihood import loss_and_gradients
 from latentopt.strategies.modelled.metric_scale import MetricScale
 from latentopt.strategies.modelled.posterior import FixedModel, standardized_by
 
@@ -246,10 +245,8 @@ def _fit(
     with warnings.catch_warnings(), lazily_evaluate_kernels(False):
         # A fit that ends at its last step is a fit.
         warnings.simplefilter("ignore")
-        likelihood = ExactMarginalLogLikelihood(model.likelihood, model)
         fit_gpytorch_mll(
-            likelihood,
-            closure=loss_and_gradients(likelihood),
+            ExactMarginalLogLikelihood(model.likelihood, model),
             optimizer_kwargs={"options": {"maxiter": max_iterations}},
         )
     return model

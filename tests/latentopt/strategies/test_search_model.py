@@ -4,19 +4,14 @@ import math
 
 import pytest
 import torch
-from botorch.models import ModelListGP, SingleTaskGP
-from botorch.optim.closures import get_loss_closure_with_grads
-from botorch.optim.utils import get_parameters
+from botorch.models import ModelListGP
 from gpytorch.kernels import MaternKernel
-from gpytorch.mlls import ExactMarginalLogLikelihood
-from gpytorch.settings import lazily_evaluate_kernels
 
 from latentopt.goal import Goal
 from latentopt.history import History
 from latentopt.strategies import STRATEGIES
 from latentopt.strategies.gp_typical import GPTypical
 from latentopt.strategies.modelled.inputs import GroupedMatern, PointInputs, StructureInputs
-from latentopt.strategies.modelled.likelihood import loss_and_gradients
 from latentopt.strategies.modelled.metric_scale import MetricScale
 from latentopt.strategies.modelled.processes import SearchModel
 from latentopt.strategies.structure import Structure
@@ -70,28 +65,6 @@ def test_predictions_are_those_of_botorch(tiny_space, inputs):
     covariance = torch.einsum("sbi,sbj->bij", centred, centred) / len(draws)
     root = found.root[:, 0]
     torch.testing.assert_close(covariance, root @ root.mT, atol=0.05, rtol=0.05)
-
-
-@pytest.mark.parametrize("variance", [None, 0.01])
-@pytest.mark.parametrize("inputs", [PointInputs, StructureInputs])
-def test_what_a_fit_minimizes_is_what_gpytorch_says(tiny_space, inputs, variance):
-    made = inputs(tiny_space, ball=True) if inputs is PointInputs else inputs(tiny_space)
-    x = made.exact(tiny_space.sample(9, seed=1))
-    y = x.sum(1, keepdim=True).sin()
-    process = SingleTaskGP(
-        x,
-        y,
-        train_Yvar=None if variance is None else variance * y.square(),
-        likelihood=made.likelihood() if variance is None else None,
-        covar_module=made.kernel(),
-    )
-    likelihood = ExactMarginalLogLikelihood(process.likelihood, process)
-    theirs = get_loss_closure_with_grads(likelihood, get_parameters(likelihood))
-    with lazily_evaluate_kernels(False):
-        value, gradients = loss_and_gradients(likelihood)()
-        ours = [value, *(gradient.clone() for gradient in gradients)]  # which the next call fills
-        value, gradients = theirs()
-    torch.testing.assert_close(ours, [value, *gradients])
 
 
 def test_leaving_one_out_is_predicting_it_from_the_others(tiny_space):
