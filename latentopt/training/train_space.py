@@ -241,5 +241,6 @@ def _describe_split(data: FileData | FieldData, training: Dataset, held_out: Dat
     shared = set(training.parents.tolist()) & set(held_out.parents.tolist())
     how = "by region of each parent image" if shared else "by parent image"
     if isinstance(data, FieldData):
-        how = f"drawn independently (seeds {data.seed} and {data.seed + 1}; validation + 2)"
+        seed = data.seed
+        how = f"drawn independently (seeds {seed} and {seed + 1}; validation {seed + 2})"
     return f"{len(training)} training and {len(held_out)} held-out images, {how}"

@@ -105,7 +105,8 @@ def test_a_synthetic_family_becomes_a_space(tmp_path, model):
         "whitening.safetensors",
         SETTINGS,
     }
-    assert "drawn independently (seeds 0 and 1)" in (tmp_path / "README.md").read_text()
+    card = (tmp_path / "README.md").read_text()
+    assert "drawn independently (seeds 0 and 1; validation 2)" in card
 
 
 def test_the_same_settings_give_the_same_space_byte_for_byte(finished, tmp_path):
