@@ -1,6 +1,6 @@
 """What all generative adversarial networks share: standard normal codes, and an encoder."""
 
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,40 +9,11 @@ from generative.gans.adversarial_stage import AdversarialStage
 from generative.gans.encoder_stage import EncoderStage
 from generative.gans.parts import GeneratorAndEncoder
 from generative.gans.sets_stage import SetsStage
-from generative.gans.settings import EncoderConfig, PenaltyConfig, SetsConfig
+from generative.gans.settings import AdversarialConfig
 from generative.model import Model, check_code, check_images_shape
 from generative.stages.stage import Stages
 
-
-class GameSettings(Protocol):
-    """Settings of an `AdversarialModel`, which those of its networks have among others."""
-
-    @property
-    def game(self) -> str:
-        """Name of the losses, of `generative.losses.games.GAMES`."""
-        ...
-
-    @property
-    def penalty(self) -> PenaltyConfig:
-        """On the slope of the critic."""
-        ...
-
-    @property
-    def encoder(self) -> EncoderConfig:
-        """How the encoder is trained."""
-        ...
-
-    @property
-    def sets(self) -> SetsConfig | None:
-        """What sets of structures are asked for, if anything."""
-        ...
-
-    def model_dump(self, *, mode: str = ...) -> dict[str, Any]:
-        """All settings."""
-        ...
-
-
-Config = TypeVar("Config", bound=GameSettings)
+Config = TypeVar("Config", bound=AdversarialConfig)
 
 
 class AdversarialModel(Model, Generic[Config]):

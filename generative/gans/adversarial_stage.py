@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from generative.batching import map_rows, to_tensor
 from generative.gans.parts import GeneratorAndEncoder, centred
-from generative.gans.settings import EncoderConfig, PenaltyConfig
+from generative.gans.settings import AdversarialConfig
 from generative.losses.games import GAMES, mean_squared_distance, squared_slope
 from generative.losses.sharpened import cut
 from generative.losses.structure_distances import (
@@ -43,8 +43,8 @@ class Played(Described, Protocol):
         ...
 
     @property
-    def config(self) -> Any:
-        """Its settings: game, penalty, encoder, sets."""
+    def config(self) -> AdversarialConfig:
+        """Its settings."""
         ...
 
 
@@ -82,10 +82,10 @@ class AdversarialStage(Stage):
     def __init__(self, model: Played, critic: nn.Module) -> None:
         super().__init__(model)
         self.parts, self.critic, self.latent_dim = model.parts, critic, model.latent_dim
-        self.game_name: str = model.config.game
+        self.game_name = model.config.game
         self.game = GAMES[self.game_name]
-        self.penalty: PenaltyConfig = model.config.penalty
-        self.encoder_settings: EncoderConfig = model.config.encoder
+        self.penalty = model.config.penalty
+        self.encoder_settings = model.config.encoder
         self.identity["encoder"] = self.encoder_settings.model_dump(exclude={"share"})
         self.register_buffer("scale_", torch.ones(()))
         self.judge = StructureDistances(self.image_shape, StructureDistancesConfig())
@@ -128,10 +128,7 @@ class AdversarialStage(Stage):
         made = self.parts.logits(noise).float().sigmoid()
         batch.shared["made"] = made.detach()
         loss = self.generator_loss(batch.rows, made)
-        if not self.encoder_settings.joint:
-            return loss
-        encoding, terms = self.encoder_loss(batch.rows, made.detach(), noise)
-        return Loss(loss.total + self.encoder_settings.joint * encoding, loss.terms | terms)
+        return self.with_encoder(loss, batch.rows, made.detach(), noise)
 
     def generator_loss(
         self, real: Float[Tensor, "n c *space"], made: Float[Tensor, "n c *space"]
@@ -151,10 +148,9 @@ class AdversarialStage(Stage):
         terms = {"critic": total.item(), "margin": (of_real - of_made).mean().item()}
         weight = self.penalty_weight(batch.progress)
         if weight and batch.step % self.penalty.every == 0:
-            exact, size = self.penalty.exact, real[0].numel()
             for x in (real, made):
-                noise = x if exact else batch.noise(size)[: len(x)]
-                slope = squared_slope(self.critic, centred(x), exact=exact, noise=noise)
+                noise = None if self.penalty.exact else batch.noise(x[0].numel())[: len(x)]
+                slope = squared_slope(self.critic, centred(x), noise)
                 total = total + self.penalty.every * weight / 2 * slope
             terms["slope"] = slope.item()
         return Loss(total, terms)
@@ -163,20 +159,27 @@ class AdversarialStage(Stage):
         """Weight of the squared slope, in units of the critic's own."""
         return self.penalty.at(progress) * float(self.scale_)
 
-    def encoder_loss(
+    def with_encoder(
         self,
+        loss: Loss,
         real: Float[Tensor, "n c *space"],
         made: Float[Tensor, "n c *space"],
         noise: Float[Tensor, "n d"],
-    ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        """Error of the codes of made images, of reconstructions, and of the spread of codes."""
+    ) -> Loss:
+        """A loss, and the encoder's beside it if it is trained with the generator.
+
+        Error of the codes of made images, of reconstructions, and of the spread of codes.
+        """
+        if not self.encoder_settings.joint:
+            return loss
         known, code = self.parts.encode(made).float(), self.parts.encode(real).float()
         regression = (known - noise).square().mean()
         again = self.parts.logits(code).float().sigmoid()
         wrong = (centred(again) - centred(real)).square().mean()
         spread = (code.mean(0).square() + (code.var(0, correction=0) - 1).square()).mean()
         total = regression + RECONSTRUCTION * wrong + SPREAD * spread
-        return total, {"code": regression.item(), "reconstruction": wrong.item() / 4}
+        terms = {"code": regression.item(), "reconstruction": wrong.item() / 4}
+        return Loss(loss.total + self.encoder_settings.joint * total, loss.terms | terms)
 
     def scores(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, " n"]:
         """The critic's score of each image."""

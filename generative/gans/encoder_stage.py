@@ -1,7 +1,5 @@
 """Training of the encoder alone, behind a generator that is as it will serve."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,7 +11,7 @@ from generative.gans.adversarial_stage import Played
 from generative.gans.parts import centred
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
-from generative.stages.players import Batch, Player
+from generative.stages.players import Batch, Player, held
 from generative.stages.stage import Stage
 
 REGRESSION, RECONSTRUCTION = 0.25, 2.0
@@ -66,7 +64,7 @@ class EncoderStage(Stage):
     def loss(self, batch: Batch, player: str) -> Loss:
         """Errors of known codes and of reconstructions."""
         noise = batch.noise(self.latent_dim)
-        with _held(self.parts.generator):
+        with held(self.parts.generator.parameters()):
             with torch.no_grad():
                 made = self._decoded(noise)
             regression = (self.parts.encode(made).float() - noise).square().mean()
@@ -86,16 +84,3 @@ class EncoderStage(Stage):
 
     def _decoded(self, code: Tensor) -> Tensor:
         return self.parts.logits(code).float().sigmoid()
-
-
-@contextmanager
-def _held(network: nn.Module) -> Iterator[None]:
-    """Within it a network's weights are given no gradient."""
-    held = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    for parameter in held:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in held:
-            parameter.requires_grad_(True)

@@ -66,13 +66,10 @@ class SetsStage(AdversarialStage):
         half = logits[: -(-len(logits) // 2)].sigmoid()  # the critic costs most
         batch.shared["made"] = half.detach()
         far = self.judge(cut(logits, batch.rows, self.config.sharpness), batch.rows, recent=True)
-        total, terms = far, {"set distances": far.item()}
+        loss, real = Loss(far, {"set distances": far.item()}), batch.rows[: len(half)]
         if self.config.game_weight:
-            played = self.generator_loss(batch.rows[: len(half)], half)
-            total, terms = total + self.config.game_weight * played.total, terms | played.terms
-        if self.encoder_settings.joint:
-            encoding, more = self.encoder_loss(
-                batch.rows[: len(half)], half.detach(), noise[: len(half)]
-            )
-            total, terms = total + self.encoder_settings.joint * encoding, terms | more
-        return Loss(total.float(), terms)
+            played = self.generator_loss(real, half)
+            total = loss.total + self.config.game_weight * played.total
+            loss = Loss(total, loss.terms | played.terms)
+        loss = self.with_encoder(loss, real, half.detach(), noise[: len(half)])
+        return Loss(loss.total.float(), loss.terms)

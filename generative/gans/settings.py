@@ -75,7 +75,7 @@ class EncoderConfig(Settings):
         0.5,
         ge=0,
         description="Weight of the encoder's losses beside the game. 0 trains the encoder at the "
-        "end alone, which reconstructs less than half as well.",
+        "end alone.",
     )
     share: float = Field(
         0.3,
@@ -122,8 +122,8 @@ class SetsConfig(StructureDistancesConfig):
     )
 
 
-class GANConfig(Settings):
-    """Networks and game of a `GAN`."""
+class AdversarialConfig(Settings):
+    """Game, encoder and stages of any adversarial network."""
 
     image_shape: tuple[int, ...] = Field(
         description="Shape of one image in voxels: (channels, height, width), or (channels, "
@@ -131,16 +131,6 @@ class GANConfig(Settings):
     )
     latent_dim: int = Field(
         64, ge=1, description="Number of normal numbers that a structure is made of."
-    )
-    widths: tuple[PositiveInt, ...] | None = Field(
-        None,
-        description="Number of channels of each scale, from the image to the coarsest grid, of "
-        "generator and critic alike. null takes 16, 32, 64, or as many as there are scales.",
-    )
-    padding: Literal["zeros", "circular"] = Field(
-        "zeros",
-        description='Padding of the convolutions at the faces of an image. "circular" suits '
-        "periodic images.",
     )
     game: Literal["relativistic", "non_saturating"] = Field(
         "relativistic",
@@ -160,16 +150,24 @@ class GANConfig(Settings):
     )
 
 
-class DCGANConfig(Settings):
+class GANConfig(AdversarialConfig):
+    """Networks and game of a `GAN`."""
+
+    widths: tuple[PositiveInt, ...] | None = Field(
+        None,
+        description="Number of channels of each scale, from the image to the coarsest grid, of "
+        "generator and critic alike. null takes 16, 32, 64, or as many as there are scales.",
+    )
+    padding: Literal["zeros", "circular"] = Field(
+        "zeros",
+        description='Padding of the convolutions at the faces of an image. "circular" suits '
+        "periodic images.",
+    )
+
+
+class DCGANConfig(AdversarialConfig):
     """Networks and game of a `DCGAN`."""
 
-    image_shape: tuple[int, ...] = Field(
-        description="Shape of one image in voxels: (channels, height, width), or (channels, "
-        "depth, height, width) in 3-D."
-    )
-    latent_dim: int = Field(
-        64, ge=1, description="Number of normal numbers that a structure is made of."
-    )
     width: int = Field(
         64,
         ge=1,

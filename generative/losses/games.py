@@ -50,7 +50,9 @@ GAMES: dict[str, Game] = {
 
 
 def squared_slope(
-    critic: nn.Module, images: Float[Tensor, "n c *space"], *, exact: bool, noise: Tensor
+    critic: nn.Module,
+    images: Float[Tensor, "n c *space"],
+    noise: Float[Tensor, "n voxels"] | None = None,
 ) -> Float[Tensor, ""]:
     r"""Mean squared length of the critic's gradient at images: R1 of real ones, R2 of made ones.
 
@@ -60,16 +62,15 @@ def squared_slope(
         Images to scores (n, 1).
     images
         Where the slope is taken.
-    exact
-        By a second derivative (Mescheder et al. 2018); else by
-        :math:`E\,(D(x + s e) - D(x))^2 / s^2` for normal noise e of a small spread s (Lin et al.
-        2025, Diffusion adversarial post-training), which is the same for small s and cheaper.
     noise
-        Standard normal numbers, one a voxel; the exact slope needs none.
+        Standard normal numbers, one a voxel: the slope is then
+        :math:`E\,(D(x + s e) - D(x))^2 / s^2` for noise e of a small spread s (Lin et al. 2025,
+        Diffusion adversarial post-training), which is the same for small s and cheaper. Without
+        noise it is computed by a second derivative (Mescheder et al. 2018).
     """
     with torch.autocast(images.device.type, enabled=False):
         images = images.detach().float()
-        if not exact:
+        if noise is not None:
             moved = images + SMALL * noise.reshape(images.shape)
             return ((critic(moved) - critic(images)) / SMALL).square().mean()
         images = images.requires_grad_(True)

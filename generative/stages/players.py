@@ -1,6 +1,7 @@
 """The sides of a training, each with an optimizer of its own, and what they see of a step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from jaxtyping import Float
@@ -76,3 +77,16 @@ class Batch:
     step: int = 0
     progress: float = 0.0
     shared: dict[str, Tensor] = field(default_factory=dict)
+
+
+@contextmanager
+def held(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Within it these parameters are fixed: what is computed gives them no gradient."""
+    fixed = [parameter for parameter in parameters if parameter.requires_grad]
+    for parameter in fixed:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in fixed:
+            parameter.requires_grad_(True)

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from generative.batching import to_tensor
 from generative.stages.config import TrainConfig
-from generative.stages.players import Batch, Player
+from generative.stages.players import Batch, Player, held
 from generative.stages.stage import Stage
 from generative.training.progress import TrainingProgress
 from generative.training.state import TrainingState
@@ -193,23 +192,11 @@ def _made_of(player: Player) -> tuple[object, ...]:
     return parameters, player.learning_rate_factor, player.betas, player.weight_decay
 
 
-@contextmanager
-def _others_held(side: _Side, sides: Sequence[_Side]) -> Iterator[None]:
-    """Within it the parameters of other players, but those that are this one's too, are fixed."""
+def _of_others(side: _Side, sides: Sequence[_Side]) -> Iterator[nn.Parameter]:
+    """Parameters of other players, but those that are this one's too."""
     own = {id(parameter) for parameter in side.player.parameters}
-    held = [
-        parameter
-        for other in sides
-        for parameter in other.player.parameters
-        if id(parameter) not in own and parameter.requires_grad
-    ]
-    for parameter in held:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in held:
-            parameter.requires_grad_(True)
+    for other in sides:
+        yield from (p for p in other.player.parameters if id(p) not in own)
 
 
 def _is_moment(step: int, steps: int) -> bool:
@@ -232,7 +219,7 @@ def _step(
     for side in sides:
         if step % side.player.every:
             continue
-        with _others_held(side, sides):
+        with held(_of_others(side, sides)):
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
                 loss = stage.loss(batch, side.player.name)
             if not math.isfinite(value := float(loss.total.detach())):

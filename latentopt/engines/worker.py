@@ -55,12 +55,13 @@ class WorkerObjectives:
     @property
     def objectives(self) -> tuple[Any, ...]:
         """The objectives themselves, made when they are first asked for."""
-        if self._objectives is None and not any(isinstance(i, str | Mapping) for i in self.items):
-            self._objectives = tuple(map(wrapped, self.items))
-        elif self._objectives is None:
-            from latentopt.evaluation.objectives import build_objectives
+        if self._objectives is None:
+            if any(isinstance(item, str | Mapping) for item in self.items):
+                from latentopt.evaluation.objectives import build_objectives
 
-            self._objectives = build_objectives(self.items)
+                self._objectives = build_objectives(self.items)
+            else:
+                self._objectives = tuple(map(wrapped, self.items))
         return self._objectives
 
 

@@ -29,9 +29,8 @@ def evaluate_images(
     """
     metrics: dict[str, float] = {}
     for objective in objectives:
-        found = _call(
-            objective, images.clone(), grid or Grid()
-        )  # one that changes them harms no other
+        # A copy each: one that changes the images harms no other.
+        found = _call(objective, images.clone(), grid or Grid())
         if twice := sorted(set(found) & {*taken, *metrics}):
             raise invalid(f"{_name(objective)} returned {twice[0]}, which another has")
         if problem := problem_of(found, ()):

@@ -107,9 +107,9 @@ class LatentSpace:
                 f"{type(model).__name__} has no encode(images), so its codes cannot be whitened. "
                 "If its codes are standard normal, use LatentSpace.from_prior(model)."
             )
-        if is_standard_normal(model) and not isinstance(model, TwoCoordinates):
-            return cls.from_prior(model)
         if is_standard_normal(model):
+            if not isinstance(model, TwoCoordinates):
+                return cls.from_prior(model)
             images = images[:: max(1, -(-len(images) // REFERENCE_ROWS))]
         unwhitened = cls(
             model,

@@ -19,10 +19,7 @@ def make(options: MakeOptions) -> None:
     family, n, out = options.family, options.n, options.out
     seed, overwrite = options.seed, options.overwrite
     if family != "zoo" and family not in FAMILIES:
-        known = [*FAMILIES, "zoo"]
-        raise ConfigError(
-            f"no family {family!r}; {nearest(family, known)} There are {', '.join(known)}."
-        )
+        raise ConfigError(f"no family {family!r}; {nearest(family, [*FAMILIES, 'zoo'])}")
     sides = _sides(options.shape or (ZOO_SHAPE if family == "zoo" else SHAPE))
     ranges = _ranges(options.settings or [])
     try:
