@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -19,18 +19,23 @@ __all__ = [
     "AModel",
     "Conditional",
     "ConditionalSampler",
+    "CoordinateName",
+    "Coordinates",
+    "Drawn",
     "Encoding",
     "Model",
     "Pose",
     "StandardNormal",
     "Structured",
-    "TwoCoordinates",
     "check_code",
     "check_images_shape",
     "copy_of",
+    "has_two_coordinates",
     "is_standard_normal",
     "reconstruct",
 ]
+
+CoordinateName = Literal["noise", "code", "style"]  # style: the code of a GAN
 
 
 class Model(nn.Module, ABC):
@@ -104,11 +109,19 @@ class StandardNormal(Protocol):
 
 
 @runtime_checkable
-class TwoCoordinates(StandardNormal, Protocol):
-    """Has standard normal noise, a code behind it, and a map from each to the other."""
+class Coordinates(StandardNormal, Protocol):
+    """Can be seen in standard normal noise, and perhaps in the code behind it.
 
-    def in_coordinates(self, coordinates: Literal["noise", "code"]) -> "Model":
-        """The same model, its weights shared, seen in other coordinates."""
+    With two ``coordinate_names`` it maps each to the other, see `has_two_coordinates`.
+    """
+
+    @property
+    def coordinate_names(self) -> tuple[CoordinateName, ...]:
+        """Noise first, then what the code is called where there is one."""
+        ...
+
+    def in_coordinates(self, coordinates: Any) -> "Model":
+        """The same model, its weights shared, seen in the coordinates of this name."""
         ...
 
     def to_noise(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
@@ -117,6 +130,15 @@ class TwoCoordinates(StandardNormal, Protocol):
 
     def to_code(self, noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Codes of noise."""
+        ...
+
+
+@runtime_checkable
+class Drawn(Protocol):
+    """Its encoder only guesses: how its codes are distributed is known from its prior."""
+
+    def draw_codes(self, n: int, seed: int) -> Float[Tensor, "{n} d"]:
+        """Codes of draws of its prior, the same for the same seed."""
         ...
 
 
@@ -212,6 +234,11 @@ def copy_of(model: AModel, **changes: Any) -> AModel:
 def is_standard_normal(model: object) -> bool:
     """Whether codes of this model are standard normal by construction."""
     return isinstance(model, StandardNormal) and model.standard_normal
+
+
+def has_two_coordinates(model: object) -> TypeGuard[Coordinates]:
+    """Whether a model has standard normal noise, a code behind it, and exact maps between them."""
+    return isinstance(model, Coordinates) and len(model.coordinate_names) == 2
 
 
 def reconstruct(

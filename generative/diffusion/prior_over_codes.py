@@ -14,7 +14,7 @@ from generative.diffusion.conditioned import ConditionedPrior
 from generative.diffusion.denoiser import DenoiserConfig
 from generative.diffusion.flow import NEAR_NOISE, mix
 from generative.diffusion.prior import DiffusionPrior
-from generative.model import Model, check_code, check_images_shape, copy_of
+from generative.model import CoordinateName, Model, check_code, check_images_shape, copy_of
 from objectives.settings import Settings
 
 
@@ -100,6 +100,11 @@ class PriorOverCodes(Model, Generic[Config]):
     def options(self) -> dict[str, Any]:
         """What builds this network again, as its keyword arguments."""
         return self.config.model_dump(mode="json")
+
+    @property
+    def coordinate_names(self) -> tuple[CoordinateName, ...]:
+        """Both coordinates that it can be seen in."""
+        return ("noise", "code")
 
     def in_coordinates(self, coordinates: Literal["noise", "code"]) -> "PriorOverCodes[Config]":
         """The same model, its weights shared, seen in other coordinates."""

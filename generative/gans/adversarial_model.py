@@ -2,6 +2,7 @@
 
 from typing import Any, Generic, TypeVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -43,6 +44,10 @@ class AdversarialModel(Model, Generic[Config]):
             *([SetsStage(self, critic, config.sets)] if config.sets else []),
             EncoderStage(self),
         )
+
+    def draw_codes(self, n: int, seed: int) -> Float[Tensor, "{n} d"]:
+        """Codes of draws of its prior, the same for the same seed."""
+        return torch.randn(n, self.latent_dim, generator=torch.Generator().manual_seed(seed))
 
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
         """The encoder's guess of the numbers an image is made of: no randomness, row by row."""

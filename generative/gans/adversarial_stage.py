@@ -124,11 +124,15 @@ class AdversarialStage(Stage):
         """The side's part of the game; with it the encoder's losses, or the penalty."""
         if player == "critic":
             return self.critic_loss(batch, batch.shared["made"])
-        noise = batch.noise(self.latent_dim)
-        made = self.parts.logits(noise).float().sigmoid()
+        style = self.style(batch, batch.noise(self.latent_dim))
+        made = self.parts.logits(style).float().sigmoid()
         batch.shared["made"] = made.detach()
         loss = self.generator_loss(batch.rows, made)
-        return self.with_encoder(loss, batch.rows, made.detach(), noise)
+        return self.with_encoder(loss, batch.rows, made.detach(), style.detach())
+
+    def style(self, batch: Batch, noise: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
+        """Styles of the structures that are made at a step."""
+        return self.parts.style(noise)
 
     def generator_loss(
         self, real: Float[Tensor, "n c *space"], made: Float[Tensor, "n c *space"]
@@ -164,19 +168,20 @@ class AdversarialStage(Stage):
         loss: Loss,
         real: Float[Tensor, "n c *space"],
         made: Float[Tensor, "n c *space"],
-        noise: Float[Tensor, "n d"],
+        style: Float[Tensor, "n d"],
     ) -> Loss:
         """A loss, and the encoder's beside it if it is trained with the generator.
 
-        Error of the codes of made images, of reconstructions, and of the spread of codes.
+        Error of the styles of made images, of reconstructions, and of the spread of codes.
         """
         if not self.encoder_settings.joint:
             return loss
         known, code = self.parts.encode(made).float(), self.parts.encode(real).float()
-        regression = (known - noise).square().mean()
+        regression = (known - style).square().mean()
         again = self.parts.logits(code).float().sigmoid()
         wrong = (centred(again) - centred(real)).square().mean()
-        spread = (code.mean(0).square() + (code.var(0, correction=0) - 1).square()).mean()
+        noise = self.parts.noise(code)
+        spread = (noise.mean(0).square() + (noise.var(0, correction=0) - 1).square()).mean()
         total = regression + RECONSTRUCTION * wrong + SPREAD * spread
         terms = {"code": regression.item(), "reconstruction": wrong.item() / 4}
         return Loss(loss.total + self.encoder_settings.joint * total, loss.terms | terms)
@@ -195,5 +200,6 @@ class AdversarialStage(Stage):
             return None
         generator = torch.Generator().manual_seed(0)
         noise = antithetic(torch.randn(len(probe), self.latent_dim, generator=generator))
-        logits = map_rows(self.parts.logits, noise.to(probe), probe[0].numel()).float()
+        style = self.parts.style(noise.to(probe))
+        logits = map_rows(self.parts.logits, style, probe[0].numel()).float()
         return float(self.judge(cut(logits, probe, sharpness=1.0), probe))

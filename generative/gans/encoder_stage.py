@@ -18,7 +18,7 @@ REGRESSION, RECONSTRUCTION = 0.25, 2.0
 
 
 class EncoderStage(Stage):
-    """Codes of made structures are known; real images should come back (Zhu et al. 2020).
+    """Styles of made structures are known; real images should come back (Zhu et al. 2020).
 
     Parameters
     ----------
@@ -66,8 +66,9 @@ class EncoderStage(Stage):
         noise = batch.noise(self.latent_dim)
         with held(self.parts.generator.parameters()):
             with torch.no_grad():
-                made = self._decoded(noise)
-            regression = (self.parts.encode(made).float() - noise).square().mean()
+                style = self.parts.style(noise)
+                made = self._decoded(style)
+            regression = (self.parts.encode(made).float() - style).square().mean()
             again = self._decoded(self.parts.encode(batch.rows).float())
         wrong = (centred(again) - centred(batch.rows)).square().mean()
         total = REGRESSION * regression + RECONSTRUCTION * wrong

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from generative.gans.adversarial_model import AdversarialModel
+from generative.gans.mapped_model import MappedModel
 from generative.gans.parts import GeneratorAndEncoder
 from generative.gans.settings import GANConfig
 from generative.networks.layout import Layout, plan_layout
@@ -14,7 +14,7 @@ from generative.networks.residual import ResidualGenerator, ResidualReader
 WIDTHS = (16, 32, 64, 96, 128)  # of scales, the finest first
 
 
-class GAN(AdversarialModel[GANConfig]):
+class GAN(MappedModel[GANConfig]):
     """Standard normal numbers to images and back, trained against a critic.
 
     Generator and critic are residual networks without norms. The critic says which image of a pair
@@ -63,7 +63,7 @@ class GAN(AdversarialModel[GANConfig]):
             self.config.padding,
             norms=True,
         )
-        self.parts = GeneratorAndEncoder(generator, encoder)
+        self.parts = GeneratorAndEncoder(generator, encoder, self.new_mapping())
         self.eval()
 
     def critic(self) -> nn.Module:

@@ -1,30 +1,48 @@
-"""The two networks that a generative adversarial network keeps."""
+"""The networks that a generative adversarial network keeps."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from generative.networks.mapping import Mapping
+
 
 class GeneratorAndEncoder(nn.Module):
-    """Codes to logits of images, and images to codes.
+    """Noise to styles, styles to logits of images, and images to styles.
 
     Parameters
     ----------
     generator
-        Codes (n, d) to logits (n, c, \\*space).
+        Styles (n, d) to logits (n, c, \\*space).
     encoder
-        Images of values from -1 to 1 to codes.
+        Images of values from -1 to 1 to styles.
+    mapping
+        Noise to styles and back. Without one the style is the noise.
     """
 
-    def __init__(self, generator: nn.Module, encoder: nn.Module) -> None:
+    def __init__(
+        self, generator: nn.Module, encoder: nn.Module, mapping: Mapping | None = None
+    ) -> None:
         super().__init__()
-        self.generator, self.encoder = generator, encoder
+        self.generator, self.encoder, self.mapping = generator, encoder, mapping
 
-    def logits(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+    def style(
+        self, noise: Float[Tensor, "n d"], condition: Float[Tensor, "n f"] | None = None
+    ) -> Float[Tensor, "n d"]:
+        """What the generator is given for standard normal numbers."""
+        return noise if self.mapping is None else self.mapping(noise, condition)
+
+    def noise(
+        self, style: Float[Tensor, "n d"], condition: Float[Tensor, "n f"] | None = None
+    ) -> Float[Tensor, "n d"]:
+        """The way back."""
+        return style if self.mapping is None else self.mapping.inverse(style, condition)
+
+    def logits(self, style: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
         """What the sigmoid makes images of."""
-        return self.generator(code)
+        return self.generator(style)
 
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
-        """Code of each image, of values in [0, 1]."""
+        """Style of each image, of values in [0, 1]."""
         return self.encoder(centred(images))
 
 

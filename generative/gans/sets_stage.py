@@ -62,7 +62,8 @@ class SetsStage(AdversarialStage):
         if player == "critic":
             return self.critic_loss(batch, batch.shared["made"])
         noise = antithetic(batch.noise(self.latent_dim))
-        logits = self.parts.logits(noise).float()
+        style = self.style(batch, noise)
+        logits = self.parts.logits(style).float()
         half = logits[: -(-len(logits) // 2)].sigmoid()  # the critic costs most
         batch.shared["made"] = half.detach()
         far = self.judge(cut(logits, batch.rows, self.config.sharpness), batch.rows, recent=True)
@@ -71,5 +72,5 @@ class SetsStage(AdversarialStage):
             played = self.generator_loss(real, half)
             total = loss.total + self.config.game_weight * played.total
             loss = Loss(total, loss.terms | played.terms)
-        loss = self.with_encoder(loss, real, half.detach(), noise[: len(half)])
+        loss = self.with_encoder(loss, real, half.detach(), style[: len(half)].detach())
         return Loss(loss.total.float(), loss.terms)

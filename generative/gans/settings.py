@@ -150,7 +150,33 @@ class AdversarialConfig(Settings):
     )
 
 
-class GANConfig(AdversarialConfig):
+class MappedConfig(AdversarialConfig):
+    """The same with a mapping from noise to style."""
+
+    mapping_layers: int = Field(
+        0,
+        ge=0,
+        le=16,
+        description="Number of layers of the invertible mapping from noise to style, which is what "
+        "the generator is given. 0 leaves the mapping out: the style is the noise.",
+    )
+    coordinates: Literal["noise", "style"] = Field(
+        "noise",
+        description='Coordinates of the latent space. "noise" is standard normal noise; "style" is '
+        "what the mapping makes of it.",
+    )
+
+    @model_validator(mode="after")
+    def _style_needs_a_mapping(self) -> "MappedConfig":
+        if self.coordinates == "style" and not self.mapping_layers:
+            raise ValueError(
+                "coordinates: style needs mapping_layers of 1 or more; without a mapping the style "
+                "is the noise."
+            )
+        return self
+
+
+class GANConfig(MappedConfig):
     """Networks and game of a `GAN`."""
 
     widths: tuple[PositiveInt, ...] | None = Field(

@@ -91,14 +91,14 @@ def _check(options: InterpolateOptions) -> None:
 
 def _both_coordinates(spaces: dict[str, LatentSpace]) -> dict[str, LatentSpace]:
     """Each space, and the same model in its other coordinates where it has two."""
-    from generative.model import TwoCoordinates
+    from generative.model import has_two_coordinates
 
     found = {}
     for name, space in spaces.items():
-        if not isinstance(space.model, TwoCoordinates):
+        if not has_two_coordinates(space.model):
             found[name] = space
             continue
-        for coordinates in ("noise", "code"):
+        for coordinates in space.model.coordinate_names:
             found[f"{name}, {coordinates}"] = space.in_coordinates(coordinates)
     return found
 

@@ -46,13 +46,13 @@ def noise_space_figures(
     Parameters
     ----------
     model
-        A trained `generative.LatentDiffusion`.
+        A trained model with two coordinates, such as a `generative.LatentDiffusion`.
     training
         Images that the Gaussian in code space is fitted to; of many, 8,192 or fewer.
     held_out
         Images of other parents; for the distances more than 20, and not too much alike.
     """
-    code_model = model.in_coordinates("code")
+    code_model = model.in_coordinates(model.coordinate_names[1])
     training = training[:: max(1, -(-len(training) // KNOWN))]
     with torch.no_grad():
         codes, known = (map_rows(code_model.encode, x, x[0].numel()) for x in (held_out, training))
@@ -129,7 +129,7 @@ def noise_space_section(figures: Mapping[str, float]) -> str:
     return f"""
 ## Noise space
 
-z is standard normal noise that the probability-flow ODE of the diffusion prior takes to a code.
+z is standard normal noise, which the model maps to a code one-to-one.
 
 | figure | value |
 |---|---|

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,13 +11,14 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from generative.batching import map_rows
-from generative.model import TwoCoordinates, is_standard_normal
+from generative.model import CoordinateName, Drawn, is_standard_normal
 from latentopt.space.arguments import AnyArray, checked_images, checked_points, like
 from latentopt.space.ax_parameters import (
     parameters_to_points,
     points_to_parameters,
     range_parameters,
 )
+from latentopt.space.coordinates import turned, two_coordinates
 from latentopt.space.decoder import Decoder, Encoder
 from latentopt.space.embedded import EMBEDDED, embedded_folder
 from latentopt.space.files import read_space, write_space
@@ -28,6 +29,7 @@ from latentopt.space.whitening import Whitening, typical_radius, whitened
 from objectives.arrays import Array, as_tensor
 
 OWN_SEED = 987_654_321  # of reference points that are drawn; samples have others
+DRAWS = 8192  # of a prior, over which codes are whitened that an encoder only guesses
 REFERENCE_ROWS = 2048  # latent points of training structures kept with the space
 
 
@@ -91,8 +93,8 @@ class LatentSpace:
         model
             Has ``encode`` and ``decode``. Codes that are standard normal by construction, which it
             says by ``standard_normal``, are taken as they are, with the radius of that
-            distribution. Without an exact map from codes (`TwoCoordinates`) its draws are the
-            reference, too: an encoder's guesses lie too near the origin.
+            distribution. Draws of a model whose encoder only guesses (`Drawn`) take the place of
+            images: its guesses lie too near the origin.
         images
             ``(n, c, *space)`` in [0, 1]; 10,000 are encoded in the same memory as 100. Of a model
             with standard normal codes 2,048 are encoded at most.
@@ -108,16 +110,18 @@ class LatentSpace:
                 "If its codes are standard normal, use LatentSpace.from_prior(model)."
             )
         if is_standard_normal(model):
-            if not isinstance(model, TwoCoordinates):
+            if isinstance(model, Drawn):
                 return cls.from_prior(model)
             images = images[:: max(1, -(-len(images) // REFERENCE_ROWS))]
-        unwhitened = cls(
-            model,
-            Whitening.identity(model.latent_dim),
-            reference=torch.zeros(0, model.latent_dim, dtype=torch.float64),
-            radius=1.0,
-        )
-        with torch.no_grad():
+        if isinstance(model, Drawn):
+            codes = model.draw_codes(DRAWS, OWN_SEED)
+        else:
+            unwhitened = cls(
+                model,
+                Whitening.identity(model.latent_dim),
+                reference=torch.zeros(0, model.latent_dim, dtype=torch.float64),
+                radius=1.0,
+            )
             codes = unwhitened.encode(as_tensor(images, integers=torch.float32)).cpu()
         z, whitening = whitened(model, codes)
         radius = typical_radius(z, standard_normal=is_standard_normal(model))
@@ -172,29 +176,24 @@ class LatentSpace:
             raise ValueError(f"name should be one of {', '.join(EMBEDDED)}, got {name!r}.")
         return cls.load(embedded_folder(name))
 
-    def in_coordinates(self, coordinates: Literal["noise", "code"]) -> "LatentSpace":
+    def in_coordinates(self, coordinates: CoordinateName) -> "LatentSpace":
         """The same model seen in its noise, or in its code, whitened over the points it keeps.
+
+        The code of a GAN is called its style.
 
         Raises
         ------
         TypeError
-            For a model without a diffusion prior: it has a code alone.
+            For a model with one coordinate system alone.
+        ValueError
+            For coordinates that this model has not.
         """
-        if not isinstance(self.model, TwoCoordinates):
-            raise TypeError(
-                f"{type(self.model).__name__} has one coordinate system; a model with a diffusion "
-                "prior (ldm, lsgm) has two."
-            )
-        model = self.model.in_coordinates(coordinates)
-        if model.standard_normal == self.model.standard_normal:
+        model = two_coordinates(self.model, coordinates)
+        other = model.in_coordinates(coordinates)
+        if is_standard_normal(other) == is_standard_normal(model):
             return self
-        before = self.whitening.to_code(self.reference_).to(device_of(self.model))
-        turn = self.model.to_noise if model.standard_normal else self.model.to_code
-        with torch.no_grad():
-            codes = map_rows(turn, before, self.latent_dim).cpu()
-        z, whitening = whitened(model, codes)
-        radius = typical_radius(z, standard_normal=is_standard_normal(model))
-        return type(self)(model, whitening, reference=z.float().double(), radius=radius)
+        z, whitening, radius = turned(model, other, self.reference_, self.whitening)
+        return type(self)(other, whitening, reference=z, radius=radius)
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
         """Write weights, settings, whitening and the model card, with the sha256 of each.

@@ -17,7 +17,7 @@ from generative.data.duplicates import image_digests
 from generative.data.outputs import check_outputs
 from generative.errors import DataError, ModelFileError, OutputError
 from generative.files.folder import MANIFEST, json_bytes
-from generative.model import Encoding, Model, TwoCoordinates, is_standard_normal
+from generative.model import Encoding, Model, has_two_coordinates, is_standard_normal
 from generative.registry import MODELS
 from generative.stages.stage import Stage
 from generative.training.model_card import CARD, PICTURE, CardContent
@@ -115,7 +115,7 @@ def train_space(
         )
         space = _space_of(model, training.images)
     card = {name: (folder / name).read_bytes() for name in (CARD, PICTURE)}
-    if isinstance(model, TwoCoordinates) and isinstance(model, Encoding):
+    if has_two_coordinates(model) and isinstance(model, Encoding):
         pair = to_tensor(training.images), to_tensor(held_out.images)
         card[CARD] += noise_space_section(noise_space_figures(model, *pair)).encode()
     space.documents = {**card, SETTINGS: json_bytes(record)}

@@ -12,11 +12,12 @@ from generative.files.folder import json_bytes
 from generative.model import (
     Conditional,
     ConditionalSampler,
+    Coordinates,
     Encoding,
     Model,
     StandardNormal,
     Structured,
-    TwoCoordinates,
+    has_two_coordinates,
     is_standard_normal,
 )
 from generative.model_files import load_model, save_model
@@ -38,7 +39,16 @@ SETTINGS = {
     "dcgan": (((1, 32, 32), {"width": 4}), ((2, 16, 16, 20), {"width": 4, "latent_dim": 5})),
     "gan": (
         ((1, 32, 32), {"widths": (4, 8), "encoder": {"widths": (4, 8)}}),
-        ((2, 16, 16, 20), {"widths": (4, 8), "encoder": {"widths": (4, 8)}, "latent_dim": 5}),
+        (
+            (2, 16, 16, 20),
+            {
+                "widths": (4, 8),
+                "encoder": {"widths": (4, 8)},
+                "latent_dim": 5,
+                "mapping_layers": 2,
+                "coordinates": "style",
+            },
+        ),
     ),
     "pca": (((1, 8, 8), {"components": 4}), ((2, 4, 6, 5), {"components": 4})),
     "resnet_vae": (
@@ -125,11 +135,15 @@ def test_what_conditional_and_other_models_offer_works(model, images, code, tmp_
         assert not {id(p) for p in alone.parameters()} & {id(p) for p in model.parameters()}
     if isinstance(model, ConditionalSampler):
         assert model.sample(3, seed=1).shape == (3, model.latent_dim)
-    if isinstance(model, TwoCoordinates):
-        seen = {name: model.in_coordinates(name) for name in ("noise", "code")}
-        assert is_standard_normal(seen["noise"])
-        assert not is_standard_normal(seen["code"])
+    if isinstance(model, Coordinates):
+        assert model.coordinate_names[0] == "noise"
+    if has_two_coordinates(model):
+        names = model.coordinate_names
+        noise, behind = (model.in_coordinates(name) for name in names)
+        assert is_standard_normal(noise)
+        assert not is_standard_normal(behind)
         assert model.to_noise(code).shape == model.to_code(code).shape == code.shape
+        torch.testing.assert_close(behind.decode(noise.to_code(code)), noise.decode(code))
     if isinstance(model, Structured):
         pose = model.pose(images)
         assert pose.angle.shape == (5,)

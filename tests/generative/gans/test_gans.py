@@ -192,6 +192,7 @@ def test_real_and_made_images_go_through_norms_apart():
 
 
 def test_the_error_tells_draws_that_are_all_alike():
+    torch.manual_seed(0)
     model = network()
     stage = prepared(stages_of(model)["adversarial"], gaussian_random_field(60, (32, 32), seed=3))
     probe = torch.from_numpy(gaussian_random_field(40, (32, 32), seed=4))
@@ -315,3 +316,24 @@ def test_reference_and_radius_of_its_space_are_those_of_the_prior():
     assert space.radius == pytest.approx(9.147, abs=1e-3)
     away = space.distance_from_data(space.sample(50, seed=0))
     assert 0.9 < float(away.median()) < 1.1
+
+
+def test_a_space_of_styles_is_white_over_draws_and_decodes_as_noise_does():
+    torch.manual_seed(0)
+    model = network(mapping_layers=2, latent_dim=6)
+    with torch.no_grad():
+        model.parts.mapping.skew.normal_(0, 0.5)
+        model.parts.mapping.offset.normal_(0, 1)
+    images = gaussian_random_field(8, (32, 32), seed=0)
+    style = LatentSpace.fit(model.in_coordinates("style"), images)
+    z = style.whitening.to_z(model.in_coordinates("style").draw_codes(4000, seed=3))
+    torch.testing.assert_close(z.mean(0), z.new_zeros(6), rtol=0, atol=0.06)
+    torch.testing.assert_close(z.T @ z / 4000, torch.eye(6).to(z), rtol=0, atol=0.1)
+    noise = style.in_coordinates("noise")
+    assert noise.radius == LatentSpace.from_prior(model).radius
+    known = style.reference_[:5]
+    torch.testing.assert_close(
+        noise.decode(noise.reference_[:5]), style.decode(known), rtol=0, atol=1e-4
+    )
+    with pytest.raises(ValueError, match="mapping_layers of 1 or more"):
+        network(coordinates="style")

@@ -100,6 +100,8 @@ def test_in_the_code_it_reconstructs_as_in_the_noise_and_its_training_set_is_whi
     assert few.in_coordinates("noise") is few
     with pytest.raises(TypeError, match="ConvVAE has one coordinate system"):
         LatentSpace.default().in_coordinates("code")
+    with pytest.raises(ValueError, match="noise or code, got 'style'"):
+        few.in_coordinates("style")
 
 
 def test_noise_of_code_coordinates_is_the_noise_it_came_from(few, in_code):

@@ -1,0 +1,53 @@
+"""A space seen in other coordinates of its model."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from generative.batching import map_rows
+from generative.model import CoordinateName, Coordinates, has_two_coordinates, is_standard_normal
+from latentopt.space.decoder import Decoder
+from latentopt.space.model_tensors import device_of
+from latentopt.space.whitening import Whitening, typical_radius, whitened
+
+
+def two_coordinates(model: Decoder, asked: CoordinateName) -> Coordinates:
+    """The model, which has the coordinates that are asked for.
+
+    Raises
+    ------
+    TypeError
+        For a model with one coordinate system alone.
+    ValueError
+        For coordinates that this model has not.
+    """
+    if not has_two_coordinates(model):
+        raise TypeError(
+            f"{type(model).__name__} has one coordinate system; a model with a diffusion prior "
+            "(ldm, lsgm) and a gan with mapping_layers have two."
+        )
+    if asked not in model.coordinate_names:
+        names = " or ".join(model.coordinate_names)
+        raise ValueError(f"coordinates should be {names}, got {asked!r}.")
+    return model
+
+
+def turned(
+    model: Coordinates, other: Decoder, points: Float[Tensor, "m d"], whitening: Whitening
+) -> tuple[Float[Tensor, "m d"], Whitening, float]:
+    """Latent points of one coordinate system in the other one, with its whitening and radius.
+
+    Parameters
+    ----------
+    model, other
+        The same model, seen in either.
+    points, whitening
+        Points of ``model`` and the map to its codes.
+    """
+    normal = is_standard_normal(other)
+    turn = model.to_noise if normal else model.to_code
+    with torch.no_grad():
+        before = whitening.to_code(points).to(device_of(other))
+        codes = map_rows(turn, before, points.shape[1]).cpu()
+    z, new = whitened(other, codes)
+    return z.float().double(), new, typical_radius(z, standard_normal=normal)
