@@ -95,6 +95,11 @@ class Conditions(Settings):
         return (*classes, *self._pairs.values())
 
     @property
+    def values(self) -> tuple[int, ...]:
+        """Where a condition has the value of each property; whether it is asked for comes next."""
+        return tuple(pair.start for pair in self._pairs.values())
+
+    @property
     def _pairs(self) -> dict[str, slice]:
         """The two numbers of each property."""
         start = len(self.classes)

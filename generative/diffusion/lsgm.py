@@ -17,11 +17,12 @@ from generative.autoencoders.variational import (
 from generative.diffusion.flow import mix
 from generative.diffusion.prior import random_time
 from generative.diffusion.prior_over_codes import PriorOverCodes, PriorOverCodesConfig
-from generative.diffusion.prior_stage import encoded, uniform_of
+from generative.diffusion.prior_stage import encoded
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
 from generative.stages.players import Batch
 from generative.stages.stage import Stages, defaults_after_another
+from generative.stages.thinning import uniform_of
 
 # Noise level at which the cross entropy begins: a posterior cannot be told to be narrower.
 SMALLEST_NOISE = 0.02

@@ -1,6 +1,5 @@
 """Training of a diffusion prior on the codes of an autoencoder that is left as it is."""
 
-import math
 from functools import partial
 from typing import Any
 
@@ -17,11 +16,11 @@ from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
 from generative.stages.players import Batch
 from generative.stages.stage import Stage
+from generative.stages.thinning import thinned, uniform_of
 
 CODES = 40_000  # codes the prior is trained on: images, and augmented copies of them
 COPIES = 16  # at most
 CPU = torch.device("cpu")
-DROPPED = 0.15  # part of the conditions that are left out, each by itself and all together
 
 
 class PriorStage(Stage):
@@ -92,7 +91,7 @@ class PriorStage(Stage):
         d = self.latent_dim
         uniform = uniform_of(noise[:, d:])
         if condition is not None:
-            condition = self._thinned(condition, uniform[:, 1:])
+            condition = thinned(condition, self.groups, uniform[:, 1:])
         return self.prior.loss(
             codes, noise=noise[:, :d], time=random_time(uniform[:, 0]), condition=condition
         )
@@ -104,15 +103,6 @@ class PriorStage(Stage):
         noise = torch.randn(len(probe), self.latent_dim, generator=generator).to(probe)
         time = random_time(torch.linspace(0, 1, len(probe))).to(probe)
         return float(self.prior.loss(probe, noise=noise, time=time))
-
-    def _thinned(self, condition: Tensor, uniform: Tensor) -> Tensor:
-        """Conditions of which some are left out, so that any part of a wish can be asked for."""
-        condition = condition * (uniform[:, :1] > DROPPED)
-        for i, group in enumerate(self.groups):
-            keep = torch.ones_like(condition)
-            keep[:, group] = (uniform[:, 1 + i : 2 + i] > DROPPED).to(condition)
-            condition = condition * keep
-        return condition
 
 
 def encoded(
@@ -131,8 +121,3 @@ def encoded(
             )
     finally:
         autoencoder.to(CPU)
-
-
-def uniform_of(normal: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
-    """Standard normal numbers as uniform ones."""
-    return 0.5 * (1 + torch.erf(normal / math.sqrt(2)))

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from generative.conditions import Conditions
 from generative.gans.adversarial_stage import AdversarialStage
 from generative.gans.encoder_stage import EncoderStage
 from generative.gans.parts import GeneratorAndEncoder
@@ -28,8 +29,16 @@ class AdversarialModel(Model, Generic[Config]):
     parts: GeneratorAndEncoder
     standard_normal = True
 
+    @property
+    def conditions(self) -> Conditions:
+        """Classes and properties it can be asked for; none where it is trained on images alone."""
+        return Conditions()
+
     def critic(self) -> nn.Module:
-        """A new critic: images, of values from -1 to 1, to scores (n, 1)."""
+        """A new critic: images, of values from -1 to 1, to scores (n, 1).
+
+        If the model has conditions, what the images are asked for (n, f) comes after them.
+        """
         raise NotImplementedError
 
     def options(self) -> dict[str, Any]:

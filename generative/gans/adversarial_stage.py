@@ -1,5 +1,6 @@
 """The game of a generator and a critic, with an encoder beside the generator."""
 
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -8,6 +9,8 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from generative.batching import map_rows, to_tensor
+from generative.conditions import Conditions
+from generative.gans.asked import AskedConditions
 from generative.gans.parts import GeneratorAndEncoder, centred
 from generative.gans.settings import AdversarialConfig
 from generative.losses.games import GAMES, mean_squared_distance, squared_slope
@@ -47,6 +50,11 @@ class Played(Described, Protocol):
         """Its settings."""
         ...
 
+    @property
+    def conditions(self) -> Conditions:
+        """What it can be asked for."""
+        ...
+
 
 class AdversarialStage(Stage):
     """Generator and encoder move first, then the critic judges what they have made.
@@ -59,7 +67,7 @@ class AdversarialStage(Stage):
     model
         What is trained.
     critic
-        The other side: images to scores.
+        The other side: images, and what they are asked for if the model has conditions, to scores.
 
     References
     ----------
@@ -87,6 +95,7 @@ class AdversarialStage(Stage):
         self.penalty = model.config.penalty
         self.encoder_settings = model.config.encoder
         self.identity["encoder"] = self.encoder_settings.model_dump(exclude={"share"})
+        self.asked = AskedConditions(model.conditions)
         self.register_buffer("scale_", torch.ones(()))
         self.judge = StructureDistances(self.image_shape, StructureDistancesConfig())
 
@@ -104,6 +113,7 @@ class AdversarialStage(Stage):
         some = to_tensor(images[:: max(1, -(-len(images) // MEASURED))])
         self.scale_.fill_(max(mean_squared_distance(centred(some)), 1e-6))
         self.judge.fit(some, config.batch_size)
+        self.asked.fit(len(images))
         return super().prepare(images, config)
 
     @property
@@ -127,34 +137,46 @@ class AdversarialStage(Stage):
         style = self.style(batch, batch.noise(self.latent_dim))
         made = self.parts.logits(style).float().sigmoid()
         batch.shared["made"] = made.detach()
-        loss = self.generator_loss(batch.rows, made)
-        return self.with_encoder(loss, batch.rows, made.detach(), style.detach())
+        loss = self.generator_loss(batch, made)
+        return self.with_encoder(loss, batch, made.detach(), style.detach())
 
-    def style(self, batch: Batch, noise: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
+    def style(self, batch: Batch, noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Styles of the structures that are made at a step."""
-        return self.parts.style(noise)
+        return self.parts.style(noise, self.asked.of(batch))
 
-    def generator_loss(
-        self, real: Float[Tensor, "n c *space"], made: Float[Tensor, "n c *space"]
-    ) -> Loss:
+    def noise(self, batch: Batch, style: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
+        """The way back, of styles of the first images of the batch."""
+        asked = self.asked.of(batch)
+        return self.parts.noise(style, None if asked is None else asked[: len(style)])
+
+    def scores(self, batch: Batch, images: Float[Tensor, "m c *space"]) -> Float[Tensor, " m"]:
+        """The critic's score of each image, asked for what the first images of the batch are."""
+        return self.judgements(batch, centred(images)).float().squeeze(1)
+
+    def judgements(self, batch: Batch, values: Float[Tensor, "m c *space"]) -> Float[Tensor, "m 1"]:
+        """The same of values from -1 to 1, which the slope is of."""
+        asked = self.asked.of(batch)
+        return self.critic(values) if asked is None else self.critic(values, asked[: len(values)])
+
+    def generator_loss(self, batch: Batch, made: Float[Tensor, "m c *space"]) -> Loss:
         """The generator's part of the game."""
         with torch.no_grad():
-            of_real = self.scores(real)
-        total = self.game.generator(of_real, self.scores(made))
+            of_real = self.scores(batch, batch.rows[: len(made)])
+        total = self.game.generator(of_real, self.scores(batch, made))
         return Loss(total, {"generator": total.item()})
 
-    def critic_loss(self, batch: Batch, made: Float[Tensor, "n c *space"]) -> Loss:
+    def critic_loss(self, batch: Batch, made: Float[Tensor, "m c *space"]) -> Loss:
         """The critic's part of the game, with the penalty at every so many steps."""
         real = batch.rows[: len(made)]
         # Batch norms must not see both in one pass: a critic would tell them by that alone.
-        of_real, of_made = self.scores(real), self.scores(made)
+        of_real, of_made = self.scores(batch, real), self.scores(batch, made)
         total = self.game.critic(of_real, of_made)
         terms = {"critic": total.item(), "margin": (of_real - of_made).mean().item()}
         weight = self.penalty_weight(batch.progress)
         if weight and batch.step % self.penalty.every == 0:
             for x in (real, made):
                 noise = None if self.penalty.exact else batch.noise(x[0].numel())[: len(x)]
-                slope = squared_slope(self.critic, centred(x), noise)
+                slope = squared_slope(partial(self.judgements, batch), centred(x), noise)
                 total = total + self.penalty.every * weight / 2 * slope
             terms["slope"] = slope.item()
         return Loss(total, terms)
@@ -166,9 +188,9 @@ class AdversarialStage(Stage):
     def with_encoder(
         self,
         loss: Loss,
-        real: Float[Tensor, "n c *space"],
-        made: Float[Tensor, "n c *space"],
-        style: Float[Tensor, "n d"],
+        batch: Batch,
+        made: Float[Tensor, "m c *space"],
+        style: Float[Tensor, "m d"],
     ) -> Loss:
         """A loss, and the encoder's beside it if it is trained with the generator.
 
@@ -176,19 +198,16 @@ class AdversarialStage(Stage):
         """
         if not self.encoder_settings.joint:
             return loss
+        real = batch.rows[: len(made)]
         known, code = self.parts.encode(made).float(), self.parts.encode(real).float()
         regression = (known - style).square().mean()
         again = self.parts.logits(code).float().sigmoid()
         wrong = (centred(again) - centred(real)).square().mean()
-        noise = self.parts.noise(code)
+        noise = self.noise(batch, code)
         spread = (noise.mean(0).square() + (noise.var(0, correction=0) - 1).square()).mean()
         total = regression + RECONSTRUCTION * wrong + SPREAD * spread
         terms = {"code": regression.item(), "reconstruction": wrong.item() / 4}
         return Loss(loss.total + self.encoder_settings.joint * total, loss.terms | terms)
-
-    def scores(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, " n"]:
-        """The critic's score of each image."""
-        return self.critic(centred(images)).float().squeeze(1)
 
     @torch.no_grad()
     def error(self, probe: Float[Tensor, "v c *space"]) -> float | None:
@@ -200,6 +219,6 @@ class AdversarialStage(Stage):
             return None
         generator = torch.Generator().manual_seed(0)
         noise = antithetic(torch.randn(len(probe), self.latent_dim, generator=generator))
-        style = self.parts.style(noise.to(probe))
+        style = self.parts.style(noise.to(probe))  # asked for nothing, as the images are
         logits = map_rows(self.parts.logits, style, probe[0].numel()).float()
         return float(self.judge(cut(logits, probe, sharpness=1.0), probe))

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from generative.batching import map_rows
 from generative.gans.adversarial_stage import Played
+from generative.gans.asked import AskedConditions
 from generative.gans.parts import centred
 from generative.stages.config import TrainConfig
 from generative.stages.loss import Loss
@@ -39,11 +41,19 @@ class EncoderStage(Stage):
         super().__init__(model)
         self.parts, self.latent_dim = model.parts, model.latent_dim
         self.share = model.config.encoder.share
+        self.asked = AskedConditions(model.conditions)
 
     def defaults(self, config: TrainConfig) -> dict[str, Any]:
         """A part of the steps."""
         steps = max(1, round(self.share * config.steps))
         return {"steps": steps, "batch_size": max(2, config.batch_size // 2)}
+
+    def prepare(
+        self, images: Float[np.ndarray, "n c *space"], config: TrainConfig
+    ) -> tuple[Float[np.ndarray, "m ..."], Integer[np.ndarray, " m"]]:
+        """The images, whose number says how far from known properties structures are asked for."""
+        self.asked.fit(len(images))
+        return super().prepare(images, config)
 
     @property
     def result(self) -> nn.Module:
@@ -66,7 +76,7 @@ class EncoderStage(Stage):
         noise = batch.noise(self.latent_dim)
         with held(self.parts.generator.parameters()):
             with torch.no_grad():
-                style = self.parts.style(noise)
+                style = self.parts.style(noise, self.asked.of(batch))
                 made = self._decoded(style)
             regression = (self.parts.encode(made).float() - style).square().mean()
             again = self._decoded(self.parts.encode(batch.rows).float())

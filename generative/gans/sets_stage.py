@@ -67,10 +67,10 @@ class SetsStage(AdversarialStage):
         half = logits[: -(-len(logits) // 2)].sigmoid()  # the critic costs most
         batch.shared["made"] = half.detach()
         far = self.judge(cut(logits, batch.rows, self.config.sharpness), batch.rows, recent=True)
-        loss, real = Loss(far, {"set distances": far.item()}), batch.rows[: len(half)]
+        loss = Loss(far, {"set distances": far.item()})
         if self.config.game_weight:
-            played = self.generator_loss(real, half)
+            played = self.generator_loss(batch, half)
             total = loss.total + self.config.game_weight * played.total
             loss = Loss(total, loss.terms | played.terms)
-        loss = self.with_encoder(loss, real, half.detach(), style[: len(half)].detach())
+        loss = self.with_encoder(loss, batch, half.detach(), style[: len(half)].detach())
         return Loss(loss.total.float(), loss.terms)

@@ -1,10 +1,11 @@
 """Losses of the two sides of an adversarial training, and the penalty on the critic's slope."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 SMALL = 0.05  # spread of the noise by which a slope is told without a derivative
@@ -50,7 +51,7 @@ GAMES: dict[str, Game] = {
 
 
 def squared_slope(
-    critic: nn.Module,
+    critic: Callable[[Tensor], Tensor],
     images: Float[Tensor, "n c *space"],
     noise: Float[Tensor, "n voxels"] | None = None,
 ) -> Float[Tensor, ""]:
