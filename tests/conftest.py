@@ -1,6 +1,5 @@
 """One torch thread, Ctrl-C, and array shapes of first calls checked, for every test."""
 
-import gc
 import os
 import resource
 import signal
@@ -61,12 +60,6 @@ hypothesis.settings.load_profile("untimed")
 # A shell ignores Ctrl-C in what it runs in the background, and so would the processes that tests
 # start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_collection_finish():
-    """Thousands of collected tests are there to stay: the garbage collector need not look."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_runtest_setup():

@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 
 import pytest
 import torch
 
 from generative import PCA
 from generative.data.synthetic import gaussian_random_field
+from latentopt.engines import worker_process
 from latentopt.space.latent_space import LatentSpace
 
 
@@ -68,6 +69,8 @@ class Forked:
 def _forked(main, arguments, cwd, environment, files):
     """Be as a new interpreter is: signals, files, folder, environment, a session of its own."""
     os.setsid()
+    # That of `forked_workers`, which is no child of this process.
+    forkserver._forkserver.ensure_running = lambda: None
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -82,6 +85,19 @@ def _forked(main, arguments, cwd, environment, files):
     os.chdir(cwd)
     sys.path.insert(0, str(cwd))
     main()
+
+
+@pytest.fixture
+def forked_workers(monkeypatch):
+    """Workers are forked from one process that has imported torch, and not started anew.
+
+    For tests of what a worker does; how one is started is tested in tests/latentopt/engines and
+    tests/contracts/test_engine_contract.py. They have the environment of the first such test.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["latentopt.engines.worker", "latentopt.evaluation.objectives"])
+    forkserver.ensure_running()
+    monkeypatch.setattr(worker_process, "get_context", lambda method: context)
 
 
 @pytest.fixture

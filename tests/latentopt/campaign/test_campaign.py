@@ -364,7 +364,8 @@ def test_stopped_after_n_it_goes_on_bit_for_bit_as_if_undisturbed(make, n):
 
 @pytest.mark.slow
 def test_a_model_is_fitted_again_to_the_same_points_after_each_stop(make):
-    strategy = {"kind": "gp_typical", "initial": 4, "raw_samples": 32}
+    cheap = {"raw_samples": 32, "restarts": 1, "max_iterations": 10}
+    strategy = {"kind": "gp_typical", "initial": 4, **cheap}
     settings = {"strategy": strategy, "trials": 9, "batch": 2, "constraints": ["top <= 0.6"]}
     whole = make("whole", **settings).run()
     for n in (3, 3, 3):

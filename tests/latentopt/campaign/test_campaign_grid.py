@@ -43,7 +43,9 @@ def make(tiny_space, tmp_path):
 @pytest.mark.parametrize(
     ("engine", "periodic"), [("serial", True), ("serial", False), ("process", False)]
 )
-def test_conduction_is_that_of_the_voxels_and_the_boundary_of_the_campaign(make, engine, periodic):
+def test_conduction_is_that_of_the_voxels_and_the_boundary_of_the_campaign(
+    forked_workers, make, engine, periodic
+):
     campaign = make(voxel_size_um=(5, 1), periodic=periodic, engine=engine, trials=1)
     (trial,) = campaign.run(progress=False).trials
     phases = campaign.evaluation.phases(trial.z).astype(float)[None, None]

@@ -105,13 +105,15 @@ def test_a_function_of_microstructures_is_a_simulator(start, tmp_path):
 
 
 @pytest.mark.slow
-def test_simulators_run_in_worker_processes(start, solver):
+def test_simulators_run_in_worker_processes(forked_workers, start, solver):
     run = start(simulate=[solver], engine={"kind": "process", "workers": 2}).run(progress=False)
     assert [trial.state for trial in run.trials] == [None, "infeasible", None]
 
 
 @pytest.mark.slow
-def test_an_engine_that_ends_an_evaluation_ends_its_program_too(start, solver, tmp_path):
+def test_an_engine_that_ends_an_evaluation_ends_its_program_too(
+    forked_workers, start, solver, tmp_path
+):
     script = "import os, time; open('../../pid', 'w').write(str(os.getpid())); time.sleep(60)"
     hanging = solver | {"command": [sys.executable, "-S", "-c", script]}
     engine = {"kind": "process", "workers": 1, "timeout_s": 1.0}

@@ -18,13 +18,13 @@ OBJECTIVE = """
 import os, pathlib, subprocess, time
 
 def slow(images):
-    began = pathlib.Path(os.environ["BEGAN"])
+    began = pathlib.Path({began!r})
     began.mkdir(exist_ok=True)
     child = subprocess.Popen(["sleep", "600"])
     (began / str(os.getpid())).write_text(str(child.pid))
-    time.sleep(float(os.environ["SECONDS"]))
+    time.sleep({seconds})
     child.kill()
-    return {"mean": float(images.double().mean())}
+    return {{"mean": float(images.double().mean())}}
 """
 YAML = """
 space: {space}
@@ -41,17 +41,17 @@ folder: run
 
 
 @pytest.fixture
-def start(fork, tiny_space_folder, tmp_path):
+def start(forked_workers, fork, tiny_space_folder, tmp_path):
     """Start a campaign; once its workers evaluate: its process, and all it has started."""
-    (tmp_path / "slow_objective.py").write_text(OBJECTIVE)
     began = tmp_path / "began"
 
     def call(seconds, drain_s=30, workers=1):
         (tmp_path / "campaign.yaml").write_text(
             YAML.format(space=tiny_space_folder, drain_s=drain_s, workers=workers)
         )
-        environment = {"BEGAN": began, "SECONDS": seconds, "PYTHONPATH": ROOT}
-        driver = fork("optimize", "campaign.yaml", cwd=tmp_path, **environment)
+        objective = OBJECTIVE.format(began=str(began), seconds=seconds)
+        (tmp_path / "slow_objective.py").write_text(objective)
+        driver = fork("optimize", "campaign.yaml", cwd=tmp_path)
         end = time.monotonic() + 120
         while not (began.is_dir() and len(list(began.iterdir())) == workers):
             assert driver.poll() is None, driver.communicate()
@@ -85,7 +85,7 @@ def statuses(folder):
 
 @pytest.mark.slow
 def test_a_signal_lets_what_is_under_way_end_and_begins_nothing_more(start, tmp_path):
-    driver, pids = start(seconds=2, workers=2)
+    driver, pids = start(seconds=1, workers=2)
     for pid in (driver.pid, *pids[:2]):  # a queue sends it to every process of the job
         os.kill(pid, signal.SIGTERM)
     out, err = driver.communicate(timeout=60)
@@ -130,7 +130,7 @@ def test_a_driver_that_is_killed_leaves_no_process_behind(start, tmp_path):
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_loses_its_own_trial_only(start, tmp_path):
-    driver, pids = start(seconds=2, workers=2)
+    driver, pids = start(seconds=1, workers=2)
     os.kill(pids[0], signal.SIGKILL)
     driver.send_signal(signal.SIGUSR1)
     driver.communicate(timeout=60)
@@ -170,7 +170,7 @@ campaign.run(progress=False)
 
 @pytest.mark.slow
 def test_a_script_that_forgot_its_guard_is_told(fork, tiny_space_folder, tmp_path):
-    (tmp_path / "slow_objective.py").write_text(OBJECTIVE)
+    (tmp_path / "slow_objective.py").write_text(OBJECTIVE.format(began="", seconds=0))
     script = str(tmp_path / "script.py")
     Path(script).write_text(GUARDLESS.format(space=str(tiny_space_folder)))
     ran = fork(main=lambda: run_path(script, run_name="__main__"), cwd=tmp_path, PYTHONPATH=ROOT)

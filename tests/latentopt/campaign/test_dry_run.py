@@ -66,7 +66,9 @@ def test_an_error_in_an_objective_is_found_before_the_first_trial(make, tmp_path
 
 
 @pytest.mark.parametrize("engine", ["serial", {"kind": "process", "workers": 1}])
-def test_a_metric_that_no_objective_gives_is_found_before_the_first_trial(make, tmp_path, engine):
+def test_a_metric_that_no_objective_gives_is_found_before_the_first_trial(
+    forked_workers, make, tmp_path, engine
+):
     with pytest.raises(CampaignError, match=r"no maen, which the goal needs; did you mean mean\?"):
         make(objective="maen", engine=engine).run(progress=False)
     assert Run.read(tmp_path / "run").trials == ()
@@ -96,7 +98,9 @@ def test_it_changes_no_point_and_can_be_left_out(make, tmp_path):
     assert [t.z.tolist() for t in with_it.trials] == [t.z.tolist() for t in without.trials]
 
 
-def test_an_objective_that_hangs_or_ends_its_worker_is_found_too(tiny_space, tmp_path, monkeypatch):
+def test_an_objective_that_hangs_or_ends_its_worker_is_found_too(
+    forked_workers, tiny_space, tmp_path, monkeypatch
+):
     (tmp_path / "hangs.py").write_text(
         "import os, time\ndef hang(x): time.sleep(60)\ndef die(x): os._exit(3)\n"
     )

@@ -10,10 +10,12 @@ import threading
 import time
 from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
+from runpy import run_path
 
 import numpy as np
 import pytest
 
+from latentopt.engines import process_pool, worker_process
 from latentopt.engines.engine import WorkerFailed, WorkerOverran
 from latentopt.engines.held_executor import HeldExecutor
 from latentopt.engines.imported import ImportedEngine
@@ -23,7 +25,15 @@ from latentopt.engines.worker import Work, WorkerObjectives, here
 from latentopt.errors import CampaignError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are a POSIX thing")
-ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def no_long_patience(monkeypatch):
+    """The driver looks and gives up sooner: what is waited for here is stopped, and never comes."""
+    for module in (process_pool, worker_process):
+        monkeypatch.setattr(module, "GRACE_S", 0.2)
+    monkeypatch.setattr(process_pool, "_PAUSE_S", 0.05)
+    monkeypatch.setattr(worker_process, "_MOMENT", 0.05)
 
 
 @pytest.fixture
@@ -153,19 +163,15 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_a_campaign_inside_a_worker_of_a_pool_ends_with_the_reason(tiny_space_folder, tmp_path):
+def test_a_campaign_inside_a_worker_of_a_pool_ends_with_the_reason(
+    fork, tiny_space_folder, tmp_path
+):
     (tmp_path / "script.py").write_text(DAEMON.format(space=str(tiny_space_folder)))
-    ran = subprocess.run(
-        [sys.executable, "script.py"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert ran.stdout.startswith("CampaignError: engine process cannot run evaluations: ")
-    assert "daemon" in ran.stdout
-    assert "set engine: serial" in ran.stdout
+    ran = fork(main=lambda: run_path("script.py", run_name="__main__"), cwd=tmp_path)
+    printed, errors = ran.communicate(timeout=120)
+    assert printed.startswith("CampaignError: engine process cannot run evaluations: "), errors
+    assert "daemon" in printed
+    assert "set engine: serial" in printed
     assert (tmp_path / "run" / "journal.jsonl").exists()
 
 

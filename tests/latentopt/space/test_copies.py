@@ -165,7 +165,7 @@ def test_a_space_of_one_structure_ends_with_the_reason(tmp_path):
 
 
 @pytest.mark.slow
-def test_several_workers_evaluate_each_structure_once(make, tmp_path, monkeypatch):
+def test_several_workers_evaluate_each_structure_once(forked_workers, make, tmp_path, monkeypatch):
     (tmp_path / "share.py").write_text("def share(x): return {'share': float(x.double().mean())}")
     monkeypatch.chdir(tmp_path)
     run = make(

@@ -44,6 +44,16 @@ def images():
     return torch.from_numpy(gaussian_random_field(100, (64, 64), seed=UNSEEN))
 
 
+@pytest.fixture(scope="module")
+def reconstructed(space, images):
+    return reconstruct(space.model, images)
+
+
+@pytest.fixture(scope="module")
+def drawn(space):
+    return space.decode(space.sample(200, seed=0))
+
+
 def test_a_name_that_no_embedded_space_has_is_refused():
     with pytest.raises(ValueError, match="name should be one of default, ldm, got 'gan'"):
         LatentSpace.default("gan")
@@ -70,8 +80,8 @@ def test_it_names_no_folder_of_the_machine_it_was_made_on():
             assert not re.search(r"(/home|/root|/work|/tmp|/Users|[A-Z]:\\)", text), path.name
 
 
-def test_unseen_structures_keep_their_statistics_and_their_interface(space, images):
-    errors = reconstruction_errors(images, reconstruct(space.model, images))
+def test_unseen_structures_keep_their_statistics_and_their_interface(images, reconstructed):
+    errors = reconstruction_errors(images, reconstructed)
     assert errors.two_point_mae <= 0.008
     assert errors.interface_ratio >= 0.95
 
@@ -95,7 +105,7 @@ def test_in_the_code_it_reconstructs_as_in_the_noise_and_its_training_set_is_whi
     assert float((code.reference_.norm(dim=1) <= code.radius).double().mean()) == pytest.approx(
         0.95, abs=2 / n
     )
-    moved = code.decode(code.reference_) - few.decode(few.reference_)
+    moved = code.decode(code.reference_[::4]) - few.decode(few.reference_[::4])
     assert float(moved.abs().mean()) <= 1e-3, "the same structures, in the other coordinates"
     assert few.in_coordinates("noise") is few
     with pytest.raises(TypeError, match="ConvVAE has one coordinate system"):
@@ -133,15 +143,14 @@ def test_noise_of_unseen_structures_is_nearly_standard_normal_and_leads_back(spa
     assert float((again - code).pow(2).mean().sqrt() / code.std()) <= 0.005
 
 
-def test_its_samples_are_two_phase_structures_of_every_fraction(space):
-    images = space.decode(space.sample(200, seed=0))
-    fractions = images.mean((1, 2, 3))
-    assert ((images < 0.2) | (images > 0.8)).double().mean() > 0.7
+def test_its_samples_are_two_phase_structures_of_every_fraction(drawn):
+    fractions = drawn.mean((1, 2, 3))
+    assert ((drawn < 0.2) | (drawn > 0.8)).double().mean() > 0.7
     assert fractions.min() < 0.35
     assert fractions.max() > 0.65
 
 
-def test_interface_is_not_faked_with_lone_voxels(space, images):
+def test_interface_is_not_faked_with_lone_voxels(images, reconstructed, drawn):
     def lone(structures):
         phases = np.asarray(structures.round()[:, 0], dtype=int)
         sizes = [
@@ -152,8 +161,8 @@ def test_interface_is_not_faked_with_lone_voxels(space, images):
         return (np.concatenate(sizes) == 1).sum() / len(phases)
 
     allowed = 2 * lone(images) + 0.1
-    assert lone(reconstruct(space.model, images)) <= allowed
-    assert lone(space.decode(space.sample(100, seed=2))) <= allowed
+    assert lone(reconstructed) <= allowed
+    assert lone(drawn) <= allowed
 
 
 def test_gradients_reach_the_noise_through_the_flow(space):

@@ -1,8 +1,6 @@
 """A model that fails costs a proposal its quality, with one warning; no campaign ends of it."""
 
-import os
-import subprocess
-import sys
+from functools import partial
 
 import pytest
 import torch
@@ -59,38 +57,28 @@ def test_mistakes_of_a_user_or_of_ours_are_not_hidden(history, error):
         modelled_or_drawn(history, 1, "mine", breaks)
 
 
-ASK = """
-import sys, warnings
-warnings.filterwarnings("ignore")
-from latentopt.goal import Goal
-from latentopt.history import History
-from latentopt.space.latent_space import LatentSpace
-from latentopt.strategies import STRATEGIES
+def ask_for_two_objectives(space):
+    """In a process that has not looked for BoTorch's extension."""
+    import botorch.acquisition.multi_objective.logei as logei
 
-space = LatentSpace.load(sys.argv[1])
-z = space.sample(14, seed=1)
-told = History(space, Goal.parse("a, b"), z=z, metrics={"a": z[:, 0], "b": -z[:, 0] ** 2})
-small = {"structure": {"max_iterations": 5}, "ax": {}, "saas": {"ensemble": 1}}
-for kind, settings in small.items():
-    print(kind, STRATEGIES[kind](**settings).propose(told, 1).shape, flush=True)
-"""
+    logei._load_attempted, logei._C = False, None
+    z = space.sample(14, seed=1)
+    told = History(space, Goal.parse("a, b"), z=z, metrics={"a": z[:, 0], "b": -(z[:, 0] ** 2)})
+    small = {"structure": {"max_iterations": 5}, "ax": {}, "saas": {"ensemble": 1}}
+    for kind, settings in small.items():
+        print(kind, STRATEGIES[kind](**settings).propose(told, 1).shape, flush=True)
 
 
 @pytest.mark.slow
-def test_several_objectives_compile_nothing_and_wait_for_no_lock(tiny_space_folder, tmp_path):
+def test_several_objectives_compile_nothing_and_wait_for_no_lock(fork, tiny_space, tmp_path):
     """A build of BoTorch's extension that was killed has left its lock file."""
     cache = tmp_path / "cache"
     (cache / "logei_fused_ext").mkdir(parents=True)
     (cache / "logei_fused_ext" / "lock").touch()
-    answer = subprocess.run(
-        [sys.executable, "-c", ASK, str(tiny_space_folder)],
-        env={**os.environ, "TORCH_EXTENSIONS_DIR": str(cache), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    asking = partial(ask_for_two_objectives, tiny_space)
+    printed, errors = fork(main=asking, cwd=tmp_path, TORCH_EXTENSIONS_DIR=cache).communicate(100)
     for kind in ("structure", "ax", "saas"):
-        assert f"{kind} torch.Size([1, 4])" in answer.stdout, answer.stderr
+        assert f"{kind} torch.Size([1, 4])" in printed, errors
     assert [path.name for path in cache.rglob("*")] == ["logei_fused_ext", "lock"]
 
 
