@@ -52,9 +52,9 @@ def effective_conductivity(
         volumes): see `objectives.homogenize.schemes`. By default ``rot`` in 2-D and ``q1`` in 3-D.
     tol
         Relative error of the fields, in energy, at which the iteration stops. The error it leaves
-        in K is bounded: each value on the diagonal errs by less than the square of `tol`, any other
-        by less than `dim` times that; far below the error of the voxel grid (0.1 to 5 %; see
-        docs/decisions).
+        in K is bounded: each value on the diagonal errs by less than ten times the square of `tol`,
+        any other by less than `dim` times that; far below the error of the voxel grid (0.1 to 5 %;
+        see docs/decisions).
     max_iterations
         After which a `ConvergenceError` is raised; 10 to 50 are usual at the default `tol`, 200 at
         contrast 1e10.

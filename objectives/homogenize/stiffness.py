@@ -67,8 +67,8 @@ def effective_stiffness(
         one voxel thin, down to no stiffness at all; it is for smooth structures.
     tol
         Relative error of the fields, in energy, at which the iteration stops. The error it leaves
-        in C is bounded: each value on the diagonal errs by less than the square of `tol`, any other
-        (and any modulus in any direction) by less than 3 times that, or 6 times in 3-D.
+        in C is bounded: each value on the diagonal errs by less than ten times the square of `tol`,
+        any other (and any modulus in any direction) by less than 3 times that, or 6 times in 3-D.
     max_iterations
         After which a `ConvergenceError` is raised. Usual at the default `tol`: 20 to 50 up to
         contrast 100, 100 to 400 for pores and at contrast 1e10.

@@ -8,7 +8,7 @@ import torch
 
 from objectives.effective_conductivity import EffectiveConductivity
 from objectives.errors import ConvergenceError
-from objectives.homogenize import effective_conductivity
+from objectives.homogenize import effective_conductivity, effective_stiffness
 
 SCHEMES = ["q1", "rot", "fv"]
 
@@ -274,6 +274,17 @@ def test_the_error_is_about_the_square_of_the_tolerance():
     for tol in (1e-2, 1e-3, 1e-4):
         error = (effective_conductivity(images, (1, 100), tol=tol) - exact).abs() / exact[0, 0, 0]
         assert error.max() < 20 * tol**2
+
+
+@pytest.mark.parametrize("homogenize", [effective_conductivity, effective_stiffness])
+def test_the_diagonal_errs_by_more_than_the_square_and_by_less_than_ten_times_that(homogenize):
+    images = random_images(12, 16, 16)
+    numbers = ((1.0, 10.0),) if homogenize is effective_conductivity else ((1.0, 10.0), (0.3, 0.3))
+    exact, found = (
+        homogenize(images, *numbers, tol=tol).diagonal(dim1=1, dim2=2) for tol in (1e-9, 1e-2)
+    )
+    worst = float(((found - exact) / exact).abs().max())
+    assert 1e-4 < worst < 10 * 1e-4
 
 
 def test_a_sample_that_does_not_converge_is_named():
