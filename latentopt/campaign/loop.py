@@ -300,7 +300,8 @@ class Loop:
         kind = (state, re.sub(r"\d+", "#", reason))
         self._alike = self._alike + 1 if kind == self._failure else 1
         self._failure, limit = kind, self.campaign.parts.config.stop_failures
-        if state in ("crashed", "invalid") and limit is not None and self._alike >= limit:
+        counts = state in ("crashed", "invalid", "timeout")
+        if counts and limit is not None and self._alike >= limit:
             raise CampaignError(
                 f"{limit} evaluations in a row failed alike: {failed.reason}. What was recorded is "
                 "kept. Mend it, and go on with --retry-failed (in Python: "

@@ -166,8 +166,8 @@ class CampaignConfig(Settings):
     )
     stop_failures: Annotated[int, Field(ge=1)] | None = Field(
         5,
-        description="Number of crashed or invalid evaluations in a row, all for one reason, that "
-        "end the campaign. null goes on whatever fails.",
+        description="Number of evaluations in a row that crash, take too long or give invalid "
+        "values, all for one reason, that end the campaign. null goes on whatever fails.",
     )
     start: str | None = Field(
         None,

@@ -1,6 +1,7 @@
 """A mistake in what evaluates costs no budget: a dry evaluation first, an end after five alike."""
 
 import sys
+import time
 
 import pytest
 
@@ -153,6 +154,16 @@ def test_the_limit_can_be_set_and_left_out(make, tmp_path):
         make(Counting(lambda call: call > 1), stop_failures=2).run(progress=False)
     run = make(Counting(lambda call: call > 0), stop_failures=None, dry_run=False)
     assert statuses(run.run(progress=False)) == ["failed"] * 12
+
+
+def test_evaluations_that_take_too_long_add_up_too(make, tmp_path):
+    def hangs(images):
+        time.sleep(60)
+
+    engine = {"kind": "serial", "timeout_s": 0.05}
+    with pytest.raises(CampaignError, match=r"2 evaluations in a row .*took longer than 0\.05 s"):
+        make(hangs, engine=engine, stop_failures=2, dry_run=False).run(progress=False)
+    assert [trial.state for trial in Run.read(tmp_path / "run").trials] == ["timeout"] * 2
 
 
 # -- again ----------------------------------------------------------------------------------------
