@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 from torch.func import functional_call
 
@@ -32,9 +32,9 @@ class LSGMConfig(PriorOverCodesConfig):
     """Networks, coordinates and training of an `LSGM`."""
 
     autoencoder: dict[str, Any] = Field(
-        default_factory=lambda: {"beta": 1.0},
-        description="Options of the autoencoder, a ConvVAE, by name. Options given here replace "
-        "the default entirely, so that beta has to be given with them.",
+        default_factory=dict,
+        validate_default=True,
+        description="Options of the autoencoder, a ConvVAE, by name. Its beta is 1 unless given.",
     )
     joint_share: float = Field(
         0.5,
@@ -43,6 +43,11 @@ class LSGMConfig(PriorOverCodesConfig):
         description="Steps in which autoencoder and prior are trained together, as a fraction of "
         "the training steps.",
     )
+
+    @field_validator("autoencoder")
+    @classmethod
+    def _of_beta_1(cls, options: dict[str, Any]) -> dict[str, Any]:
+        return {"beta": 1.0} | options
 
 
 class LSGM(PriorOverCodes[LSGMConfig]):

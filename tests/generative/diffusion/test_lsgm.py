@@ -24,6 +24,13 @@ def stage():
     return JointStage(LSGM((1, 32, 32), **OPTIONS))
 
 
+def test_other_options_leave_the_autoencoder_its_beta_of_1():
+    for options, beta in (({}, 1.0), ({"widths": (4, 8)}, 1.0), ({"beta": 0.5}, 0.5)):
+        model = LSGM((1, 32, 32), **(OPTIONS | {"autoencoder": options}))
+        assert model.autoencoder.config.beta == beta
+    assert LSGM((1, 32, 32)).autoencoder.config.beta == 1
+
+
 def cross_entropy(stage, spread, n=6000):
     draws = torch.Generator().manual_seed(0)
     codes = spread * torch.randn(n, 64, generator=draws)
