@@ -170,6 +170,7 @@ class VariationalAutoencoder(Model, Generic[Config]):
 class BoundStage(Stage):
     """A stage with an evidence bound in its loss, whose KL term grows over the first steps."""
 
+    warms_up = True
     _kl_steps = 1.0  # until it counts in full
 
     def prepare(

@@ -1,5 +1,6 @@
 """The game of a generator and a critic, with an encoder beside the generator."""
 
+import warnings
 from functools import partial
 from typing import Any, Protocol
 
@@ -114,6 +115,12 @@ class AdversarialStage(Stage):
         self.scale_.fill_(max(mean_squared_distance(centred(some)), 1e-6))
         self.judge.fit(some, config.batch_size)
         self.asked.fit(len(images))
+        if self.game.pairs and not self.penalty.weight:
+            warnings.warn(
+                "a relativistic game without a penalty does not settle (Huang et al. 2024): set "
+                "penalty.weight above 0, or game: non_saturating.",
+                stacklevel=2,
+            )
         return super().prepare(images, config)
 
     @property
@@ -160,8 +167,10 @@ class AdversarialStage(Stage):
 
     def generator_loss(self, batch: Batch, made: Float[Tensor, "m c *space"]) -> Loss:
         """The generator's part of the game."""
-        with torch.no_grad():
-            of_real = self.scores(batch, batch.rows[: len(made)])
+        of_real = None
+        if self.game.pairs:
+            with torch.no_grad():
+                of_real = self.scores(batch, batch.rows[: len(made)])
         total = self.game.generator(of_real, self.scores(batch, made))
         return Loss(total, {"generator": total.item()})
 

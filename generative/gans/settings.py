@@ -66,11 +66,6 @@ class NoPenaltyConfig(PenaltyConfig):
 class EncoderConfig(Settings):
     """The encoder, which is trained beside the generator and once more at the end."""
 
-    widths: tuple[PositiveInt, ...] | None = Field(
-        None,
-        description="Number of channels of each stage of a residual encoder, from the image to "
-        "the code. null takes 16, 32, 64, or as many of these as there are stages.",
-    )
     joint: float = Field(
         0.5,
         ge=0,
@@ -83,6 +78,16 @@ class EncoderConfig(Settings):
         le=1,
         description="Steps of the encoder's own stage as a fraction of the training steps. Steps "
         "that are set for this stage alone take precedence.",
+    )
+
+
+class ResidualEncoderConfig(EncoderConfig):
+    """The same, of an encoder whose size is its own."""
+
+    widths: tuple[PositiveInt, ...] | None = Field(
+        None,
+        description="Number of channels of each stage of the encoder, from the image to the code. "
+        "null takes 16, 32, 64, or as many of these as there are stages.",
     )
 
 
@@ -188,6 +193,9 @@ class GANConfig(MappedConfig):
         "zeros",
         description='Padding of the convolutions at the faces of an image. "circular" suits '
         "periodic images.",
+    )
+    encoder: ResidualEncoderConfig = Field(
+        ResidualEncoderConfig(), description="Settings of the encoder and of its training."
     )
 
 

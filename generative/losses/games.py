@@ -11,26 +11,38 @@ from torch.nn import functional
 SMALL = 0.05  # spread of the noise by which a slope is told without a derivative
 
 
-class GameLoss(Protocol):
-    """Loss of one side, from the critic's scores of as many images of each kind."""
+class CriticLoss(Protocol):
+    """Loss of the critic, from its scores of as many images of each kind."""
 
     def __call__(self, real: Float[Tensor, " n"], made: Float[Tensor, " n"]) -> Float[Tensor, ""]:
         """Mean over the images."""
         ...
 
 
-class Game(NamedTuple):
-    """Losses of both sides."""
+class GeneratorLoss(Protocol):
+    """Loss of the generator, from the scores of its images, and in pairs of real ones, too."""
 
-    critic: GameLoss
-    generator: GameLoss
+    def __call__(
+        self, real: Float[Tensor, " n"] | None, made: Float[Tensor, " n"]
+    ) -> Float[Tensor, ""]:
+        """Mean over the images."""
+        ...
+
+
+class Game(NamedTuple):
+    """Losses of both sides, and whether the generator's is of pairs with real images."""
+
+    critic: CriticLoss
+    generator: GeneratorLoss
+    pairs: bool
 
 
 def _pairs_critic(real: Tensor, made: Tensor) -> Tensor:
     return functional.softplus(made - real).mean()
 
 
-def _pairs_generator(real: Tensor, made: Tensor) -> Tensor:
+def _pairs_generator(real: Tensor | None, made: Tensor) -> Tensor:
+    assert real is not None
     return functional.softplus(real - made).mean()
 
 
@@ -38,15 +50,15 @@ def _single_critic(real: Tensor, made: Tensor) -> Tensor:
     return functional.softplus(-real).mean() + functional.softplus(made).mean()
 
 
-def _single_generator(real: Tensor, made: Tensor) -> Tensor:
+def _single_generator(real: Tensor | None, made: Tensor) -> Tensor:
     return functional.softplus(-made).mean()
 
 
 # Jolicoeur-Martineau 2019 and Huang et al. 2024: of each pair the critic says which is real.
 # Goodfellow et al. 2014: it says it of single images, and the generator's loss does not saturate.
 GAMES: dict[str, Game] = {
-    "relativistic": Game(_pairs_critic, _pairs_generator),
-    "non_saturating": Game(_single_critic, _single_generator),
+    "relativistic": Game(_pairs_critic, _pairs_generator, pairs=True),
+    "non_saturating": Game(_single_critic, _single_generator, pairs=False),
 }
 
 

@@ -48,6 +48,7 @@ class Stage(nn.Module, ABC):
     optimizes: str  # the quantity whose optimum is sought, in a line
     augments = True  # whether rows are images that may be turned and mirrored
     convolves = True  # whether half precision is worth it
+    warms_up = False  # whether its loss has a Kullback-Leibler weight, which rises
     irrelevant_options: tuple[str, ...] = ()  # of the model, that the stage's result ignores
     covers: tuple[str, ...] = ()  # earlier stages whose whole loss is in this one's
     goes_on = True  # whether a trained model can be trained on by it
@@ -145,12 +146,33 @@ class SolvingStage(ABC):
 
 
 Stages = tuple[Stage | SolvingStage, ...]  # of one training, in their order
+# What has no effect where there are no steps.
+OF_STEPS = (
+    *("steps", "batch_size", "learning_rate", "weight_decay", "kl_warmup", "ema_decay"),
+    *("augmentation", "precision"),
+)
 
 
 def defaults_after_another(config: TrainConfig, share: float) -> dict[str, Any]:
     """Of a stage that goes on from trained weights: a share of the steps, and smaller ones."""
     steps = max(1, round(share * config.steps))
     return {"steps": steps, "learning_rate": config.learning_rate / 3, "kl_warmup": 0.0}
+
+
+def settings_without_effect(stages: Stages) -> set[str]:
+    """Fields of `TrainConfig` that none of these stages heeds."""
+    return set.intersection(*map(_not_heeded, stages))
+
+
+def _not_heeded(stage: Stage | SolvingStage) -> set[str]:
+    if isinstance(stage, SolvingStage):
+        return set(OF_STEPS)
+    heeded = {
+        "kl_warmup": stage.warms_up,
+        "augmentation": stage.augments,
+        "precision": stage.convolves,
+    }
+    return {name for name, is_heeded in heeded.items() if not is_heeded}
 
 
 def check_goes_on(kind: str, stages: Stages) -> None:

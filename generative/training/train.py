@@ -1,5 +1,6 @@
 """Train a network: progress, exponential moving average, resume after a kill, one seed."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from jaxtyping import Float
 
 from generative.batching import to_tensor
 from generative.data.check import check_images
+from generative.data.duplicates import digest
 from generative.errors import DataError, ModelFileError
 from generative.files.folder import CONFIG, WEIGHTS, check_folder
 from generative.model import AModel, Conditional, Model, copy_of
@@ -98,7 +100,10 @@ def train(
         )
     images = check_images(images)
     _check_conditions(model, conditions, len(images))
-    probe = None if validation is None else to_tensor(check_images(validation[:VALIDATION_IMAGES]))
+    probe = None
+    if validation is not None:
+        probe = to_tensor(check_images(validation[:VALIDATION_IMAGES]))
+        _warn_of_known(images, validation[:VALIDATION_IMAGES])
     _begin(model, begin)
     _draw_weights(model, config.seed)
     _begin(model, begin)
@@ -185,6 +190,18 @@ def finetune(
             else:
                 descend(stage, check_images(images), config, folder, weights=weights)
     return tuned
+
+
+def _warn_of_known(images: np.ndarray, validation: np.ndarray) -> None:
+    """Say how many validation images the training has: the result would be chosen by those."""
+    known = set(map(digest, images))
+    n = sum(digest(image) in known for image in validation)
+    if n:
+        warnings.warn(
+            f"{n} of the {len(validation)} validation images are training images, too: the moment "
+            "of the run that knows them by heart would be taken for the best. Leave them out.",
+            stacklevel=3,
+        )
 
 
 def _check_conditions(model: Model, conditions: np.ndarray | None, n: int) -> None:

@@ -54,6 +54,11 @@ def sample_points(
         For a property outside the range of the training images, naming the range.
     """
     if class_name is None and not properties:
+        if guidance != 1.0:
+            raise ConfigError(
+                "guidance holds to a class or property that is asked for; name one. Guidance needs "
+                "a space trained with model: ldm and conditions."
+            )
         return space.sample(n, seed=seed)
     if not isinstance(space.model, ConditionalSampler):
         raise ConfigError(

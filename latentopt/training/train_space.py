@@ -19,7 +19,8 @@ from generative.errors import DataError, ModelFileError, OutputError
 from generative.files.folder import MANIFEST, json_bytes
 from generative.model import Encoding, Model, has_two_coordinates, is_standard_normal
 from generative.registry import MODELS
-from generative.stages.stage import Stage
+from generative.stages.config import TrainConfig
+from generative.stages.stage import Stage, settings_without_effect
 from generative.training.model_card import CARD, PICTURE, CardContent
 from generative.training.state import remove_states
 from generative.training.train import train
@@ -178,7 +179,15 @@ def _space_of(model: Model, images: Float[np.ndarray, "n c *space"]) -> LatentSp
 
 
 def _check_stages(settings: TrainingSettings, model: Model) -> None:
-    known = [stage.name for stage in model.stages() if isinstance(stage, Stage)]
+    """Refuse settings of a training that would have no effect on the model."""
+    stages = model.stages()
+    default = TrainConfig()
+    for name in sorted(settings_without_effect(stages)):
+        if getattr(settings.training, name) != getattr(default, name):
+            raise ConfigError(
+                f"has no effect on a {settings.model}; leave it out.", at=f"train.training.{name}"
+            )
+    known = [stage.name for stage in stages if isinstance(stage, Stage)]
     for name in settings.training.stages:
         if name not in known:
             raise ConfigError(

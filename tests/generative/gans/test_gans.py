@@ -1,6 +1,7 @@
 """Training of generative adversarial networks: sides, stages, resume, and what each is good for."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from generative.gans.adversarial_stage import AdversarialStage
 from generative.gans.encoder_stage import EncoderStage
 from generative.gans.sets_stage import SetsStage
 from generative.gans.settings import PenaltyConfig
-from generative.losses.games import mean_squared_distance
+from generative.losses.games import GAMES, mean_squared_distance
 from generative.model import reconstruct
 from generative.stages.config import StageConfig
 from generative.stages.players import Batch
@@ -184,8 +185,26 @@ def test_real_and_made_images_go_through_norms_apart():
     stage.critic.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
     batch = batch_of()
     stage.loss(batch, "generator")
+    assert seen == [12]  # of each image by itself: the generator asks nothing of real ones
     stage.loss(batch, "critic")
-    assert seen == [12] * 4
+    assert seen == [12] * 3
+
+
+def test_scores_that_no_loss_takes_change_no_weight(monkeypatch):
+    without = train(network("dcgan"), IMAGES, config=TINY).state_dict()
+    asked = GAMES["non_saturating"]._replace(pairs=True)
+    monkeypatch.setitem(GAMES, "non_saturating", asked)
+    assert equal(train(network("dcgan"), IMAGES, config=TINY).state_dict(), without)
+
+
+def test_a_game_of_pairs_without_a_penalty_is_warned_of():
+    without = {"penalty": {"weight": 0}}
+    with pytest.warns(UserWarning, match=r"set penalty\.weight above 0, or game: non_saturating"):
+        prepared(stages_of(network(**without))["adversarial"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        prepared(stages_of(network())["adversarial"])
+        prepared(stages_of(network("dcgan"))["adversarial"])
 
 
 # -- what it learns --------------------------------------------------------------------------------
@@ -202,10 +221,27 @@ def test_the_error_tells_draws_that_are_all_alike():
     assert alike > 5 * abs(float(real))
 
 
-@pytest.mark.slow
-def test_a_game_brings_draws_nearer_and_sets_widen_them():
-    images = gaussian_random_field(300, (32, 32), seed=0)
-    held_out = torch.from_numpy(gaussian_random_field(120, (32, 32), seed=1))
+MANY = gaussian_random_field(300, (32, 32), seed=0)
+HELD_OUT = torch.from_numpy(gaussian_random_field(120, (32, 32), seed=1))
+
+
+@pytest.fixture(scope="module")
+def far():
+    """Distances of the draws of a model, as sets, from images that it has not seen."""
+    judge = prepared(stages_of(network())["adversarial"], MANY).judge
+
+    def call(model):
+        stage = stages_of(model)["adversarial"].eval()
+        stage.judge = judge
+        with torch.no_grad():
+            return stage.error(HELD_OUT)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def learned(far):
+    """A trained model; of each stage the distances at its end, and the spread of fractions."""
     config = TINY.model_copy(
         update={"steps": 80, "batch_size": 24, "learning_rate": 9e-3, "ema_decay": 0.9}
     )
@@ -214,33 +250,47 @@ def test_a_game_brings_draws_nearer_and_sets_widen_them():
     )
     torch.manual_seed(0)
     model = GAN((1, 32, 32), widths=(8, 16), encoder={"widths": (8, 16)})
-    judge = prepared(stages_of(network())["adversarial"], images).judge
     errors = []
 
     def look():
-        stage = stages_of(model)["adversarial"].eval()
-        stage.judge = judge
         with torch.no_grad():
             draws = model.decode(torch.randn(200, 64)).mean((1, 2, 3))
-        errors.append((stage.error(held_out), float(draws.std())))
+        errors.append((far(model), float(draws.std())))
 
     look()
     for stage in model.stages():
-        descend(stage, images, config, None)
+        descend(stage, MANY, config, None)
         look()
-    (untrained, _), (game, narrow), (sets, wide), _ = errors
+    return model, errors
+
+
+def wrong(model):
+    """Mean squared error of reconstructions of images that it has not seen."""
+    return float((reconstruct(model, HELD_OUT) - HELD_OUT).square().mean())
+
+
+@pytest.mark.slow
+def test_a_game_brings_draws_nearer_and_sets_widen_them(learned):
+    model, ((untrained, _), (game, narrow), (sets, wide), _) = learned
     assert game < 0.3 * untrained
     assert sets < 0.85 * game
-    real = float(held_out.mean((1, 2, 3)).std())
+    real = float(HELD_OUT.mean((1, 2, 3)).std())
     assert abs(wide - real) < abs(narrow - real)
-    assert (reconstruct(model, held_out) - held_out).square().mean() < 0.8 * held_out.var()
+    assert wrong(model) < 0.8 * HELD_OUT.var()
 
 
-def test_a_trained_gan_is_trained_on_by_its_sets_and_its_encoder():
-    model = train(network(), IMAGES, config=TINY)
-    tuned = finetune(model, IMAGES, np.full(12, 1 / 12), config=TINY)
-    assert not equal(tuned.state_dict(), model.state_dict())
+@pytest.mark.slow
+def test_a_trained_gan_is_trained_on_by_its_sets_and_its_encoder_and_not_spoiled(learned, far):
+    model, _ = learned
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    stages = {"sets": StageConfig(steps=12), "encoder": StageConfig(steps=12)}
+    config = TINY.model_copy(update={"batch_size": 24, "ema_decay": 0.5, "stages": stages})
+    tuned = finetune(model, MANY, np.full(300, 1 / 300), config=config)
     assert isinstance(tuned, GAN)
+    assert equal(model.state_dict(), before)
+    assert not equal(tuned.state_dict(), before)
+    assert far(tuned) < 1.1 * far(model)
+    assert wrong(tuned) < 1.02 * wrong(model)
 
 
 def test_numbers_begin_as_voices_of_cells():
@@ -265,6 +315,11 @@ def test_options_that_are_given_in_part_keep_the_other_defaults_of_the_model():
     assert DCGAN((1, 32, 32), penalty={"every": 8}).config.penalty.weight == 0
     assert DCGAN((1, 32, 32), encoder={"share": 0.5}).config.encoder.joint == 0
     assert GAN((1, 32, 32), penalty={"weight": 0}).config.penalty.at(0.5) == 0
+
+
+def test_a_width_that_the_encoder_of_a_dcgan_has_not_is_refused():
+    with pytest.raises(ValidationError, match=r"encoder\.widths"):
+        DCGAN((1, 32, 32), encoder={"widths": (4, 8)})
 
 
 def test_blurred_phases_are_judged_as_they_are():

@@ -303,6 +303,34 @@ def test_a_stage_that_a_model_has_not_is_refused_before_anything_is_trained(
     assert not (tmp_path / "space").exists()
 
 
+@pytest.mark.parametrize(
+    ("model", "training"),
+    [
+        ({"model": "gan"}, {"kl_warmup": 0.5}),
+        ({"model": "dcgan"}, {"kl_warmup": 0.0}),
+        (PCA, {"steps": 7}),
+        (PCA, {"augmentation": {"flips": False}}),
+    ],
+)
+def test_a_setting_of_the_training_without_effect_is_refused(tmp_path, model, training):
+    (name,) = training
+    said = rf"^train\.training\.{name}: has no effect on a {model['model']}; leave it out\.$"
+    with pytest.raises(ConfigError, match=said):
+        train_space(settings(**model, training=training), tmp_path / "space")
+    assert not (tmp_path / "space").exists()
+
+
+@pytest.mark.parametrize("model", ["gan", "dcgan"])
+def test_a_gan_of_images_or_batches_that_are_too_small_is_refused(tmp_path, model):
+    small = {**FIELDS, "shape": [31, 32]}
+    refused(small, tmp_path / "out", "sides of 32 to 256 voxels, got 31x32. Cut", model=model)
+    volumes = {**FIELDS, "shape": [15, 16, 16]}
+    refused(volumes, tmp_path / "out", "sides of 16 to 64 voxels, got 15x16x16", model=model)
+    for training in ({"batch_size": 1}, {"stages": {"adversarial": {"batch_size": 1}}}):
+        with pytest.raises(ConfigError, match=r"batch_size: .*greater than or equal to 2, got 1"):
+            settings(model=model, training=training)
+
+
 def test_settings_are_read_from_yaml(tmp_path):
     path = tmp_path / "train.yaml"
     path.write_text("data: {kind: gaussian_random_field, n: 12}\nmodel: pca\n")

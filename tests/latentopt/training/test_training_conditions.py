@@ -141,6 +141,7 @@ def test_sampling_from_the_command_line_answers_points_images_and_what_was_obtai
     ("wish", "said"),
     [
         (("--property", "k=3"), "property 'k' was not trained"),
+        (("--guidance", "2"), "guidance holds to a class or property that is asked for; name one"),
         (("--class", "steel"), "trained without classes"),
         (("--property", "volume_fraction"), "should be NAME=NUMBER"),
         (("--property", "volume_fraction=nan"), "should be a finite number"),
