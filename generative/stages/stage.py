@@ -53,6 +53,8 @@ class Stage(nn.Module, ABC):
     covers: tuple[str, ...] = ()  # earlier stages whose whole loss is in this one's
     goes_on = True  # whether a trained model can be trained on by it
     refines = False  # whether it ends a training by a share of the steps, smaller ones
+    judged_on = "the validation images"  # by which the best moment is chosen
+    weighs = True  # whether a row is drawn as often as the weight of its image says
 
     def __init__(self, model: Described) -> None:
         super().__init__()
@@ -68,6 +70,13 @@ class Stage(nn.Module, ABC):
     def defaults(self, config: TrainConfig) -> dict[str, Any]:
         """Settings of this stage that differ from those of the whole."""
         return {}
+
+    def tell(self, conditions: Float[np.ndarray, "n f"]) -> None:
+        """What is known of each image, before `prepare` is called; not called if nothing is.
+
+        For a stage whose rows depend on it. Nothing is done with it unless overridden: a batch has
+        the conditions of its rows anyhow.
+        """
 
     def prepare(
         self, images: Float[np.ndarray, "n c *space"], config: TrainConfig
@@ -94,9 +103,13 @@ class Stage(nn.Module, ABC):
         """
         return self
 
-    def probe(self, images: Float[Tensor, "v c *space"]) -> Float[Tensor, "v ..."]:
+    def probe(self, images: Float[Tensor, "v c *space"]) -> Float[Tensor, "p ..."]:
         """What `error` is measured on."""
         return images
+
+    def findings(self) -> dict[str, object]:
+        """What the model card should say of the result, by title; asked once the stage is over."""
+        return {}
 
     @abstractmethod
     def loss(self, batch: Batch, player: str) -> Loss:

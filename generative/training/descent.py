@@ -52,6 +52,8 @@ def descend(
         How often each image is drawn, with sum 1; equally often without them.
     """
     config = stage.settings(config)
+    if conditions is not None:
+        stage.tell(conditions)
     rows, source = stage.prepare(images, config)
     batches = _Batches(stage, rows, source, config, conditions=conditions, weights=weights)
     probe = None if validation is None else stage.probe(validation)
@@ -106,7 +108,7 @@ class _Batches:
         self.rows, self.config, self.stage = rows, config, stage
         self.conditions = None if conditions is None else conditions[source]
         self.weights = None
-        if weights is not None:
+        if weights is not None and stage.weighs:
             self.weights = weights[source] / weights[source].sum()
 
     def __call__(self, step: int, device: torch.device) -> Batch:

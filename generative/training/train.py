@@ -120,7 +120,9 @@ def train(
             state = descend(stage, images, config, folder, validation=probe, conditions=conditions)
             if state.best_step:
                 title = "Weights" if stage.name == "training" else f"Weights of {stage.name}"
-                facts[title] = f"of step {state.best_step}, the best on the validation images"
+                facts[title] = f"of step {state.best_step}, the best on {stage.judged_on}"
+            if card is not None:
+                facts |= stage.findings()
         if folder is not None:
             files = {} if card is None else _write_card(model, images, card, facts)
             save_model(model, folder, files=files, overwrite=overwrite)
