@@ -23,6 +23,7 @@ __all__ = [
     "Coordinates",
     "Drawn",
     "Encoding",
+    "Flowing",
     "Model",
     "Pose",
     "StandardNormal",
@@ -33,6 +34,7 @@ __all__ = [
     "has_two_coordinates",
     "is_standard_normal",
     "reconstruct",
+    "view_of",
 ]
 
 CoordinateName = Literal["noise", "code", "style"]  # style: the code of a GAN
@@ -134,6 +136,15 @@ class Coordinates(StandardNormal, Protocol):
 
 
 @runtime_checkable
+class Flowing(Protocol):
+    """Has a flow between noise and code, by which it can decode even where a student stands in."""
+
+    def by_flow(self) -> "Model":
+        """The same model, its weights shared, which decodes noise by the flow alone."""
+        ...
+
+
+@runtime_checkable
 class Drawn(Protocol):
     """Its encoder only guesses: how its codes are distributed is known from its prior."""
 
@@ -229,6 +240,24 @@ def copy_of(model: AModel, **changes: Any) -> AModel:
     known = copy.state_dict().keys()
     copy.load_state_dict({name: v for name, v in model.state_dict().items() if name in known})
     return copy
+
+
+def view_of(model: AModel, **changes: Any) -> AModel:
+    """The model built again, with the same parts, their weights shared.
+
+    Parameters
+    ----------
+    model
+        Is left as it is.
+    changes
+        Options that the view has otherwise. Parts that it does not have are left out.
+    """
+    view = type(model)(**{**model.options(), **changes})
+    parts = dict(view.named_children())
+    for name, part in model.named_children():
+        if name in parts:
+            setattr(view, name, part)
+    return view
 
 
 def is_standard_normal(model: object) -> bool:

@@ -114,7 +114,7 @@ class ConvVAE(VariationalAutoencoder[ConvVAEConfig]):
         self.image_shape = self.config.image_shape
         self.latent_dim = torch.Size(self.layout.code_grid).numel()
         self.encoder = _encoder(self.layout, self.config.padding)
-        self.decoder = _decoder(self.layout, self.config.padding, self.config.texture_noise)
+        self.decoder = decoder(self.layout, self.config.padding, self.config.texture_noise)
         self.reseed_texture(0)
         self.eval()
 
@@ -143,15 +143,7 @@ class ConvVAE(VariationalAutoencoder[ConvVAEConfig]):
         self, code: Float[Tensor, "n d"], texture: Float[Tensor, "n k"] | None = None
     ) -> Float[Tensor, "n c *space"]:
         """Decoded codes before the sigmoid; with the fixed texture, or of normal numbers given."""
-        features = code.reshape(-1, 1, *self.layout.code_grid)
-        for layer in self.decoder:
-            if texture is not None and isinstance(layer, TextureNoise):
-                size = layer.field.numel()
-                features = layer(features, texture[:, :size])
-                texture = texture[:, size:]
-            else:
-                features = layer(features)
-        return pixel_shuffle(features, self.layout.strides[0])[self.layout.crop]
+        return decoded(self.decoder, code, self.layout, texture)
 
     def penalties(
         self, images: Float[Tensor, "n c *space"], drawn: Drawn
@@ -182,7 +174,7 @@ def _encoder(layout: Layout, padding: str) -> nn.Sequential:
     return nn.Sequential(*stages, BATCH_NORM[dims](channels[-1]), nn.SiLU(), head)
 
 
-def _decoder(layout: Layout, padding: str, texture_noise: bool) -> nn.Sequential:
+def decoder(layout: Layout, padding: str, texture_noise: bool) -> nn.Sequential:
     """Mirror of the encoder that narrows before it upsamples, at half the cost.
 
     Its last stage is a sub-pixel convolution: no convolution runs at full resolution. Noise, if
@@ -206,3 +198,27 @@ def _decoder(layout: Layout, padding: str, texture_noise: bool) -> nn.Sequential
     subpixels = layout.image_shape[0] * torch.Size(layout.strides[0]).numel()
     tail = convolution(dims, channels[-1], subpixels, padding=padding)
     return nn.Sequential(*stages, BATCH_NORM[dims](channels[-1]), nn.SiLU(), tail)
+
+
+def decoded(
+    layers: nn.Sequential,
+    code: Float[Tensor, "n d"],
+    layout: Layout,
+    texture: Float[Tensor, "n k"] | None = None,
+) -> Float[Tensor, "n c *space"]:
+    """Logits of images of codes, by the layers that `decoder` makes.
+
+    Parameters
+    ----------
+    texture
+        Normal numbers for the layers of noise; their fixed field without it.
+    """
+    features = code.reshape(-1, 1, *layout.code_grid)
+    for layer in layers:
+        if texture is not None and isinstance(layer, TextureNoise):
+            size = layer.field.numel()
+            features = layer(features, texture[:, :size])
+            texture = texture[:, size:]
+        else:
+            features = layer(features)
+    return pixel_shuffle(features, layout.strides[0])[layout.crop]

@@ -70,7 +70,7 @@ class CalibrationStage(PriorStage):
 
     name, augments, convolves, refines = "calibration", True, True, True
     optimizes = "velocity error, round-trip error, energy distances and moments, minimized"
-    irrelevant_options = ("coordinates",)
+    irrelevant_options = ("coordinates", "one_step")
 
     def __init__(
         self, model: PriorOverCodes, config: CalibrationConfig, detail: DetailConfig | None = None

@@ -6,7 +6,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from generative.autoencoders.variational import VariationalAutoencoder
+from generative.diffusion.light_decoder import LightDecoder
 from generative.diffusion.prior import DiffusionPrior
+from generative.diffusion.student import Student
 from generative.model import Model, check_code, check_images_shape
 from generative.stages.stage import Stages
 from objectives.settings import Settings
@@ -25,11 +27,15 @@ class ConditionedPrior(Model):
         What is asked for, see `Conditions.ask`.
     solver_steps
         Steps of the midpoint rule between code and noise.
+
+    A model that decodes in one step gives it ``student`` and ``light``; `encode` follows the flow.
     """
 
     kind = "conditioned"
     options_class = Settings
     condition: Tensor
+    student: Student | None
+    light: LightDecoder | None
 
     def __init__(
         self,
@@ -40,6 +46,7 @@ class ConditionedPrior(Model):
     ) -> None:
         super().__init__()
         self.autoencoder, self.prior, self.solver_steps = autoencoder, prior, solver_steps
+        self.student = self.light = None
         self.register_buffer("condition", condition.to(prior.mean_))
         self.image_shape, self.latent_dim = autoencoder.image_shape, autoencoder.latent_dim
         self.eval()
@@ -66,8 +73,12 @@ class ConditionedPrior(Model):
     def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
         """Images in [0, 1] of noise; differentiable."""
         check_code(code, self.latent_dim)
-        found = self.prior.to_code(code, self._rows(len(code)), steps=self.solver_steps)
-        return self.autoencoder.decode(found)
+        rows = self._rows(len(code))
+        if self.student is None:
+            found = self.prior.to_code(code, rows, steps=self.solver_steps)
+        else:
+            found = self.prior.scaled(self.student(code, rows))
+        return self.autoencoder.decode(found) if self.light is None else self.light(found).sigmoid()
 
     def _rows(self, n: int) -> Tensor:
         return self.condition.expand(n, -1)

@@ -87,7 +87,7 @@ class DrawsStage(AdversarialStage):
         "reconstruction error, errors of statistics, energy distance of samples and images, and "
         "the adversarial loss of a generator; by the discriminator its hinge loss"
     )
-    irrelevant_options = ("coordinates", "calibration")
+    irrelevant_options = ("coordinates", "calibration", "one_step")
 
     def __init__(self, model: PriorOverCodes, config: DrawsConfig) -> None:
         super().__init__(model)

@@ -102,11 +102,15 @@ class DiffusionPrior(nn.Module):
             Of the ODE: ``midpoint`` and ``heun`` evaluate the network twice a step, ``ddim`` once.
         """
         velocity = self._velocity(condition, guidance)
-        return self.mean_ + self.spread_ * SOLVERS[solver](velocity, noise, start, NEAR_DATA, steps)
+        return self.scaled(SOLVERS[solver](velocity, noise, start, NEAR_DATA, steps))
 
     def standardize(self, codes: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Codes in the units of the network: mean 0 and spread 1 over all cells."""
         return (codes - self.mean_) / self.spread_
+
+    def scaled(self, codes: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Codes of the autoencoder from codes in the units of the network."""
+        return self.mean_ + self.spread_ * codes
 
     def _velocity(self, condition: Tensor | None, guidance: float):
         if condition is None or guidance == 1.0:

@@ -14,7 +14,7 @@ from generative.diffusion.conditioned import ConditionedPrior
 from generative.diffusion.denoiser import DenoiserConfig
 from generative.diffusion.flow import NEAR_NOISE, mix
 from generative.diffusion.prior import DiffusionPrior
-from generative.model import CoordinateName, Model, check_code, check_images_shape, copy_of
+from generative.model import CoordinateName, Model, check_code, check_images_shape, copy_of, view_of
 from objectives.settings import Settings
 
 
@@ -108,10 +108,7 @@ class PriorOverCodes(Model, Generic[Config]):
 
     def in_coordinates(self, coordinates: Literal["noise", "code"]) -> "PriorOverCodes[Config]":
         """The same model, its weights shared, seen in other coordinates."""
-        options: dict[str, Any] = {**self.options(), "coordinates": coordinates}
-        other = type(self)(options.pop("image_shape"), **options)
-        other.autoencoder, other.prior = self.autoencoder, self.prior
-        return other
+        return view_of(self, coordinates=coordinates)
 
     def at(self, condition: Float[Tensor, " f"]) -> ConditionedPrior:
         """The same model, its weights shared, of structures under one condition.

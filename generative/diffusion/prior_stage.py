@@ -29,7 +29,7 @@ class PriorStage(Stage):
     name, augments = "prior", False
     optimizes = "mean squared error of the predicted velocity, minimized"
     convolves = False  # small dense layers, whose answers the flow adds up twenty times
-    irrelevant_options = ("coordinates", "solver_steps", "draws", "calibration")
+    irrelevant_options = ("coordinates", "solver_steps", "draws", "calibration", "one_step")
 
     def __init__(self, model: PriorOverCodes) -> None:
         super().__init__(model)

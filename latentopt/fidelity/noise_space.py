@@ -26,7 +26,7 @@ FIGURES = {
     "gain_5": "5 % quantile of the gains of the map noise to code, over the spread of codes",
     "gain_95": "95 % quantile of these gains",
     "condition": "median condition number of its Jacobian",
-    "ms_a_point": "milliseconds of one map of one point, decoder left out, in batches of 250",
+    "ms_a_point": "milliseconds of the map noise to code of one point, in batches of 250",
     "frechet_reconstructions": "Frechet distance in two-point scores: reconstructions, held-out",
     "frechet_training": "the same of reconstructions of training images: the floor of new draws",
     "frechet_noise": "the same of decoded standard normal noise",
@@ -57,10 +57,10 @@ def noise_space_figures(
     with torch.no_grad():
         codes, known = (map_rows(code_model.encode, x, x[0].numel()) for x in (held_out, training))
         spread = float(known.std())
-        started = time.process_time()
         noise = map_rows(model.to_noise, codes, 1000)
-        seconds = time.process_time() - started
+        started = time.process_time()
         again = map_rows(model.to_code, noise, 1000)
+        seconds = time.process_time() - started
     figures = {
         "round_trip_rms": float((again - codes).pow(2).mean().sqrt()) / spread,
         "noise_std": float(noise.std()),

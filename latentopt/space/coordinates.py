@@ -5,7 +5,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from generative.batching import map_rows
-from generative.model import CoordinateName, Coordinates, has_two_coordinates, is_standard_normal
+from generative.model import (
+    CoordinateName,
+    Coordinates,
+    Flowing,
+    has_two_coordinates,
+    is_standard_normal,
+)
 from latentopt.space.decoder import Decoder
 from latentopt.space.model_tensors import device_of
 from latentopt.space.whitening import Whitening, typical_radius, whitened
@@ -30,6 +36,19 @@ def two_coordinates(model: Decoder, asked: CoordinateName) -> Coordinates:
         names = " or ".join(model.coordinate_names)
         raise ValueError(f"coordinates should be {names}, got {asked!r}.")
     return model
+
+
+def flowing(model: Decoder) -> Decoder:
+    """The model, its weights shared, which decodes noise by its flow alone.
+
+    Raises
+    ------
+    TypeError
+        For a model that has no flow.
+    """
+    if not isinstance(model, Flowing):
+        raise TypeError(f"{type(model).__name__} has no flow; a model ldm has one.")
+    return model.by_flow()
 
 
 def turned(

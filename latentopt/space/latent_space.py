@@ -18,7 +18,7 @@ from latentopt.space.ax_parameters import (
     points_to_parameters,
     range_parameters,
 )
-from latentopt.space.coordinates import turned, two_coordinates
+from latentopt.space.coordinates import flowing, turned, two_coordinates
 from latentopt.space.decoder import Decoder, Encoder
 from latentopt.space.embedded import EMBEDDED, embedded_folder
 from latentopt.space.files import read_space, write_space
@@ -177,9 +177,7 @@ class LatentSpace:
         return cls.load(embedded_folder(name))
 
     def in_coordinates(self, coordinates: CoordinateName) -> "LatentSpace":
-        """The same model seen in its noise, or in its code, whitened over the points it keeps.
-
-        The code of a GAN is called its style.
+        """The same model seen in its noise, or in its code (of a GAN its style), whitened.
 
         Raises
         ------
@@ -194,6 +192,11 @@ class LatentSpace:
             return self
         z, whitening, radius = turned(model, other, self.reference_, self.whitening)
         return type(self)(other, whitening, reference=z, radius=radius)
+
+    def by_flow(self) -> "LatentSpace":
+        """The same points, decoded by the exact flow where the model decodes in one step."""
+        model = flowing(self.model)
+        return type(self)(model, self.whitening, reference=self.reference_, radius=self.radius)
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
         """Write weights, settings, whitening and the model card, with the sha256 of each.

@@ -32,10 +32,11 @@ LDM = {
     "prior": {"width": 4, "hidden": 4, "blocks": 1},
     "solver_steps": 2,
 }
+CONDITIONED = {"conditions": {"classes": ["a", "b"]}, "one_step": {"decoder": True}}
 LSGM = {name: LDM[name] for name in ("autoencoder", "prior", "solver_steps")}
 SETTINGS = {
     "lsgm": (((1, 32, 32), LSGM), ((2, 16, 16, 16), LSGM)),
-    "ldm": (((1, 32, 32), LDM), ((2, 16, 16, 16), LDM | {"conditions": {"classes": ["a", "b"]}})),
+    "ldm": (((1, 32, 32), LDM), ((2, 16, 16, 16), LDM | CONDITIONED)),
     "dcgan": (((1, 32, 32), {"width": 4}), ((2, 16, 16, 20), {"width": 4, "latent_dim": 5})),
     "gan": (
         ((1, 32, 32), {"widths": (4, 8), "encoder": {"widths": (4, 8)}}),

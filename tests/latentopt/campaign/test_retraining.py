@@ -239,7 +239,8 @@ TINY = {
     "pca": {"components": 4},
     "vae": {"widths": (4, 8)},
     "resnet_vae": {"width": 4, "latent_dim": 6},
-    "ldm": PRIOR | {"detail": SMALL, "draws": {"detail": SMALL}, "calibration": {}},
+    "ldm": PRIOR
+    | {"detail": SMALL, "draws": {"detail": SMALL}, "calibration": {}, "one_step": True},
     "vae_gan": {"options": {"widths": (4, 8)}, "detail": SMALL},
     "lsgm": PRIOR,
     "dcgan": {"width": 4, "latent_dim": 6, "sets": {}},
