@@ -1,8 +1,9 @@
 """One step taught by the embedded latent diffusion, beside its flow and a control that must fail.
 
 python benchmarks/one_step.py                       # two seeds, about ten CPU-minutes each
-python benchmarks/one_step.py --seeds 0 --steps 1500 --figures 1000   # two CPU-minutes
-python benchmarks/one_step.py --decoder             # and a light decoder behind the student
+python benchmarks/one_step.py --seeds 0 --steps 300 --figures 1000   # a minute
+python benchmarks/one_step.py --decoder             # and a light decoder, in as many again
+python benchmarks/one_step.py --evaluations 1       # one network in the place of two
 
 Sets are decoded from the same noise and cut into phases; their figures are those of gan.py. Of
 other noise than that of training: distance of codes from the flow's over the spread of codes, share
@@ -24,7 +25,8 @@ from gan import Judge
 from generative.batching import map_rows
 from generative.data.synthetic import gaussian_random_field
 from generative.diffusion.latent_diffusion import LatentDiffusion
-from generative.training.train import TrainConfig, train
+from generative.stages.config import StageConfig, TrainConfig
+from generative.training.train import train
 from latentopt import LatentSpace
 
 SHAPE = (64, 64)
@@ -91,13 +93,14 @@ def taught(teacher: LatentDiffusion, seed: int, options: argparse.Namespace) -> 
     model = LatentDiffusion(
         (1, *SHAPE), one_step={"decoder": options.decoder, "evaluations": options.evaluations}
     )
+    light = StageConfig(steps=max(1, options.steps // 2))
     started = time.process_time()
     train(
         model,
         images,
         validation=validation,
         begin=teacher,
-        config=TrainConfig(steps=options.steps, seed=seed),
+        config=TrainConfig(steps=options.steps, seed=seed, stages={"one_step_decoder": light}),
         folder=options.out / f"{options.steps}-{options.evaluations}-{seed}-{options.decoder}",
     )
     print(f"student of seed {seed}: {time.process_time() - started:.0f} CPU-s", flush=True)
@@ -107,7 +110,7 @@ def taught(teacher: LatentDiffusion, seed: int, options: argparse.Namespace) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--steps", type=int, default=4600)
     parser.add_argument("--figures", type=int, default=4000, help="structures of a set")
     parser.add_argument("--evaluations", type=int, default=2, help="of the student: 1 or 2")
     parser.add_argument("--decoder", action="store_true", help="train a light decoder, too")

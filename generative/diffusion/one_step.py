@@ -21,8 +21,8 @@ class OneStepConfig(Settings):
         60_000,
         ge=1,
         description="Number of noise points whose codes the flow computes before the first step, "
-        "to be learned from. Each costs as much as one decoding by the flow. More than there are "
-        "rows in all batches are not computed.",
+        "to be learned from. Each costs as much as one decoding by the flow. A short training "
+        "computes fewer, so that each is learned from at least four times.",
     )
     evaluations: Literal[1, 2] = Field(
         2,

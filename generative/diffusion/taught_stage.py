@@ -20,6 +20,7 @@ from objectives.phases import to_phases
 
 SOLVED = 1024  # numbers that a point counts as: 256 points at a time stay near the cache
 PROBED = 512  # points by which a moment is chosen, and others that the card tells of
+MET = 4  # times, at least, that a point is learned from: the flow costs as much as four steps on it
 PROBE_SEED, CARD_SEED = 2**63, 2**63 + 1  # no seed of a training
 
 
@@ -60,8 +61,8 @@ class TaughtStage(Stage):
         self.told = conditions
 
     def drawn(self, config: TrainConfig) -> int:
-        """Noise points that it learns from: as many as are set, or as all batches have rows."""
-        return min(self.config.pairs, config.steps * config.batch_size)
+        """Noise points that it learns from: as many as set, or fewer in a short training."""
+        return min(self.config.pairs, -(-config.steps * config.batch_size // MET))
 
     def noise(
         self, n: int, seed: int

@@ -114,6 +114,14 @@ def test_in_the_code_it_reconstructs_as_in_the_noise_and_its_training_set_is_whi
         few.in_coordinates("style")
 
 
+def test_decoded_by_its_flow_a_space_without_a_student_is_as_it_was(few):
+    z, flow = few.sample(2), few.by_flow()
+    assert torch.equal(flow.decode(z), few.decode(z))
+    assert (flow.id, flow.radius) == (few.id, few.radius)
+    with pytest.raises(TypeError, match="ConvVAE has no flow"):
+        LatentSpace.default().by_flow()
+
+
 def test_noise_of_code_coordinates_is_the_noise_it_came_from(few, in_code):
     again = in_code.in_coordinates("noise")
     error = (again.reference_ - few.reference_).pow(2).mean().sqrt()
