@@ -21,7 +21,7 @@ from generative.data.duplicates import image_digests
 from generative.data.read import load_images
 from generative.errors import DataError
 from generative.files.folder import json_bytes, write_durably
-from generative.model import Model
+from generative.model import Encoding, Model
 from generative.registry import MODELS
 from generative.stages.resampling import resampled_rows
 from generative.stages.stage import check_goes_on
@@ -35,7 +35,7 @@ from latentopt.runs.run import Run, Trial
 from latentopt.settings.campaign import CampaignConfig, RetrainConfig
 from latentopt.space.files import SETTINGS, is_space
 from latentopt.space.inversion import InversionConfig, invert
-from latentopt.space.latent_space import REFERENCE_ROWS, LatentSpace
+from latentopt.space.latent_space import LatentSpace
 from latentopt.training.settings import FieldData, TrainingSettings
 from latentopt.training.train_space import read_split
 from objectives.phases import cut_phases
@@ -73,7 +73,7 @@ def check_retraining(config: CampaignConfig, space: LatentSpace) -> None:
         check_goes_on(model.kind, model.stages())
     except ValueError as error:
         raise ConfigError(f"{error} Or leave it out.", at="campaign.retrain") from None
-    if not space.encodes:
+    if not isinstance(model, Encoding):
         raise ConfigError(
             f"a {model.kind} has no encoder to find the points of images in the retrained space; "
             "leave it out.",
@@ -265,15 +265,9 @@ def retrain_space(
     model = model.requires_grad_(False)
     # More of them than numbers in a code: fewer are nothing to be white over.
     rows = resampled_rows(weights, seed, least=space.latent_dim + 1)
-    white = LatentSpace.fit(model, images[rows])
-    # Each image once: distances to neighbours mean nothing among copies.
-    reference = torch.from_numpy(white.encode(images))
-    stride = max(1, -(-len(images) // REFERENCE_ROWS))
-    return LatentSpace(
-        model,
-        white.whitening,
-        reference=reference[::stride].float().double(),  # as on disk
-        radius=white.radius,
+    # Each image once for the reference: distances to neighbours mean nothing among copies.
+    return LatentSpace.fit(
+        model, images[rows], reference=images, inversion_steps=space.inversion_steps
     )
 
 

@@ -6,5 +6,7 @@ EMBEDDED = {"default": "default_space", "ldm": "ldm_space"}
 
 
 def embedded_folder(name: str) -> Path:
-    """Folder of an embedded space."""
+    """Folder of an embedded space; a `ValueError` for a name that none has."""
+    if name not in EMBEDDED:
+        raise ValueError(f"name should be one of {', '.join(EMBEDDED)}, got {name!r}.")
     return Path(__file__).parents[1] / "assets" / EMBEDDED[name]

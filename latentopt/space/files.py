@@ -26,6 +26,7 @@ from generative.model import Model
 from generative.model_files import build_model, model_files
 from generative.registry import MODELS
 from latentopt.space.decoder import Decoder
+from latentopt.space.encoding import checked_steps
 from latentopt.space.whitening import Whitening
 
 WHITENING, TRAINED_ON = "whitening.safetensors", "trained_on"
@@ -42,6 +43,7 @@ def write_space(
     reference: Float64[Tensor, "r d"],
     radius: float,
     trained_on: Int64[np.ndarray, " t"] | None,
+    inversion_steps: int,
     documents: Mapping[str, bytes],
     overwrite: bool = False,
 ) -> Path:
@@ -55,6 +57,7 @@ def write_space(
         "latent_dim": model.latent_dim,
         "image_shape": list(model.image_shape),
         "radius": radius,
+        "inversion_steps": inversion_steps,
     }
     tensors = {
         "mean": whitening.mean,
@@ -115,9 +118,11 @@ def read_space(folder: Path, model: Decoder | None) -> dict[str, Any]:
         reference = tensors["reference"].to(torch.float64)
         radius = float(settings["radius"])
         seen = tensors.get(TRAINED_ON)
+        steps = checked_steps(settings.get("inversion_steps", 0))  # folders of before have none
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(
-            f"{folder}: its whitening is incomplete ({error}). Restore the folder from a copy."
+            f"{folder}: its whitening is incomplete or wrong ({error}). "
+            "Restore the folder from a copy."
         ) from error
     if len(whitening.mean) != model.latent_dim:
         raise ModelFileError(
@@ -135,5 +140,6 @@ def read_space(folder: Path, model: Decoder | None) -> dict[str, Any]:
         "reference": reference,
         "radius": radius,
         "trained_on": None if seen is None else seen.to(torch.int64).flatten().numpy(),
+        "inversion_steps": steps,
         "documents": {name: data for name, data in files.items() if name not in OWN},
     }

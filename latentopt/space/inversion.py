@@ -8,23 +8,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from pydantic import Field
 from torch import Tensor
 
 from generative.batching import VOXELS_PER_CHUNK
 from generative.losses.two_point import autocorrelation
 from latentopt.space.arguments import AnyArray, checked_images
-from latentopt.space.decoder import Encoder
+from latentopt.space.descent import LEARNING_RATE, descend
+from latentopt.space.encoding import first_points
 from latentopt.space.latent_space import LatentSpace
 from objectives.arrays import as_tensor
 from objectives.phases import cut_phases
 from objectives.settings import Settings
 
 __all__ = ["Inversion", "InversionConfig", "describe_misfits", "invert"]
-
-LOOKS = 20  # moments of a descent at which the structure is cut into phases and compared
-DRAWS = 256  # of the prior, from which a decoder without encoder begins
 
 
 class InversionConfig(Settings):
@@ -34,10 +32,10 @@ class InversionConfig(Settings):
         100,
         ge=0,
         description="Number of steps of the Adam optimizer. 0 returns the start: the encoder's "
-        "estimate, or the nearest sample of the prior.",
+        "estimate, or the origin.",
     )
     learning_rate: float = Field(
-        0.1,
+        LEARNING_RATE,
         gt=0,
         description="Learning rate of the Adam optimizer, in standard deviations of z. It falls "
         "to 0 along a cosine.",
@@ -47,11 +45,6 @@ class InversionConfig(Settings):
         ge=0,
         description="Weight of the squared error of the two-point autocorrelation, beside the "
         "squared error of the voxels. 0 leaves the term out.",
-    )
-    seed: int = Field(
-        0,
-        ge=0,
-        description="Seed of the prior samples from which a model without an encoder starts.",
     )
 
 
@@ -84,11 +77,10 @@ def invert(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Inversion:
-    """The point of each structure, by the encoder and then by Adam on z [1]_.
+    """The point of each structure, by the encoder and then by descent (`descend`).
 
-    Each row descends on its own squared error of a voxel, inside the radius by projection. Of its
-    start and `LOOKS` moments of the descent it keeps the one whose phases differ in the fewest
-    voxels: no row ends further from its structure than it began.
+    A model without an encoder begins at the origin, which decodes to a structure near all others.
+    A random draw decodes to another structure, and few descents find the way from there.
 
     Parameters
     ----------
@@ -101,10 +93,8 @@ def invert(
     ------
     ValueError
         For images of another shape, out of range or not finite.
-
-    References
-    ----------
-    .. [1] Chu et al. (2024), Inversion-based Latent Bayesian Optimization (NeurIPS).
+    TypeError
+        If the model decodes without a gradient.
 
     Examples
     --------
@@ -115,13 +105,18 @@ def invert(
     """
     config = config or InversionConfig()
     targets = checked_images(as_tensor(images), space.image_shape).detach().float()
-    rows = max(1, VOXELS_PER_CHUNK // targets[:1].numel()) if len(targets) else 1
-    parts = []
-    for chunk in targets.split(rows):
-        parts.append(_invert_rows(space, chunk, config))
-        if progress is not None:
-            progress(sum(len(part[0]) for part in parts), len(targets))
-    return Inversion(*(torch.cat(column) for column in zip(*parts, strict=True)))
+    start = first_points(space, targets)
+    found = descend(
+        space.decode,
+        space.project,
+        start,
+        targets,
+        **config.model_dump(),
+        progress=progress,
+    )
+    phases = cut_phases(targets)
+    before, after = (_compared(space, z, phases) for z in (start, found))
+    return Inversion(found, before[0], after[0], before[1], after[1])
 
 
 def describe_misfits(
@@ -136,71 +131,19 @@ def describe_misfits(
     ]
 
 
-def _invert_rows(
-    space: LatentSpace, targets: Float[Tensor, "n c *space"], config: InversionConfig
-) -> tuple[Tensor, ...]:
-    if len(targets) == 0:
-        empty = torch.zeros(0, dtype=torch.float64)
-        return (torch.zeros(0, space.latent_dim, dtype=torch.float64), *[empty] * 4)
-    phases = cut_phases(targets)
-    start = space.project(_start(space, targets, config.seed))
-    best, before = start.clone(), _share(space, start, phases)
-    least = before.clone()
-    moments = {config.steps * (i + 1) // LOOKS for i in range(LOOKS)} - {0}
-    z = start.clone().requires_grad_(True)
-    optimizer = torch.optim.Adam([z], config.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, config.steps))
-    for step in range(1, config.steps + 1):
-        with torch.enable_grad():
-            # A sum over rows: each row's gradient, and Adam's step, are its own.
-            loss = _row_errors(space.decode(z), targets, config.two_point_weight).sum()
-        (z.grad,) = torch.autograd.grad(loss, z)
-        optimizer.step()
-        schedule.step()
-        with torch.no_grad():
-            z.copy_(space.project(z.detach()))
-        if step in moments:
-            share = _share(space, z.detach(), phases)
-            better = share < least
-            best[better], least[better] = z.detach()[better], share[better]
-    return best, before, least, _two_point(space, start, phases), _two_point(space, best, phases)
+def _compared(
+    space: LatentSpace, z: Tensor, phases: Float[Tensor, "n c *space"]
+) -> tuple[Float64[Tensor, " n"], Float64[Tensor, " n"]]:
+    """Share of voxels in another phase, and rms difference of the autocorrelation."""
 
+    def of_rows(points: Tensor, rows: Tensor) -> Tensor:
+        decoded = cut_phases(space.decode(points))
+        share = (decoded != rows).any(1).flatten(1).double().mean(1)
+        difference = autocorrelation(decoded) - autocorrelation(rows)
+        return torch.stack([share, difference.double().square().flatten(1).mean(1).sqrt()], 1)
 
-def _start(space: LatentSpace, targets: Float[Tensor, "n c *space"], seed: int) -> Tensor:
-    """What the encoder says; without one, the nearest of `DRAWS` draws of the prior."""
-    if isinstance(space.model, Encoder):
-        return space.encode(targets)
-    draws = space.sample(DRAWS, seed)
-    decoded = space.decode(draws).flatten(1)
-    return draws[torch.cdist(targets.flatten(1), decoded).argmin(1)]
-
-
-def _row_errors(
-    decoded: Float[Tensor, "n c *space"], targets: Float[Tensor, "n c *space"], two_point: float
-) -> Float[Tensor, " n"]:
-    errors = (decoded - targets).square().flatten(1).mean(1)
-    if two_point:
-        difference = autocorrelation(decoded) - autocorrelation(targets)
-        errors = errors + two_point * difference.square().flatten(1).mean(1)
-    return errors
-
-
-def _decoded_phases(space: LatentSpace, z: Tensor) -> Float[Tensor, "n c *space"]:
+    size = max(1, VOXELS_PER_CHUNK // max(1, phases[:1].numel()))
     with torch.no_grad():
-        decoded = space.decode(z)
-    return cut_phases(decoded)
-
-
-def _share(
-    space: LatentSpace, z: Tensor, phases: Float[Tensor, "n c *space"]
-) -> Float[Tensor, " n"]:
-    """Share of voxels in another phase."""
-    differs = (_decoded_phases(space, z) != phases).any(1)
-    return differs.flatten(1).double().mean(1)
-
-
-def _two_point(
-    space: LatentSpace, z: Tensor, phases: Float[Tensor, "n c *space"]
-) -> Float[Tensor, " n"]:
-    difference = autocorrelation(_decoded_phases(space, z)) - autocorrelation(phases)
-    return difference.double().square().flatten(1).mean(1).sqrt()
+        pairs = zip(z.split(size), phases.split(size), strict=True)
+        share, two_point = torch.cat([of_rows(*pair) for pair in pairs]).unbind(1)
+    return share, two_point

@@ -1,7 +1,8 @@
 """The 64-number space a search moves in: encode, decode, sample, look around."""
 
+import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,17 @@ from latentopt.space.ax_parameters import (
 )
 from latentopt.space.coordinates import flowing, turned, two_coordinates
 from latentopt.space.decoder import Decoder, Encoder
-from latentopt.space.embedded import EMBEDDED, embedded_folder
+from latentopt.space.embedded import embedded_folder
+from latentopt.space.encoding import checked_steps, encoded, inverted
 from latentopt.space.files import read_space, write_space
+from latentopt.space.fitting import as_kept, of_prior, thinned, white_over
 from latentopt.space.model_tensors import device_of, digest_of
 from latentopt.space.paths import PATHS, Way, grid
-from latentopt.space.spacing import median_spacing, nearest_distance
-from latentopt.space.whitening import Whitening, typical_radius, whitened
-from objectives.arrays import Array, as_tensor
+from latentopt.space.spacing import box_around, median_spacing, nearest_distance
+from latentopt.space.whitening import Whitening
+from objectives.arrays import Array
 
-OWN_SEED = 987_654_321  # of reference points that are drawn; samples have others
-DRAWS = 8192  # of a prior, over which codes are whitened that an encoder only guesses
-REFERENCE_ROWS = 2048  # latent points of training structures kept with the space
+INVERTED_ROWS, INVERTED_STEPS = 512, 50  # of the reference, where an encoder only guesses
 
 
 class LatentSpace:
@@ -54,6 +55,8 @@ class LatentSpace:
         lives near radius 8; further out decoders were never trained.
     trained_on
         Digests of the training images (`generative.data.duplicates`), where they are known.
+    inversion_steps
+        Steps of descent by which `encode` improves what the encoder says; see `inverting`.
 
     Examples
     --------
@@ -72,6 +75,7 @@ class LatentSpace:
         radius: float,
         documents: Mapping[str, bytes] | None = None,
         trained_on: Int64[np.ndarray, " t"] | None = None,
+        inversion_steps: int = 0,
     ) -> None:
         self.model = model.eval() if isinstance(model, nn.Module) else model
         self.whitening = whitening
@@ -79,13 +83,22 @@ class LatentSpace:
         self.radius = float(radius)
         self.documents = dict(documents or {})
         self.trained_on = trained_on
+        self.inversion_steps = checked_steps(inversion_steps)
         self.latent_dim = int(model.latent_dim)
         self.image_shape = tuple(model.image_shape)
 
     # -- making one ------------------------------------------------------------------------------
 
     @classmethod
-    def fit(cls, model: Decoder, images: AnyArray) -> "LatentSpace":
+    def fit(
+        cls,
+        model: Decoder,
+        images: AnyArray,
+        *,
+        reference: AnyArray | None = None,
+        inversion_steps: int = 0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> "LatentSpace":
         """Space of a trained model, whitened over its training images.
 
         Parameters
@@ -93,55 +106,35 @@ class LatentSpace:
         model
             Has ``encode`` and ``decode``. Codes that are standard normal by construction, which it
             says by ``standard_normal``, are taken as they are, with the radius of that
-            distribution. Draws of a model whose encoder only guesses (`Drawn`) take the place of
-            images: its guesses lie too near the origin.
+            distribution. Points of an encoder that only guesses (`Drawn`) lie too near the origin:
+            what is whitened are draws, and the reference are points of 512 images after 50 steps of
+            inversion.
         images
             ``(n, c, *space)`` in [0, 1]; 10,000 are encoded in the same memory as 100. Of a model
             with standard normal codes 2,048 are encoded at most.
+        reference
+            Images whose points are kept; those of `images` if None.
+        inversion_steps
+            Of the space (`inverting`).
+        progress
+            Called with the images inverted and all of them.
 
         Raises
         ------
         TypeError
             For a model that cannot encode; see `from_prior`.
         """
-        if not isinstance(model, Encoder):
-            raise TypeError(
-                f"{type(model).__name__} has no encode(images), so its codes cannot be whitened. "
-                "If its codes are standard normal, use LatentSpace.from_prior(model)."
-            )
-        if is_standard_normal(model):
-            if isinstance(model, Drawn):
-                return cls.from_prior(model)
-            images = images[:: max(1, -(-len(images) // REFERENCE_ROWS))]
+        known = images if reference is None else reference
+        space = cls(model, **white_over(model, images, known), inversion_steps=inversion_steps)
         if isinstance(model, Drawn):
-            codes = model.draw_codes(DRAWS, OWN_SEED)
-        else:
-            unwhitened = cls(
-                model,
-                Whitening.identity(model.latent_dim),
-                reference=torch.zeros(0, model.latent_dim, dtype=torch.float64),
-                radius=1.0,
-            )
-            codes = unwhitened.encode(as_tensor(images, integers=torch.float32)).cpu()
-        z, whitening = whitened(model, codes)
-        radius = typical_radius(z, standard_normal=is_standard_normal(model))
-        # float32, as on disk: a space is the same before and after it is saved.
-        reference = z[:: max(1, -(-len(z) // REFERENCE_ROWS))].float().double()
-        return cls(model, whitening, reference=reference, radius=radius)
+            x = checked_images(thinned(known, INVERTED_ROWS), space.image_shape)
+            space.reference_ = as_kept(inverted(space, x, INVERTED_STEPS, progress).cpu())
+        return space
 
     @classmethod
     def from_prior(cls, model: Decoder) -> "LatentSpace":
         """Space of a decoder whose codes are standard normal, such as a GAN's; no data needed."""
-        dim = int(model.latent_dim)
-        draws = torch.randn(
-            REFERENCE_ROWS,
-            dim,
-            dtype=torch.float64,
-            generator=torch.Generator().manual_seed(OWN_SEED),
-        )
-        draws = draws.float().double()  # as on disk
-        radius = typical_radius(draws, standard_normal=True)
-        return cls(model, Whitening.identity(dim), reference=draws, radius=radius)
+        return cls(model, **of_prior(model))
 
     @classmethod
     def load(cls, folder: Path | str, *, model: Decoder | None = None) -> "LatentSpace":
@@ -172,8 +165,6 @@ class LatentSpace:
             latent diffusion over it, in which every typical point is a likely structure. Any other
             name is a ``ValueError``.
         """
-        if name not in EMBEDDED:
-            raise ValueError(f"name should be one of {', '.join(EMBEDDED)}, got {name!r}.")
         return cls.load(embedded_folder(name))
 
     def in_coordinates(self, coordinates: CoordinateName) -> "LatentSpace":
@@ -191,12 +182,24 @@ class LatentSpace:
         if is_standard_normal(other) == is_standard_normal(model):
             return self
         z, whitening, radius = turned(model, other, self.reference_, self.whitening)
-        return type(self)(other, whitening, reference=z, radius=radius)
+        steps = self.inversion_steps
+        return type(self)(other, whitening, reference=z, radius=radius, inversion_steps=steps)
+
+    def inverting(self, steps: int) -> "LatentSpace":
+        """The same space, whose `encode` improves what the encoder says by that many steps.
+
+        0 leaves the encoder alone. Without one, inversion begins at the origin.
+        """
+        space = copy.copy(self)
+        space.documents, space.inversion_steps = dict(self.documents), checked_steps(steps)
+        return space
 
     def by_flow(self) -> "LatentSpace":
         """The same points, decoded by the exact flow where the model decodes in one step."""
-        model = flowing(self.model)
-        return type(self)(model, self.whitening, reference=self.reference_, radius=self.radius)
+        space = type(self)(
+            flowing(self.model), self.whitening, reference=self.reference_, radius=self.radius
+        )
+        return space.inverting(self.inversion_steps)
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
         """Write weights, settings, whitening and the model card, with the sha256 of each.
@@ -212,6 +215,7 @@ class LatentSpace:
             reference=self.reference_,
             radius=self.radius,
             trained_on=self.trained_on,
+            inversion_steps=self.inversion_steps,
             documents=self.documents,
             overwrite=overwrite,
         )
@@ -228,11 +232,13 @@ class LatentSpace:
 
     @property
     def encodes(self) -> bool:
-        """Whether its model has an encoder: without one it has no points of given images."""
-        return isinstance(self.model, Encoder)
+        """Whether it has points of given images: by an encoder, or by inversion."""
+        return isinstance(self.model, Encoder) or self.inversion_steps > 0
 
     def encode(self, images: Array) -> Array:
-        """Latent points of images.
+        """Latent points of images: what the encoder says, improved by `inversion_steps`.
+
+        Inverted points lie inside the radius, and have no gradient with respect to the images.
 
         Parameters
         ----------
@@ -247,17 +253,12 @@ class LatentSpace:
         ------
         ValueError
             For images of another shape, out of range or not finite.
+        TypeError
+            For a model without an encoder, unless the space inverts.
         """
         x = checked_images(images, self.image_shape)
-        if not isinstance(self.model, Encoder):
-            raise TypeError(f"{type(self.model).__name__} cannot encode; it has only decode(code).")
-        encode, device = self.model.encode, device_of(self.model)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and x.requires_grad):
-            z = map_rows(
-                lambda rows: self.whitening.to_z(encode(rows.to(device).float())),
-                x,
-                x[0].numel() if len(x) else 1,
-            )
+        steps = self.inversion_steps
+        z = inverted(self, x, steps) if steps else encoded(self.model, self.whitening, x)
         return like(images, z)
 
     def decode(self, z: Array) -> Array:
@@ -372,10 +373,7 @@ class LatentSpace:
     @property
     def bounds(self) -> Float[Tensor, "2 d"]:
         """Lower and upper bound of each latent number: the data's range, at least -3 to 3."""
-        if len(self.reference_) == 0:
-            return torch.tensor([[-3.0], [3.0]], dtype=torch.float64).expand(2, self.latent_dim)
-        low, high = self.reference_.amin(0).clamp(max=-3.0), self.reference_.amax(0).clamp(min=3.0)
-        return torch.stack([low, high])
+        return box_around(self.reference_)
 
     def ax_parameters(self) -> list[Any]:
         """Range parameters for ``Client.configure_experiment(parameters=...)``."""

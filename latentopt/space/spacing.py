@@ -1,4 +1,4 @@
-"""How near to one another the training structures of a space lie."""
+"""How near to one another the training structures of a space lie, and how far out."""
 
 import torch
 from jaxtyping import Float64
@@ -6,7 +6,7 @@ from torch import Tensor
 
 from generative.batching import map_rows
 
-__all__ = ["median_spacing", "nearest_distance"]
+__all__ = ["box_around", "median_spacing", "nearest_distance"]
 
 
 def median_spacing(reference: Float64[Tensor, "r d"]) -> float:
@@ -31,3 +31,9 @@ def nearest_distance(
     """Distance of each point to the nearest of the reference, on the points' device."""
     near = reference.to(points.device)
     return map_rows(lambda rows: torch.cdist(rows, near).amin(1), points, len(near))
+
+
+def box_around(reference: Float64[Tensor, "r d"]) -> Float64[Tensor, "2 d"]:
+    """Lower and upper bound of each number: those of the points, at least -3 to 3."""
+    low = reference.new_full((1, reference.shape[1]), -3.0)
+    return torch.stack([torch.cat([low, reference]).amin(0), torch.cat([-low, reference]).amax(0)])

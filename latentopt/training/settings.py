@@ -157,6 +157,18 @@ class FieldData(Settings):
         return pairs
 
 
+class SpaceSettings(Settings):
+    """How the trained space answers."""
+
+    inversion_steps: int = Field(
+        0,
+        ge=0,
+        description="Number of steps of descent by which a structure's point is improved after "
+        "the encoder's estimate. Each costs a decoding with its gradient. 0 leaves the encoder "
+        "alone.",
+    )
+
+
 class TrainingSettings(Settings):
     """What `latentopt train` does, as data."""
 
@@ -182,6 +194,10 @@ class TrainingSettings(Settings):
     )
     training: TrainConfig = Field(
         TrainConfig(), description="Settings of the training of a network. pca uses only the seed."
+    )
+
+    space: SpaceSettings = Field(
+        SpaceSettings(), description="Settings of the space that the trained model becomes."
     )
 
     @model_validator(mode="before")

@@ -17,19 +17,22 @@ from generative.data.duplicates import image_digests
 from generative.data.outputs import check_outputs
 from generative.errors import DataError, ModelFileError, OutputError
 from generative.files.folder import MANIFEST, json_bytes
-from generative.model import Encoding, Model, has_two_coordinates, is_standard_normal
+from generative.model import Drawn, Encoding, Model, has_two_coordinates, is_standard_normal
 from generative.registry import MODELS
 from generative.stages.config import TrainConfig
 from generative.stages.stage import Stage, settings_without_effect
 from generative.training.model_card import CARD, PICTURE, CardContent
+from generative.training.progress import TrainingProgress
 from generative.training.state import remove_states
 from generative.training.train import train
 from latentopt.errors import ConfigError
+from latentopt.fidelity.guesses import guess_figures, guess_section
 from latentopt.fidelity.noise_space import noise_space_figures, noise_space_section
 from latentopt.printable import one_line
 from latentopt.settings.explain import explain
 from latentopt.space.files import OWN, SETTINGS, is_space
-from latentopt.space.latent_space import LatentSpace
+from latentopt.space.fitting import thinned
+from latentopt.space.latent_space import INVERTED_ROWS, LatentSpace
 from latentopt.training.conditions import compute_conditions
 from latentopt.training.data import read_split, split_with_facts
 from latentopt.training.first_weights import check_first_weights, source_of
@@ -114,11 +117,13 @@ def train_space(
             card=CardContent(held_out.images, facts),
             overwrite=overwrite,
         )
-        space = _space_of(model, training.images)
+        space = _space_of(model, training.images, settings)
     card = {name: (folder / name).read_bytes() for name in (CARD, PICTURE)}
     if has_two_coordinates(model) and isinstance(model, Encoding):
         pair = to_tensor(training.images), to_tensor(held_out.images)
         card[CARD] += noise_space_section(noise_space_figures(model, *pair)).encode()
+    if isinstance(model, Drawn):
+        card[CARD] += guess_section(guess_figures(space, held_out.images)).encode()
     space.documents = {**card, SETTINGS: json_bytes(record)}
     space.trained_on = image_digests(training.images)
     space.save(folder, overwrite=overwrite)
@@ -171,11 +176,22 @@ def _build(
     return model
 
 
-def _space_of(model: Model, images: Float[np.ndarray, "n c *space"]) -> LatentSpace:
+def _space_of(
+    model: Model, images: Float[np.ndarray, "n c *space"], settings: TrainingSettings
+) -> LatentSpace:
     """Whitened over the images, or the prior itself where the model cannot encode them."""
-    if isinstance(model, Encoding):
-        return LatentSpace.fit(model, images)
-    return LatentSpace.from_prior(model)
+    steps = settings.space.inversion_steps
+    if not isinstance(model, Encoding):
+        return LatentSpace.from_prior(model).inverting(steps)
+    rows = len(thinned(images, INVERTED_ROWS))
+    shown = settings.training.progress and isinstance(model, Drawn)
+    with TrainingProgress(rows, shown=shown, title="points of training images") as bar:
+        return LatentSpace.fit(
+            model,
+            images,
+            inversion_steps=steps,
+            progress=lambda done, _: bar.update(done, {}),
+        )
 
 
 def _check_stages(settings: TrainingSettings, model: Model) -> None:

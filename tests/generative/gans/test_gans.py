@@ -21,7 +21,6 @@ from generative.stages.config import StageConfig
 from generative.stages.players import Batch
 from generative.training.descent import descend
 from generative.training.train import TrainConfig, finetune, train
-from latentopt.space.latent_space import LatentSpace
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 SMALL = {
@@ -364,13 +363,6 @@ def test_the_share_of_a_later_stage_does_not_belong_to_an_earlier_one():
         plain, other = (stages_of(GAN((1, 32, 32), **options)) for options in ({}, changes))
         assert plain["adversarial"].identity == other["adversarial"].identity
         assert plain["sets"].identity == other["sets"].identity
-
-
-def test_reference_and_radius_of_its_space_are_those_of_the_prior():
-    space = LatentSpace.fit(network(latent_dim=64), IMAGES)
-    assert space.radius == pytest.approx(9.147, abs=1e-3)
-    away = space.distance_from_data(space.sample(50, seed=0))
-    assert 0.9 < float(away.median()) < 1.1
 
 
 def test_a_space_of_styles_is_white_over_draws_and_decodes_as_noise_does():

@@ -8,7 +8,7 @@ from generative.data.synthetic import gaussian_random_field
 from latentopt import LatentSpace
 from latentopt.fidelity import noise_space
 from latentopt.fidelity.noise_space import noise_space_figures, noise_space_section
-from latentopt.space import latent_space as space_module
+from latentopt.space import fitting
 
 IMAGES = torch.from_numpy(gaussian_random_field(40, (32, 32), seed=0))
 
@@ -49,7 +49,7 @@ def test_the_floor_is_that_of_the_training_images(figures):
 
 
 def test_of_many_images_some_from_all_over_are_encoded(straight, monkeypatch):
-    monkeypatch.setattr(space_module, "REFERENCE_ROWS", 20)
+    monkeypatch.setattr(fitting, "REFERENCE_ROWS", 20)
     monkeypatch.setattr(noise_space, "KNOWN", 20)
     space, some = LatentSpace.fit(straight, IMAGES), LatentSpace.fit(straight, IMAGES[::2])
     assert space.radius == some.radius

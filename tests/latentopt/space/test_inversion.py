@@ -85,9 +85,10 @@ def test_the_same_call_finds_the_same_points_and_draws_nothing(tiny_space, struc
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_a_decoder_without_encoder_begins_with_the_nearest_draw(tiny_space):
+def test_a_decoder_without_encoder_begins_at_the_origin(tiny_space):
     space = LatentSpace.from_prior(DecoderOnly(tiny_space.model))
     images = (space.decode(space.sample(3, seed=4)) > 0.5).float()
+    assert (invert(space, images, InversionConfig(steps=0)).z == 0).all()
     found = invert(space, images)
     assert (found.voxels_after <= found.voxels_before).all()
     assert found.voxels_after.max() < 0.1

@@ -124,6 +124,7 @@ def test_its_settings_can_be_read_without_our_classes(saved):
         "latent_dim": 5,
         "image_shape": [1, 32, 32],
         "radius": space.radius,
+        "inversion_steps": 0,
     }
 
 

@@ -109,6 +109,28 @@ def test_a_synthetic_family_becomes_a_space(tmp_path, model):
     assert "drawn independently (seeds 0 and 1; validation 2)" in card
 
 
+def test_a_space_is_asked_to_invert_and_keeps_it(tmp_path):
+    space = train_space(settings(space={"inversion_steps": 2}, **PCA), tmp_path)
+    loaded = LatentSpace.load(tmp_path)
+    assert space.inversion_steps == loaded.inversion_steps == 2
+    assert "Points of images" not in (tmp_path / "README.md").read_text()
+    with pytest.raises(ConfigError, match=r"train\.space\.inversion_steps"):
+        settings(space={"inversion_steps": -1})
+
+
+def test_a_gan_becomes_a_space_around_inverted_points_and_its_card_says_how_good_they_are(
+    tmp_path, capsys
+):
+    options = {"widths": [4, 8], "encoder": {"widths": [4, 8]}, "sets": None}
+    quick = {"model": "gan", "options": options, "training": QUICK | {"progress": True}}
+    space = train_space(settings(**quick), tmp_path)
+    assert space.reference_.shape == (12, 64)
+    assert "points of training images: step 12/12" in capsys.readouterr().err
+    card = (tmp_path / "README.md").read_text()
+    assert "| encoder alone |" in card
+    assert "| 100 steps of inversion |" in card
+
+
 def test_the_same_settings_give_the_same_space_byte_for_byte(finished, tmp_path):
     train_space(settings(**VAE), tmp_path / "b")
     assert (finished / MANIFEST).read_bytes() == (tmp_path / "b" / MANIFEST).read_bytes()
