@@ -85,8 +85,8 @@ class Judge:
         )
 
 
-def run(name: str, seed: int, steps: int, judge: Judge, out: Path) -> None:
-    """Train one, and judge three sets of its draws and its reconstructions."""
+def trained(name: str, seed: int, steps: int, out: Path) -> LatentSpace:
+    """The space of a run in a folder of `out`; trained there if it is not yet."""
     model, options = RUNS[name]
     settings = {
         "data": {"kind": "gaussian_random_field", "n": 30000, "shape": SHAPE, "seed": 2026},
@@ -94,10 +94,14 @@ def run(name: str, seed: int, steps: int, judge: Judge, out: Path) -> None:
         "options": options,
         "training": {"steps": steps, "seed": seed, "augmentation": {"shifts": True}},
     }
+    folder = out / f"{name}-{seed}".replace(" ", "_")
+    return train_space(TrainingSettings.checked(settings), folder)
+
+
+def run(name: str, seed: int, steps: int, judge: Judge, out: Path) -> None:
+    """Train one, and judge three sets of its draws and its reconstructions."""
     started = time.process_time()
-    space = train_space(
-        TrainingSettings.checked(settings), out / f"{name}-{seed}".replace(" ", "_")
-    )
+    space = trained(name, seed, steps, out)
     seconds = time.process_time() - started
     n = len(judge.real)
     for draw in range(3):

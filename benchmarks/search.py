@@ -4,6 +4,7 @@
     python benchmarks/search.py --tasks A --methods prior,structure --seeds 2
     python benchmarks/search.py --cost                # CPU and memory of one ask
     python benchmarks/search.py --spaces ldm,ldm-code --methods structure    # noise against code
+    python benchmarks/search.py --spaces ldm,gan,gan-box --methods structure --budget 20
 
 Every run is kept in the folder of --out as it ends, and is not repeated.
 
@@ -11,7 +12,10 @@ Tasks A, B and C are on the embedded space at contrast 50; D is on it too, with 
 that played no part while the strategies were written; E is A in three dimensions, on a space of
 21^3 that is trained here first. All methods share the ten initial points of a seed, which are
 random training structures. The best value counts points that meet the constraints only.
-Spaces other than the default share ten initial structures of their own for a seed.
+Spaces other than the default share ten initial structures of their own for a seed. The space gan is
+trained here first, for --gan-steps, unless the folder of one is given (--gan). Its control gan-box
+is the same decoder in a uniform box in the place of the standard normal distribution: initial
+points, reference and search are of the box.
 """
 
 import argparse
@@ -33,6 +37,7 @@ from pathlib import Path
 import torch
 
 from generative.data.synthetic import gaussian_random_field
+from generative.model import Drawn
 from latentopt import LatentSpace
 from latentopt.evaluation.evaluation import Evaluation
 from latentopt.evaluation.objectives import build_objectives
@@ -40,8 +45,10 @@ from latentopt.goal import Goal
 from latentopt.history import History
 from latentopt.strategies.build import build_strategy
 
+SPACES = ("default", "ldm", "ldm-code", "gan", "gan-box")
 METHODS = ("prior", "cmaes", "gp", "gp_typical", "turbo", "ax", "structure")
 INITIAL, MARKS = 10, (10, 20, 40, 100)
+INVERSION_STEPS, EDGE = 50, 3.0
 CONDUCTIVITY = {"kind": "effective_conductivity", "conductivity": [1.0, 50.0]}
 TASKS = {
     "A": ("k_xx - 2*k_yy", (), [CONDUCTIVITY]),
@@ -63,18 +70,19 @@ TASKS = {
 class Task:
     """What a run evaluates."""
 
-    def __init__(self, name: str, out: Path, space: str = "default") -> None:
+    def __init__(self, name: str, space: LatentSpace, *, shared: bool = False) -> None:
         objective, constraints, objectives = TASKS[name]
-        self.goal = Goal.parse(objective, constraints)
-        self.space = volumes(out) if name == "E" else space_called(space)
-        self.shared = space != "default"
+        self.goal, self.space = Goal.parse(objective, constraints), space
+        self.shared = shared and not isinstance(space, Box)
         self.evaluation = Evaluation(self.space, build_objectives(objectives))
 
     def initial(self, seed: int) -> torch.Tensor:
         """The ten points that all methods begin with."""
         if self.shared:
             images = gaussian_random_field(INITIAL, (64, 64), seed=10_000 + seed)
-            return self.space.project(torch.from_numpy(self.space.encode(images)))
+            steps = INVERSION_STEPS if isinstance(self.space.model, Drawn) else 0
+            found = self.space.inverting(steps).encode(images)
+            return self.space.project(torch.from_numpy(found))
         reference = self.space.reference_
         order = torch.randperm(len(reference), generator=torch.Generator().manual_seed(seed))
         return self.space.project(reference[order[:INITIAL]])
@@ -95,10 +103,41 @@ class Task:
         return [v if ok else None for v, ok in zip(values.tolist(), feasible.tolist(), strict=True)]
 
 
-def space_called(name: str) -> LatentSpace:
-    """An embedded space; or the code of the one called ldm, whitened."""
+class Box(LatentSpace):
+    """A decoder in a uniform box of +-3, most of which is farther out than normal draws."""
+
+    def sample(self, n: int, seed: int = 0) -> torch.Tensor:
+        """Uniform draws."""
+        generator = torch.Generator().manual_seed(seed)
+        shape = (n, self.latent_dim)
+        return EDGE * (2 * torch.rand(shape, dtype=torch.float64, generator=generator) - 1)
+
+    def project(self, z: torch.Tensor) -> torch.Tensor:
+        """The nearest points inside the box."""
+        return z.clamp(-EDGE, EDGE)
+
+    @classmethod
+    def around(cls, space: LatentSpace) -> "Box":
+        """The box of a space's decoder, with uniform draws for a reference."""
+        corner = EDGE * space.latent_dim**0.5
+        empty = torch.zeros(0, space.latent_dim, dtype=torch.float64)
+        box = cls(space.model, space.whitening, reference=empty, radius=corner)
+        box.reference_ = box.sample(len(space.reference_), seed=1)
+        return box
+
+
+def space_called(name: str, options: argparse.Namespace) -> LatentSpace:
+    """An embedded space, the code of the one called ldm, a gan, or the box of that."""
     if name == "ldm-code":
         return LatentSpace.default("ldm").in_coordinates("code")
+    if name in ("gan", "gan-box"):
+        from gan import trained
+
+        if options.gan is None:
+            gan = trained("gan", 0, options.gan_steps, options.out)
+        else:
+            gan = LatentSpace.load(options.gan)
+        return gan if name == "gan" else Box.around(gan)
     return LatentSpace.default(name)
 
 
@@ -233,7 +272,7 @@ def report(kept: dict[tuple[str, str], list[dict]]) -> None:
 
 def cost(method: str, n: int) -> None:
     """CPU-seconds and peak memory of asks with n observations; runs in a process of its own."""
-    task = Task("A", Path())
+    task = Task("A", LatentSpace.default())
     z = torch.cat([task.initial(0), task.space.sample(n, seed=1)])[:n]
     metrics = task.metrics(z)
     loop = AxLoop(task, 0) if method == "ax" else OurLoop(task, method, 0)
@@ -263,7 +302,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--budget", type=int, default=MARKS[-1])
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"))
-    parser.add_argument("--spaces", default="default", help="default, ldm, ldm-code")
+    parser.add_argument("--spaces", default="default", help=", ".join(SPACES))
+    parser.add_argument("--gan", type=Path, help="folder of the space of a gan")
+    parser.add_argument("--gan-steps", type=int, default=350, help="else it is trained so long")
     parser.add_argument("--cost", action="store_true", help="time and memory of an ask instead")
     parser.add_argument("--one-cost", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -283,7 +324,8 @@ def main() -> None:
     kept: dict[tuple[str, str], list[dict]] = {}
     for name in options.tasks.split(","):
         for space in options.spaces.split(","):
-            task = Task(name, options.out, space)
+            made = volumes(options.out) if name == "E" else space_called(space, options)
+            task = Task(name, made, shared=space != "default")
             for seed, method in product(range(options.seeds), methods):
                 label = method if space == "default" else f"{method}@{space}"
                 file = options.out / f"{name}-{label}-{seed}-{options.budget}.json"
