@@ -113,7 +113,7 @@ class AdversarialStage(Stage):
         """The images, whose mean squared distance is the unit of the penalty."""
         some = to_tensor(images[:: max(1, -(-len(images) // MEASURED))])
         self.scale_.fill_(max(mean_squared_distance(centred(some)), 1e-6))
-        self.judge.fit(some, config.batch_size)
+        self.judge.fit(some, config.batch_size, told=self.asked.size)
         self.asked.fit(len(images))
         if self.game.pairs and not self.penalty.weight:
             warnings.warn(

@@ -31,6 +31,7 @@ class AskedConditions:
     """
 
     def __init__(self, conditions: Conditions) -> None:
+        self.size = conditions.size
         self.groups, self.values = conditions.groups, list(conditions.values)
         self.width = 0.0
 

@@ -5,21 +5,23 @@ from typing import Any
 
 from torch import nn
 
-from generative.gans.mapped_model import MappedModel
+from generative.gans.conditional_model import ConditionalModel
 from generative.gans.parts import GeneratorAndEncoder
 from generative.gans.settings import GANConfig
 from generative.networks.layout import Layout, plan_layout
+from generative.networks.projection import ProjectionCritic
 from generative.networks.residual import ResidualGenerator, ResidualReader
 
 WIDTHS = (16, 32, 64, 96, 128)  # of scales, the finest first
 
 
-class GAN(MappedModel[GANConfig]):
+class GAN(ConditionalModel[GANConfig]):
     """Standard normal numbers to images and back, trained against a critic.
 
     Generator and critic are residual networks without norms. The critic says which image of a pair
     is real, and its slope is penalized in units of the images' own distances, so that one weight
-    serves every size. An encoder is trained beside the generator, and once more at the end.
+    serves every size. An encoder is trained beside the generator, and once more at the end. With
+    conditions, its space is that of the styles of all classes and properties.
 
     Parameters
     ----------
@@ -45,6 +47,7 @@ class GAN(MappedModel[GANConfig]):
     .. [1] Huang et al. (2024), The GAN is dead; long live the GAN! A modern GAN baseline (pairs,
        both penalties, no norms).
     .. [2] Mescheder et al. (2018), Which training methods for GANs do actually converge?
+    .. [3] Miyato and Koyama (2018), cGANs with projection discriminator.
     """
 
     kind = "gan"
@@ -67,8 +70,10 @@ class GAN(MappedModel[GANConfig]):
         self.eval()
 
     def critic(self) -> nn.Module:
-        """A residual network without norms."""
-        return ResidualReader(self._layout(self.config.widths), 1, self.config.padding, norms=False)
+        """A residual network without norms, which is told the conditions if there are any."""
+        layout, told = self._layout(self.config.widths), self.conditions.size
+        reader = ResidualReader(layout, 1, self.config.padding, norms=False)
+        return ProjectionCritic(reader, told) if told else reader
 
     def _layout(self, widths: tuple[int, ...] | None) -> Layout:
         scales = len(plan_layout(self.image_shape).strides)

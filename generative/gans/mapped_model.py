@@ -34,7 +34,7 @@ class MappedModel(AdversarialModel[Config]):
     def new_mapping(self) -> Mapping | None:
         """A mapping of its settings, if they ask for one."""
         layers = self.config.mapping_layers
-        return Mapping(self.latent_dim, layers) if layers else None
+        return Mapping(self.latent_dim, layers, self.conditions.size) if layers else None
 
     def in_coordinates(self, coordinates: Literal["noise", "style"]) -> "MappedModel[Config]":
         """The same model, its weights shared, seen in other coordinates.

@@ -66,7 +66,8 @@ class SetsStage(AdversarialStage):
         logits = self.parts.logits(style).float()
         half = logits[: -(-len(logits) // 2)].sigmoid()  # the critic costs most
         batch.shared["made"] = half.detach()
-        far = self.judge(cut(logits, batch.rows, self.config.sharpness), batch.rows, recent=True)
+        made, asked = cut(logits, batch.rows, self.config.sharpness), self.asked.of(batch)
+        far = self.judge(made, batch.rows, recent=True, asked=asked)
         loss = Loss(far, {"set distances": far.item()})
         if self.config.game_weight:
             played = self.generator_loss(batch, half)

@@ -1,12 +1,16 @@
 """What a generative adversarial network is made of, and how it is trained."""
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
+from generative.conditions import Conditions
 from generative.losses.structure_distances import StructureDistancesConfig
 from objectives.settings import Settings
+
+LAYERS = 4  # of the mapping of a model with conditions
 
 
 class PenaltyConfig(Settings):
@@ -181,7 +185,40 @@ class MappedConfig(AdversarialConfig):
         return self
 
 
-class GANConfig(MappedConfig):
+class ConditionalConfig(MappedConfig):
+    """The same with conditions, which are told to the mapping and to the critic."""
+
+    conditions: Conditions = Field(
+        Conditions(),
+        description="Classes and properties that samples can be asked for. With some, "
+        f"mapping_layers is {LAYERS} and coordinates is style unless they are given. Without any, "
+        "the model is unconditional.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _styles_hold_what_is_asked_for(cls, settings: Any) -> Any:
+        if not isinstance(settings, Mapping) or not _are_conditions(settings.get("conditions")):
+            return settings
+        return {"mapping_layers": LAYERS, "coordinates": "style", **settings}
+
+    @model_validator(mode="after")
+    def _conditions_need_a_mapping(self) -> "ConditionalConfig":
+        if self.conditions.size and not self.mapping_layers:
+            raise ValueError(
+                "conditions need mapping_layers of 1 or more: it is the mapping that is told them."
+            )
+        return self
+
+
+def _are_conditions(settings: object) -> bool:
+    """Whether a model with these conditions can be asked for anything."""
+    if isinstance(settings, Conditions):
+        return settings.size > 0
+    return isinstance(settings, Mapping) and any(settings.values())
+
+
+class GANConfig(ConditionalConfig):
     """Networks and game of a `GAN`."""
 
     widths: tuple[PositiveInt, ...] | None = Field(

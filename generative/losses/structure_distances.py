@@ -115,12 +115,22 @@ class StructureDistances(nn.Module):
         weights = config.fraction_weight, config.moments_weight, config.interface_weight
         fractions, moments, crossed = ((weight, moment_kernel) for weight in weights)
         energy = (config.weight, torch.cdist)
-        self.asked = ((energy, fractions), (energy,), (energy,), (energy, moments), (crossed,))
+        self.kinds = ((energy, fractions), (energy,), (energy,), (energy, moments), (crossed,))
 
-    def fit(self, images: Float[Tensor, "n c *space"], batch_size: int) -> "StructureDistances":
-        """Fix the components by images, and make room for those of the last steps."""
+    def fit(
+        self, images: Float[Tensor, "n c *space"], batch_size: int, *, told: int = 0
+    ) -> "StructureDistances":
+        """Fix the components by images, and make room for those of the last steps.
+
+        Parameters
+        ----------
+        images, batch_size
+            What fixes the components, and how many images a step has.
+        told
+            Numbers in what each structure is asked for, if they are compared together with it.
+        """
         size = self.recent_steps * batch_size
-        widths = [taken.fit(images)(images[:1]).shape[1] for taken in self._measures]
+        widths = [taken.fit(images)(images[:1]).shape[1] + told for taken in self._measures]
         self.recent = nn.ModuleList([Recent(size, width) for width in widths])
         return self
 
@@ -130,6 +140,7 @@ class StructureDistances(nn.Module):
         images: Float[Tensor, "n c *space"],
         *,
         recent: bool = False,
+        asked: Float[Tensor, "n f"] | None = None,
     ) -> Float[Tensor, ""]:
         """The weighted sum, with images of the last steps if ``recent``.
 
@@ -145,12 +156,14 @@ class StructureDistances(nn.Module):
             As many images.
         recent
             Whether these images are remembered, and the samples compared with the last ones too.
+        asked
+            What each row of both is asked for: statistics are then compared together with it.
         """
         far = made.new_zeros((), dtype=torch.float64)
-        for taken, seen, asked in zip(self._measures, self._rows_before, self.asked, strict=True):
-            x, y = taken(made), taken(images)
+        for taken, seen, kinds in zip(self._measures, self._rows_before, self.kinds, strict=True):
+            x, y = (_together(taken(rows), asked) for rows in (made, images))
             among = seen.put(y) if recent else y
-            for weight, between in asked:
+            for weight, between in kinds:
                 distance = set_distance(x, y, between, among=among, antithetic=True)
                 far = far + weight * distance
         return far
@@ -162,6 +175,10 @@ class StructureDistances(nn.Module):
     @property
     def _rows_before(self) -> list[Recent]:
         return [part for part in self.recent if isinstance(part, Recent)]
+
+
+def _together(statistics: Tensor, asked: Tensor | None) -> Tensor:
+    return statistics if asked is None else torch.cat([statistics, asked.to(statistics)], dim=1)
 
 
 def antithetic(noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:

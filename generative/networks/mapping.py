@@ -44,10 +44,10 @@ class Mapping(nn.Module):
         self.offset = nn.Parameter(torch.zeros(layers, numbers))
         self.told = None
         if conditions:
-            change = nn.Linear(HIDDEN, 2 * layers * numbers)
+            # Without offsets: of nothing asked nothing comes, as of a mapping without conditions.
+            first = nn.Linear(conditions, HIDDEN, bias=False)
+            change = nn.Linear(HIDDEN, 2 * layers * numbers, bias=False)
             nn.init.zeros_(change.weight)
-            nn.init.zeros_(change.bias)
-            first = nn.Linear(conditions, HIDDEN, bias=False)  # of nothing asked nothing comes
             self.told = nn.Sequential(first, nn.LeakyReLU(SLOPE), change)
 
     def forward(

@@ -120,6 +120,10 @@ class ResidualReader(nn.Module):
 
     def forward(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n k"]:
         """Numbers of each image, whose values are from -1 to 1."""
+        return self.head(self.features(images))
+
+    def features(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n k"]:
+        """What the numbers are made of."""
         dims = self.layout.spatial_dims
         x = self.stem(functional.pad(images, self.layout.padding))
         pools = [*self.layout.strides[1:], (2,) * dims]
@@ -127,7 +131,7 @@ class ResidualReader(nn.Module):
             self.blocks, self.norms, self.widen, pools, strict=True
         ):
             x = AVERAGE_POOL[dims](widen(norm(block(x))), pool)
-        return self.head(functional.leaky_relu(x, SLOPE).flatten(1))
+        return functional.leaky_relu(x, SLOPE).flatten(1)
 
 
 def _speak_to_cells(first: nn.Linear, width: int, cells: int) -> None:

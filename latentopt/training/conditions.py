@@ -24,8 +24,9 @@ from objectives.settings import Settings
 
 KEPT = "training-conditions.safetensors"  # removed with the states of the training
 CHUNK = 64
-PROBED = 8  # images that are turned and mirrored to see whether a property changes
+PROBED = 32  # images that are turned and mirrored to see whether a property changes
 TOLERANCE = 1e-3  # of a property's spread
+NAMED = 5  # classes in a message
 
 
 class ConditionSettings(Settings):
@@ -55,8 +56,10 @@ def compute_conditions(
     ConfigError
         For an objective that cannot be built, or a property that augmentation changes.
     DataError
-        For a property that is not finite, or the same for all images.
+        For a property that is not finite, or the same for all images, or a class without images.
     """
+    if settings.classes:
+        _check_classes(training)
     properties = {}
     if settings.properties:
         properties = _properties(settings, training.images, config, folder)
@@ -72,6 +75,20 @@ def compute_conditions(
             at="train.conditions",
         )
     return conditions, conditions.rows(training.labels, properties)
+
+
+def _check_classes(training: Dataset) -> None:
+    """Refuse classes none of whose images is left for the training."""
+    names = training.class_names
+    counts = np.bincount(training.labels, minlength=len(names))
+    without = [name for name, count in zip(names, counts, strict=True) if not count]
+    if without:
+        named = ", ".join(without[:NAMED]) + (", ..." if len(without) > NAMED else "")
+        raise DataError(
+            f"train.conditions.classes: {len(without)} of {len(names)} classes have no image among "
+            f"the {len(training)} training images ({named}). Give more images of each, or set "
+            "classes: false."
+        )
 
 
 def _properties(
@@ -112,12 +129,13 @@ def _values(objectives: tuple, images: torch.Tensor) -> dict[str, torch.Tensor]:
 
 def _check_invariance(objectives: tuple, images: np.ndarray, config: TrainConfig) -> None:
     """Refuse properties that a turned or mirrored image would not have."""
-    probe = images[: 4 * PROBED]
+    # Of the whole set: its first images may all be of one class, which has no direction.
+    probe = images[:: max(1, -(-len(images) // PROBED))]
     before = _values(objectives, to_tensor(probe))
-    turned = config.augmentation(probe[:PROBED], np.random.default_rng(0))
+    turned = config.augmentation(probe, np.random.default_rng(0))
     after = _values(objectives, to_tensor(turned))
     for name, values in before.items():
-        change = (after[name] - values[:PROBED]).abs().max()
+        change = (after[name] - values).abs().max()
         if change > TOLERANCE * values.std().clamp_min(1e-12):
             raise ConfigError(
                 f"{name} changes when an image is augmented. Set "

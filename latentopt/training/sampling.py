@@ -37,7 +37,7 @@ def sample_points(
     class_name, properties
         What they should be.
     guidance
-        Above 1 holds to the wish more closely.
+        Above 1 holds to the wish more closely, if the model has guidance.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def sample_points(
     Raises
     ------
     ConfigError
-        For a class or property the model was not trained on.
+        For a class or property the model was not trained on, or a guidance that has no effect.
 
     Warns
     -----
@@ -62,8 +62,8 @@ def sample_points(
         return space.sample(n, seed=seed)
     if not isinstance(space.model, ConditionalSampler):
         raise ConfigError(
-            "this space's model draws no classes or properties; train one with model: ldm and "
-            "conditions."
+            "this space's model draws no classes or properties; train one with model: ldm or gan, "
+            "and conditions."
         )
     try:
         code = space.model.sample(

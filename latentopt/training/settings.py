@@ -183,8 +183,8 @@ class TrainingSettings(Settings):
     )
     conditions: ConditionSettings | None = Field(
         None,
-        description="Classes and properties that samples can be asked for, which needs an ldm. "
-        "null trains without conditions.",
+        description="Classes and properties that samples can be asked for, which needs an ldm "
+        "or a gan. null trains without conditions.",
     )
     begin_from: str | None = Field(
         None,

@@ -91,6 +91,7 @@ def train_space(
         )
     conditions, options = None, dict(settings.options)
     if settings.conditions is not None:
+        _check_is_told(settings.model)
         known, conditions = compute_conditions(
             settings.conditions, training, settings.training, folder
         )
@@ -143,6 +144,17 @@ def _check_folder(
         images=images,
         overwrite=overwrite,
     )
+
+
+def _check_is_told(name: str) -> None:
+    if "conditions" not in MODELS[name].options_class.model_fields:
+        told = [
+            name for name, kind in MODELS.items() if "conditions" in kind.options_class.model_fields
+        ]
+        raise ConfigError(
+            f"a {name} is told no conditions. Leave them out, or take model: {' or '.join(told)}.",
+            at="train.conditions",
+        )
 
 
 def _check_device(name: str) -> None:

@@ -3,16 +3,21 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 import yaml
 
+from generative.data.dataset import Dataset
 from generative.data.synthetic import gaussian_random_field
+from generative.stages.config import TrainConfig
 from latentopt import Campaign, LatentSpace
 from latentopt.errors import ConfigError, DataError
 from latentopt.space.point_files import read_points, write_points
+from latentopt.training.conditions import ConditionSettings, compute_conditions
 from latentopt.training.sampling import obtained, sample_points
 from latentopt.training.train_space import TrainingSettings, train_space
 
@@ -40,6 +45,14 @@ def trained(folder, **changes):
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("conditional") / "space"
     trained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def gan_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("conditional_gan") / "space"
+    small = {"widths": [4, 8], "encoder": {"widths": [4, 8]}}
+    trained(folder, model="gan", options=small)
     return folder
 
 
@@ -105,8 +118,8 @@ def test_one_class_and_no_properties_are_nothing_to_ask_for(tmp_path):
         trained(tmp_path, conditions={})
 
 
-def test_a_model_without_conditions_refuses_them_by_name(tmp_path):
-    with pytest.raises(ConfigError, match=r"train\.options\.conditions: unknown key"):
+def test_a_model_without_conditions_refuses_them_and_says_which_take_them(tmp_path):
+    with pytest.raises(ConfigError, match=r"train\.conditions: a vae is told.* model: ldm or gan"):
         trained(tmp_path, model="vae", options={"widths": [4, 8]})
 
 
@@ -169,6 +182,55 @@ def test_a_space_that_draws_no_properties_says_which_does(run, tmp_path):
     code, _, err = run("sample", "default", "--property", "k=3", "--out", str(tmp_path / "s"))
     assert code == 2
     assert "train one with model: ldm" in err
+
+
+def test_guidance_of_a_gan_is_refused(run, gan_folder, tmp_path):
+    wish = ("--property", "volume_fraction=0.5", "--guidance", "2", "--out", str(tmp_path / "s"))
+    code, _, err = run("sample", str(gan_folder), *wish)
+    assert code == 2
+    assert "a gan has no guidance, got 2" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_gan_is_asked_for_properties_as_a_latent_diffusion_is(run, gan_folder, tmp_path):
+    space = LatentSpace.load(gan_folder)
+    assert space.model.config.coordinates == "style"
+    wish = ("--property", "volume_fraction=0.5", "--out", str(tmp_path / "s"))
+    code, out, _ = run("sample", str(gan_folder), "--n", "3", *wish)
+    assert code == 0
+    assert "volume_fraction: asked for 0.5, obtained" in out
+    images = np.load(tmp_path / "s" / "images.npy", allow_pickle=False)
+    np.testing.assert_array_equal(images, space.decode(read_points(tmp_path / "s" / "z.csv")))
+
+
+def labelled(images, labels, names):
+    return replace(
+        Dataset.from_images(images, name="images"),
+        labels=np.asarray(labels, np.int64),
+        class_names=names,
+    )
+
+
+def test_a_class_without_training_images_is_named(tmp_path):
+    images = labelled(gaussian_random_field(3, (32, 32), seed=0), [0, 2, 2], ("a", "b", "c", "d"))
+    with pytest.raises(DataError, match=r"2 of 4 classes have no image .*\(b, d\)"):
+        compute_conditions(ConditionSettings(), images, TrainConfig(), tmp_path)
+
+
+def test_a_property_with_a_direction_is_found_behind_images_that_have_none(tmp_path):
+    plain = np.ones((33, 1, 16, 16), np.float32)
+    plain[:, :, :4, :4] = 0  # the same along both axes
+    plain[::2] = 1 - plain[::2]
+    layers = np.zeros((31, 1, 16, 16), np.float32)
+    layers[:, :, ::2] = 1
+    images = labelled(np.concatenate([plain, layers]), [0] * 33 + [1] * 31, ("plain", "layers"))
+    asked = ConditionSettings(properties=[CONDUCTIVITY])
+    still = {"flips": False, "shifts": True}
+    for rotations in (True, False):
+        config = TrainConfig(augmentation=still | {"rotations": rotations}, progress=False)
+        refused = pytest.raises(ConfigError, match="changes when an image is augmented")
+        with refused if rotations else nullcontext():
+            compute_conditions(asked, images, config, tmp_path)
 
 
 def test_samples_start_a_campaign_before_its_strategy_does(tiny_space, tmp_path):
