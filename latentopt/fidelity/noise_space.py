@@ -129,8 +129,8 @@ def noise_space_section(figures: Mapping[str, float]) -> str:
     return f"""
 ## Noise space
 
-Standard normal noise is mapped to codes. The map of codes to noise is exact; of a model that decodes
-in one step, the first figure is the error of that step.
+Standard normal noise is mapped to codes. The map of codes to noise is exact; of a model that
+decodes in one step, the first figure is the error of that step.
 
 | figure | value |
 |---|---|

@@ -21,6 +21,7 @@ from latentopt.space.ax_parameters import (
 )
 from latentopt.space.coordinates import flowing, turned, two_coordinates
 from latentopt.space.decoder import Decoder, Encoder
+from latentopt.space.draws import normal_draws, truncated
 from latentopt.space.embedded import embedded_folder
 from latentopt.space.encoding import checked_steps, encoded, inverted
 from latentopt.space.files import read_space, write_space
@@ -291,11 +292,12 @@ class LatentSpace:
 
     # -- points ----------------------------------------------------------------------------------
 
-    def sample(self, n: int, seed: int = 0) -> Float[Tensor, "n d"]:
-        """Standard normal draws inside the radius, float64; the same for the same seed."""
-        generator = torch.Generator().manual_seed(seed)
-        shape = (n, self.latent_dim)
-        return self.project(torch.randn(shape, dtype=torch.float64, generator=generator))
+    def sample(self, n: int, seed: int = 0, *, truncation: float = 1.0) -> Float[Tensor, "n d"]:
+        """Standard normal draws inside the radius, float64; the same for the same seed.
+
+        A ``truncation`` below 1 moves them to the mean by that factor, see `truncated`.
+        """
+        return truncated(self.project(normal_draws(n, self.latent_dim, seed)), truncation)
 
     def project(self, z: Array) -> Array:
         """The nearest points inside the radius: points beyond it move towards the origin."""

@@ -213,6 +213,15 @@ def test_samples_are_the_same_for_a_seed_and_draw_on_no_global_state(linear):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_truncation_moves_samples_to_the_mean_and_is_checked(linear):
+    whole = linear.sample(50, seed=3)
+    assert torch.equal(linear.sample(50, seed=3, truncation=0.7), 0.7 * whole)
+    assert torch.equal(linear.sample(50, seed=3, truncation=1), whole)
+    for wrong in (0, -0.5, 1.2, float("nan")):
+        with pytest.raises(ValueError, match="truncation should be above 0 and at most 1"):
+            linear.sample(5, truncation=wrong)
+
+
 def test_samples_are_standard_normal_inside_the_radius(linear):
     z = linear.sample(5000, seed=0)
     assert z.dtype == torch.float64
