@@ -1,5 +1,6 @@
 """The invertible mapping from noise to style."""
 
+import pytest
 import torch
 
 from generative.networks.mapping import Mapping
@@ -49,3 +50,29 @@ def test_it_keeps_volume_up_to_its_rectifiers():
         mapping.skew.normal_(generator=torch.Generator().manual_seed(0))
     jacobian = torch.autograd.functional.jacobian(lambda x: mapping(x[None])[0], NOISE[0])
     torch.testing.assert_close(jacobian.det().abs(), NOISE.new_ones(()), rtol=1e-4, atol=0)
+
+
+def test_a_rotated_one_keeps_the_variance_and_its_inverse_is_well_conditioned():
+    torch.manual_seed(0)
+    mapping = Mapping(64, 4, slope=0.5, rotated=True).double()
+    noise = torch.randn(2000, 64, dtype=torch.float64)
+    with torch.no_grad():
+        style = mapping(noise)
+        torch.testing.assert_close(mapping.inverse(style), noise)
+    assert float(style.square().mean()) == pytest.approx(1, abs=0.1)
+    jacobian = torch.autograd.functional.jacobian(lambda x: mapping(x[None])[0], noise[0])
+    lengths = torch.linalg.svdvals(jacobian)
+    assert lengths.max() / lengths.min() < 20
+
+
+def test_the_rate_makes_a_mapping_learn_so_much_slower():
+    """The first step of Adam has the length of the learning rate for each parameter."""
+    steps = []
+    for rate in (1.0, 0.01):
+        mapping = Mapping(16, 2, rate=rate).double()
+        optimizer = torch.optim.Adam(mapping.parameters(), 1e-3)
+        mapping(NOISE).pow(3).sum().backward()
+        optimizer.step()
+        with torch.no_grad():
+            steps.append((mapping(NOISE) - Mapping(16, 2).double()(NOISE)).norm())
+    assert float(steps[1] / steps[0]) == pytest.approx(0.01, rel=0.05)
