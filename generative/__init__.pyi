@@ -6,6 +6,7 @@ from .diffusion.latent_diffusion import LatentDiffusion
 from .diffusion.lsgm import LSGM
 from .gans.dcgan import DCGAN
 from .gans.gan import GAN
+from .gans.stylegan import StyleGAN
 from .model import Model
 from .model_files import load_model, save_model
 from .registry import MODELS
@@ -21,6 +22,7 @@ __all__ = [
     "LatentDiffusion",
     "Model",
     "ResNetVAE",
+    "StyleGAN",
     "load_model",
     "save_model",
 ]

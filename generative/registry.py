@@ -10,6 +10,7 @@ from generative.diffusion.latent_diffusion import LatentDiffusion
 from generative.diffusion.lsgm import LSGM
 from generative.gans.dcgan import DCGAN
 from generative.gans.gan import GAN
+from generative.gans.stylegan import StyleGAN
 from generative.model import Model
 
 MODELS: dict[str, type[Model]] = {
@@ -21,6 +22,7 @@ MODELS: dict[str, type[Model]] = {
     "lsgm": LSGM,
     "dcgan": DCGAN,
     "gan": GAN,
+    "stylegan": StyleGAN,
 }
 # Names in folders written before, and what has taken their place.
 FORMER_NAMES = {"cvae": "resnet_vae"}

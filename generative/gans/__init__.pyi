@@ -1,4 +1,5 @@
 from .dcgan import DCGAN
 from .gan import GAN
+from .stylegan import StyleGAN
 
-__all__ = ["DCGAN", "GAN"]
+__all__ = ["DCGAN", "GAN", "StyleGAN"]

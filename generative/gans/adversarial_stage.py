@@ -142,7 +142,7 @@ class AdversarialStage(Stage):
         if player == "critic":
             return self.critic_loss(batch, batch.shared["made"])
         style = self.style(batch, batch.noise(self.latent_dim))
-        made = self.parts.logits(style).float().sigmoid()
+        made = self.logits(batch, style).float().sigmoid()
         batch.shared["made"] = made.detach()
         loss = self.generator_loss(batch, made)
         return self.with_encoder(loss, batch, made.detach(), style.detach())
@@ -150,6 +150,10 @@ class AdversarialStage(Stage):
     def style(self, batch: Batch, noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Styles of the structures that are made at a step."""
         return self.parts.style(noise, self.asked.of(batch))
+
+    def logits(self, batch: Batch, style: Float[Tensor, "m d"]) -> Float[Tensor, "m c *space"]:
+        """Logits of the structures that are made at a step of the game."""
+        return self.parts.logits(style)
 
     def noise(self, batch: Batch, style: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
         """The way back, of styles of the first images of the batch."""
@@ -179,6 +183,7 @@ class AdversarialStage(Stage):
         real = batch.rows[: len(made)]
         # Batch norms must not see both in one pass: a critic would tell them by that alone.
         of_real, of_made = self.scores(batch, real), self.scores(batch, made)
+        batch.shared.update(of_real=of_real.detach(), of_made=of_made.detach())
         total = self.game.critic(of_real, of_made)
         terms = {"critic": total.item(), "margin": (of_real - of_made).mean().item()}
         weight = self.penalty_weight(batch.progress)

@@ -35,7 +35,10 @@ class EncoderStage(Stage):
 
     name = "encoder"
     optimizes = "squared errors of the codes of made images and of reconstructions, minimized"
-    irrelevant_options = ("game", "penalty", "sets")
+    irrelevant_options = (
+        *("game", "penalty", "sets"),
+        *("style_mixing", "path_length_weight", "augment"),  # of a stylegan
+    )
 
     def __init__(self, model: Played) -> None:
         super().__init__(model)

@@ -236,6 +236,82 @@ class GANConfig(ConditionalConfig):
     )
 
 
+class AugmentConfig(Settings):
+    """Augmentation of real and made images before the critic, whose strength adapts."""
+
+    target: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="How far the critic may know its training images by heart before they are "
+        "augmented more often: 0 is not at all, 1 completely. null takes 0.5 where it is measured "
+        "on validation images, and 0.6 where it is measured by the sign of its scores.",
+    )
+    pace: int = Field(
+        30_000,
+        ge=1,
+        description="Number of images in which the probability of an augmentation can rise from 0 "
+        "to 1, or fall as much.",
+    )
+    largest: float = Field(
+        0.8,
+        gt=0,
+        le=0.8,
+        description="Largest probability of an augmentation. Above 0.8 augmentations would show in "
+        "made images.",
+    )
+
+
+class StyleGANConfig(MappedConfig):
+    """Networks and game of a `StyleGAN`."""
+
+    widths: tuple[PositiveInt, ...] | None = Field(
+        None,
+        description="Number of channels of each scale, from the image to the coarsest grid, of "
+        "generator and critic alike. null takes 16, 32, 64, or as many as there are scales.",
+    )
+    padding: Literal["zeros", "circular"] = Field(
+        "zeros",
+        description='Padding of the convolutions at the faces of an image. "circular" suits '
+        "periodic images, which are then shifted periodically before the critic.",
+    )
+    mapping_layers: int = Field(
+        4,
+        ge=0,
+        le=16,
+        description="Number of layers of the invertible mapping from noise to style, which is what "
+        "the generator is given. 0 leaves the mapping out: the style is the noise.",
+    )
+    encoder: ResidualEncoderConfig = Field(
+        ResidualEncoderConfig(), description="Settings of the encoder and of its training."
+    )
+    first: Literal["cells", "constant"] = Field(
+        "cells",
+        description='Input of the coarsest layer. "constant" is learned and the same for all '
+        'images, as in the paper; "cells" adds a linear function of the style, so that numbers of '
+        "the style have a place in the image.",
+    )
+    style_mixing: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="Share of the made images whose finer layers are given a second style during "
+        "the game, from a random layer on.",
+    )
+    path_length_weight: float | None = Field(
+        None,
+        ge=0,
+        description="Weight of the penalty on differences in path length, which asks that a step "
+        "in the style change all images equally. null takes the paper's, ln 2 / (r^2 (ln r - ln "
+        "2)) for r x r images or r^2 voxels. 0 applies none.",
+    )
+    augment: AugmentConfig | None = Field(
+        AugmentConfig(),
+        description="Settings of the adaptive augmentation before the critic, for small data. null "
+        "applies none.",
+    )
+
+
 class DCGANConfig(AdversarialConfig):
     """Networks and game of a `DCGAN`."""
 

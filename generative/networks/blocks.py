@@ -19,6 +19,7 @@ def convolution(
     *,
     stride: tuple[int, ...] | int = 1,
     padding: str = "zeros",
+    bias: bool = True,
 ) -> nn.Module:
     """Convolution that keeps the size at stride 1 and divides it at any other."""
     return CONVOLUTION[spatial_dims](
@@ -28,6 +29,7 @@ def convolution(
         stride,
         padding=kernel // 2,
         padding_mode=padding if kernel > 1 else "zeros",
+        bias=bias,
     )
 
 

@@ -51,6 +51,19 @@ SETTINGS = {
             },
         ),
     ),
+    "stylegan": (
+        ((1, 32, 32), {"widths": (4, 8), "encoder": {"widths": (4, 8)}}),
+        (
+            (2, 16, 16, 20),
+            {
+                "widths": (4, 8),
+                "encoder": {"widths": (4, 8)},
+                "latent_dim": 5,
+                "first": "constant",
+                "coordinates": "style",
+            },
+        ),
+    ),
     "pca": (((1, 8, 8), {"components": 4}), ((2, 4, 6, 5), {"components": 4})),
     "resnet_vae": (
         ((1, 32, 32), {"width": 8, "latent_dim": 4}),

@@ -245,6 +245,7 @@ TINY = {
     "lsgm": PRIOR,
     "dcgan": {"width": 4, "latent_dim": 6, "sets": {}},
     "gan": {"widths": (4, 8), "encoder": {"widths": (4, 8)}, "latent_dim": 6},
+    "stylegan": {"widths": (4, 8), "encoder": {"widths": (4, 8)}, "latent_dim": 6},
 }
 
 
