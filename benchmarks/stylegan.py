@@ -167,7 +167,7 @@ def run(name: str, judge: Judge, training: Any, validation: Any, asked: argparse
         seed=asked.seed,
         progress=False,
         augmentation=Augmentation(shifts=asked.images is None),
-        stages={"adversarial": StageConfig(batch_size=asked.batch)},
+        stages={"adversarial": StageConfig(batch_size=asked.batch, learning_rate=asked.rate)},
     )
     print(f"{name}, seed {asked.seed}", flush=True)
     game = trained(model, training, validation, config)
@@ -206,6 +206,7 @@ if __name__ == "__main__":
     parser.add_argument("--stride", type=int, default=8)
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate of the game")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--figures", type=int, default=1000)
     parser.add_argument("--game", choices=("relativistic", "non_saturating"))
