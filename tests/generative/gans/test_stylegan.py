@@ -152,6 +152,8 @@ def test_the_augmentation_is_told_all_scores_at_every_step(unseen):
         assert len(real) == len(made) == 12
         assert (new is None) if unseen is None else len(new) == 6
     assert [t["augmented"] for t in terms[:3]] == [0, 0, 0]
+    (said,) = stage.findings().values()
+    assert said == f"probability {terms[3]['augmented']:.2f} at the end"
     assert torch.equal(stage.augmentation.sums_, torch.zeros(4).double())
 
 
