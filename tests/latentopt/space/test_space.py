@@ -216,8 +216,8 @@ def test_samples_are_the_same_for_a_seed_and_draw_on_no_global_state(linear):
 def test_truncation_moves_samples_to_the_mean_and_is_checked(linear):
     whole = linear.sample(50, seed=3)
     assert torch.equal(linear.sample(50, seed=3, truncation=0.7), 0.7 * whole)
-    assert torch.equal(linear.sample(50, seed=3, truncation=1), whole)
-    for wrong in (0, -0.5, 1.2, float("nan")):
+    assert torch.equal(linear.sample(50, seed=3, truncation=1.0), whole)
+    for wrong in (0.0, -0.5, 1.2, float("nan")):
         with pytest.raises(ValueError, match="truncation should be above 0 and at most 1"):
             linear.sample(5, truncation=wrong)
 
