@@ -6,6 +6,7 @@ from .diffusion.latent_diffusion import LatentDiffusion
 from .diffusion.lsgm import LSGM
 from .gans.dcgan import DCGAN
 from .gans.gan import GAN
+from .gans.infogan import InfoGAN
 from .gans.stylegan import StyleGAN
 from .model import Model
 from .model_files import load_model, save_model
@@ -19,6 +20,7 @@ __all__ = [
     "PCA",
     "VAEGAN",
     "ConvVAE",
+    "InfoGAN",
     "LatentDiffusion",
     "Model",
     "ResNetVAE",

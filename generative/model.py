@@ -19,6 +19,8 @@ __all__ = [
     "AModel",
     "Conditional",
     "ConditionalSampler",
+    "Control",
+    "Controlled",
     "CoordinateName",
     "Coordinates",
     "Drawn",
@@ -194,6 +196,36 @@ class ConditionalSampler(Conditional, Protocol):
         guidance: float = 1.0,
     ) -> Float[Tensor, "{n} d"]:
         """Points of that space which decode to structures of a class, with properties."""
+        ...
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control variable of a model: a function of some numbers of its code.
+
+    Parameters
+    ----------
+    name
+        Such as "category 1" or "continuous 1".
+    numbers
+        Places in the code. A category is that of the largest of its numbers; a continuous control
+        rises with its one number.
+    categories
+        How many there are; 0 for a continuous control.
+    """
+
+    name: str
+    numbers: tuple[int, ...]
+    categories: int
+
+
+@runtime_checkable
+class Controlled(StandardNormal, Protocol):
+    """Has control variables, which its training has given a meaning in structures."""
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """All of them, in the order of their numbers."""
         ...
 
 

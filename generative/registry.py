@@ -10,6 +10,7 @@ from generative.diffusion.latent_diffusion import LatentDiffusion
 from generative.diffusion.lsgm import LSGM
 from generative.gans.dcgan import DCGAN
 from generative.gans.gan import GAN
+from generative.gans.infogan import InfoGAN
 from generative.gans.stylegan import StyleGAN
 from generative.model import Model
 
@@ -23,6 +24,7 @@ MODELS: dict[str, type[Model]] = {
     "dcgan": DCGAN,
     "gan": GAN,
     "stylegan": StyleGAN,
+    "infogan": InfoGAN,
 }
 # Names in folders written before, and what has taken their place.
 FORMER_NAMES = {"cvae": "resnet_vae"}

@@ -214,7 +214,7 @@ class AdversarialStage(Stage):
             return loss
         real = batch.rows[: len(made)]
         known, code = self.parts.encode(made).float(), self.parts.encode(real).float()
-        regression = (known - style).square().mean()
+        regression = self.parts.code_error(known, style)
         again = self.parts.logits(code).float().sigmoid()
         wrong = (centred(again) - centred(real)).square().mean()
         noise = self.noise(batch, code)

@@ -81,7 +81,7 @@ class EncoderStage(Stage):
             with torch.no_grad():
                 style = self.parts.style(noise, self.asked.of(batch))
                 made = self._decoded(style)
-            regression = (self.parts.encode(made).float() - style).square().mean()
+            regression = self.parts.code_error(self.parts.encode(made).float(), style)
             again = self._decoded(self.parts.encode(batch.rows).float())
         wrong = (centred(again) - centred(batch.rows)).square().mean()
         total = REGRESSION * regression + RECONSTRUCTION * wrong

@@ -45,6 +45,12 @@ class GeneratorAndEncoder(nn.Module):
         """Style of each image, of values in [0, 1]."""
         return self.encoder(centred(images))
 
+    def code_error(
+        self, guess: Float[Tensor, "n d"], style: Float[Tensor, "n d"]
+    ) -> Float[Tensor, ""]:
+        """How wrong the encoder is about styles of made images: mean squared error."""
+        return (guess - style).square().mean()
+
 
 def centred(images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
     """Values in [0, 1] as values from -1 to 1, which critics and encoders are given."""

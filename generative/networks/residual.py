@@ -122,8 +122,8 @@ class ResidualReader(nn.Module):
         """Numbers of each image, whose values are from -1 to 1."""
         return self.head(self.features(images))
 
-    def features(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n k"]:
-        """What the numbers are made of."""
+    def features(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n f"]:
+        """What the head is given of each image: as many numbers as it has inputs."""
         dims = self.layout.spatial_dims
         x = self.stem(functional.pad(images, self.layout.padding))
         pools = [*self.layout.strides[1:], (2,) * dims]

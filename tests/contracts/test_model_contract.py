@@ -12,6 +12,7 @@ from generative.files.folder import json_bytes
 from generative.model import (
     Conditional,
     ConditionalSampler,
+    Controlled,
     Coordinates,
     Encoding,
     Model,
@@ -61,6 +62,25 @@ SETTINGS = {
                 "latent_dim": 5,
                 "first": "constant",
                 "coordinates": "style",
+            },
+        ),
+    ),
+    "infogan": (
+        (
+            (1, 32, 32),
+            {
+                "widths": (4, 8),
+                "encoder": {"widths": (4, 8)},
+                "controls": {"temperature": 0.3},
+            },
+        ),
+        (
+            (2, 16, 16, 20),
+            {
+                "widths": (4, 8),
+                "encoder": {"widths": (4, 8)},
+                "latent_dim": 5,
+                "controls": {"categories": (2,), "continuous": 3, "temperature": 0.3},
             },
         ),
     ),
@@ -161,6 +181,12 @@ def test_what_conditional_and_other_models_offer_works(model, images, code, tmp_
         assert not is_standard_normal(behind)
         assert model.to_noise(code).shape == model.to_code(code).shape == code.shape
         torch.testing.assert_close(behind.decode(noise.to_code(code)), noise.decode(code))
+    if isinstance(model, Controlled):
+        numbers = [number for control in model.controls for number in control.numbers]
+        assert len(set(numbers)) == len(numbers) <= model.latent_dim
+        assert all(0 <= number < model.latent_dim for number in numbers)
+        assert all(len(c.numbers) == max(1, c.categories) for c in model.controls)
+        assert len({control.name for control in model.controls}) == len(model.controls)
     if isinstance(model, Structured):
         pose = model.pose(images)
         assert pose.angle.shape == (5,)

@@ -246,6 +246,7 @@ TINY = {
     "dcgan": {"width": 4, "latent_dim": 6, "sets": {}},
     "gan": {"widths": (4, 8), "encoder": {"widths": (4, 8)}, "latent_dim": 6},
     "stylegan": {"widths": (4, 8), "encoder": {"widths": (4, 8)}, "latent_dim": 6},
+    "infogan": {"widths": (4, 8), "encoder": {"widths": (4, 8)}, "latent_dim": 6},
 }
 
 
