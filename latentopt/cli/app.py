@@ -32,6 +32,7 @@ from latentopt.cli.options.spaces import (
     InterpolateOptions,
     SampleOptions,
     TrainOptions,
+    TraverseOptions,
 )
 from latentopt.cli.options.surrogates import FitOptions, MeasureOptions
 from latentopt.interrupts import INTERRUPTED, say_interrupted
@@ -65,6 +66,7 @@ COMMANDS = {
     "evaluate": Command(EvaluateOptions, f"{HERE}.evaluate:evaluate"),
     "interpolate": Command(InterpolateOptions, f"{HERE}.interpolate:interpolate"),
     "sample": Command(SampleOptions, f"{HERE}.sample:sample"),
+    "traverse": Command(TraverseOptions, f"{HERE}.traverse:traverse"),
     "import": Command(ImportOptions, f"{HERE}.import_data:import_measured", on_a_campaign=True),
     "repair": Command(RepairOptions, f"{HERE}.repair:repair", on_a_campaign=True),
 }

@@ -19,6 +19,7 @@ from latentopt.space.ax_parameters import (
     points_to_parameters,
     range_parameters,
 )
+from latentopt.space.control_meanings import ControlMeaning, meanings
 from latentopt.space.coordinates import flowing, turned, two_coordinates
 from latentopt.space.decoder import Decoder, Encoder
 from latentopt.space.draws import normal_draws, truncated
@@ -27,8 +28,9 @@ from latentopt.space.encoding import checked_steps, encoded, inverted
 from latentopt.space.files import read_space, write_space
 from latentopt.space.fitting import as_kept, of_prior, thinned, white_over
 from latentopt.space.model_tensors import device_of, digest_of
-from latentopt.space.paths import PATHS, Way, grid
+from latentopt.space.paths import Way, grid, path
 from latentopt.space.spacing import box_around, median_spacing, nearest_distance
+from latentopt.space.traverses import traverse
 from latentopt.space.whitening import Whitening
 from objectives.arrays import Array
 
@@ -315,19 +317,14 @@ class LatentSpace:
         ValueError
             For another way, points of another width or not finite, or n below 2.
         """
-        if how not in PATHS:
-            raise ValueError(f"how should be one of {', '.join(PATHS)}, got {how!r}.")
         start, end = self._points(a).reshape(-1), self._points(b).reshape(-1)
-        if len(start) != self.latent_dim or len(end) != self.latent_dim or n < 2:
-            raise ValueError(
-                f"a and b should be one latent point of {self.latent_dim} numbers each and n at "
-                f"least 2, got {len(start)} and {len(end)} numbers and n={n}."
-            )
-        return like(a, PATHS[how](start, end, n))
+        return like(a, path(start, end, n, how, numbers=self.latent_dim))
 
-    def traverse(self, axis: int, n: int = 9, *, span: float = 3.0) -> Float[Tensor, "n d"]:
-        """The origin moved along one axis from -span to span standard deviations."""
-        return self.manifold((axis,), n, span=span)
+    def traverse(
+        self, axis: int | str, n: int = 9, *, span: float | None = None, seed: int | None = None
+    ) -> Float[Tensor, "n d"]:
+        """Points along an axis, or a control by its name: see `latentopt.space.traverses`."""
+        return traverse(self, axis, n, span=span, seed=seed)
 
     def manifold(
         self, axes: tuple[int, ...] = (0, 1), n: int = 9, *, span: float = 3.0
@@ -335,14 +332,15 @@ class LatentSpace:
         """Grid of points over some axes, the others at 0: ``(n, n, d)`` for two axes.
 
         Each axis goes from -span to span standard deviations. A ``ValueError`` refuses axes that
-        the space has not, or one that comes twice.
+        the space has not.
         """
-        if not all(0 <= axis < self.latent_dim for axis in axes) or len(set(axes)) != len(axes):
-            raise ValueError(
-                f"axes should be different numbers from 0 to {self.latent_dim - 1}, got {axes}."
-            )
         origin = torch.zeros(self.latent_dim, dtype=torch.float64)
         return grid(origin, axes, torch.linspace(-span, span, n, dtype=torch.float64))
+
+    @property
+    def controls(self) -> tuple[ControlMeaning, ...]:
+        """What the control variables of its model came to mean; most models have none."""
+        return meanings(self)
 
     # -- trust -----------------------------------------------------------------------------------
 

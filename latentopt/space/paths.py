@@ -42,10 +42,32 @@ def is_way(name: str) -> TypeGuard[Way]:
     return name in PATHS
 
 
+def path(
+    a: Float[Tensor, "d"], b: Float[Tensor, "e"], n: int, how: Way, *, numbers: int
+) -> Float[Tensor, "n d"]:
+    """``n`` points from a to b by a way of `PATHS`.
+
+    A ``ValueError`` refuses another way, points of another width than ``numbers``, or n below 2.
+    """
+    if how not in PATHS:
+        raise ValueError(f"how should be one of {', '.join(PATHS)}, got {how!r}.")
+    if len(a) != numbers or len(b) != numbers or n < 2:
+        raise ValueError(
+            f"a and b should be one latent point of {numbers} numbers each and n at least 2, got "
+            f"{len(a)} and {len(b)} numbers and n={n}."
+        )
+    return PATHS[how](a, b, n)
+
+
 def grid(
     at: Float[Tensor, "d"], axes: tuple[int, ...], ticks: Float[Tensor, "n"]
 ) -> Float[Tensor, "*grid d"]:
-    """``at`` with the coordinates ``axes`` set to each combination of ticks."""
+    """``at`` with the coordinates ``axes`` set to each combination of ticks.
+
+    A ``ValueError`` refuses axes that it has not, or one that comes twice.
+    """
+    if not all(0 <= axis < len(at) for axis in axes) or len(set(axes)) != len(axes):
+        raise ValueError(f"axes should be different numbers from 0 to {len(at) - 1}, got {axes}.")
     mesh = torch.stack(torch.meshgrid(*[ticks] * len(axes), indexing="ij"), dim=-1)
     points = at.expand(*mesh.shape[:-1], -1).clone()
     points[..., list(axes)] = mesh

@@ -28,11 +28,14 @@ from generative.training.train import train
 from latentopt.errors import ConfigError
 from latentopt.fidelity.guesses import guess_figures, guess_section
 from latentopt.fidelity.noise_space import noise_space_figures, noise_space_section
+from latentopt.fidelity.traverse_picture import CONTROLS_PICTURE, traverse_picture
 from latentopt.printable import one_line
 from latentopt.settings.explain import explain
+from latentopt.space.control_meanings import CONTROLS, controls_section
 from latentopt.space.files import OWN, SETTINGS, is_space
 from latentopt.space.fitting import thinned
 from latentopt.space.latent_space import INVERTED_ROWS, LatentSpace
+from latentopt.space.traverses import controls_of
 from latentopt.training.conditions import compute_conditions
 from latentopt.training.data import read_split, split_with_facts
 from latentopt.training.first_weights import check_first_weights, source_of
@@ -125,6 +128,9 @@ def train_space(
         card[CARD] += noise_space_section(noise_space_figures(model, *pair)).encode()
     if isinstance(model, Drawn):
         card[CARD] += guess_section(guess_figures(space, held_out.images)).encode()
+    if controls_of(model):
+        card[CARD] += controls_section(space.controls, CONTROLS_PICTURE).encode()
+        card |= {CONTROLS_PICTURE: traverse_picture(space), **space.documents}
     space.documents = {**card, SETTINGS: json_bytes(record)}
     space.trained_on = image_digests(training.images)
     space.save(folder, overwrite=overwrite)
@@ -138,8 +144,10 @@ def _check_folder(
     """Refuse a folder whose files are not ours, or are read, before the work."""
     images = [settings.data.path] if isinstance(settings.data, FileData) else []
     first = [settings.begin_from]
+    controlled = "controls" in MODELS[settings.model].options_class.model_fields
+    controls = (CONTROLS, CONTROLS_PICTURE) if controlled else ()
     check_outputs(
-        [folder / name for name in (*OWN, SETTINGS, CARD, PICTURE, MANIFEST)],
+        [folder / name for name in (*OWN, SETTINGS, CARD, PICTURE, *controls, MANIFEST)],
         inputs=[*inputs, *(path for path in first if path is not None)],
         images=images,
         overwrite=overwrite,

@@ -24,6 +24,7 @@ __all__ = [
     "InterpolateOptions",
     "SampleOptions",
     "TrainOptions",
+    "TraverseOptions",
 ]
 
 PAIRS = 8  # of images, unless said otherwise
@@ -167,4 +168,15 @@ class SampleOptions:
     out: Annotated[Path, typer.Option(help="Folder for points, images and a picture.")] = Path(
         "samples"
     )
+    overwrite: OverwriteOption = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraverseOptions:
+    """Show what the control variables of an infogan mean: a picture and a table."""
+
+    space: SpaceArgument
+    n: Annotated[int, typer.Option("--n", min=2, help="Structures in a row.")] = 9
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Fixes the structure.")] = 0
+    out: Annotated[Path, typer.Option(help="PNG file for the picture.")] = Path("controls.png")
     overwrite: OverwriteOption = False
