@@ -139,7 +139,7 @@ def _one_life(place, moments, done, torn):
     workers = []
     try:
         while _alive(driver):
-            end = time.monotonic() + moments.uniform(0.1, 6.0)
+            end = time.monotonic() + moments.uniform(0.1, 4.0)  # workers start in two or three
             if moments.random() < 0.6:  # while it evaluates
                 while time.monotonic() < end and len(_calls()) == seen:
                     time.sleep(0.05)

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections import Counter
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, wraps
 from inspect import isclass
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -65,6 +65,23 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_runtest_setup():
     """Begin to count calls anew."""
     calls.clear()
+
+
+@cache
+def embedded(name="default"):
+    """An embedded space, and with it the features of its structures, which take seconds."""
+    from latentopt.space.embedded import embedded_folder
+    from latentopt.space.latent_space import LatentSpace
+
+    return LatentSpace.load(embedded_folder(name))
+
+
+@pytest.fixture
+def embedded_once(monkeypatch):
+    """Scripts that begin with an embedded space share one in a process."""
+    from latentopt.space.latent_space import LatentSpace
+
+    monkeypatch.setattr(LatentSpace, "default", embedded)
 
 
 @pytest.fixture

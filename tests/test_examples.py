@@ -38,7 +38,7 @@ def seconds_used():
 
 
 @pytest.fixture
-def play(tmp_path, monkeypatch, capfd):
+def play(embedded_once, tmp_path, monkeypatch, capfd):
     """Run a script as ``python script`` does, in this process: what it printed."""
 
     def call(script):
