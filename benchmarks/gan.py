@@ -5,8 +5,9 @@ python benchmarks/gan.py --steps 8000 --seeds 0 1
 python benchmarks/gan.py --only "gan" --figures 4000
 
 Of draws that are cut into phases: Frechet distances in two-point scores and in two-point features
-of equal weight (as in latent_diffusion.py), both asked for by the stage of sets; what nothing asks
-for is the random network, lone voxels and thin lines. Of held-out structures: reconstructions.
+of equal weight, both asked for by the stage of sets; what nothing asks for is the random network
+(each response over its spread over structures), lone voxels and thin lines. Of held-out
+structures: reconstructions.
 """
 
 import argparse
@@ -18,14 +19,12 @@ import time
 from pathlib import Path
 
 import torch
-from latent_diffusion import lone_voxels, two_point_features
 
 from generative.data.synthetic import gaussian_random_field
 from generative.gans import GAN
 from latentopt import LatentSpace
-from latentopt.fidelity.two_point_scores import TwoPointScores
 from latentopt.training.train_space import TrainingSettings, train_space
-from objectives.fidelity import frechet_distance, precision, random_cnn_features, recall
+from objectives.fidelity import DrawFigures, shuffled_pixels
 from objectives.fidelity.statistics import two_point_mae
 
 SHAPE = (64, 64)
@@ -41,14 +40,6 @@ RUNS = {
 }
 
 
-def thin_voxels(images: torch.Tensor) -> float:
-    """Share of voxels inside images (n, 1, h, w) unlike both neighbours along an axis."""
-    phases = images[:, 0].round()
-    down = (phases[:, 1:-1] != phases[:, :-2]) & (phases[:, 1:-1] != phases[:, 2:])
-    along = (phases[..., 1:-1] != phases[..., :-2]) & (phases[..., 1:-1] != phases[..., 2:])
-    return float((down[..., 1:-1] | along[:, 1:-1]).double().mean())
-
-
 class Judge:
     """Figures of sets of structures against structures that no training has seen.
 
@@ -59,27 +50,28 @@ class Judge:
     """
 
     def __init__(self, n: int) -> None:
-        self.real = torch.from_numpy(gaussian_random_field(n, SHAPE, seed=51))
-        self.scores, self.features = TwoPointScores(self.real), two_point_features(self.real)
-        self.scored, self.spread = self.scores(self.real), self.features.std(0)
-        self.network = random_cnn_features(self.real)
+        self.real, others = (
+            torch.from_numpy(gaussian_random_field(n, SHAPE, seed=seed)) for seed in (51, 52)
+        )
+        self.figures = DrawFigures(self.real, others)
         print(
             f"{n} structures{'scores':>33}{'features':>10}{'network':>9}{'precision':>10}"
             f"{'recall':>8}{'lone':>7}{'thin':>7}{'fraction':>17}{'interface':>10}"
         )
+        self.show("other structures (floor)", others)
+        self.show("with voxels shuffled (control)", shuffled_pixels(others))
 
     def show(self, name: str, images: torch.Tensor) -> None:
-        """One line of figures of a set; lone voxels in 10,000, thin lines in 1,000."""
-        ours, equal = self.scores(images), two_point_features(images) / self.spread
+        """One line of figures of a set; lone voxels in 10,000, thin ones in 1,000."""
+        found = self.figures(images)
         amount = images.mean((1, 2, 3))
         jumps, those = (x.diff(dim=2).abs().mean() for x in (images, self.real))
         print(
             f"{name:<42}"
-            f"{frechet_distance(ours, self.scored):>10.4f}"
-            f"{frechet_distance(equal, self.features / self.spread):>10.4f}"
-            f"{frechet_distance(random_cnn_features(images), self.network):>9.3f}"
-            f"{precision(ours, self.scored):>10.3f}{recall(ours, self.scored):>8.3f}"
-            f"{1e4 * lone_voxels(images):>7.2f}{1e3 * thin_voxels(images):>7.2f}"
+            f"{found['frechet_two_point']:>10.4f}{found['frechet_two_point_features']:>10.4f}"
+            f"{found['frechet_random_cnn']:>9.3f}"
+            f"{found['precision_two_point']:>10.3f}{found['recall_two_point']:>8.3f}"
+            f"{1e4 * found['lone_voxels']:>7.2f}{1e3 * found['thin_voxels']:>7.2f}"
             f"{amount.mean():>9.3f} +- {amount.std():.3f}{jumps / those:>10.3f}",
             flush=True,
         )
@@ -124,8 +116,7 @@ def run(name: str, seed: int, steps: int, judge: Judge, out: Path) -> None:
 def floors(judge: Judge) -> None:
     """Other structures, which nothing can come nearer than, and sets that must fail."""
     n = len(judge.real)
-    for seed in (52, 53):
-        judge.show("other structures", torch.from_numpy(gaussian_random_field(n, SHAPE, seed=seed)))
+    judge.show("other structures", torch.from_numpy(gaussian_random_field(n, SHAPE, seed=53)))
     untrained = LatentSpace.from_prior(GAN((1, *SHAPE)))
     judge.show(
         "untrained generator (control)", untrained.decode(untrained.sample(n, seed=0)).round()

@@ -21,13 +21,17 @@ import torch
 from generative.autoencoders.gaussian_codes import gaussian_codes
 from generative.batching import map_rows
 from generative.data.synthetic import gaussian_random_field
-from generative.losses.two_point import autocorrelation
 from latentopt import LatentSpace
 from latentopt.fidelity.noise_space import FIGURES, noise_space_figures
-from latentopt.fidelity.two_point_scores import TwoPointScores
 from latentopt.training.sampling import obtained, sample_points
 from latentopt.training.train_space import TrainingSettings, train_space
-from objectives.fidelity import ensemble_test, frechet_distance, recall, shuffled_pixels
+from objectives.fidelity import (
+    FeatureSpaces,
+    ensemble_test,
+    lone_voxels,
+    shuffled_pixels,
+)
+from objectives.fidelity.feature_spaces import compare_rows
 
 CONDUCTIVITY = {"kind": "effective_conductivity", "conductivity": [1.0, 10.0]}
 
@@ -78,8 +82,8 @@ def frechet(n: int, space: LatentSpace, draws: int) -> None:
     other structures differ too, mostly in their mean volume fraction: hence several of each.
     """
     held_out = torch.from_numpy(gaussian_random_field(n, (64, 64), seed=51))
-    scores, features = TwoPointScores(held_out), two_point_features(held_out)
-    spread, scored = features.std(0), scores(held_out)
+    spaces = FeatureSpaces(held_out)
+    real = spaces(held_out)
     code = space.in_coordinates("code")
 
     def again(images: torch.Tensor) -> torch.Tensor:
@@ -101,38 +105,12 @@ def frechet(n: int, space: LatentSpace, draws: int) -> None:
     print(f"{n} structures{'scores':>35}{'recall':>10}{'features':>10}{'lone voxels':>15}")
     for name, made in sets.items():
         images = made()
-        ours = scores(images)
-        whole = frechet_distance(ours, scored)
-        equal = frechet_distance(two_point_features(images) / spread, features / spread)
-        found = recall(ours, scored)
-        line = f"{name:<35}{whole:>10.4f}{found:>10.3f}{equal:>10.4f}{lone_voxels(images):>15.6f}"
+        found = compare_rows(spaces(images), real)
+        line = (
+            f"{name:<35}{found['frechet_two_point']:>10.4f}{found['recall_two_point']:>10.3f}"
+            f"{found['frechet_two_point_features']:>10.4f}{lone_voxels(images):>15.6f}"
+        )
         print(line, flush=True)
-
-
-def two_point_features(images: torch.Tensor) -> torch.Tensor:
-    """Volume fraction, S_2 around and along the axes, and interface of images (n, 1, 64, 64)."""
-    s2 = autocorrelation(images)[:, 0]
-    side = torch.arange(64).minimum(64 - torch.arange(64))
-    radius = (side[:, None] ** 2 + side**2).sqrt().round().long().flatten()
-    around = torch.zeros(len(s2), int(radius.max()) + 1)
-    around = around.index_add(1, radius, s2.flatten(1)) / radius.bincount()
-    shifts = torch.arange(1, 32, 2)
-    interface = [images.diff(dim=axis).abs().mean((1, 2, 3)) for axis in (2, 3)]
-    parts = [s2[:, 0, :1], around[:, shifts], s2[:, 0, shifts], s2[:, shifts, 0]]
-    return torch.cat([*parts, torch.stack(interface, dim=1)], dim=1).double()
-
-
-def lone_voxels(images: torch.Tensor) -> float:
-    """Share of the voxels inside images (n, 1, h, w) that are unlike all four neighbours."""
-    phases = images[:, 0].round()
-    inside = phases[:, 1:-1, 1:-1]
-    around = (
-        phases[:, :-2, 1:-1],
-        phases[:, 2:, 1:-1],
-        phases[:, 1:-1, :-2],
-        phases[:, 1:-1, 2:],
-    )
-    return float(torch.stack([inside != other for other in around]).all(0).double().mean())
 
 
 def _gaussian(space: LatentSpace) -> Callable[[int, int], torch.Tensor]:

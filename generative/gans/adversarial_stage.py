@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from generative.batching import map_rows, to_tensor
 from generative.conditions import Conditions
 from generative.gans.asked import AskedConditions
+from generative.gans.collapse import collapse_warning, variety
 from generative.gans.parts import GeneratorAndEncoder, centred
 from generative.gans.settings import AdversarialConfig
 from generative.losses.games import GAMES, mean_squared_distance, squared_slope
@@ -93,7 +94,7 @@ class AdversarialStage(Stage):
         self.parts, self.critic, self.latent_dim = model.parts, critic, model.latent_dim
         self.game_name = model.config.game
         self.game = GAMES[self.game_name]
-        self.penalty = model.config.penalty
+        self.penalty, self.options = model.config.penalty, model.config
         self.encoder_settings = model.config.encoder
         self.identity["encoder"] = self.encoder_settings.model_dump(exclude={"share"})
         self.asked = AskedConditions(model.conditions)
@@ -231,8 +232,33 @@ class AdversarialStage(Stage):
         """
         if len(probe) < SMALLEST_SET:
             return None
+        return float(self.judge(self.draws(probe), probe))
+
+    @torch.no_grad()
+    def figures(self, probe: Float[Tensor, "v c *space"]) -> dict[str, float]:
+        """Recall and spread of draws, by which a collapse is noticed."""
+        found = variety(self.draws(probe), probe)
+        return {} if found is None else found._asdict()
+
+    @torch.no_grad()
+    def warnings(self, probe: Float[Tensor, "v c *space"]) -> tuple[str, ...]:
+        """A line on draws that are nearly all alike."""
+        made = self.draws(probe)
+        found = variety(made, probe)
+        if found is None or not found.collapsed:
+            return ()
+        of_real, of_made = (
+            map_rows(lambda rows: self.critic(centred(rows)).float(), images, probe[0].numel())
+            for images in (probe, made)
+        )
+        margin = float(of_real.mean() - of_made.mean())
+        return (collapse_warning(self.name, found, margin, self.options),)
+
+    @torch.no_grad()
+    def draws(self, images: Float[Tensor, "v c *space"]) -> Float[Tensor, "v c *space"]:
+        """As many draws as there are images, always the same ones, cut if the images are."""
         generator = torch.Generator().manual_seed(0)
-        noise = antithetic(torch.randn(len(probe), self.latent_dim, generator=generator))
-        style = self.parts.style(noise.to(probe))  # asked for nothing, as the images are
-        logits = map_rows(self.parts.logits, style, probe[0].numel()).float()
-        return float(self.judge(cut(logits, probe, sharpness=1.0), probe))
+        noise = antithetic(torch.randn(len(images), self.latent_dim, generator=generator))
+        style = self.parts.style(noise.to(images))  # asked for nothing, as the images are
+        logits = map_rows(self.parts.logits, style, images[0].numel()).float()
+        return cut(logits, images, sharpness=1.0)

@@ -53,7 +53,7 @@ class Stage(nn.Module, ABC):
     covers: tuple[str, ...] = ()  # earlier stages whose whole loss is in this one's
     goes_on = True  # whether a trained model can be trained on by it
     refines = False  # whether it ends a training by a share of the steps, smaller ones
-    judged_on = "the validation images"  # by which the best moment is chosen
+    judged_on = "{n} validation images"  # by which the best moment is chosen
     weighs = True  # whether a row is drawn as often as the weight of its image says
 
     def __init__(self, model: Described) -> None:
@@ -122,6 +122,18 @@ class Stage(nn.Module, ABC):
         by: the result is then the last moment.
         """
         return None
+
+    def figures(self, probe: Float[Tensor, "v ..."]) -> dict[str, float]:
+        """What people see beside `error`, by name; nothing is chosen by it."""
+        return {}
+
+    def warnings(self, probe: Float[Tensor, "v ..."]) -> tuple[str, ...]:
+        """What must not be passed over in silence, when the training ends with its result.
+
+        Each line says what is wrong, how it shows, and which settings mend it. They are printed,
+        and stand on the model card.
+        """
+        return ()
 
 
 class SolvingStage(ABC):

@@ -1,5 +1,6 @@
 """The loop of a training: players in turn, exponential moving average, best moment, resume."""
 
+import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ from generative.stages.stage import Stage
 from generative.training.progress import TrainingProgress
 from generative.training.state import TrainingState
 from objectives.convolutions import sound
+
+_log = logging.getLogger(__name__)
 
 # Settings that a result does not depend on, or that have been taken into account already.
 NOT_IN_THE_RESULT = {"checkpoint_seconds", "device", "progress", "stages"}
@@ -82,6 +85,8 @@ def descend(
                 if error is not None:
                     state.keep_if_best(error, step + 1)
                     bar.note("validation", error)
+                if bar.shown:
+                    bar.noted |= state.averaged.figures(probe.to(device))
             if time.monotonic() - saved > config.checkpoint_seconds:
                 state.save(step + 1)
                 saved = time.monotonic()
@@ -89,6 +94,10 @@ def descend(
     state.use_result()
     _check_finite(stage.result, config)
     _lay_out(stage.to("cpu").eval(), torch.contiguous_format)
+    if probe is not None:
+        state.warnings = stage.warnings(probe)
+    for line in state.warnings:
+        _log.warning("%s", line)
     return state
 
 

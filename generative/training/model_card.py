@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from generative.autoencoders.gaussian_codes import gaussian_codes
 from generative.autoencoders.pca import PCA
-from generative.batching import map_rows
-from generative.model import Encoding, Model, is_standard_normal, reconstruct
+from generative.model import Drawn, Encoding, Model, is_standard_normal, reconstruct
 from generative.stages.reconstruction import ReconstructionErrors, reconstruction_errors
+from generative.training.draws import draw, draws_section, draws_to_judge
 from objectives.phases import are_phases
 
 BASELINE_VALUES = 2**27  # numbers in the images that principal components are fitted to: 0.5 GB
@@ -31,7 +29,7 @@ jump between neighbouring voxels of the reconstruction over that of the images."
 
 NO_ENCODER = """\
 This model has no encoder and reconstructs nothing. PCA is here for comparison: it says how much of
-the images {numbers} numbers can hold. `latentopt evaluate` compares samples with images.
+the images {numbers} numbers can hold. Its draws, below, are what it is judged by.
 """
 LIMITS_OF_CODES = """\
 A random texture with features much finer than 1/8 of the image has more degrees of freedom than
@@ -77,10 +75,11 @@ def write_model_card(
     answers = {model.kind: reconstruct(model, held_out)} if isinstance(model, Encoding) else {}
     answers[f"PCA-{baseline.latent_dim}"] = reconstruct(baseline, held_out)
     errors = {name: reconstruction_errors(held_out, answer) for name, answer in answers.items()}
-    samples = draw_samples(model, training)
-    rows = {"held-out": held_out, **answers, "samples": samples}
+    draws = draw(model, training, max(COLUMNS, draws_to_judge(training, held_out)))
+    judged = draws_section(model, draws, training, held_out)
+    rows = {"held-out": held_out, **answers, "draws": draws.images}
     return {
-        CARD: _card(model, errors, facts, held_out).encode(),
+        CARD: _card(model, errors, facts, held_out, judged).encode(),
         PICTURE: _picture({name: np.asarray(images[:COLUMNS]) for name, images in rows.items()}),
     }
 
@@ -92,26 +91,12 @@ def fit_baseline(images: Float[Tensor, "n c *space"], components: int) -> PCA:
     return PCA(shape, components=min(components, rows, images[0].numel())).fit(images[:rows])
 
 
-def draw_samples(
-    model: Model, images: Float[Tensor, "m c *space"], n: int = COLUMNS
-) -> Float[Tensor, "{n} c *space"]:
-    """Decoded draws from the Gaussian with the mean and covariance of the training codes.
-
-    From the standard normal distribution where codes are that by construction.
-    """
-    with torch.no_grad():
-        if isinstance(model, Encoding) and not is_standard_normal(model):
-            codes = map_rows(model.encode, images[:2048], images[0].numel())
-            return model.decode(gaussian_codes(codes, n))
-        draws = torch.randn(n, model.latent_dim, generator=torch.Generator().manual_seed(0))
-        return model.decode(draws)
-
-
 def _card(
     model: Model,
     errors: Mapping[str, ReconstructionErrors],
     facts: Mapping[str, object],
     held_out: Tensor,
+    draws: str,
 ) -> str:
     table = "\n".join(
         f"| {name} | {e.mse:.4f} | {e.ssim:.3f} | {e.two_point_mae:.5f} | {_ratio(e)} |"
@@ -123,8 +108,8 @@ def _card(
     lost = "and a cut loses interface" if phases else "and contrast between neighbours is lost"
     encodes, numbers = isinstance(model, Encoding), model.latent_dim
     drawn = (
-        "the standard normal distribution"
-        if is_standard_normal(model) or not encodes
+        "the standard normal distribution, which is the model's prior"
+        if is_standard_normal(model) or isinstance(model, Drawn) or not encodes
         else "a Gaussian with the mean and covariance of the training codes"
     )
     return f"""# {model.kind}: {size} images in {model.latent_dim} numbers
@@ -139,9 +124,12 @@ def _card(
 
 {PHASES_MEASURED if phases else LEVELS_MEASURED} PCA is fitted to the same training images.
 {"" if encodes else NO_ENCODER.format(numbers=numbers)}
-![held-out images, their reconstructions, and samples]({PICTURE})
+## Draws
 
-Samples are draws from {drawn}.
+These are draws from {drawn}, decoded.
+
+{draws}
+![held-out images, their reconstructions, and draws]({PICTURE})
 
 ## Limits
 

@@ -68,6 +68,11 @@ class TrainingState:
         Where `STATE` is kept; ``None`` keeps nothing.
     fingerprint
         Settings and data of the run: a state with others is refused.
+
+    Attributes
+    ----------
+    warnings
+        What the stage says of its result, once the training has ended.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class TrainingState:
         self._means = _averaged_names(stage.result)
         self.best_: dict[str, torch.Tensor] = {}
         self.best_error, self.best_step = math.inf, 0
+        self.warnings: tuple[str, ...] = ()
 
     def average(self, decay: float, step: int) -> None:
         """Move the exponential moving average towards the present weights."""

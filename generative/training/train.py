@@ -108,6 +108,7 @@ def train(
     _draw_weights(model, config.seed)
     _begin(model, begin)
     facts: dict[str, object] = {"Training images": len(images)}
+    warned: dict[str, tuple[str, ...]] = {}
     with only_training(folder):
         stages = _stages(model, config.seed)
         for stage in stages:
@@ -120,9 +121,15 @@ def train(
             state = descend(stage, images, config, folder, validation=probe, conditions=conditions)
             if state.best_step:
                 title = "Weights" if stage.name == "training" else f"Weights of {stage.name}"
-                facts[title] = f"of step {state.best_step}, the best on {stage.judged_on}"
+                judged = stage.judged_on.format(n=0 if probe is None else len(probe))
+                facts[title] = f"of step {state.best_step}, the best on {judged}"
             if card is not None:
                 facts |= stage.findings()
+            # What a later stage has trained on is the later one's to judge.
+            warned = {k: v for k, v in warned.items() if k not in stage.covers}
+            warned[stage.name] = state.warnings
+        if lines := [line for told in warned.values() for line in told]:
+            facts["Warning"] = " ".join(f"{line[0].upper()}{line[1:]}" for line in lines)
         if folder is not None:
             files = {} if card is None else _write_card(model, images, card, facts)
             save_model(model, folder, files=files, overwrite=overwrite)

@@ -19,7 +19,10 @@ __all__ = ["evaluate"]
 PRINTED = (
     "mse", "ssim", "two_point_mae", "lineal_path_mae", "interface_ratio", "p_reconstructed",
 )  # fmt: skip
-PRINTED_OF_SAMPLES = ("frechet_two_point", "recall_two_point", "p_samples")
+PRINTED_OF_SAMPLES = (
+    "frechet_two_point", "frechet_two_point_halves", "recall_two_point", "lone_voxels", "copied",
+    "p_samples",
+)  # fmt: skip
 
 
 def evaluate(options: EvaluateOptions) -> None:

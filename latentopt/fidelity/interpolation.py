@@ -10,12 +10,12 @@ from torch import Tensor
 
 from generative.errors import DataError
 from latentopt.errors import ConfigError
-from latentopt.fidelity.two_point_scores import TwoPointScores
 from latentopt.space.arguments import AnyArray, checked_images
 from latentopt.space.latent_space import LatentSpace
 from latentopt.space.paths import PATHS, Way, is_way
 from objectives.arrays import as_tensor
 from objectives.fidelity.pixels import pixel_error
+from objectives.fidelity.two_point_scores import TwoPointScores
 from objectives.phases import cut_phases
 from objectives.specific_surface import specific_surface
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from generative.autoencoders.gaussian_codes import gaussian_codes
 from generative.batching import map_rows
-from latentopt.fidelity.two_point_scores import COMPONENTS, TwoPointScores
 from objectives.fidelity.feature_sets import frechet_distance, recall
+from objectives.fidelity.two_point_scores import COMPONENTS, TwoPointScores
 from objectives.phases import are_phases, cut_phases
 
 NEIGHBOURS = 5

@@ -23,6 +23,14 @@ FILES = ("bars.png", "structures.png", "fidelity.csv", "fidelity.json", "report.
 
 FORMAT_VERSION = 1
 LEVEL = 0.05
+
+
+def _beside(*figures: str, of: str = "") -> tuple[str, ...]:
+    """Names of figures, each followed by its floor and its control."""
+    names = [f"{figure}_{of}" if of else figure for figure in figures]
+    return tuple(f"{name}{end}" for name in names for end in ("", "_halves", "_shuffled"))
+
+
 TABLES = {
     "Reconstructions of held-out structures": (
         "mse", "psnr", "ssim", "pixel_error", "two_point_mae", "lineal_path_mae", "interface_ratio",
@@ -30,18 +38,19 @@ TABLES = {
     "Statistics of reconstructions as a set": (
         "within_6_sigma", "within_6_sigma_shuffled", "p_reconstructed", "p_held_out", "p_shuffled",
     ),
-    "Samples": (
-        "frechet_two_point", "frechet_two_point_halves", "precision_two_point", "recall_two_point",
-        "p_samples", "kl_levels", "kl_fractions",
+    "Samples": ("p_samples", "kl_levels", "kl_fractions"),
+    "Samples, in two-point scores": _beside("frechet", "precision", "recall", of="two_point"),
+    "Samples, in two-point features": _beside(
+        "frechet", "precision", "recall", of="two_point_features"
     ),
-    "Samples, by a random network": (
-        "frechet_random_cnn", "frechet_random_cnn_halves", "precision_random_cnn",
-        "recall_random_cnn",
-    ),
+    "Samples, by a random network": _beside("frechet", "precision", "recall", of="random_cnn"),
     "Samples, by your Inception features": (
-        "fid", "fid_halves", "precision_inception", "recall_inception",
+        *_beside("fid"), *_beside("precision", "recall", of="inception"),
     ),
-    "Copies of training structures": ("closer", "copies", "distance_ratio", "seen"),
+    "Samples, voxels that stand alone": _beside("lone_voxels", "thin_voxels"),
+    "Copies of training structures": (
+        "copied", "copied_halves", "closer", "copies", "distance_ratio", "seen",
+    ),
 }  # fmt: skip
 _NOTES = {
     "Statistics of reconstructions as a set": "Nearly everything lies within 6 sigma, shuffled "

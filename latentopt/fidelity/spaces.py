@@ -19,20 +19,44 @@ from latentopt.fidelity.reconstructions import (
     reconstruction_figures,
     reconstructions,
 )
-from latentopt.fidelity.two_point_scores import TwoPointScores, components_of
 from latentopt.space.latent_space import LatentSpace
+from objectives.fidelity.draws import DrawFigures
 from objectives.fidelity.ensemble import ensemble_test, fewest_units
-from objectives.fidelity.feature_sets import frechet_distance, memorization, precision, recall
+from objectives.fidelity.feature_sets import memorization
+from objectives.fidelity.feature_spaces import FeatureSpaces
 from objectives.fidelity.histograms import kl_divergence
-from objectives.fidelity.random_features import random_cnn_features
+from objectives.fidelity.two_point_scores import components_of
 
 __all__ = ["ALL", "FIGURES", "GroupFidelity", "SpaceFidelity", "evaluate_spaces"]
 
 ALL = "all"
-NEIGHBOURS = 5
 MOST_UNITS = 1000  # of a side in the ensemble test of samples
-SMALLEST_SPREAD = 1e-6
 SHOWN = 6
+
+
+def _with_floor_and_control(name: str, text: str) -> dict[str, str]:
+    return {
+        name: text,
+        f"{name}_halves": "its floor: of the other half of the originals",
+        f"{name}_shuffled": "its control: of these with shuffled voxels",
+    }
+
+
+def _figures_of(space: str, title: str) -> dict[str, str]:
+    """Figures of samples in one feature space, each with its floor and its control."""
+    figures = {
+        "frechet": f"Frechet distance of samples and half of the originals on {title}",
+        "precision": f"share of samples among that half of the originals (5 neighbours) on {title}",
+        "recall": f"share of that half of the originals among the samples on {title}",
+    }
+    named = [_with_floor_and_control(f"{k}_{space}", text) for k, text in figures.items()]
+    return {_present(name): text for of_one in named for name, text in of_one.items()}
+
+
+def _present(name: str) -> str:
+    """Name of a figure; the Frechet distance of Inception features is the FID."""
+    return name.replace("frechet_inception", "fid")
+
 
 FIGURES = {
     "mse": "mean squared error of a voxel, of the soft reconstruction",
@@ -51,23 +75,21 @@ FIGURES = {
     "p_reconstructed": "ensemble test: half of the originals against the other half reconstructed",
     "p_held_out": "ensemble test: the two halves of the originals (should be accepted)",
     "p_shuffled": "ensemble test: the other half with shuffled pixels (should be refused)",
-    "frechet_two_point": "Frechet distance of samples and originals on two-point scores",
-    "frechet_two_point_halves": "its floor: between halves of the originals, equally many",
-    "precision_two_point": "share of samples among the originals (5 neighbours)",
-    "recall_two_point": "share of originals among the samples",
-    "frechet_random_cnn": "Frechet distance of samples and originals on a random network",
-    "frechet_random_cnn_halves": "its floor: between halves of the originals, equally many",
-    "precision_random_cnn": "share of samples among the originals (5 neighbours)",
-    "recall_random_cnn": "share of originals among the samples",
-    "fid": "Frechet distance of samples and originals on your Inception features",
-    "fid_halves": "its floor: between halves of the originals, equally many",
-    "precision_inception": "share of samples among the originals (5 neighbours)",
-    "recall_inception": "share of originals among the samples",
+    **_figures_of("two_point", "two-point scores"),
+    **_figures_of("two_point_features", "two-point features of equal weight"),
+    **_figures_of("random_cnn", "a random network"),
+    **_figures_of("inception", "your Inception features"),
+    **_with_floor_and_control("lone_voxels", "share of voxels unlike all face neighbours"),
+    **_with_floor_and_control(
+        "thin_voxels", "share of voxels unlike both neighbours along some axis"
+    ),
     "p_samples": "ensemble test: samples against one original of each parent",
     "kl_levels": "divergence of the samples' grey levels from the originals', nats",
     "kl_fractions": "divergence of the samples' volume fractions from the originals', nats",
     "closer": "probability that a sample is nearer to a training structure than an original is",
     "copies": "share of samples nearer to one than 95 % of originals (0.05 if none is a copy)",
+    "copied": "share of samples that are a training image, shifted, mirrored or turned",
+    "copied_halves": "its floor: the same share of originals",
     "distance_ratio": "median distance to it, of samples over originals",
     "seen": "share of originals that are training images, or are one turned (should be 0)",
 }
@@ -162,11 +184,8 @@ def evaluate_spaces(
     cut = Cut(held_out.content == "phases")
     progress("features of the held-out images")
     originals = cut(torch.from_numpy(held_out.images))
-    features: dict[str, _FeatureSpace] = {
-        name: kind(originals) for name, kind in _FEATURE_SPACES.items()
-    }
-    if inception is not None:
-        features["inception"] = _InceptionFeatures(inception, originals)
+    theirs = {} if inception is None else {"inception": _InceptionFeatures(inception, originals)}
+    judge = _judge(originals, held_out.parents, theirs, training, cut, samples=samples, seed=seed)
     answers = []
     for name, space in spaces.items():
         progress(f"{name}: reconstructions")
@@ -180,7 +199,7 @@ def evaluate_spaces(
             groups.append(GroupFidelity(group, len(rows), parents, figures))
         progress(f"{name}: samples")
         drawn = space.decode(space.sample(samples, seed=seed)).clamp(0, 1)
-        figures = _sample_figures(drawn, held_out, features, cut, seed)
+        figures = _sample_figures(drawn, held_out, judge, cut, seed)
         if training is not None:
             figures |= _memorization(cut(drawn), cut, training, originals)
         elif space.trained_on is not None:
@@ -204,43 +223,18 @@ def feature_spaces(held_out: Dataset) -> dict[str, str]:
         "two_point": f"the first {components_of(len(held_out))} scores of TwoPointPCA on the "
         "held-out images (not periodic, shifts up to a quarter of the shortest side), each over "
         "its standard deviation",
+        "two_point_features": "mean square, periodic two-point correlations at shifts of 1, 3, 5 "
+        "... voxels around and along each axis, and jumps along each axis "
+        "(objectives.fidelity.two_point_features), each over its standard deviation over the "
+        "held-out images",
         "random_cnn": "56 mean responses of a convolutional network of fixed random weights "
         "(objectives.fidelity.random_cnn_features, seed 0), each over its standard deviation over "
         "the held-out images",
     }
 
 
-class _TwoPointScores:
-    """Two-point scores of unit variance over the held-out images, the same for every space."""
-
-    def __init__(self, images: Float[Tensor, "n c *space"]) -> None:
-        try:
-            self.scores = TwoPointScores(images)
-        except ValueError:  # the images are too few, or differ in fewer directions
-            self.scores = None
-        self.usable = self.scores is not None
-
-    def __call__(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n f"]:
-        assert self.scores is not None  # it is usable
-        return self.scores(images)
-
-
-class _RandomResponses:
-    """Responses of the random network, of unit variance over the held-out images."""
-
-    def __init__(self, images: Float[Tensor, "n c *space"]) -> None:
-        self.spread = random_cnn_features(images).double().std(0)
-        self.usable = bool((self.spread > SMALLEST_SPREAD).any())
-
-    def __call__(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n f"]:
-        varies = self.spread > SMALLEST_SPREAD  # a channel may never respond
-        return random_cnn_features(images).double()[:, varies] / self.spread[varies]
-
-
 class _InceptionFeatures:
     """Features of the user's network, as they are: FID does not scale them."""
-
-    usable = True
 
     def __init__(self, features: Features, images: Float[Tensor, "n c *space"]) -> None:
         if images.ndim != 4 or images.shape[1] not in (1, 3):
@@ -263,10 +257,6 @@ class _InceptionFeatures:
                 f"features, got shape {tuple(answer.shape)}."
             )
         return answer.double()
-
-
-_FeatureSpace = _TwoPointScores | _RandomResponses | _InceptionFeatures
-_FEATURE_SPACES = {"two_point": _TwoPointScores, "random_cnn": _RandomResponses}
 
 
 def _check(spaces: Mapping[str, LatentSpace], held_out: Dataset, training: Dataset | None) -> None:
@@ -292,8 +282,26 @@ def _groups(data: Dataset) -> dict[str, Int64[np.ndarray, "r"]]:
     return groups
 
 
+def _judge(
+    originals: Tensor,
+    parents: np.ndarray,
+    theirs: Mapping[str, Features],
+    training: Dataset | None,
+    cut: Cut,
+    *,
+    samples: int,
+    seed: int,
+) -> DrawFigures:
+    """Half of the originals to compare samples with, and the other as floor and control."""
+    spaces = FeatureSpaces(originals, theirs)
+    halves = halves_of_parents(parents, seed)
+    first, second = (originals, None) if halves is None else (originals[rows] for rows in halves)
+    known = None if training is None else cut(torch.from_numpy(training.images))
+    return DrawFigures(first, second, training=known, spaces=spaces, size=samples, seed=seed)
+
+
 def _sample_figures(
-    soft: Tensor, held_out: Dataset, features: Mapping[str, Any], cut: Cut, seed: int
+    soft: Tensor, held_out: Dataset, judge: DrawFigures, cut: Cut, seed: int
 ) -> dict[str, float]:
     images, drawn = torch.from_numpy(held_out.images), cut(soft)
     axes = tuple(range(2, images.ndim))
@@ -301,37 +309,14 @@ def _sample_figures(
         "kl_levels": kl_divergence(images, soft),
         "kl_fractions": kl_divergence(cut(images).mean(axes), drawn.mean(axes)),
     }
-    halves = halves_of_parents(held_out.parents, seed)
-    for name, space in features.items():
-        if space.usable:
-            found = _feature_figures(space(cut(images)), space(drawn), halves)
-            figures |= {
-                key.format(name).replace("frechet_inception", "fid"): value
-                for key, value in found.items()
-            }
+    judged = {"": judge(drawn), "_halves": judge.floor, "_shuffled": judge.control}
+    figures |= {_present(k + end): v for end, found in judged.items() for k, v in found.items()}
     # One image a parent: units then vary as samples do.
     order = np.random.default_rng(seed).permutation(len(held_out))
     rows = order[np.unique(held_out.parents[order], return_index=True)[1]][:MOST_UNITS]
     if min(len(rows), len(drawn)) >= fewest_units():
         answer = ensemble_test(cut(images[rows]), drawn[:MOST_UNITS], seed=seed)
         figures["p_samples"] = answer.p_value
-    return figures
-
-
-def _feature_figures(
-    real: Tensor, ours: Tensor, halves: tuple[np.ndarray, np.ndarray] | None
-) -> dict[str, float]:
-    first, others = real, ours
-    figures = {}
-    if halves is not None:
-        # Equally many in each set: the distance of few points is biased by how few they are.
-        k = min(len(halves[0]), len(halves[1]), len(ours))
-        first, second, others = real[halves[0][:k]], real[halves[1][:k]], ours[:k]
-        figures["frechet_{}_halves"] = frechet_distance(second, first)
-    figures["frechet_{}"] = frechet_distance(others, first)
-    if min(len(real), len(ours)) > NEIGHBOURS:
-        figures["precision_{}"] = precision(ours, real, k=NEIGHBOURS)
-        figures["recall_{}"] = recall(ours, real, k=NEIGHBOURS)
     return figures
 
 

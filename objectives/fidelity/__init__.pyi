@@ -1,6 +1,10 @@
+from .copies import Copies
+from .draws import DrawFigures
 from .ensemble import EnsembleTest, ensemble_test, shuffled_pixels
 from .feature_sets import Memorization, frechet_distance, memorization, precision, recall
+from .feature_spaces import FeatureSpaces
 from .histograms import kl_divergence
+from .lone_voxels import lone_voxels, thin_voxels
 from .pixels import mse, pixel_error, psnr, ssim
 from .random_features import random_cnn_features
 from .statistics import (
@@ -11,16 +15,23 @@ from .statistics import (
     statistics_bars,
     two_point_mae,
 )
+from .two_point_features import two_point_features
+from .two_point_scores import TwoPointScores
 
 __all__ = [
+    "Copies",
+    "DrawFigures",
     "EnsembleTest",
+    "FeatureSpaces",
     "Memorization",
     "StatisticsBars",
+    "TwoPointScores",
     "ensemble_test",
     "frechet_distance",
     "interface_ratio",
     "kl_divergence",
     "lineal_path_mae",
+    "lone_voxels",
     "memorization",
     "mse",
     "pixel_error",
@@ -32,5 +43,7 @@ __all__ = [
     "shuffled_pixels",
     "ssim",
     "statistics_bars",
+    "thin_voxels",
+    "two_point_features",
     "two_point_mae",
 ]

@@ -12,10 +12,10 @@ from generative import PCA, ConvVAE
 from generative.data.synthetic import gaussian_random_field
 from generative.model import reconstruct
 from generative.stages.reconstruction import reconstruction_errors
+from generative.training.draws import draw
 from generative.training.model_card import (
     CARD,
     PICTURE,
-    draw_samples,
     fit_baseline,
     write_model_card,
 )
@@ -115,7 +115,7 @@ def test_samples_have_the_mean_and_covariance_of_the_codes():
     images = 0.5 + 0.05 * torch.randn(400, 1, 4, 4, generator=torch.Generator().manual_seed(0))
     images = images.clamp(0, 1)
     model = PCA((1, 4, 4), components=3).fit(images)
-    codes = model.encode(draw_samples(model, images, n=4000))
+    codes = model.encode(draw(model, images, 4000).images)
     torch.testing.assert_close(codes.mean(0), torch.zeros(3), atol=0.01, rtol=0)
     expected = torch.cov(model.encode(images).T)
     torch.testing.assert_close(torch.cov(codes.T), expected, rtol=0.15, atol=3e-4)
@@ -124,3 +124,75 @@ def test_samples_have_the_mean_and_covariance_of_the_codes():
 def test_the_same_model_has_the_same_card(model, card):
     again = write_model_card(model, TRAINING, HELD_OUT, facts={"Data": "ten fields", "Seed": 7})
     assert again == card
+
+
+# -- draws -----------------------------------------------------------------------------------------
+
+FIELDS = torch.from_numpy(gaussian_random_field(200, (16, 16), seed=1))
+
+
+def table_of(text):
+    """Cells of the rows of the table of draws, by the words that a row begins with."""
+    lines = text.partition("## Draws")[2].splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
+    return {row[0].partition(" (")[0]: dict(zip(rows[0], row, strict=True)) for row in rows[2:]}
+
+
+def card_of_draws(model, training=FIELDS[:150], held_out=FIELDS[150:]):
+    return write_model_card(model, training, held_out, facts={})[CARD].decode()
+
+
+class Known(PCA):
+    """Decodes draws, one after the other, to images that are given."""
+
+    def begin_with(self, images):
+        self.known = images
+        return self
+
+    def decode(self, code):
+        if len(code) == len(self.known):
+            return self.known
+        return super().decode(code)
+
+
+def known(images):
+    model = Known((1, 16, 16), components=4).fit(FIELDS[:150])
+    return model.begin_with(images)
+
+
+def test_draws_stand_beside_other_real_structures_and_shuffled_voxels():
+    other = torch.from_numpy(gaussian_random_field(50, (16, 16), seed=2))
+    rows = table_of(text := card_of_draws(known(other)))
+    draws, floor, control = rows.values()
+    for name in ("Frechet distance in two-point scores", "in two-point features"):
+        assert float(control[name]) > 3 * max(float(draws[name]), float(floor[name]))
+    recall = "recall in two-point scores"
+    assert float(draws[recall]) > 0.7 > 0.3 > float(control[recall])
+    assert (float(draws["copies"]), control["copies"]) == (pytest.approx(0, abs=0.2), "-")
+    assert "Each row is a set of 50 structures, compared with 50 held-out ones" in text
+    assert "lack variety" not in text
+
+
+def test_draws_that_copy_training_images_or_are_all_alike_are_told():
+    assert table_of(card_of_draws(known(FIELDS[:50])))["draws of the model"]["copies"] == "1.00"
+    assert "**The draws lack variety**" in card_of_draws(known(FIELDS[:1].repeat(50, 1, 1, 1)))
+
+
+def test_the_way_there_and_back_is_in_units_of_the_codes():
+    text = card_of_draws(PCA((1, 16, 16), components=4).fit(0.4 + 0.2 * FIELDS[:150]))
+    rms = float(re.search(r"came back to within ([\d.e-]+) of their standard", text)[1])
+    assert rms < 1e-3
+
+
+def test_too_few_images_for_sets_are_said_to_be_too_few(card):
+    assert "10 held-out and 20 training images are too few" in card[CARD].decode()
+
+
+def test_draws_of_grey_levels_and_of_volumes_have_the_figures_that_mean_something():
+    grey = 0.3 + 0.4 * FIELDS
+    text = card_of_draws(PCA((1, 16, 16), components=4).fit(grey[:150]), grey[:150], grey[150:])
+    assert "lone voxels in 10,000" not in table_of(text)["draws of the model"]
+    assert "not counted, because the images are grey levels" in text
+    volumes = torch.from_numpy(gaussian_random_field(48, (8, 8, 8), seed=0))
+    model = PCA((1, 8, 8, 8), components=4).fit(volumes[:24])
+    assert len(table_of(card_of_draws(model, volumes[:24], volumes[24:]))) == 3
