@@ -32,10 +32,15 @@ from generative.stages.config import StageConfig, TrainConfig
 from generative.stages.stage import Stage
 from generative.training.descent import descend
 from latentopt import LatentSpace
-from latentopt.fidelity.two_point_scores import TwoPointScores
 from latentopt.training.settings import TrainingSettings
 from latentopt.training.train_space import read_split
-from objectives.fidelity import frechet_distance, memorization, precision, recall
+from objectives.fidelity import (
+    TwoPointScores,
+    frechet_distance,
+    memorization,
+    precision,
+    recall,
+)
 
 POINTS = 200  # of path lengths
 TRUNCATIONS = (1.0, 0.85, 0.7, 0.55, 0.4)
