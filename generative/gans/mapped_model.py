@@ -11,6 +11,7 @@ from generative.gans.settings import MappedConfig
 from generative.model import CoordinateName, check_code, check_images_shape
 from generative.networks.mapping import Mapping
 
+SLOPE = 0.7  # of the rectifiers: encoders are asked through the inverse, which divides by it
 Config = TypeVar("Config", bound=MappedConfig)
 
 
@@ -33,8 +34,10 @@ class MappedModel(AdversarialModel[Config]):
 
     def new_mapping(self) -> Mapping | None:
         """A mapping of its settings, if they ask for one."""
-        layers = self.config.mapping_layers
-        return Mapping(self.latent_dim, layers, self.conditions.size) if layers else None
+        layers, told = self.config.mapping_layers, self.conditions.size
+        if not layers:
+            return None
+        return Mapping(self.latent_dim, layers, told, slope=SLOPE, rotated=True)
 
     def in_coordinates(self, coordinates: Literal["noise", "style"]) -> "MappedModel[Config]":
         """The same model, its weights shared, seen in other coordinates.

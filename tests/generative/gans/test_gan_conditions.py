@@ -195,3 +195,14 @@ def test_guidance_is_refused_by_the_name_of_the_model_that_has_it(model):
         model.sample(2, guidance=2.0, **WISH)
     with pytest.raises(ValueError, match=r"condition should have shape \(4,\)"):
         model.at(torch.zeros(3))
+
+
+def test_an_encoder_that_is_wrong_by_a_part_of_a_style_is_wrong_by_as_much_of_the_noise():
+    """Rectifiers that shrink a number again and again are divided by on the way back."""
+    torch.manual_seed(0)
+    mapping = GAN((1, 32, 32), conditions=KNOWN).parts.mapping
+    noise = torch.randn(500, 64)
+    with torch.no_grad():
+        style = mapping(noise)
+        again = mapping.inverse(style + 0.3 * style.std() * torch.randn(500, 64))
+    assert (again - noise).square().mean().sqrt() < 0.4
