@@ -17,7 +17,6 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import time
-from functools import partial
 
 import numpy as np
 import torch
@@ -27,9 +26,9 @@ from generative.data.synthetic import FAMILIES, ZOO, gaussian_random_field
 from generative.gans import GAN
 from generative.training.train import TrainConfig, train
 from latentopt import LatentSpace
-from latentopt.fidelity.two_point_scores import TwoPointScores
 from latentopt.training.sampling import sample_points
 from objectives.fidelity import frechet_distance, recall
+from objectives.fidelity.two_point_scores import TwoPointScores
 from objectives.phases import cut_phases
 from objectives.two_point.pca import TwoPointPCA
 
@@ -191,7 +190,7 @@ def main() -> None:
             options.seed = seed
             for shuffled in (False, *([] if options.without_control else [True])):
                 print(f"{name}, seed {options.seed}{', shuffled (control)' * shuffled}", flush=True)
-                partial(RUNS[name], options, shuffled)()
+                RUNS[name](options, shuffled)
 
 
 if __name__ == "__main__":
