@@ -53,7 +53,7 @@ def structures(n: int, shape: tuple[int, int], seed: int) -> tuple[np.ndarray, n
     images = []
     for i, ranges in enumerate(FAMILIES.values()):
         length = ranges["correlation_length_px"] * min(shape)
-        changes = ranges | {"correlation_length_px": length, "volume_fraction": (0.4, 0.6)}
+        changes = ranges | {"correlation_length_px": length, "volume_fraction": (0.3, 0.7)}
         images.append(gaussian_random_field(n, shape, seed=seed + 100 * i, **changes))
     return np.concatenate(images), np.repeat(np.arange(len(FAMILIES)), n)
 

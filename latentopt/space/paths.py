@@ -43,13 +43,13 @@ def is_way(name: str) -> TypeGuard[Way]:
 
 
 def path(
-    a: Float[Tensor, "d"], b: Float[Tensor, "e"], n: int, how: Way, *, numbers: int
+    a: Float[Tensor, "d"], b: Float[Tensor, "e"], n: int, how: str, *, numbers: int
 ) -> Float[Tensor, "n d"]:
     """``n`` points from a to b by a way of `PATHS`.
 
     A ``ValueError`` refuses another way, points of another width than ``numbers``, or n below 2.
     """
-    if how not in PATHS:
+    if not is_way(how):
         raise ValueError(f"how should be one of {', '.join(PATHS)}, got {how!r}.")
     if len(a) != numbers or len(b) != numbers or n < 2:
         raise ValueError(

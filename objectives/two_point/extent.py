@@ -56,7 +56,7 @@ def correlation_extent(images: Float[Array, "n c *space"], *, phase: int = 1) ->
     >>> blocks = np.kron(np.eye(2), np.ones((8, 8)))[None, None]
     >>> found = correlation_extent(blocks)
     >>> found.length.round(2), found.anisotropy.round(2)
-    (array([2.82]), array([1.]))
+    (array([2.59]), array([1.]))
     """
     x = phase_indicator(checked_images(as_tensor(images)), phase).double()
     fraction = x.flatten(1).mean(1)
