@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from latentopt.fidelity.two_point_scores import TwoPointScores
 
 from generative.data.augment import Augmentation
 from generative.gans import StyleGAN

@@ -105,6 +105,14 @@ class LateEncoderConfig(EncoderConfig):
         "trains the encoder at the end alone.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _folders_of_before_have_widths(cls, settings: Any) -> Any:
+        """Models were saved with widths that had no effect."""
+        if isinstance(settings, Mapping) and settings.get("widths", ...) is None:
+            return {name: value for name, value in settings.items() if name != "widths"}
+        return settings
+
 
 class SetsConfig(StructureDistancesConfig):
     """What asks the generator that sets of its structures be as sets of images are."""

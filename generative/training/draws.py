@@ -169,9 +169,9 @@ def _round_trip(model: Encoding, draws: Draws) -> str:
         again = map_rows(model.encode, draws.images, draws.images[0].numel())
     rms = float((again - draws.code).double().square().mean().sqrt())
     return (
-        f"Of {len(again)} draws that were decoded and encoded again, the numbers came back to "
-        f"within {rms / max(draws.spread, 1e-12):.2g} of their standard deviation (root mean "
-        "square; 1.4 would be another draw)."
+        f"Of {len(again)} draws that were decoded and encoded again, the numbers of the code came "
+        f"back to within {rms / max(draws.spread, 1e-12):.2g} of their\nstandard deviation (root "
+        "mean square; 1 is no better than to answer with the mean code)."
     )
 
 
