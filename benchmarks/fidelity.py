@@ -39,7 +39,7 @@ from latentopt.training.settings import TrainingSettings
 from latentopt.training.train_space import read_split, train_space
 
 PRIOR_BATCH = 128
-MODELS = ("pca", "vae", "resnet_vae", "ldm", "lsgm", "dcgan", "gan")
+MODELS = ("pca", "vae", "resnet_vae", "ldm", "lsgm", "dcgan", "gan", "infogan", "stylegan")
 TRIAL = (20, 40)  # steps of the trainings that tell what a step costs: both have twenty moments
 CHARTED = {  # and what is drawn across the bars: a floor, or where nothing is lost
     "mse": None,
@@ -96,7 +96,7 @@ def settings_of(
     rest: dict[str, Any] = {}
     if model == "resnet_vae":
         rest = {"options": {"latent_dim": 64}}
-    if model == "gan" and periodic:
+    if model in ("gan", "infogan", "stylegan") and periodic:
         rest = {"options": {"padding": "circular"}}
     if model == "ldm":
         scale = (steps or options.steps) / options.steps
@@ -108,7 +108,9 @@ def settings_of(
             },
         }
         rest = {} if steps else {"begin_from": str(out / "vae")}
-    return TrainingSettings.checked({"data": data, "model": model, "training": training, **rest})
+    if model != "pca":  # which is solved at once
+        rest |= {"training": training}
+    return TrainingSettings.checked({"data": data, "model": model, **rest})
 
 
 def measure(name: str, data: dict[str, Any], options: argparse.Namespace) -> None:

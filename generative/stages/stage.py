@@ -171,10 +171,10 @@ class SolvingStage(ABC):
 
 
 Stages = tuple[Stage | SolvingStage, ...]  # of one training, in their order
-# What has no effect where there are no steps.
+# What has no effect where there are no steps. (Precision is of the machine, as the device is.)
 OF_STEPS = (
     *("steps", "batch_size", "learning_rate", "weight_decay", "kl_warmup", "ema_decay"),
-    *("augmentation", "precision"),
+    "augmentation",
 )
 
 
@@ -192,11 +192,7 @@ def settings_without_effect(stages: Stages) -> set[str]:
 def _not_heeded(stage: Stage | SolvingStage) -> set[str]:
     if isinstance(stage, SolvingStage):
         return set(OF_STEPS)
-    heeded = {
-        "kl_warmup": stage.warms_up,
-        "augmentation": stage.augments,
-        "precision": stage.convolves,
-    }
+    heeded = {"kl_warmup": stage.warms_up, "augmentation": stage.augments}
     return {name for name, is_heeded in heeded.items() if not is_heeded}
 
 

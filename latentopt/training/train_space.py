@@ -217,17 +217,17 @@ def _space_of(
 def _check_stages(settings: TrainingSettings, model: Model) -> None:
     """Refuse settings of a training that would have no effect on the model."""
     stages = model.stages()
-    default = TrainConfig()
-    for name in sorted(settings_without_effect(stages)):
-        if getattr(settings.training, name) != getattr(default, name):
-            raise ConfigError(
-                f"has no effect on a {settings.model}; leave it out.", at=f"train.training.{name}"
-            )
     known = [stage.name for stage in stages if isinstance(stage, Stage)]
     for name in settings.training.stages:
         if name not in known:
             raise ConfigError(
                 f"unknown stage; {nearest(name, known)}", at=f"train.training.stages.{name}"
+            )
+    default = TrainConfig()
+    for name in sorted(settings_without_effect(stages)):
+        if getattr(settings.training, name) != getattr(default, name):
+            raise ConfigError(
+                f"has no effect on a {settings.model}; leave it out.", at=f"train.training.{name}"
             )
 
 

@@ -13,6 +13,8 @@ import torch
 from generative import PCA
 from generative.data.synthetic import gaussian_random_field
 from latentopt.engines import worker_process
+from latentopt.fidelity import guesses
+from latentopt.space import latent_space
 from latentopt.space.latent_space import LatentSpace
 
 
@@ -85,6 +87,15 @@ def _forked(main, arguments, cwd, environment, files):
     os.chdir(cwd)
     sys.path.insert(0, str(cwd))
     main()
+
+
+@pytest.fixture(scope="module")
+def few_points():
+    """A GAN's space inverts few images for its reference and its card, and by few steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latent_space, "INVERTED_STEPS", 2)
+        patch.setattr(guesses, "STRUCTURES", 2)
+        yield
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from generative.stages.config import StageConfig
 from generative.stages.players import Batch
 from generative.training.descent import descend
 from generative.training.train import TrainConfig, finetune, train
+from latentopt.space.latent_space import LatentSpace
 
 IMAGES = gaussian_random_field(12, (32, 32), seed=0)
 SMALL = {

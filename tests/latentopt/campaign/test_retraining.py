@@ -274,7 +274,7 @@ def images_of_all_shapes(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def points_are_fitted_in_few_steps(monkeypatch):
+def points_are_fitted_in_few_steps(few_points, monkeypatch):
     monkeypatch.setattr(retraining, "_FIT", InversionConfig(steps=5))
 
 

@@ -138,7 +138,7 @@ def completed(*words):
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (["tr"], {"train"}),
+        (["tr"], {"train", "traverse"}),
         (["e"], {"encode", "evaluate", "export"}),
         (["train", "--st"], {"--steps"}),
         (["data", "m"], {"make"}),

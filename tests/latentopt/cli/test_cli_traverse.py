@@ -20,7 +20,7 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, few_points):
     out = tmp_path_factory.mktemp("infogan") / "space"
     train_space(TrainingSettings.checked(SETTINGS), out)
     return out

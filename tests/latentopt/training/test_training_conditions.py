@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def gan_folder(tmp_path_factory):
+def gan_folder(tmp_path_factory, few_points):
     folder = tmp_path_factory.mktemp("conditional_gan") / "space"
     small = {"widths": [4, 8], "encoder": {"widths": [4, 8]}}
     trained(folder, model="gan", options=small)
