@@ -85,6 +85,8 @@ def test_what_is_named_is_what_is_not_set_yet():
     for part in ("penalty.weight", "game:", "set sets"):
         assert part not in whole
     assert "more steps" in whole
+    weak = GAN((1, 32, 32), penalty={"weight": 2.4e-5}).config
+    assert "raise penalty.weight (now 2.4e-05;" in collapse_warning("sets", found, 0.1, weak)
 
 
 def test_a_bar_shows_recall_and_spread_at_the_moments(capsys):
