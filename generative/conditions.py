@@ -155,6 +155,14 @@ class Conditions(Settings):
             row[pair.start + 1] = 1
         return row
 
+    def check(self, condition: Float[Tensor, "*shape"]) -> None:
+        """Refuse a condition of another width than `ask` answers by a `ValueError`."""
+        if condition.shape != (self.size,):
+            raise ValueError(
+                f"condition should have shape ({self.size},), got {tuple(condition.shape)}. Make "
+                "one with model.conditions.ask(...)."
+            )
+
     def _known(self, kind: str) -> str:
         known = ", ".join(getattr(self, kind))
         return f"this model knows {known}." if known else f"this model was trained without {kind}."

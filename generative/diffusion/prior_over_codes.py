@@ -123,11 +123,7 @@ class PriorOverCodes(Model, Generic[Config]):
         ValueError
             For a condition of another width.
         """
-        if condition.shape != (self.conditions.size,):
-            raise ValueError(
-                f"condition should have shape ({self.conditions.size},), got "
-                f"{tuple(condition.shape)}. Make one with model.conditions.ask(...)."
-            )
+        self.conditions.check(condition)
         return ConditionedPrior(self.autoencoder, self.prior, condition, self.config.solver_steps)
 
     def unconditional(self) -> "PriorOverCodes[Config]":

@@ -6,12 +6,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from generative.gans.settings import AdversarialConfig, PenaltyConfig
+from objectives.fidelity.draws import COLLAPSED_RECALL
 from objectives.fidelity.feature_sets import recall
 from objectives.fidelity.two_point_scores import TwoPointScores
 
 # Of draws that have collapsed. In a game at 32x32 that did, after a good moment (.23 and .89), they
 # were 0 to .04 and 0 to .41 at eighteen moments; of other structures they are .96 and 1.03.
-RECALL, SPREAD = 0.1, 0.25
+SPREAD = 0.25
 NEIGHBOURS = 5
 WON = 4.0  # margin at which a critic's loss is below .02, and the generator learns nothing of it
 SUGGESTED = PenaltyConfig().weight
@@ -34,7 +35,7 @@ class Variety(NamedTuple):
     @property
     def collapsed(self) -> bool:
         """Whether next to nothing of the images is covered."""
-        return self.recall < RECALL or self.spread < SPREAD
+        return self.recall < COLLAPSED_RECALL or self.spread < SPREAD
 
 
 def variety(

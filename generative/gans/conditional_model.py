@@ -42,11 +42,7 @@ class ConditionalModel(MappedModel[Config]):
         ValueError
             For a condition of another width.
         """
-        if condition.shape != (self.conditions.size,):
-            raise ValueError(
-                f"condition should have shape ({self.conditions.size},), got "
-                f"{tuple(condition.shape)}. Make one with model.conditions.ask(...)."
-            )
+        self.conditions.check(condition)
         return ConditionedGAN(self.parts, condition, self.image_shape, self.latent_dim)
 
     def unconditional(self) -> "ConditionalModel[Config]":

@@ -2,14 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
-from generative.gans.settings import AdversarialConfig, ResidualEncoderConfig
+from generative.gans.settings import ResidualConfig
 from generative.model import Control
 from objectives.settings import Settings
 
@@ -70,22 +69,9 @@ class ControlsConfig(Settings):
         return sum(self.categories) + self.continuous
 
 
-class InfoGANConfig(AdversarialConfig):
+class InfoGANConfig(ResidualConfig):
     """Networks, game and control variables of an `InfoGAN`."""
 
-    widths: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
-        None,
-        description="Number of channels of each scale, from the image to the coarsest grid, of "
-        "generator and critic alike. null takes 16, 32, 64, or as many as there are scales.",
-    )
-    padding: Literal["zeros", "circular"] = Field(
-        "zeros",
-        description='Padding of the convolutions at the faces of an image. "circular" suits '
-        "periodic images.",
-    )
-    encoder: ResidualEncoderConfig = Field(
-        ResidualEncoderConfig(), description="Settings of the encoder and of its training."
-    )
     controls: ControlsConfig = Field(
         ControlsConfig(), description="Settings of the control variables."
     )

@@ -8,11 +8,8 @@ from torch import nn
 from generative.gans.conditional_model import ConditionalModel
 from generative.gans.parts import GeneratorAndEncoder
 from generative.gans.settings import GANConfig
-from generative.networks.layout import Layout, plan_layout
 from generative.networks.projection import ProjectionCritic
-from generative.networks.residual import ResidualGenerator, ResidualReader
-
-WIDTHS = (16, 32, 64, 96, 128)  # of scales, the finest first
+from generative.networks.residual import ResidualGenerator, ResidualReader, residual_layout
 
 
 class GAN(ConditionalModel[GANConfig]):
@@ -58,10 +55,12 @@ class GAN(ConditionalModel[GANConfig]):
         self.config = GANConfig(image_shape=tuple(image_shape), **options)
         self.image_shape, self.latent_dim = self.config.image_shape, self.config.latent_dim
         generator = ResidualGenerator(
-            self._layout(self.config.widths), self.latent_dim, self.config.padding
+            residual_layout(self.image_shape, self.config.widths),
+            self.latent_dim,
+            self.config.padding,
         )
         encoder = ResidualReader(
-            self._layout(self.config.encoder.widths),
+            residual_layout(self.image_shape, self.config.encoder.widths),
             self.latent_dim,
             self.config.padding,
             norms=True,
@@ -71,10 +70,6 @@ class GAN(ConditionalModel[GANConfig]):
 
     def critic(self) -> nn.Module:
         """A residual network without norms, which is told the conditions if there are any."""
-        layout, told = self._layout(self.config.widths), self.conditions.size
+        layout, told = residual_layout(self.image_shape, self.config.widths), self.conditions.size
         reader = ResidualReader(layout, 1, self.config.padding, norms=False)
         return ProjectionCritic(reader, told) if told else reader
-
-    def _layout(self, widths: tuple[int, ...] | None) -> Layout:
-        scales = len(plan_layout(self.image_shape).strides)
-        return plan_layout(self.image_shape, widths or WIDTHS[:scales])

@@ -19,11 +19,8 @@ from generative.gans.information_stage import (
 from generative.gans.parts import GeneratorAndEncoder
 from generative.model import Control
 from generative.networks.blocks import weight_of
-from generative.networks.layout import Layout, plan_layout
-from generative.networks.residual import ResidualGenerator, ResidualReader
+from generative.networks.residual import ResidualGenerator, ResidualReader, residual_layout
 from generative.stages.stage import Stages
-
-WIDTHS = (16, 32, 64, 96, 128)  # of scales, the finest first
 
 
 class InfoGAN(AdversarialModel[InfoGANConfig]):
@@ -68,11 +65,16 @@ class InfoGAN(AdversarialModel[InfoGANConfig]):
         self._controls = Controls(self.config.controls)
         padding = self.config.padding
         generator = ControlledGenerator(
-            ResidualGenerator(self._layout(self.config.widths), self.latent_dim, padding),
+            ResidualGenerator(
+                residual_layout(self.image_shape, self.config.widths), self.latent_dim, padding
+            ),
             self._controls,
         )
         encoder = ResidualReader(
-            self._layout(self.config.encoder.widths), self.latent_dim, padding, norms=True
+            residual_layout(self.image_shape, self.config.encoder.widths),
+            self.latent_dim,
+            padding,
+            norms=True,
         )
         self.parts = ControlledParts(generator, encoder, self._controls)
         self.eval()
@@ -84,7 +86,7 @@ class InfoGAN(AdversarialModel[InfoGANConfig]):
 
     def critic(self) -> GuessingCritic:
         """A residual network without norms that also guesses the controls."""
-        layout = self._layout(self.config.widths)
+        layout = residual_layout(self.image_shape, self.config.widths)
         reader = ResidualReader(layout, 1, self.config.padding, norms=False)
         return GuessingCritic(reader, self._controls.guessed)
 
@@ -95,10 +97,6 @@ class InfoGAN(AdversarialModel[InfoGANConfig]):
         if config.sets is None:
             return game, EncoderStage(self)
         return game, InformationSetsStage(self, critic, controls, config.sets), EncoderStage(self)
-
-    def _layout(self, widths: tuple[int, ...] | None) -> Layout:
-        scales = len(plan_layout(self.image_shape).strides)
-        return plan_layout(self.image_shape, widths or WIDTHS[:scales])
 
 
 class ControlledParts(GeneratorAndEncoder):

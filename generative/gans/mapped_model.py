@@ -8,7 +8,7 @@ from torch import Tensor
 
 from generative.gans.adversarial_model import AdversarialModel
 from generative.gans.settings import MappedConfig
-from generative.model import CoordinateName, check_code, check_images_shape
+from generative.model import CoordinateName, check_code, check_images_shape, view_of
 from generative.networks.mapping import Mapping
 
 SLOPE = 0.7  # of the rectifiers: encoders are asked through the inverse, which divides by it
@@ -47,9 +47,7 @@ class MappedModel(AdversarialModel[Config]):
         ValueError
             For styles of a model without a mapping.
         """
-        other = type(self)(**{**self.options(), "coordinates": coordinates})
-        other.parts = self.parts
-        return other
+        return view_of(self, coordinates=coordinates)
 
     def to_code(self, noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Styles of noise."""

@@ -167,7 +167,25 @@ class AdversarialConfig(Settings):
     )
 
 
-class MappedConfig(AdversarialConfig):
+class ResidualConfig(AdversarialConfig):
+    """The same with residual networks."""
+
+    widths: tuple[PositiveInt, ...] | None = Field(
+        None,
+        description="Number of channels of each scale, from the image to the coarsest grid, of "
+        "generator and critic alike. null takes 16, 32, 64, or as many as there are scales.",
+    )
+    padding: Literal["zeros", "circular"] = Field(
+        "zeros",
+        description='Padding of the convolutions at the faces of an image. "circular" suits '
+        "periodic images.",
+    )
+    encoder: ResidualEncoderConfig = Field(
+        ResidualEncoderConfig(), description="Settings of the encoder and of its training."
+    )
+
+
+class MappedConfig(ResidualConfig):
     """The same with a mapping from noise to style."""
 
     mapping_layers: int = Field(
@@ -229,20 +247,6 @@ def _are_conditions(settings: object) -> bool:
 class GANConfig(ConditionalConfig):
     """Networks and game of a `GAN`."""
 
-    widths: tuple[PositiveInt, ...] | None = Field(
-        None,
-        description="Number of channels of each scale, from the image to the coarsest grid, of "
-        "generator and critic alike. null takes 16, 32, 64, or as many as there are scales.",
-    )
-    padding: Literal["zeros", "circular"] = Field(
-        "zeros",
-        description='Padding of the convolutions at the faces of an image. "circular" suits '
-        "periodic images.",
-    )
-    encoder: ResidualEncoderConfig = Field(
-        ResidualEncoderConfig(), description="Settings of the encoder and of its training."
-    )
-
 
 class AugmentConfig(Settings):
     """Augmentation of real and made images before the critic, whose strength adapts."""
@@ -273,11 +277,6 @@ class AugmentConfig(Settings):
 class StyleGANConfig(MappedConfig):
     """Networks and game of a `StyleGAN`."""
 
-    widths: tuple[PositiveInt, ...] | None = Field(
-        None,
-        description="Number of channels of each scale, from the image to the coarsest grid, of "
-        "generator and critic alike. null takes 16, 32, 64, or as many as there are scales.",
-    )
     padding: Literal["zeros", "circular"] = Field(
         "zeros",
         description='Padding of the convolutions at the faces of an image. "circular" suits '
@@ -289,9 +288,6 @@ class StyleGANConfig(MappedConfig):
         le=16,
         description="Number of layers of the invertible mapping from noise to style, which is what "
         "the generator is given. 0 leaves the mapping out: the style is the noise.",
-    )
-    encoder: ResidualEncoderConfig = Field(
-        ResidualEncoderConfig(), description="Settings of the encoder and of its training."
     )
     first: Literal["cells", "constant"] = Field(
         "cells",

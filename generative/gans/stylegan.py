@@ -11,13 +11,11 @@ from generative.gans.mapped_model import MappedModel
 from generative.gans.parts import GeneratorAndEncoder
 from generative.gans.settings import StyleGANConfig
 from generative.gans.style_stage import StyleSetsStage, StyleStage
-from generative.networks.layout import Layout, plan_layout
 from generative.networks.mapping import Mapping
-from generative.networks.residual import ResidualReader
+from generative.networks.residual import ResidualReader, residual_layout
 from generative.networks.style import StyleGenerator
 from generative.stages.stage import Stages
 
-WIDTHS = (16, 32, 64, 96, 128)  # of scales, the finest first
 RATE, SLOPE = 0.01, 0.5  # of the mapping: factor on its learning rate, and slope of its rectifiers
 
 
@@ -63,10 +61,16 @@ class StyleGAN(MappedModel[StyleGANConfig]):
         self.image_shape, self.latent_dim = self.config.image_shape, self.config.latent_dim
         padding = self.config.padding
         generator = StyleGenerator(
-            self._layout(self.config.widths), self.latent_dim, padding, self.config.first
+            residual_layout(self.image_shape, self.config.widths),
+            self.latent_dim,
+            padding,
+            self.config.first,
         )
         encoder = ResidualReader(
-            self._layout(self.config.encoder.widths), self.latent_dim, padding, norms=True
+            residual_layout(self.image_shape, self.config.encoder.widths),
+            self.latent_dim,
+            padding,
+            norms=True,
         )
         self.parts = GeneratorAndEncoder(generator, encoder, self.new_mapping())
         self.eval()
@@ -80,7 +84,12 @@ class StyleGAN(MappedModel[StyleGANConfig]):
 
     def critic(self) -> nn.Module:
         """A residual network without norms."""
-        return ResidualReader(self._layout(self.config.widths), 1, self.config.padding, norms=False)
+        return ResidualReader(
+            residual_layout(self.image_shape, self.config.widths),
+            1,
+            self.config.padding,
+            norms=False,
+        )
 
     def stages(self) -> Stages:
         """The game, the distances of sets if they are asked for, and the encoder alone."""
@@ -98,7 +107,3 @@ class StyleGAN(MappedModel[StyleGANConfig]):
             *([StyleSetsStage(self, critic, augmentation, config.sets)] if config.sets else []),
             EncoderStage(self),
         )
-
-    def _layout(self, widths: tuple[int, ...] | None) -> Layout:
-        scales = len(plan_layout(self.image_shape).strides)
-        return plan_layout(self.image_shape, widths or WIDTHS[:scales])

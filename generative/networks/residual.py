@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generative.networks.blocks import convolution, weight_of
-from generative.networks.layout import Layout
+from generative.networks.layout import Layout, plan_layout
 
 SLOPE = 0.2  # of the leaky rectifier
 STYLE = 64  # numbers that speak to the whole image at each scale
 LAST = 8  # channels behind the last upsampling
 FAR = 0.3  # share of a number in the cells that are not its own, at first
+WIDTHS = (16, 32, 64, 96, 128)  # of scales, the finest first
 AVERAGE_POOL = {2: functional.avg_pool2d, 3: functional.avg_pool3d}
 INTERPOLATION = {2: "bilinear", 3: "trilinear"}
 
@@ -132,6 +133,12 @@ class ResidualReader(nn.Module):
         ):
             x = AVERAGE_POOL[dims](widen(norm(block(x))), pool)
         return functional.leaky_relu(x, SLOPE).flatten(1)
+
+
+def residual_layout(image_shape: tuple[int, ...], widths: tuple[int, ...] | None) -> Layout:
+    """Layout for images of one shape; ``None`` takes as many of `WIDTHS` as there are scales."""
+    scales = len(plan_layout(image_shape).strides)
+    return plan_layout(image_shape, widths or WIDTHS[:scales])
 
 
 def _speak_to_cells(first: nn.Linear, width: int, cells: int) -> None:

@@ -9,13 +9,12 @@ from torch import Tensor
 from generative.autoencoders.gaussian_codes import gaussian_codes
 from generative.batching import map_rows
 from generative.model import Drawn, Encoding, Model, is_standard_normal
-from objectives.fidelity.draws import DrawFigures
+from objectives.fidelity.draws import COLLAPSED_RECALL, DrawFigures
 
 CODES = 2048  # training codes, at most, whose Gaussian is drawn from
 FEWEST, MOST = 20, 500  # draws that are judged
 VOXELS_DRAWN = 2**22  # by all of them, unless that leaves too few
 VOXELS_SEARCHED = 2**27  # of training structures that may have been copied: 0.5 GB
-COLLAPSED_RECALL = 0.1
 
 # Title, name of the figure, and how many of a share are counted.
 COLUMNS = (

@@ -9,6 +9,7 @@ from torch import Tensor
 from generative.model import Drawn, is_standard_normal
 from latentopt.space.arguments import AnyArray, checked_images
 from latentopt.space.decoder import Decoder, Encoder
+from latentopt.space.draws import normal_draws
 from latentopt.space.encoding import encoded
 from latentopt.space.whitening import Whitening, typical_radius, whitened
 from objectives.arrays import Array
@@ -31,8 +32,7 @@ class White(TypedDict):
 def of_prior(model: Decoder) -> White:
     """Of standard normal codes: no whitening, and draws for a reference."""
     dim = int(model.latent_dim)
-    generator = torch.Generator().manual_seed(OWN_SEED)
-    draws = torch.randn(REFERENCE_ROWS, dim, dtype=torch.float64, generator=generator)
+    draws = normal_draws(REFERENCE_ROWS, dim, OWN_SEED)
     radius = typical_radius(draws, standard_normal=True)
     return {"whitening": Whitening.identity(dim), "reference": as_kept(draws), "radius": radius}
 

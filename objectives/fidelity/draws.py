@@ -11,6 +11,8 @@ from objectives.fidelity.lone_voxels import lone_voxels, thin_voxels
 from objectives.fidelity.statistics import check_alike
 from objectives.phases import are_phases, cut_phases
 
+COLLAPSED_RECALL = 0.1  # of draws that are nearly all alike
+
 
 class DrawFigures:
     """Figures of sets of generated structures, with those of a floor and of a control.
