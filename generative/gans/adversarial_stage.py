@@ -145,7 +145,7 @@ class AdversarialStage(Stage):
         style = self.style(batch, batch.noise(self.latent_dim))
         made = self.logits(batch, style).float().sigmoid()
         batch.shared["made"] = made.detach()
-        loss = self.generator_loss(batch, made)
+        loss = self.with_marginal(self.generator_loss(batch, made), style)
         return self.with_encoder(loss, batch, made.detach(), style.detach())
 
     def style(self, batch: Batch, noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
@@ -200,6 +200,17 @@ class AdversarialStage(Stage):
         """Weight of the squared slope, in units of the critic's own."""
         return self.penalty.at(progress) * float(self.scale_)
 
+    def with_marginal(self, loss: Loss, style: Float[Tensor, "m d"]) -> Loss:
+        """A loss, and how far styles of all wishes together are from those of nothing asked for.
+
+        Both are distributions of the same images. Nothing else in the game says so, and the space
+        is whitened, and has its radius, over styles of nothing asked for.
+        """
+        if not self.asked.size:
+            return loss
+        far = from_normal(self.parts.noise(style.float()))
+        return Loss(loss.total + far, loss.terms | {"marginal": far.item()})
+
     def with_encoder(
         self,
         loss: Loss,
@@ -218,8 +229,7 @@ class AdversarialStage(Stage):
         regression = self.parts.code_error(known, style)
         again = self.parts.logits(code).float().sigmoid()
         wrong = (centred(again) - centred(real)).square().mean()
-        noise = self.noise(batch, code)
-        spread = (noise.mean(0).square() + (noise.var(0, correction=0) - 1).square()).mean()
+        spread = from_normal(self.noise(batch, code))
         total = regression + RECONSTRUCTION * wrong + SPREAD * spread
         terms = {"code": regression.item(), "reconstruction": wrong.item() / 4}
         return Loss(loss.total + self.encoder_settings.joint * total, loss.terms | terms)
@@ -262,3 +272,8 @@ class AdversarialStage(Stage):
         style = self.parts.style(noise.to(images))  # asked for nothing, as the images are
         logits = map_rows(self.parts.logits, style, images[0].numel()).float()
         return cut(logits, images, sharpness=1.0)
+
+
+def from_normal(noise: Float[Tensor, "n d"]) -> Float[Tensor, ""]:
+    """How far mean and variance of each number are from 0 and 1: mean of the squares."""
+    return (noise.mean(0).square() + (noise.var(0, correction=0) - 1).square()).mean()

@@ -73,5 +73,6 @@ class SetsStage(AdversarialStage):
             played = self.generator_loss(batch, half)
             total = loss.total + self.config.game_weight * played.total
             loss = Loss(total, loss.terms | played.terms)
+        loss = self.with_marginal(loss, style)
         loss = self.with_encoder(loss, batch, half.detach(), style[: len(half)].detach())
         return Loss(loss.total.float(), loss.terms)

@@ -1,5 +1,7 @@
 """A gan that can be asked for classes and properties, all of them points of one space."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -9,12 +11,14 @@ from generative.conditions import Conditions
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.gans import GAN
+from generative.gans.adversarial_stage import from_normal
 from generative.gans.asked import AskedConditions
 from generative.losses.games import squared_slope
 from generative.networks.layout import plan_layout
 from generative.networks.projection import ProjectionCritic
 from generative.networks.residual import ResidualReader
 from generative.stages.config import StageConfig
+from generative.stages.loss import Loss
 from generative.stages.players import Batch
 from generative.training.train import TrainConfig, finetune, train
 from latentopt.space.latent_space import LatentSpace
@@ -114,6 +118,42 @@ def test_the_slope_is_that_of_the_score_under_the_condition():
     asked, made = batch.shared["asked"], batch.shared["made"]
     told = squared_slope(lambda x: stage.critic(x, asked), 2 * made - 1)
     assert terms["slope"] == pytest.approx(told.item(), rel=1e-5)
+
+
+# -- one space of all wishes -----------------------------------------------------------------------
+
+
+def test_normal_numbers_are_told_by_mean_and_variance():
+    unit = torch.tensor([[-1.0, 1.0], [1.0, -1.0]])
+    assert from_normal(unit).item() == 0
+    assert from_normal(unit + 3).item() == pytest.approx(9)
+    assert from_normal(2 * unit).item() == pytest.approx((2**2 - 1) ** 2)
+
+
+def test_styles_of_all_wishes_together_are_brought_to_those_of_nothing_asked_for(model):
+    stage = copy.deepcopy(model).stages()[0]
+    assert stage.asked.size == 4
+    wishes = torch.from_numpy(np.tile(ROWS, (20, 1)))
+    noise = torch.randn(len(wishes), 8, generator=torch.Generator().manual_seed(1))
+    optimizer = torch.optim.Adam(stage.parts.mapping.parameters(), lr=1e-2)
+    norms = []
+    for _ in range(200):
+        style = stage.parts.style(noise, wishes)
+        norms.append(stage.parts.noise(style).norm(dim=1).mean().item())
+        optimizer.zero_grad()
+        stage.with_marginal(Loss(torch.zeros(()), {}), style).total.backward()
+        optimizer.step()
+    assert norms[0] > 1.5 * norms[-1]
+    assert norms[-1] == pytest.approx(8**0.5, rel=0.1)
+
+
+def test_game_and_sets_ask_for_it_and_without_conditions_nothing_does():
+    for stage in network().stages()[:2]:
+        stage.prepare(IMAGES, stage.settings(TINY))
+        assert "marginal" in stage.loss(batch_of(torch.from_numpy(ROWS)), "generator").terms
+    for stage in network(conditions=Conditions(), mapping_layers=2).stages()[:2]:
+        stage.prepare(IMAGES, stage.settings(TINY))
+        assert "marginal" not in stage.loss(batch_of(None), "generator").terms
 
 
 # -- training --------------------------------------------------------------------------------------
