@@ -6,8 +6,8 @@ python benchmarks/gan.py --only "gan" --figures 4000
 
 Of draws that are cut into phases: Frechet distances in two-point scores and in two-point features
 of equal weight, both asked for by the stage of sets; what nothing asks for is the random network
-(each response over its spread over structures), lone voxels and thin lines. Of held-out
-structures: reconstructions.
+(each response over its spread over structures), lone voxels and thin lines, and how many pairs of
+sets of 100 the ensemble test accepts as of one source. Of held-out structures: reconstructions.
 """
 
 import argparse
@@ -24,10 +24,11 @@ from generative.data.synthetic import gaussian_random_field
 from generative.gans import GAN
 from latentopt import LatentSpace
 from latentopt.training.train_space import TrainingSettings, train_space
-from objectives.fidelity import DrawFigures, shuffled_pixels
+from objectives.fidelity import DrawFigures, ensemble_test, shuffled_pixels
 from objectives.fidelity.statistics import two_point_mae
 
 SHAPE = (64, 64)
+PAIR = 100  # structures in each set of a pair, of which there are 40 at most
 PERIODIC = {"padding": "circular"}
 WEAK = {"penalty": {"weight": 0.000024, "last_weight": 0.000005}}
 # Model and options; those that end in (control) must fail what the others meet.
@@ -56,7 +57,7 @@ class Judge:
         self.figures = DrawFigures(self.real, others)
         print(
             f"{n} structures{'scores':>33}{'features':>10}{'network':>9}{'precision':>10}"
-            f"{'recall':>8}{'lone':>7}{'thin':>7}{'fraction':>17}{'interface':>10}"
+            f"{'recall':>8}{'lone':>7}{'thin':>7}{'fraction':>17}{'interface':>10}{'accepted':>9}"
         )
         self.show("other structures (floor)", others)
         self.show("with voxels shuffled (control)", shuffled_pixels(others))
@@ -72,9 +73,18 @@ class Judge:
             f"{found['frechet_random_cnn']:>9.3f}"
             f"{found['precision_two_point']:>10.3f}{found['recall_two_point']:>8.3f}"
             f"{1e4 * found['lone_voxels']:>7.2f}{1e3 * found['thin_voxels']:>7.2f}"
-            f"{amount.mean():>9.3f} +- {amount.std():.3f}{jumps / those:>10.3f}",
+            f"{amount.mean():>9.3f} +- {amount.std():.3f}{jumps / those:>10.3f}"
+            f"{self.accepted(images):>9.2f}",
             flush=True,
         )
+
+    def accepted(self, images: torch.Tensor) -> float:
+        """Share of pairs of sets whose mean two-point statistics may be of one source."""
+        pairs = [
+            ensemble_test(real, made)
+            for real, made in zip(self.real.split(PAIR), images.split(PAIR), strict=True)
+        ]
+        return sum(pair.p_value >= 0.05 for pair in pairs[:40]) / len(pairs[:40])
 
 
 def trained(name: str, seed: int, steps: int, out: Path) -> LatentSpace:
@@ -100,6 +110,10 @@ def run(name: str, seed: int, steps: int, judge: Judge, out: Path) -> None:
         judge.show(
             f"{name}, seed {seed}, draw {draw}", space.decode(space.sample(n, seed=draw)).round()
         )
+    z = space.sample(n, seed=0)
+    z[:, : space.latent_dim // 4] = 0
+    judge.show("  a quarter of its numbers 0 (control)", space.decode(z).round())
+    judge.show("  one point for all (control)", space.decode(z[:1]).round().expand(n, -1, -1, -1))
     held_out = torch.from_numpy(gaussian_random_field(1000, SHAPE, seed=61))
     again = space.decode(space.encode(held_out))
     z = space.sample(500, seed=9)

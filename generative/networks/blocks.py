@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from objectives.convolutions import sound
+
 CONVOLUTION: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
@@ -22,7 +24,7 @@ def convolution(
     bias: bool = True,
 ) -> nn.Module:
     """Convolution that keeps the size at stride 1 and divides it at any other."""
-    return CONVOLUTION[spatial_dims](
+    layer = CONVOLUTION[spatial_dims](
         inputs,
         outputs,
         kernel,
@@ -31,6 +33,7 @@ def convolution(
         padding_mode=padding if kernel > 1 else "zeros",
         bias=bias,
     )
+    return sound(layer)
 
 
 def weight_of(layer: nn.Module, name: str = "weight") -> Tensor:
