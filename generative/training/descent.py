@@ -267,7 +267,14 @@ def _memory_format(stage: Stage) -> torch.memory_format:
 
 
 def _lay_out(stage: Stage, memory_format: torch.memory_format) -> None:
-    stage.to(memory_format=memory_format)  # ty: ignore[no-matching-overload]  not in torch's stubs
+    """Lay out the tensors of the rank of a batch of images.
+
+    `Module.to` would do the same to tensors of the other rank, 4 or 5, which torch refuses: a
+    learned field of a volume has four axes.
+    """
+    for tensor in (*stage.parameters(), *stage.buffers()):
+        if tensor.dim() == 1 + len(stage.image_shape):
+            tensor.data = tensor.data.to(tensor.dtype, memory_format=memory_format)
 
 
 def _use_bfloat16(config: TrainConfig, device: torch.device) -> bool:

@@ -71,6 +71,13 @@ def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
+def test_it_trains_on_volumes():
+    """Its learned input has four axes there, as a batch of pictures has."""
+    model, config = network((1, 16, 16, 16)), TINY.model_copy(update={"steps": 1})
+    train(model, gaussian_random_field(2, (16, 16, 16), seed=0), config=config)
+    assert model.decode(torch.zeros(1, 6)).isfinite().all()
+
+
 def test_a_run_stopped_in_each_stage_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     """Path lengths come at steps 0 and 3, and the augmentation moves after step 3."""
     monkeypatch.setattr(style_stage, "EVERY", 3)

@@ -80,3 +80,11 @@ def test_each_model_trains_with_it_and_a_seed_fixes_the_weights(kind):
     strengths = [value for name, value in one.named_parameters() if name.endswith("strength")]
     assert strengths
     assert all((value != 0.1).any() for value in strengths)
+
+
+def test_it_trains_on_volumes():
+    """Its strengths have four axes there, as a batch of pictures has."""
+    model, config = textured((1, 16, 16, 16)), TINY.model_copy(update={"steps": 1})
+    images = gaussian_random_field(2, (16, 16, 16), seed=0)
+    trained = train(model.requires_grad_(True), images, config=config)
+    assert trained.decode(CODES).isfinite().all()
