@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from generative.batching import to_tensor
 from generative.data.check import check_images
-from generative.data.duplicates import digest
+from generative.data.duplicates import digest, is_constant
 from generative.errors import DataError, ModelFileError
 from generative.files.folder import CONFIG, WEIGHTS, check_folder
 from generative.model import AModel, Conditional, Model, copy_of
@@ -202,13 +202,17 @@ def finetune(
 
 
 def _warn_of_known(images: np.ndarray, validation: np.ndarray) -> None:
-    """Say how many validation images the training has: the result would be chosen by those."""
+    """Say how many validation images the training has: the result would be chosen by those.
+
+    An image of one value is not counted: nobody can know it by heart.
+    """
     known = set(map(digest, images))
-    n = sum(digest(image) in known for image in validation)
+    n = sum(digest(image) in known for image in validation if not is_constant(image))
     if n:
         warnings.warn(
-            f"{n} of the {len(validation)} validation images are training images, too: the moment "
-            "of the run that knows them by heart would be taken for the best. Leave them out.",
+            f"{n} of the {len(validation)} validation images also occur among the training "
+            "images: the moment at which the model knows those by heart would be taken for the "
+            "best. Leave them out.",
             stacklevel=3,
         )
 

@@ -30,7 +30,7 @@ def two_coordinates(model: Decoder, asked: CoordinateName) -> Coordinates:
     if not has_two_coordinates(model):
         raise TypeError(
             f"{type(model).__name__} has one coordinate system; a model with a diffusion prior "
-            "(ldm, lsgm) and a gan with mapping_layers have two."
+            "(ldm, lsgm) has two, and so has a gan or stylegan with mapping_layers."
         )
     if asked not in model.coordinate_names:
         names = " or ".join(model.coordinate_names)

@@ -452,3 +452,12 @@ def test_validation_images_that_cannot_be_used_are_refused():
     for unseen in (IMAGES[:0], 2 * IMAGES):
         with pytest.raises(DataError):
             train(network(), IMAGES, validation=unseen, config=TINY)
+
+
+def test_validation_images_that_are_trained_on_are_counted_unless_they_have_one_value(recwarn):
+    plain = np.ones_like(IMAGES[:1])
+    images, own = np.concatenate([IMAGES, plain]), gaussian_random_field(1, (32, 32), seed=9)
+    train(network(), images, validation=np.concatenate([own, plain]), config=TINY)
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="1 of the 2 validation images also occur"):
+        train(network(), images, validation=np.concatenate([own, IMAGES[:1]]), config=TINY)
