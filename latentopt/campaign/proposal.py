@@ -33,9 +33,9 @@ def next_event(
     ------
     CampaignError
         The strategy proposes another number of points, or of latent numbers; or `start` does not
-        begin with the points of it that were asked for.
+        begin with the points of it that were asked for, or has others after a retraining.
     """
-    waiting = _not_yet_asked(start, events)[:q]
+    waiting = not_yet_asked(start, events)[:q]
     if len(waiting):
         return {"kind": "ask", "strategy": "start", "trials": indexed(history, waiting)}
     points = proposed_points(strategy, history, q)
@@ -71,10 +71,16 @@ def indexed(history: History, rows: list[list[float]]) -> list[dict[str, Any]]:
     return [{"index": history.next_index + i, "z": row} for i, row in enumerate(rows)]
 
 
-def _not_yet_asked(
+def not_yet_asked(
     start: Float[np.ndarray, "s d"] | None, events: Sequence[Mapping[str, Any]]
 ) -> list[list[float]]:
-    """Rows of `start` after those that were asked for, which should be its first ones."""
+    """Rows of `start` after those that were asked for, which should be its first ones.
+
+    Raises
+    ------
+    CampaignError
+        They are not; or some are left although the space was retrained.
+    """
     if start is None:
         return []
     asks = [event for event in events if event["kind"] == "ask" and event["strategy"] == "start"]
@@ -86,4 +92,11 @@ def _not_yet_asked(
             "for. Put the file back as it was (more points at its end are welcome), or leave start "
             "out to go on without the others."
         )
-    return start[len(done) :].tolist()
+    left = start[len(done) :].tolist()
+    if left and any(event["kind"] == "space" for event in events):
+        raise CampaignError(
+            f"campaign.start: {len(left)} of its points have not been asked for, and the model was "
+            "retrained since: they are points of the space before, and would decode to other "
+            f"structures. Leave the first {len(done)} points in the file, or leave start out."
+        )
+    return left

@@ -65,6 +65,20 @@ def test_a_space_is_retrained_each_time_so_many_evaluations_have_ended(open_camp
     assert [t.space_id for t in run.trials] == [tiny_space.id] * 4 + [space_id] * 4
 
 
+def test_points_to_start_from_are_asked_for_in_the_space_that_they_are_points_of(
+    open_campaign, tiny_space, tmp_path
+):
+    points = tiny_space.sample(7, seed=3).numpy()
+    np.save(tmp_path / "start.npy", points[:6])
+    settings = {"start": str(tmp_path / "start.npy")}
+    run = open_campaign(**settings).run(progress=False)
+    ((space_id, _),) = run.retrained
+    assert [t.space_id for t in run.trials] == [tiny_space.id] * 6 + [space_id] * 2
+    np.save(tmp_path / "start.npy", points)
+    with pytest.raises(CampaignError, match="1 of its points have not been asked for, and the model was"):
+        open_campaign(**settings, trials=10).run(progress=False)
+
+
 def test_all_history_lies_in_the_new_space(open_campaign):
     campaign = open_campaign()
     run = campaign.run(4, progress=False)
