@@ -155,8 +155,23 @@ class Conditions(Settings):
             row[pair.start + 1] = 1
         return row
 
-    def check(self, condition: Float[Tensor, "*shape"]) -> None:
-        """Refuse a condition of another width than `ask` answers by a `ValueError`."""
+    def describe(self) -> str:
+        """What can be asked for, for people.
+
+        >>> Conditions(classes=("a", "b")).describe()
+        'class (a, b)'
+        """
+        parts = [f"class ({', '.join(self.classes)})"] if self.classes else []
+        parts += [f"{n} ({r.low:.3g} to {r.high:.3g})" for n, r in self.properties.items()]
+        return ", ".join(parts)
+
+    def check(self, condition: object) -> None:
+        """Refuse what is no condition by a `TypeError`, and another width by a `ValueError`."""
+        if not isinstance(condition, Tensor):
+            raise TypeError(
+                f"condition should be a tensor, got {type(condition).__name__}. Make one with "
+                "model.conditions.ask(class_name, {property: value})."
+            )
         if condition.shape != (self.size,):
             raise ValueError(
                 f"condition should have shape ({self.size},), got {tuple(condition.shape)}. Make "

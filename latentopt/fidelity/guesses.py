@@ -1,19 +1,22 @@
 """How good the points are that an encoder guesses, and what inversion makes of them."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from latentopt.space.latent_space import LatentSpace
 from objectives.fidelity.pixels import mse, pixel_error
 from objectives.fidelity.statistics import two_point_mae
 from objectives.phases import are_phases, cut_phases
 
-__all__ = ["Guesses", "guess_figures", "guess_section"]
+__all__ = ["Guesses", "guess_figures", "guess_section", "rows_to_invert"]
 
 STEPS, STRUCTURES = 100, 32
+AT_ONCE = 8  # rows from one word of progress to the next
 
 
 class Guesses(NamedTuple):
@@ -37,8 +40,17 @@ class Guesses(NamedTuple):
     cycle_error: float
 
 
+def rows_to_invert(held_out: int) -> int:
+    """How many structures `guess_figures` inverts, given so many images."""
+    return min(held_out, STRUCTURES) + STRUCTURES
+
+
 def guess_figures(
-    space: LatentSpace, held_out: Float[np.ndarray, "m c *space"], *, steps: int = STEPS
+    space: LatentSpace,
+    held_out: Float[np.ndarray, "m c *space"],
+    *,
+    steps: int = STEPS,
+    progress: Callable[[int], None] | None = None,
 ) -> dict[int, Guesses]:
     """Figures of the encoder alone and after inversion, by the number of steps.
 
@@ -50,16 +62,15 @@ def guess_figures(
         Images it has not seen, of which 32 are taken from all over.
     steps
         Of inversion.
+    progress
+        Called with the structures inverted so far, of `rows_to_invert`.
     """
     images = torch.from_numpy(held_out[:: max(1, len(held_out) // STRUCTURES)][:STRUCTURES])
     draws = space.sample(STRUCTURES, seed=0)
     phases = are_phases(images)
     figures = {}
     for taken in (0, steps):
-        judged = space.inverting(taken)
-        with torch.no_grad():
-            soft = judged.decode(judged.encode(images))
-            cycle = judged.cycle_error(draws)
+        soft, cycle = _inverted(space.inverting(taken), images, draws, progress if taken else None)
         shown = cut_phases(soft) if phases else soft
         figures[taken] = Guesses(
             mse=float(mse(images, soft).mean()),
@@ -68,6 +79,24 @@ def guess_figures(
             cycle_error=float(cycle.square().mean().sqrt()),
         )
     return figures
+
+
+def _inverted(
+    space: LatentSpace, images: Tensor, draws: Tensor, progress: Callable[[int], None] | None
+) -> tuple[Tensor, Tensor]:
+    """Images that are encoded and decoded, and cycle errors of draws; a few rows at a time."""
+
+    def of(rows: Tensor, way: Callable[[Tensor], Tensor], before: int) -> Tensor:
+        parts = []
+        for first in range(0, len(rows), AT_ONCE):
+            parts.append(way(rows[first : first + AT_ONCE]))
+            if progress is not None:
+                progress(before + min(len(rows), first + AT_ONCE))
+        return torch.cat(parts)
+
+    with torch.no_grad():
+        soft = of(images, lambda x: space.decode(space.encode(x)), 0)
+        return soft, of(draws, space.cycle_error, len(images))
 
 
 def guess_section(figures: dict[int, Guesses]) -> str:

@@ -22,7 +22,7 @@ JACOBIANS = 8
 FIGURES = {
     "round_trip_rms": "code to noise and back, rms over the spread of codes",
     "noise_std": "standard deviation of the noise of held-out images (1)",
-    "noise_norm": "mean norm of the noise of held-out images (8 in 64 dimensions)",
+    "noise_norm": "mean norm of the noise of held-out images",
     "gain_5": "5 % quantile of the gains of the map noise to code, over the spread of codes",
     "gain_95": "95 % quantile of these gains",
     "condition": "median condition number of its Jacobian",
@@ -120,17 +120,21 @@ def _as_they_are(images: Tensor) -> Tensor:
     return images
 
 
-def noise_space_section(figures: Mapping[str, float]) -> str:
-    """The figures as a section of a model card."""
+def noise_space_section(figures: Mapping[str, float], model: Any) -> str:
+    """The figures as a section of a model card, in the words of the model's coordinates."""
+    other, d = model.coordinate_names[1], model.latent_dim
     lines = "\n".join(
-        f"| {FIGURES[name]} | {np.format_float_positional(value, 3, fractional=False)} |"
+        f"| {FIGURES[name].replace('code', other)} | "
+        f"{np.format_float_positional(value, 3, fractional=False, trim='-')} |"
         for name, value in figures.items()
     )
+    flow = """; of a model that decodes in
+one step, the first figure is the error of that step"""
     return f"""
 ## Noise space
 
-Standard normal noise is mapped to codes. The map of codes to noise is exact; of a model that
-decodes in one step, the first figure is the error of that step.
+Standard normal noise is mapped to {other}s. Noise of {d} numbers has a norm of about {d**0.5:.2g}.
+The map of {other}s to noise is exact{flow if other == "code" else ""}.
 
 | figure | value |
 |---|---|

@@ -208,6 +208,13 @@ class TrainingSettings(Settings):
                 raise ValueError(f"{former} is now called {name}.")
         return settings
 
+    @field_validator("options")
+    @classmethod
+    def _conditions_stand_beside_them(cls, options: dict[str, Any]) -> dict[str, Any]:
+        if "conditions" in options:
+            raise ValueError("conditions stand beside options, not among them. Move them up.")
+        return options
+
     @field_validator("model")
     @classmethod
     def _model_is_known(cls, name: str) -> str:

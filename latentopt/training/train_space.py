@@ -26,7 +26,7 @@ from generative.training.progress import TrainingProgress
 from generative.training.state import remove_states
 from generative.training.train import train
 from latentopt.errors import ConfigError
-from latentopt.fidelity.guesses import guess_figures, guess_section
+from latentopt.fidelity.guesses import guess_figures, guess_section, rows_to_invert
 from latentopt.fidelity.noise_space import noise_space_figures, noise_space_section
 from latentopt.fidelity.traverse_picture import CONTROLS_PICTURE, traverse_picture
 from latentopt.printable import one_line
@@ -92,13 +92,14 @@ def train_space(
             f"{_name(settings.data)}: all {len(training)} training images are the same. Check how "
             "their grey levels become phases (grey)."
         )
-    conditions, options = None, dict(settings.options)
+    conditions, options, asked = None, dict(settings.options), {}
     if settings.conditions is not None:
         _check_is_told(settings.model)
         known, conditions = compute_conditions(
             settings.conditions, training, settings.training, folder
         )
         options["conditions"] = known.model_dump()
+        asked = {"Can be asked for": one_line(known.describe())}
     model = _build(settings, options, training.image_shape)
     begin = None if settings.begin_from is None else source_of(settings.begin_from)
     if begin is not None:
@@ -108,6 +109,7 @@ def train_space(
         "Data": one_line(_describe_data(settings.data, training)),
         "Split": _describe_split(settings.data, training, held_out),
         **about_data,
+        **asked,
     }
     with _naming(settings.data):
         train(
@@ -125,9 +127,9 @@ def train_space(
     card = {name: (folder / name).read_bytes() for name in (CARD, PICTURE)}
     if has_two_coordinates(model) and isinstance(model, Encoding):
         pair = to_tensor(training.images), to_tensor(held_out.images)
-        card[CARD] += noise_space_section(noise_space_figures(model, *pair)).encode()
+        card[CARD] += noise_space_section(noise_space_figures(model, *pair), model).encode()
     if isinstance(model, Drawn):
-        card[CARD] += guess_section(guess_figures(space, held_out.images)).encode()
+        card[CARD] += _about_points(space, held_out.images, settings.training.progress).encode()
     if controls_of(model):
         card[CARD] += controls_section(space.controls, CONTROLS_PICTURE).encode()
         card |= {CONTROLS_PICTURE: traverse_picture(space), **space.documents}
@@ -136,6 +138,16 @@ def train_space(
     space.save(folder, overwrite=overwrite)
     remove_states(folder)
     return space
+
+
+def _about_points(
+    space: LatentSpace, held_out: Float[np.ndarray, "m c *space"], shown: bool
+) -> str:
+    """The section on points of images, for which as many structures are inverted as it judges."""
+    rows = rows_to_invert(len(held_out))
+    with TrainingProgress(rows, shown=shown, title="inversion for the model card") as bar:
+        figures = guess_figures(space, held_out, progress=lambda done: bar.update(done, {}))
+    return guess_section(figures)
 
 
 def _check_folder(
@@ -160,7 +172,8 @@ def _check_is_told(name: str) -> None:
             name for name, kind in MODELS.items() if "conditions" in kind.options_class.model_fields
         ]
         raise ConfigError(
-            f"a {name} is told no conditions. Leave them out, or take model: {' or '.join(told)}.",
+            f"model {name} is told no conditions. Leave them out, or take model: "
+            f"{' or '.join(told)}.",
             at="train.conditions",
         )
 

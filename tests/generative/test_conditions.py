@@ -62,5 +62,14 @@ def test_a_property_that_teaches_nothing_is_refused(values):
         Conditions.of_data((), {"k": values})
 
 
+def test_what_is_no_condition_is_refused_with_how_to_make_one():
+    with pytest.raises(TypeError, match=r"a tensor, got dict. Make one with model.conditions.ask"):
+        KNOWN.check({"fraction": 0.3})
+
+
+def test_they_say_what_can_be_asked_for():
+    assert KNOWN.describe() == "class (steel, foam), fraction (0.2 to 0.6), k (1 to 6)"
+
+
 def test_they_survive_json():
     assert Conditions.model_validate_json(KNOWN.model_dump_json()) == KNOWN

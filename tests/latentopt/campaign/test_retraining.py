@@ -75,7 +75,9 @@ def test_points_to_start_from_are_asked_for_in_the_space_that_they_are_points_of
     ((space_id, _),) = run.retrained
     assert [t.space_id for t in run.trials] == [tiny_space.id] * 6 + [space_id] * 2
     np.save(tmp_path / "start.npy", points)
-    with pytest.raises(CampaignError, match="1 of its points have not been asked for, and the model was"):
+    with pytest.raises(
+        CampaignError, match="1 of its points have not been asked for, and the model was"
+    ):
         open_campaign(**settings, trials=10).run(progress=False)
 
 

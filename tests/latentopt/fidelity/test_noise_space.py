@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from generative import LatentDiffusion
+from generative import GAN, LatentDiffusion
 from generative.data.synthetic import gaussian_random_field
 from latentopt import LatentSpace
 from latentopt.fidelity import noise_space
@@ -60,9 +60,19 @@ def test_of_many_images_some_from_all_over_are_encoded(straight, monkeypatch):
     assert found["gain_5"] == expected["gain_5"]
 
 
-def test_the_section_has_a_row_for_each_figure(figures):
-    section = noise_space_section(figures)
+def test_the_section_has_a_row_for_each_figure(figures, straight):
+    section = noise_space_section(figures, straight)
     assert section.count("\n| ") == len(figures) + 1
+    assert "Noise of 64 numbers has a norm of about 8." in section
+
+
+def test_the_section_of_a_network_without_codes_speaks_of_styles(figures):
+    model = GAN((1, 32, 32), widths=(4, 8), latent_dim=9, mapping_layers=1)
+    section = noise_space_section(figures, model)
+    assert "code" not in section
+    assert "one step" not in section
+    assert "style to noise and back" in section
+    assert "Noise of 9 numbers has a norm of about 3." in section
 
 
 def test_without_enough_held_out_images_there_are_no_distances(straight):

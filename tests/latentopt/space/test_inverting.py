@@ -8,7 +8,7 @@ from generative import PCA
 from generative.data.synthetic import gaussian_random_field
 from generative.gans import GAN
 from latentopt.errors import ModelFileError
-from latentopt.fidelity.guesses import guess_figures, guess_section
+from latentopt.fidelity.guesses import guess_figures, guess_section, rows_to_invert
 from latentopt.space.descent import descend
 from latentopt.space.inversion import InversionConfig, invert
 from latentopt.space.latent_space import LatentSpace
@@ -165,7 +165,11 @@ def test_the_points_of_other_images_are_kept_where_these_are_given(images):
 
 def test_the_card_tells_the_guess_from_what_inversion_finds(guessing):
     grey = guessing.decode(guessing.sample(4, seed=1)).numpy()
-    figures = guess_figures(guessing, grey, steps=10)
+    told = []
+    figures = guess_figures(guessing, grey, steps=10, progress=told.append)
+    assert len(told) > 1
+    assert told == sorted(told)
+    assert told[-1] == rows_to_invert(len(grey))
     assert figures[10].mse < figures[0].mse
     assert figures[10].cycle_error < figures[0].cycle_error
     assert figures[0].voxels_wrong is None

@@ -125,7 +125,9 @@ def test_a_gan_becomes_a_space_around_inverted_points_and_its_card_says_how_good
     quick = {"model": "gan", "options": options, "training": QUICK | {"progress": True}}
     space = train_space(settings(**quick), tmp_path)
     assert space.reference_.shape == (12, 64)
-    assert "points of training images: step 12/12" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "points of training images: step 12/12" in told
+    assert "inversion for the model card: step " in told
     card = (tmp_path / "README.md").read_text()
     assert "| encoder alone |" in card
     assert "| 100 steps of inversion |" in card

@@ -184,6 +184,17 @@ def test_a_space_that_draws_no_properties_says_which_does(run, tmp_path):
     assert "train one with model: ldm" in err
 
 
+def test_the_card_says_what_can_be_asked_for(folder, gan_folder):
+    about = LatentSpace.load(folder).model.conditions.describe()
+    for each in (folder, gan_folder):
+        assert f"- **Can be asked for**: {about}\n" in (each / "README.md").read_text()
+
+
+def test_conditions_among_the_options_are_refused_with_their_place():
+    with pytest.raises(ConfigError, match="options: conditions stand beside options"):
+        TrainingSettings.checked({"data": FIELDS, "options": {"conditions": {"classes": True}}})
+
+
 def test_guidance_of_a_gan_is_refused(run, gan_folder, tmp_path):
     wish = ("--property", "volume_fraction=0.5", "--guidance", "2", "--out", str(tmp_path / "s"))
     code, _, err = run("sample", str(gan_folder), *wish)
