@@ -7,7 +7,7 @@ from latentopt.errors import ConfigError
 from latentopt.fidelity.traverse_picture import traverse_picture
 from latentopt.files import output_file
 from latentopt.printing import print
-from latentopt.space.control_meanings import cells_of
+from latentopt.space.control_meanings import cells_of, legend
 from latentopt.space.named import load_space
 
 __all__ = ["traverse"]
@@ -25,4 +25,5 @@ def traverse(options: TraverseOptions) -> None:
     with output_file(out, overwrite=overwrite) as file:
         file.write(picture)
     print_table(cells_of(space.controls))
+    print(legend())
     print(out)

@@ -221,21 +221,26 @@ def cells_of(found: tuple[ControlMeaning, ...]) -> list[tuple[str, ...]]:
     return rows
 
 
+def legend() -> str:
+    """What the cells of `cells_of` are, in two sentences."""
+    told = "; ".join(f"{name}: {what}" for name, what in PROPERTIES.items())
+    return (
+        f"Over {DRAWS} samples: of a continuous control the rank correlation with each property, "
+        "from -1 to 1; of a categorical one the mean of each category, and in brackets the share "
+        f"of the variance that the categories explain. {told}."
+    )
+
+
 def controls_section(found: tuple[ControlMeaning, ...], picture: str) -> str:
     """The meanings as a section of a model card."""
     head, *rows = (f"| {' | '.join(cells)} |" for cells in cells_of(found))
     lines = "\n".join([head, f"|{'---|' * (1 + len(PROPERTIES))}", *rows])
-    told = "; ".join(f"{name}: {what}" for name, what in PROPERTIES.items())
     return f"""
 ## Control variables
 
-What they came to mean, over {DRAWS} decoded draws: of a continuous control the rank correlation
-with each property, of a categorical one the mean of each category, and in brackets the share of the
-variance that the categories explain.
-
 {lines}
 
-{told}.
+{legend()}
 
 ![one sample, moved along each control]({picture})
 """

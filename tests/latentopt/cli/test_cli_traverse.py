@@ -41,6 +41,8 @@ def test_the_card_and_the_folder_say_what_controls_mean(folder):
 def test_traverse_writes_a_picture_and_prints_the_table(folder, run, tmp_path):
     picture = tmp_path / "shown.png"
     code, out, err = run("traverse", folder, "--n", 3, "--out", picture)
+    assert "rank correlation with each property" in out
+    assert "volume_fraction: share of phase 1" in out
     assert code == 0, err
     assert "correlation_length" in out
     assert picture.read_bytes().startswith(b"\x89PNG")
