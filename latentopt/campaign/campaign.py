@@ -11,8 +11,8 @@ from latentopt.campaign.ledger import Ledger, names_unsaved
 from latentopt.campaign.load import load_config
 from latentopt.campaign.loop import run_loop
 from latentopt.campaign.parts import CampaignParts
-from latentopt.campaign.repeats import incumbents
 from latentopt.campaign.proposal import not_yet_asked
+from latentopt.campaign.repeats import incumbents
 from latentopt.campaign.retraining import check_retraining, is_due, present_space, retrain
 from latentopt.campaign.start_points import start_points
 from latentopt.campaign.stop_rule import StopRule
