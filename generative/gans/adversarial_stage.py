@@ -61,8 +61,10 @@ class Played(Described, Protocol):
 class AdversarialStage(Stage):
     """Generator and encoder move first, then the critic judges what they have made.
 
-    The result is the moment whose draws are, as a set, most like images that the training has not
-    seen: a game does not get better with every step.
+    The result is the moment of the second half of the run whose draws are, as a set, most like
+    images that the training has not seen: a game does not get better with every step. Earlier
+    moments are not compared. An untrained generator makes Gaussian random fields, whose phase
+    fractions can be nearer to those of the images than what a game has made of them since.
 
     Parameters
     ----------
@@ -86,6 +88,7 @@ class AdversarialStage(Stage):
         "adversarial loss and squared slope"
     )
     irrelevant_options: tuple[str, ...] = ("sets",)
+    chosen_from = 0.5
     goes_on = False  # a new critic, which knows nothing, would spoil a trained generator
     scale_: Tensor
 

@@ -67,16 +67,19 @@ def collapse_warning(stage: str, found: Variety, margin: float, config: Adversar
         The settings of the run, of which those are named that are not set already.
     """
     weight = config.penalty.weight
-    remedies = ["lower learning_rate, or train for more steps"]
+    remedies = ["lower training.learning_rate, or train for more steps"]
     if margin > WON or weight < SUGGESTED / 10:
         remedies.insert(
-            0, f"raise penalty.weight (now {weight:g}; the default of gan is {SUGGESTED:g})"
+            0, f"raise options.penalty.weight (now {weight:g}; the default of gan is {SUGGESTED:g})"
         )
     if config.game != "relativistic":
-        remedies.append("set game: relativistic")
+        remedies.append("set options.game: relativistic")
     if config.sets is None:
-        remedies.append("set sets: {}, which compares sets of draws with sets of images")
-    judged = f"the critic has won (margin {margin:.2g})" if margin > WON else f"margin {margin:.2g}"
+        remedies.append("set options.sets: {}, which compares sets of draws with sets of images")
+    judged = (
+        f"the critic scores validation images {margin:.2g} above them"
+        f"{', so it has won' if margin > WON else ''}"
+    )
     return (
         f"stage {stage} ends with draws that are nearly all alike: they come near to "
         f"{found.recall:.0%} of the validation images and vary {found.spread:.2g} times as much; "

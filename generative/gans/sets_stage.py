@@ -38,6 +38,7 @@ class SetsStage(AdversarialStage):
     covers = ("adversarial",)
     optimizes = f"{AdversarialStage.optimizes}; of the generator distances of sets, too"
     irrelevant_options = ()
+    chosen_from = 0.0  # it begins with trained weights
     goes_on = True  # by the distances, while the new critic learns
 
     def __init__(self, model: Played, critic: nn.Module, config: SetsConfig) -> None:

@@ -54,6 +54,7 @@ class Stage(nn.Module, ABC):
     goes_on = True  # whether a trained model can be trained on by it
     refines = False  # whether it ends a training by a share of the steps, smaller ones
     judged_on = "{n} validation images"  # by which the best moment is chosen
+    chosen_from = 0.0  # part of the run, from 0 to 1, before which no moment is chosen
     weighs = True  # whether a row is drawn as often as the weight of its image says
 
     def __init__(self, model: Described) -> None:

@@ -48,7 +48,8 @@ def descend(
     folder
         Where the state is kept: the same call after a kill goes on from it.
     validation
-        Images that the result is chosen on, of twenty moments of the run.
+        Images that the result is chosen on, of twenty moments of the run, or of those that are late
+        enough (`Stage.chosen_from`).
     conditions
         Condition of each image.
     weights
@@ -81,7 +82,8 @@ def descend(
             bar.update(step + 1, _step(stage, sides, batches, config, step))
             state.average(config.ema_decay, step)
             if probe is not None and _is_moment(step + 1, config.steps):
-                error = state.averaged.error(probe.to(device))
+                late = step + 1 >= stage.chosen_from * config.steps
+                error = state.averaged.error(probe.to(device)) if late else None
                 if error is not None:
                     state.keep_if_best(error, step + 1)
                     bar.note("validation", error)

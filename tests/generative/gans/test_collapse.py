@@ -79,15 +79,22 @@ def test_what_is_named_is_what_is_not_set_yet():
     found = variety(images[:1].expand(20, -1, -1, -1), images)
     plain = DCGAN((1, 32, 32), width=4).config
     line = collapse_warning("adversarial", found, 9.0, plain)
-    for part in ("margin 9", "penalty.weight (now 0;", "learning_rate", "game: relativistic"):
+    for part in (
+        "9 above them, so it has won",
+        "options.penalty.weight (now 0;",
+        "training.learning_rate",
+        "options.game: relativistic",
+    ):
         assert part in line
-    assert "set sets: {}" in line
+    assert "set options.sets: {}" in line
     whole = collapse_warning("sets", found, 0.1, GAN((1, 32, 32)).config)
-    for part in ("penalty.weight", "game:", "set sets"):
+    for part in ("penalty.weight", "game:", "options.sets"):
         assert part not in whole
     assert "more steps" in whole
     weak = GAN((1, 32, 32), penalty={"weight": 2.4e-5}).config
-    assert "raise penalty.weight (now 2.4e-05;" in collapse_warning("sets", found, 0.1, weak)
+    assert "raise options.penalty.weight (now 2.4e-05;" in collapse_warning(
+        "sets", found, 0.1, weak
+    )
 
 
 def test_a_bar_shows_recall_and_spread_at_the_moments(capsys):

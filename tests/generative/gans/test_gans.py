@@ -20,6 +20,7 @@ from generative.model import reconstruct
 from generative.stages.config import StageConfig
 from generative.stages.players import Batch
 from generative.training.descent import descend
+from generative.training.state import TrainingState
 from generative.training.train import TrainConfig, finetune, train
 from latentopt.space.latent_space import LatentSpace
 
@@ -66,6 +67,21 @@ def equal(a, b):
 
 
 # -- stages ----------------------------------------------------------------------------------------
+
+
+def test_a_moment_of_the_first_half_of_a_game_is_not_chosen(monkeypatch):
+    compared = {}
+
+    class Recorded(TrainingState):
+        def keep_if_best(self, error, step):
+            compared.setdefault(self.stage.name, []).append(step)
+            super().keep_if_best(error, step)
+
+    monkeypatch.setattr("generative.training.descent.TrainingState", Recorded)
+    unseen = gaussian_random_field(8, (32, 32), seed=9)
+    train(network(), IMAGES, validation=unseen, config=TINY)
+    assert compared["adversarial"] == [3, 4, 5, 6]
+    assert compared["sets"] == [1, 2, 3]
 
 
 def test_the_stages_follow_what_is_asked_for():
