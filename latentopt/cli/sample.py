@@ -39,6 +39,7 @@ def sample(options: SampleOptions) -> None:
         class_name=options.of_class,
         properties=wish,
         guidance=options.guidance,
+        truncation=options.truncation,
     ).numpy()
     images = np.asarray(space.decode(z))
     write_points(z, points, overwrite=overwrite)

@@ -12,9 +12,12 @@ from torch import Tensor
 from generative.model import ConditionalSampler
 from latentopt.errors import ConfigError
 from latentopt.evaluation.objectives import build_objectives
+from latentopt.space.draws import truncated
 from latentopt.space.files import SETTINGS
 from latentopt.space.latent_space import LatentSpace
 from objectives.phases import cut_phases
+
+OF_A_MEAN = 256  # samples of a wish, whose mean truncated ones move to
 
 
 def sample_points(
@@ -25,6 +28,7 @@ def sample_points(
     class_name: str | None = None,
     properties: Mapping[str, float] | None = None,
     guidance: float = 1.0,
+    truncation: float = 1.0,
 ) -> Float[Tensor, "{n} d"]:
     """Latent points of new structures, of a class and with properties where they are named.
 
@@ -38,6 +42,9 @@ def sample_points(
         What they should be.
     guidance
         Above 1 holds to the wish more closely, if the model has guidance.
+    truncation
+        Above 0, at most 1: points move to the mean of what is asked for by that factor, see
+        `truncated`.
 
     Returns
     -------
@@ -46,32 +53,42 @@ def sample_points(
     Raises
     ------
     ConfigError
-        For a class or property the model was not trained on, or a guidance that has no effect.
+        For a class or property the model was not trained on, a guidance that has no effect, or
+        another truncation.
 
     Warns
     -----
     UserWarning
         For a property outside the range of the training images, naming the range.
     """
-    if class_name is None and not properties:
-        if guidance != 1.0:
-            raise ConfigError(
-                "guidance holds to a class or property that is asked for; name one. Guidance needs "
-                "a space trained with model: ldm and conditions."
-            )
-        return space.sample(n, seed=seed)
-    if not isinstance(space.model, ConditionalSampler):
+    asked = class_name is not None or bool(properties)
+    if not asked and guidance != 1.0:
+        raise ConfigError(
+            "guidance holds to a class or property that is asked for; name one. Guidance needs "
+            "a space trained with model: ldm and conditions."
+        )
+    if asked and not isinstance(space.model, ConditionalSampler):
         raise ConfigError(
             "this space's model draws no classes or properties; train one with model: ldm or gan, "
             "and conditions."
         )
-    try:
+
+    def drawn(n: int, seed: int) -> Float[Tensor, "n d"]:
+        if not (asked and isinstance(space.model, ConditionalSampler)):
+            return space.sample(n, seed=seed)
         code = space.model.sample(
             n, seed=seed, class_name=class_name, properties=properties, guidance=guidance
         )
+        return space.project(space.whitening.to_z(code.cpu()))
+
+    try:
+        z = drawn(n, seed)
+        if truncation == 1.0:
+            return z
+        mean = drawn(OF_A_MEAN, 0).mean(0) if asked else torch.zeros_like(z[0])
+        return mean + truncated(z - mean, truncation)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    return space.project(space.whitening.to_z(code.cpu()))
 
 
 def obtained(

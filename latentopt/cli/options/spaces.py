@@ -164,6 +164,10 @@ class SampleOptions:
     guidance: Annotated[
         float, typer.Option(min=0, help="Above 1 holds to the wish more closely, and varies less.")
     ] = 1.0
+    truncation: Annotated[
+        float,
+        typer.Option(help="Below 1 moves points to their mean: fewer are unlikely, and vary less."),
+    ] = 1.0
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Fixes the structures.")] = 0
     out: Annotated[Path, typer.Option(help="Folder for points, images and a picture.")] = Path(
         "samples"

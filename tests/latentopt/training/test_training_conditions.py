@@ -119,7 +119,7 @@ def test_one_class_and_no_properties_are_nothing_to_ask_for(tmp_path):
 
 
 def test_a_model_without_conditions_refuses_them_and_says_which_take_them(tmp_path):
-    with pytest.raises(ConfigError, match=r"train\.conditions: a vae is told.* model: ldm or gan"):
+    with pytest.raises(ConfigError, match=r"train\.conditions: model vae is told.* model: ldm or gan"):
         trained(tmp_path, model="vae", options={"widths": [4, 8]})
 
 
@@ -150,9 +150,28 @@ def test_sampling_from_the_command_line_answers_points_images_and_what_was_obtai
     np.testing.assert_allclose(z, expected.numpy())
 
 
+def test_truncated_samples_are_nearer_to_the_mean_of_what_is_asked_for(run, folder, tmp_path):
+    space = LatentSpace.load(folder)
+    for wish in ({}, {"properties": {"volume_fraction": 0.4}}):
+        whole = sample_points(space, 200, seed=1, **wish)
+        half = sample_points(space, 200, seed=1, truncation=0.5, **wish)
+        torch.testing.assert_close(half.std(0), whole.std(0) / 2)
+        far = (half.mean(0) - whole.mean(0)).norm()
+        assert far < 0.2 * whole.std(0).norm()
+    torch.testing.assert_close(
+        sample_points(space, 3, truncation=0.5), space.sample(3, truncation=0.5)
+    )
+    code, *_ = run("sample", str(folder), "--truncation", "0.5", "--n", "3", "--out", str(tmp_path))
+    assert code == 0
+    expected = sample_points(space, 3, truncation=0.5).numpy()
+    np.testing.assert_allclose(read_points(tmp_path / "z.csv"), expected)
+
+
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
+        (("--truncation", "0"), "truncation should be above 0 and at most 1, got 0"),
+        (("--truncation", "nan"), "truncation should be above 0 and at most 1, got nan"),
         (("--property", "k=3"), "property 'k' was not trained"),
         (("--guidance", "2"), "guidance holds to a class or property that is asked for; name one"),
         (("--class", "steel"), "trained without classes"),
