@@ -119,7 +119,7 @@ def test_one_class_and_no_properties_are_nothing_to_ask_for(tmp_path):
 
 
 def test_a_model_without_conditions_refuses_them_and_says_which_take_them(tmp_path):
-    with pytest.raises(ConfigError, match=r"train\.conditions: model vae is told.* model: ldm or gan"):
+    with pytest.raises(ConfigError, match=r"conditions: model vae is told.* model: ldm or gan"):
         trained(tmp_path, model="vae", options={"widths": [4, 8]})
 
 
