@@ -61,7 +61,8 @@ class MappedModel(AdversarialModel[Config]):
         """Codes of draws of its prior, the same for the same seed."""
         noise = super().draw_codes(n, seed)
         with torch.no_grad():
-            return noise if self.standard_normal else self.to_code(noise)
+            weight = next(self.parts.parameters())
+            return noise if self.standard_normal else self.to_code(noise.to(weight))
 
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
         """The encoder's guess of the noise, or style, of an image: no randomness, row by row."""

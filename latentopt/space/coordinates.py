@@ -8,11 +8,13 @@ from generative.batching import map_rows
 from generative.model import (
     CoordinateName,
     Coordinates,
+    Drawn,
     Flowing,
     has_two_coordinates,
     is_standard_normal,
 )
 from latentopt.space.decoder import Decoder
+from latentopt.space.fitting import as_kept, codes_of_draws
 from latentopt.space.model_tensors import device_of
 from latentopt.space.whitening import Whitening, typical_radius, whitened
 
@@ -56,6 +58,9 @@ def turned(
 ) -> tuple[Float[Tensor, "m d"], Whitening, float]:
     """Latent points of one coordinate system in the other one, with its whitening and radius.
 
+    It is white over the points; where an encoder only guesses (`Drawn`), over draws, as after
+    `LatentSpace.fit`.
+
     Parameters
     ----------
     model, other
@@ -68,5 +73,7 @@ def turned(
     with torch.no_grad():
         before = whitening.to_code(points).to(device_of(other))
         codes = map_rows(turn, before, points.shape[1]).cpu()
-    z, new = whitened(other, codes)
-    return z.float().double(), new, typical_radius(z, standard_normal=normal)
+    drawn = isinstance(other, Drawn) and not normal
+    spread, new = whitened(other, codes_of_draws(other) if drawn else codes)
+    z = new.to_z(codes) if drawn else spread
+    return as_kept(z), new, typical_radius(spread, standard_normal=normal)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from generative.model import Drawn, is_standard_normal
+from generative.model import Drawn, StandardNormal, is_standard_normal
 from latentopt.space.arguments import AnyArray, checked_images
 from latentopt.space.decoder import Decoder, Encoder
 from latentopt.space.draws import normal_draws
@@ -14,7 +14,15 @@ from latentopt.space.encoding import encoded
 from latentopt.space.whitening import Whitening, typical_radius, whitened
 from objectives.arrays import Array
 
-__all__ = ["REFERENCE_ROWS", "White", "as_kept", "of_prior", "thinned", "white_over"]
+__all__ = [
+    "REFERENCE_ROWS",
+    "White",
+    "as_kept",
+    "codes_of_draws",
+    "of_prior",
+    "thinned",
+    "white_over",
+]
 
 OWN_SEED = 987_654_321  # of reference points that are drawn; samples have others
 DRAWS = 8192  # of a prior, over which codes are whitened that an encoder only guesses
@@ -30,7 +38,19 @@ class White(TypedDict):
 
 
 def of_prior(model: Decoder) -> White:
-    """Of standard normal codes: no whitening, and draws for a reference."""
+    """Of standard normal codes: no whitening, and draws for a reference.
+
+    Raises
+    ------
+    ValueError
+        For a model that says of its codes that they are not standard normal.
+    """
+    if isinstance(model, StandardNormal) and not model.standard_normal:
+        raise ValueError(
+            f"codes of this {type(model).__name__} are not standard normal, and a space from its "
+            "prior would be wrong. Use LatentSpace.fit(model, images), or the model with "
+            "coordinates: noise."
+        )
     dim = int(model.latent_dim)
     draws = normal_draws(REFERENCE_ROWS, dim, OWN_SEED)
     radius = typical_radius(draws, standard_normal=True)
@@ -67,7 +87,7 @@ def white_over(model: Decoder, images: AnyArray, reference: AnyArray) -> White:
     if isinstance(model, Drawn):
         if normal:
             return of_prior(model)
-        codes = model.draw_codes(DRAWS, OWN_SEED)
+        codes = codes_of_draws(model)
     else:
         codes = _codes(model, thinned(images, REFERENCE_ROWS) if normal else images)
     z, whitening = whitened(model, codes)
@@ -76,6 +96,11 @@ def white_over(model: Decoder, images: AnyArray, reference: AnyArray) -> White:
         z = whitening.to_z(_codes(model, thinned(reference, REFERENCE_ROWS)))
     kept = as_kept(thinned(z, REFERENCE_ROWS))
     return {"whitening": whitening, "reference": kept, "radius": radius}
+
+
+def codes_of_draws(model: Drawn) -> Float[Tensor, "n d"]:
+    """Codes, on the CPU, that a model is whitened over whose encoder only guesses."""
+    return model.draw_codes(DRAWS, OWN_SEED).cpu()
 
 
 def thinned(rows: Array, most: int) -> Array:
