@@ -1,5 +1,6 @@
 """What a conditional model can be asked for: a class, and continuous properties."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 
@@ -128,7 +129,8 @@ class Conditions(Settings):
         Raises
         ------
         ValueError
-            For a class or property the model was not trained on, naming those it was.
+            For a class or property the model was not trained on, naming those it was, or a value
+            that is not finite.
 
         Warns
         -----
@@ -143,6 +145,8 @@ class Conditions(Settings):
         for name, value in (properties or {}).items():
             if name not in self.properties:
                 raise ValueError(f"property {name!r} was not trained; {self._known('properties')}")
+            if not math.isfinite(value):
+                raise ValueError(f"property {name} should be a finite number, got {value:g}.")
             about = self.properties[name]
             if not about.low <= value <= about.high:
                 warnings.warn(

@@ -185,8 +185,8 @@ class LatentSpace:
         if is_standard_normal(other) == is_standard_normal(model):
             return self
         z, whitening, radius = turned(model, other, self.reference_, self.whitening)
-        steps = self.inversion_steps
-        return type(self)(other, whitening, reference=z, radius=radius, inversion_steps=steps)
+        space = type(self)(other, whitening, reference=z, radius=radius, trained_on=self.trained_on)
+        return space.inverting(self.inversion_steps)
 
     def inverting(self, steps: int) -> "LatentSpace":
         """The same space, whose `encode` improves what the encoder says by that many steps.
@@ -199,10 +199,9 @@ class LatentSpace:
 
     def by_flow(self) -> "LatentSpace":
         """The same points, decoded by the exact flow where the model decodes in one step."""
-        space = type(self)(
-            flowing(self.model), self.whitening, reference=self.reference_, radius=self.radius
-        )
-        return space.inverting(self.inversion_steps)
+        space = self.inverting(self.inversion_steps)
+        space.model, space.documents = flowing(self.model), {}
+        return space
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
         """Write weights, settings, whitening and the model card, with the sha256 of each.

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Literal, TypeGuard
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -64,11 +65,19 @@ def grid(
 ) -> Float[Tensor, "*grid d"]:
     """``at`` with the coordinates ``axes`` set to each combination of ticks.
 
-    A ``ValueError`` refuses axes that it has not, or one that comes twice.
+    A ``ValueError`` refuses axes that it has not, or one that comes twice, and ticks that are not
+    finite.
     """
-    if not all(0 <= axis < len(at) for axis in axes) or len(set(axes)) != len(axes):
+    if not all(_is_axis(axis, len(at)) for axis in axes) or len(set(axes)) != len(axes):
         raise ValueError(f"axes should be different numbers from 0 to {len(at) - 1}, got {axes}.")
+    if not bool(ticks.isfinite().all()):
+        raise ValueError(f"span should be a finite number, got ticks {ticks.tolist()}.")
     mesh = torch.stack(torch.meshgrid(*[ticks] * len(axes), indexing="ij"), dim=-1)
     points = at.expand(*mesh.shape[:-1], -1).clone()
     points[..., list(axes)] = mesh
     return points
+
+
+def _is_axis(axis: object, numbers: int) -> bool:
+    whole = isinstance(axis, int | np.integer) and not isinstance(axis, bool)
+    return whole and 0 <= int(axis) < numbers

@@ -56,6 +56,12 @@ def test_a_value_outside_the_range_is_warned_of_with_the_range():
         KNOWN.ask(properties={"fraction": 0.9})
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_is_not_finite_is_refused(value):
+    with pytest.raises(ValueError, match="property fraction should be a finite number"):
+        KNOWN.ask(properties={"fraction": value})
+
+
 @pytest.mark.parametrize("values", [np.ones(3), np.array([1.0, np.nan, 2.0])])
 def test_a_property_that_teaches_nothing_is_refused(values):
     with pytest.raises(ValueError, match="property k should be finite and differ"):

@@ -1,5 +1,6 @@
 """A space of a gan, seen in its noise and in its style."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -38,3 +39,9 @@ def test_styles_of_a_gan_are_the_same_after_the_way_through_noise(style):
 def test_a_prior_of_styles_is_refused_because_they_are_not_standard_normal(model):
     with pytest.raises(ValueError, match=r"not standard normal.*LatentSpace\.fit"):
         LatentSpace.from_prior(model.in_coordinates("style"))
+
+
+def test_other_coordinates_know_the_training_images_as_well(model):
+    space = LatentSpace.from_prior(model)
+    space.trained_on = np.arange(3)
+    assert space.in_coordinates("style").trained_on is space.trained_on

@@ -217,9 +217,15 @@ def test_truncation_moves_samples_to_the_mean_and_is_checked(linear):
     whole = linear.sample(50, seed=3)
     assert torch.equal(linear.sample(50, seed=3, truncation=0.7), 0.7 * whole)
     assert torch.equal(linear.sample(50, seed=3, truncation=1.0), whole)
-    for wrong in (0.0, -0.5, 1.2, float("nan")):
+    for wrong in (0.0, -0.5, 1.2, float("nan"), "a", None):
         with pytest.raises(ValueError, match="truncation should be above 0 and at most 1"):
-            linear.sample(5, truncation=wrong)
+            unchecked(linear.sample)(5, truncation=wrong)
+
+
+@pytest.mark.parametrize("n", [-1, True])
+def test_samples_are_a_whole_number(linear, n):
+    with pytest.raises(ValueError, match="n should be a whole number of points from 0"):
+        unchecked(linear.sample)(n)
 
 
 def test_samples_are_standard_normal_inside_the_radius(linear):
@@ -484,10 +490,15 @@ def test_paths_between_anything_but_two_points_are_refused(linear):
         unchecked(linear.interpolate)(a, b, 3, how="cubic")
 
 
-@pytest.mark.parametrize("axes", [(6,), (-1,), (0, 0)])
+@pytest.mark.parametrize("axes", [(6,), (-1,), (0, 0), (True,)])
 def test_axes_that_are_not_there_or_twice_are_refused(linear, axes):
     with pytest.raises(ValueError, match="different numbers from 0 to 5, got"):
-        linear.manifold(axes)
+        unchecked(linear.manifold)(axes)
+
+
+def test_a_span_that_is_not_finite_is_refused(linear):
+    with pytest.raises(ValueError, match="span should be a finite number"):
+        linear.traverse(0, 3, span=float("nan"))
 
 
 def test_ax_parameters_that_lack_one_are_refused_by_its_name(linear):
