@@ -12,6 +12,7 @@ from objectives.images import checked_images
 REACH = 8  # largest wave number along each axis: waves of an eighth of the image
 NEIGHBOURS = 10  # training structures, at most, whose distance a structure's nearest is held to
 CLOSE = 0.5  # over their mean distance
+EQUAL = 1e-4  # over the norm of a structure's waves, its mean left out: what rounding changes
 FEWEST = 8  # training structures
 VOXELS_PER_CHUNK = 2**20
 ROWS_AT_ONCE = 256
@@ -24,8 +25,10 @@ class Copies:
     over mirrored and turned copies: no periodic shift changes them, and their squared distance is
     at most that of the voxels. A structure is a copy if its nearest training structure is less than
     half as far as its ten nearest are on average; where there are fewer than 40, as a quarter of
-    them. So copies of which a few voxels in a hundred have changed are found, and structures that
-    have no more than their phase fraction in common are none.
+    them. One that equals a training structure but for rounding is a copy however often the training
+    has it, unless it is of a single phase or level. So copies of which a few voxels in a hundred
+    have changed are found, and structures that have no more than their phase fraction in common are
+    none.
 
     Parameters
     ----------
@@ -48,11 +51,13 @@ class Copies:
             raise EvaluationError(
                 f"copies are told among {FEWEST} training structures or more, got {len(training)}."
             )
-        self._known = amplitudes(training)
+        self._known, self._shape = amplitudes(training), tuple(training.shape[1:])
         self._neighbours = max(2, min(NEIGHBOURS, len(training) // 4))
 
     def __call__(self, images: Float[Tensor, "n c *space"]) -> float:
         """Share of structures of the same shape that are copies, from 0 to 1.
+
+        An `EvaluationError` refuses structures of another shape.
 
         Examples
         --------
@@ -60,13 +65,21 @@ class Copies:
         >>> Copies(training)(training.roll(3, 2).flip(3))
         1.0
         """
+        if tuple(images.shape[1:]) != self._shape:
+            raise EvaluationError(
+                f"structures should have the shape {self._shape} of the training structures, got "
+                f"{tuple(images.shape[1:])}. Cut or resample them to one size."
+            )
+        ours = amplitudes(images)
         near = torch.cat(
             [
                 torch.cdist(rows, self._known).topk(self._neighbours, largest=False).values
-                for rows in amplitudes(images).split(ROWS_AT_ONCE)
+                for rows in ours.split(ROWS_AT_ONCE)
             ]
         )
-        return float((near[:, 0] < CLOSE * near.mean(1)).double().mean())
+        variation = ours.unflatten(1, (images.shape[1], -1))[..., 1:].flatten(1).norm(dim=1)
+        copies = (near[:, 0] < CLOSE * near.mean(1)) | (near[:, 0] < EQUAL * variation)
+        return float(copies.double().mean())
 
 
 def amplitudes(images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n f"]:

@@ -9,6 +9,7 @@ from objectives.fidelity.ensemble import shuffled_pixels
 from objectives.fidelity.feature_spaces import FeatureSpaces, compare_rows
 from objectives.fidelity.lone_voxels import lone_voxels, thin_voxels
 from objectives.fidelity.statistics import check_alike
+from objectives.images import checked_images
 from objectives.phases import are_phases, cut_phases
 
 COLLAPSED_RECALL = 0.1  # of draws that are nearly all alike
@@ -84,13 +85,16 @@ class DrawFigures:
         self.control = self._figures(shuffled_pixels(second, seed))
 
     def __call__(self, draws: Float[Tensor, "n c *space"]) -> dict[str, float]:
-        """Figures of the first structures of a set, as many as the others have."""
+        """Figures of the first structures of a set, as many as the others have.
+
+        An `EvaluationError` refuses another shape, and values that are not finite or in [0, 1].
+        """
         if tuple(draws.shape[1:]) != self._shape or not len(draws):
             raise EvaluationError(
                 f"draws should be one or more images of shape {self._shape}, got "
                 f"{tuple(draws.shape)}."
             )
-        images = self._cut(draws[: self.size])
+        images = self._cut(checked_images(draws[: self.size]))
         figures = self._figures(images)
         if self._copies is not None:
             figures["copied"] = self._copies(images)

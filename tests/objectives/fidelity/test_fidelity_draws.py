@@ -101,6 +101,11 @@ def test_draws_of_another_shape_are_refused(judge):
 # -- copies ----------------------------------------------------------------------------------------
 
 
+def test_draws_that_are_not_finite_are_refused(judge):
+    with pytest.raises(EvaluationError, match="images should be finite"):
+        judge(torch.full((80, 1, SIDE, SIDE), float("nan")))
+
+
 def test_training_structures_are_copies_wherever_they_lie_and_others_are_not():
     copies = Copies(TRAINING)
     assert copies(TRAINING) == 1
@@ -126,6 +131,18 @@ def test_amplitudes_are_no_further_apart_than_voxels():
     known = Copies(TRAINING)._known
     far = (TRAINING[1:] - TRAINING[:-1]).flatten(1).norm(dim=1)
     assert ((known[1:] - known[:-1]).norm(dim=1) <= far + 1e-4).all()
+
+
+def test_copies_of_what_the_training_has_many_times_are_copies():
+    many = torch.cat([TRAINING[:4].roll(shift, 2) for shift in range(12)])
+    assert Copies(many)(TRAINING[:4]) == 1
+    assert Copies(many)(fields(20, 4)) == 0
+    assert Copies(torch.zeros_like(many))(many.new_zeros(3, 1, SIDE, SIDE)) == 0  # one phase
+
+
+def test_copies_are_looked_for_among_structures_of_one_shape():
+    with pytest.raises(EvaluationError, match=r"shape \(1, 24, 24\) of the training structures"):
+        Copies(TRAINING)(fields(2, 4, (32, 32)))
 
 
 def test_copies_of_a_handful_cannot_be_told():
