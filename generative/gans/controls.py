@@ -61,6 +61,12 @@ class ControlsConfig(Settings):
     def _there_are_some(self) -> "ControlsConfig":
         if not self.numbers:
             raise ValueError("there are no controls; a model without any is a gan: use model gan.")
+        without = {"categories": ("weight", "temperature"), "continuous": ("continuous_weight",)}
+        for sort, names in without.items():
+            for name in names:
+                default = type(self).model_fields[name].default
+                if not getattr(self, sort) and getattr(self, name) != default:
+                    raise ValueError(f"{name} has no effect without {sort}; leave it out.")
         return self
 
     @property

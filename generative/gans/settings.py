@@ -50,6 +50,16 @@ class PenaltyConfig(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _there_is_one(self) -> "PenaltyConfig":
+        for name in ("every", "exact"):
+            default = type(self).model_fields[name].default
+            if not self.weight and getattr(self, name) != default:
+                raise ValueError(
+                    f"{name} has no effect where weight is 0: set weight above 0, or leave it out."
+                )
+        return self
+
     def at(self, progress: float) -> float:
         """Weight when a part of the run, from 0 to 1, is done."""
         last = self.weight / 5 if self.last_weight is None else self.last_weight

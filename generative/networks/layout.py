@@ -86,7 +86,7 @@ def plan_layout(image_shape: tuple[int, ...], widths: tuple[int, ...] | None = N
     per_axis = [_factors(side / cells) for side, cells in zip(space, grid, strict=True)]
     stages = max(map(len, per_axis))
     per_axis = [[1] * (stages - len(factors)) + factors for factors in per_axis]
-    channels = tuple(widths or WIDTHS[dims][stages])
+    channels = tuple(WIDTHS[dims][stages] if widths is None else widths)
     if len(channels) != stages:
         raise ValueError(f"images of this size take {stages} widths, got {channels}.")
     return Layout(tuple(image_shape), grid, tuple(zip(*per_axis, strict=True)), channels)

@@ -138,7 +138,7 @@ class ResidualReader(nn.Module):
 def residual_layout(image_shape: tuple[int, ...], widths: tuple[int, ...] | None) -> Layout:
     """Layout for images of one shape; ``None`` takes as many of `WIDTHS` as there are scales."""
     scales = len(plan_layout(image_shape).strides)
-    return plan_layout(image_shape, widths or WIDTHS[:scales])
+    return plan_layout(image_shape, WIDTHS[:scales] if widths is None else widths)
 
 
 def _speak_to_cells(first: nn.Linear, width: int, cells: int) -> None:

@@ -320,7 +320,8 @@ def test_stages_are_of_the_classes_that_say_so():
 
 
 def test_options_that_are_given_in_part_keep_the_other_defaults_of_the_model():
-    assert DCGAN((1, 32, 32), penalty={"every": 8}).config.penalty.weight == 0
+    with pytest.raises(ValidationError, match="every has no effect where weight is 0"):
+        DCGAN((1, 32, 32), penalty={"every": 8})
     assert DCGAN((1, 32, 32), encoder={"share": 0.5}).config.encoder.joint == 0
     assert GAN((1, 32, 32), penalty={"weight": 0}).config.penalty.at(0.5) == 0
 

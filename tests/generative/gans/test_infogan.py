@@ -104,6 +104,8 @@ def test_numbers_of_a_category_that_is_not_the_largest_hardly_count_in_an_image(
         ({"categories": [1]}, "2 categories or more"),
         ({"categories": [40, 30], "continuous": 0}, "take 70 numbers of 64"),
         ({"temperature": 0}, "greater than 0"),
+        ({"categories": [], "temperature": 0.5}, "temperature has no effect without categories"),
+        ({"continuous": 0, "continuous_weight": 1}, "has no effect without continuous"),
     ],
 )
 def test_controls_that_cannot_be_are_refused(controls, message):

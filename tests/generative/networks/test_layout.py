@@ -78,5 +78,6 @@ def test_a_shape_that_is_not_of_images_is_refused(shape):
 
 
 def test_widths_that_do_not_number_the_stages_are_refused():
-    with pytest.raises(ValueError, match="take 3 widths"):
-        plan_layout((1, 64, 64), (4, 8))
+    for widths in ((4, 8), ()):
+        with pytest.raises(ValueError, match="take 3 widths"):
+            plan_layout((1, 64, 64), widths)
