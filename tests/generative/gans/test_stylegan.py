@@ -225,5 +225,16 @@ def test_styles_are_nearly_white_and_the_way_back_is_exact():
     torch.testing.assert_close(model.to_noise(style), noise, rtol=0, atol=1e-4)
 
 
+def test_volumes_of_unequal_sides_are_trained_on():
+    shape = (16, 17, 20)
+    changes = {"steps": 1, "batch_size": 2, "stages": {}}
+    model = train(
+        network((1, *shape), sets=None),
+        gaussian_random_field(4, shape, seed=0),
+        config=TINY.model_copy(update=changes),
+    )
+    assert model.decode(torch.zeros(1, 6)).isfinite().all()
+
+
 def test_the_stage_is_of_its_own_class():
     assert type(network().stages()[0]) is StyleStage

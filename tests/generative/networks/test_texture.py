@@ -66,6 +66,12 @@ def test_the_texture_is_saved_with_the_weights(tmp_path):
     assert torch.equal(load_model(tmp_path).decode(CODES), model.decode(CODES))
 
 
+def test_volumes_are_trained_on_with_it():
+    model = ConvVAE((1, 16, 16, 16), widths=(4, 8), texture_noise=True)
+    train(model, gaussian_random_field(4, (16, 16, 16), seed=0), config=TINY)
+    assert model.decode(torch.zeros(1, 64)).isfinite().all()
+
+
 @pytest.mark.parametrize("kind", [ConvVAE, LatentDiffusion, LSGM])
 def test_each_model_trains_with_it_and_a_seed_fixes_the_weights(kind):
     options = {"widths": (4, 8), "texture_noise": True}
