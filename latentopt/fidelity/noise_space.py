@@ -11,6 +11,7 @@ from torch import Tensor
 
 from generative.autoencoders.gaussian_codes import gaussian_codes
 from generative.batching import map_rows
+from generative.model import Drawn
 from objectives.fidelity.feature_sets import frechet_distance, recall
 from objectives.fidelity.two_point_scores import COMPONENTS, TwoPointScores
 from objectives.phases import are_phases, cut_phases
@@ -19,6 +20,7 @@ NEIGHBOURS = 5
 POINTS = 1000  # drawn from each distribution
 KNOWN = 8192  # training images, at most, that the Gaussian is fitted to
 JACOBIANS = 8
+DRAWN_SEED = 987_654_321
 FIGURES = {
     "round_trip_rms": "code to noise and back, rms over the spread of codes",
     "noise_std": "standard deviation of the noise of held-out images (1)",
@@ -48,7 +50,8 @@ def noise_space_figures(
     model
         A trained model with two coordinates, such as a `generative.LatentDiffusion`.
     training
-        Images that the Gaussian in code space is fitted to; of many, 8,192 or fewer.
+        Images that the Gaussian in code space is fitted to; of many, 8,192 or fewer. It is fitted
+        to draws, and the spread of codes is theirs, where an encoder only guesses.
     held_out
         Images of other parents; for the distances more than 20, and not too much alike.
     """
@@ -56,20 +59,23 @@ def noise_space_figures(
     training = training[:: max(1, -(-len(training) // KNOWN))]
     with torch.no_grad():
         codes, known = (map_rows(code_model.encode, x, x[0].numel()) for x in (held_out, training))
-        spread = float(known.std())
+        # Codes that an encoder only guesses lie too near the origin: what is known are draws.
+        drawn = isinstance(code_model, Drawn)
+        prior = code_model.draw_codes(KNOWN, DRAWN_SEED).to(known) if drawn else known
+        spread = float(prior.std())
         noise = map_rows(model.to_noise, codes, 1000)
         started = time.process_time()
         again = map_rows(model.to_code, noise, 1000)
         seconds = time.process_time() - started
     figures = {
         "round_trip_rms": float((again - codes).pow(2).mean().sqrt()) / spread,
-        "noise_std": float(noise.std()),
+        "noise_std": float(noise.std(correction=0)),
         "noise_norm": float(noise.norm(dim=1).mean()),
         "ms_a_point": 1000 * seconds / len(codes),
         **_gains(model, noise[:JACOBIANS], spread),
     }
     if len(held_out) > 2 * COMPONENTS:
-        figures |= _distances(code_model, model, codes, known, held_out)
+        figures |= _distances(code_model, model, codes, known, prior, held_out)
     return {name: figures[name] for name in FIGURES if name in figures}
 
 
@@ -89,7 +95,7 @@ def _gains(model: Any, noise: Tensor, spread: float) -> dict[str, float]:
 
 
 def _distances(
-    code_model: Any, model: Any, codes: Tensor, known: Tensor, held_out: Tensor
+    code_model: Any, model: Any, codes: Tensor, known: Tensor, prior: Tensor, held_out: Tensor
 ) -> dict[str, float]:
     generator = torch.Generator().manual_seed(0)
     n = min(POINTS, len(held_out))
@@ -98,7 +104,7 @@ def _distances(
         "reconstructions": codes[:n],
         "training": known[torch.randperm(len(known), generator=generator)[:n]],
         "noise": map_rows(lambda w: model.to_code(w).detach(), draws, 1000),
-        "gaussian": gaussian_codes(known, n),
+        "gaussian": gaussian_codes(prior, n),
     }
     cut = cut_phases if are_phases(held_out) else _as_they_are
     real = cut(held_out)

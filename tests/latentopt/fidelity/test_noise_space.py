@@ -1,10 +1,12 @@
 """Figures of a noise space, for maps that are known."""
 
+import numpy as np
 import pytest
 import torch
 
 from generative import GAN, LatentDiffusion
 from generative.data.synthetic import gaussian_random_field
+from generative.gans import GAN
 from latentopt import LatentSpace
 from latentopt.fidelity import noise_space
 from latentopt.fidelity.noise_space import noise_space_figures, noise_space_section
@@ -83,3 +85,13 @@ def test_held_out_images_that_are_all_alike_cost_the_distances_only(straight):
     figures = noise_space_figures(straight, IMAGES, IMAGES[:1].expand(30, -1, -1, -1))
     assert "round_trip_rms" in figures
     assert "frechet_noise" not in figures
+
+
+def test_gains_of_a_gan_are_over_the_spread_of_its_draws_whatever_its_encoder_guesses():
+    small = {"widths": (4, 8), "encoder": {"widths": (4, 8)}, "latent_dim": 6}
+    model = GAN((1, 32, 32), mapping_layers=1, **small)  # one layer is a rotation
+    images = torch.rand(4, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    figures = noise_space_figures(model, images, images)
+    assert figures["gain_5"] == pytest.approx(1, abs=0.02)
+    assert figures["gain_95"] == pytest.approx(1, abs=0.02)
+    assert np.isfinite(noise_space_figures(model, images, images[:1])["noise_std"])
