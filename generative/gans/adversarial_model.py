@@ -61,7 +61,7 @@ class AdversarialModel(Model, Generic[Config]):
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
         """The encoder's guess of the numbers an image is made of: no randomness, row by row."""
         check_images_shape(images, self.image_shape)
-        return self.parts.encode(images)
+        return self.parts.guess(images)
 
     def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
         """Images in [0, 1]; differentiable."""

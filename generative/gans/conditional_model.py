@@ -147,7 +147,7 @@ class ConditionedGAN(Model):
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
         """The encoder's guess of the noise of each image, were it one that has what is asked."""
         check_images_shape(images, self.image_shape)
-        style = self.parts.encode(images)
+        style = self.parts.guess(images)
         return self.parts.noise(style, self.condition.expand(len(style), -1))
 
     def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:

@@ -67,7 +67,7 @@ class MappedModel(AdversarialModel[Config]):
     def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
         """The encoder's guess of the noise, or style, of an image: no randomness, row by row."""
         check_images_shape(images, self.image_shape)
-        style = self.parts.encode(images)
+        style = self.parts.guess(images)
         return self.to_noise(style) if self.standard_normal else style
 
     def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
