@@ -65,7 +65,8 @@ def guess_figures(
     progress
         Called with the structures inverted so far, of `rows_to_invert`.
     """
-    images = torch.from_numpy(held_out[:: max(1, len(held_out) // STRUCTURES)][:STRUCTURES])
+    kept = min(STRUCTURES, len(held_out))
+    images = torch.from_numpy(held_out[np.arange(kept) * len(held_out) // kept])
     draws = space.sample(STRUCTURES, seed=0)
     phases = are_phases(images)
     figures = {}

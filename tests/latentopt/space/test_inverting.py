@@ -176,3 +176,13 @@ def test_the_card_tells_the_guess_from_what_inversion_finds(guessing):
     text = guess_section(figures)
     assert f"| encoder alone | {figures[0].mse:.4f} | - |" in text
     assert "| 10 steps of inversion |" in text
+
+
+def test_the_images_of_the_card_are_taken_from_all_over(guessing):
+    first, last = (np.full((n, 1, 32, 32), level, np.float32) for n, level in ((31, 0), (32, 0.5)))
+    of_first, of_last, of_both = (
+        guess_figures(guessing, x, steps=0)[0].mse
+        for x in (first, last, np.concatenate([first, last]))
+    )
+    assert of_both == pytest.approx((of_first + of_last) / 2, rel=1e-4)
+    assert abs(of_first - of_last) > 0.5 * of_first
