@@ -103,7 +103,7 @@ def test_a_gan_is_trained_in_two_and_three_dimensions(kind, shape):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_stopped_in_each_stage_goes_on_to_the_same_weights(kind, tmp_path):
     """Of 6, 3 and 3 steps, with a penalty at each second one."""
-    model = network(kind, penalty={"every": 2})
+    model = network(kind, penalty={"weight": 0.0024, "every": 2})
     whole = train(model, IMAGES, config=TINY).state_dict()
     count, stops = 0, [2, 8, 11]  # the last step or two of each stage are still to come
 
@@ -118,7 +118,7 @@ def test_a_run_stopped_in_each_stage_goes_on_to_the_same_weights(kind, tmp_path)
 
     changes = {"augmentation": Stopped(), "checkpoint_seconds": 1e-9}
     config = TINY.model_copy(update=changes)
-    again = network(kind, penalty={"every": 2})
+    again = network(kind, penalty={"weight": 0.0024, "every": 2})
     while stops:
         with pytest.raises(KeyboardInterrupt):
             train(again, IMAGES, config=config, folder=tmp_path)
