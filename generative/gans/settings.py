@@ -141,7 +141,7 @@ class SetsConfig(StructureDistancesConfig):
         "levels.",
     )
     share: float = Field(
-        0.05,
+        0.2,
         gt=0,
         le=1,
         description="Steps of the stage of sets as a fraction of the training steps. Steps that "
