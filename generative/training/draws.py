@@ -14,6 +14,7 @@ from objectives.fidelity.draws import COLLAPSED_RECALL, DrawFigures
 CODES = 2048  # training codes, at most, whose Gaussian is drawn from
 FEWEST, MOST = 20, 500  # draws that are judged
 VOXELS_DRAWN = 2**22  # by all of them, unless that leaves too few
+UNDECIDED = 0.5  # share of voxels of no phase at which the other figures mean little
 VOXELS_SEARCHED = 2**27  # of training structures that may have been copied: 0.5 GB
 
 # Title, name of the figure, and how many of a share are counted.
@@ -25,6 +26,7 @@ COLUMNS = (
     ("recall in two-point scores", "recall_two_point", 1),
     ("lone voxels in 10,000", "lone_voxels", 10_000),
     ("thin voxels in 1,000", "thin_voxels", 1_000),
+    ("undecided voxels", "undecided_voxels", 1),
     ("copies", "copied", 1),
 )
 EXPLAINED = """\
@@ -44,7 +46,9 @@ structures are training images: no model can be expected to do better.
 """
 ALONE = """\
 - Lone voxels are unlike all of their neighbours, thin ones unlike both along an axis. With them a
-  model can meet statistics by structures that no eye would take for real."""
+  model can meet statistics by structures that no eye would take for real. Undecided voxels are more
+  than 0.25 away from a phase, before the draws are cut into phases. All other figures are of cut
+  structures."""
 NO_PHASES = """\
 - Lone and thin voxels are not counted, because the images are grey levels."""
 TOO_FEW = """\
@@ -149,17 +153,25 @@ def _table(draws: Draws, training: Tensor, held_out: Tensor, n: int) -> str:
         alone=ALONE if judge.phases else NO_PHASES,
         searched="" if len(known) == len(training) else f" ({len(known)} of them are searched)",
     )
-    return "\n\n".join(["\n".join(lines), explained, *_warning(figures, judge.floor)])
+    return "\n\n".join(["\n".join(lines), explained, *_warnings(figures, judge.floor)])
 
 
-def _warning(figures: dict[str, float], floor: dict[str, float]) -> list[str]:
+def _warnings(figures: dict[str, float], floor: dict[str, float]) -> list[str]:
+    lines = []
+    grey = figures.get("undecided_voxels", 0.0)
+    if grey > UNDECIDED:
+        lines.append(
+            f"**The draws are of no phase**: {grey:.0%} of their voxels are undecided, and the "
+            "other figures are of what a cut makes of them. Train for more steps."
+        )
     ours, real = figures.get("recall_two_point"), floor.get("recall_two_point")
     if ours is None or real is None or ours >= COLLAPSED_RECALL or real < 5 * COLLAPSED_RECALL:
-        return []
+        return lines
     return [
+        *lines,
         f"**The draws lack variety**: they come near to {ours:.0%} of the held-out structures, "
         f"other real ones to {real:.0%}. A search in this space finds a small part of what there "
-        "is."
+        "is.",
     ]
 
 

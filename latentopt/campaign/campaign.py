@@ -11,7 +11,6 @@ from latentopt.campaign.ledger import Ledger, names_unsaved
 from latentopt.campaign.load import load_config
 from latentopt.campaign.loop import run_loop
 from latentopt.campaign.parts import CampaignParts
-from latentopt.campaign.proposal import not_yet_asked
 from latentopt.campaign.repeats import incumbents
 from latentopt.campaign.retraining import check_retraining, is_due, present_space, retrain
 from latentopt.campaign.start_points import start_points
@@ -281,13 +280,8 @@ class Campaign:
 
     @property
     def retraining_due(self) -> bool:
-        """Whether the model is retrained before another point is proposed.
-
-        Not while points of the start file are left: they are points of the space before.
-        """
-        events = self._ledger.events
-        due = is_due(self.config, events, lambda: self.result)
-        return due and not not_yet_asked(self._start, events)
+        """Whether the model is retrained before another point is proposed."""
+        return is_due(self.config, self._ledger.events, self._start, lambda: self.result)
 
     def keep_structure(self, trial: Trial, decoded: Phases | None = None) -> Phases | None:
         """The structure of a pending trial, in ``candidates/`` by now; None if it has none."""

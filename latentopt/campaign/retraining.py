@@ -27,6 +27,7 @@ from generative.stages.resampling import resampled_rows
 from generative.stages.stage import check_goes_on
 from generative.training.state import remove_states
 from generative.training.train import TrainConfig, finetune
+from latentopt.campaign.proposal import not_yet_asked
 from latentopt.campaign.rank_weights import rank_weights
 from latentopt.errors import CampaignError, ConfigError, EvaluationError
 from latentopt.evaluation.evaluation import Evaluation
@@ -112,14 +113,21 @@ def _check_images(config: RetrainConfig, space: LatentSpace, model: Model) -> No
 
 
 def is_due(
-    config: CampaignConfig, events: Sequence[Mapping[str, Any]], read: Callable[[], Run]
+    config: CampaignConfig,
+    events: Sequence[Mapping[str, Any]],
+    start: Float[np.ndarray, "s d"] | None,
+    read: Callable[[], Run],
 ) -> bool:
-    """Whether `every` evaluations have ended since the last retraining, and any is feasible."""
+    """Whether `every` evaluations have ended since the last retraining, and any is feasible.
+
+    Not while points of the start file are left: they are points of the space before.
+    """
     if config.retrain is None:
         return False
     run = read()
     last = next((e["evaluated"] for e in reversed(events) if e["kind"] == "space"), 0)
-    return _evaluated(run.trials) - last >= config.retrain.every and bool(run.feasible)
+    due = _evaluated(run.trials) - last >= config.retrain.every and bool(run.feasible)
+    return due and not not_yet_asked(start, events)
 
 
 def present_space(

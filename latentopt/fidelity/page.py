@@ -48,6 +48,7 @@ TABLES = {
         *_beside("fid"), *_beside("precision", "recall", of="inception"),
     ),
     "Samples, voxels that stand alone": _beside("lone_voxels", "thin_voxels"),
+    "Samples, voxels of no phase": ("undecided_voxels",),
     "Copies of training structures": (
         "copied", "copied_halves", "closer", "copies", "distance_ratio", "seen",
     ),

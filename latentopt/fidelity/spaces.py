@@ -83,6 +83,7 @@ FIGURES = {
     **_with_floor_and_control(
         "thin_voxels", "share of voxels unlike both neighbours along some axis"
     ),
+    "undecided_voxels": "share of the samples' voxels more than 0.25 away from a phase",
     "p_samples": "ensemble test: samples against one original of each parent",
     "kl_levels": "divergence of the samples' grey levels from the originals', nats",
     "kl_fractions": "divergence of the samples' volume fractions from the originals', nats",

@@ -17,6 +17,7 @@ from .statistics import (
 )
 from .two_point_features import two_point_features
 from .two_point_scores import TwoPointScores
+from .undecided_voxels import undecided_voxels
 
 __all__ = [
     "Copies",
@@ -46,4 +47,5 @@ __all__ = [
     "thin_voxels",
     "two_point_features",
     "two_point_mae",
+    "undecided_voxels",
 ]

@@ -9,6 +9,7 @@ from objectives.fidelity.ensemble import shuffled_pixels
 from objectives.fidelity.feature_spaces import FeatureSpaces, compare_rows
 from objectives.fidelity.lone_voxels import lone_voxels, thin_voxels
 from objectives.fidelity.statistics import check_alike
+from objectives.fidelity.undecided_voxels import undecided_voxels
 from objectives.images import checked_images
 from objectives.phases import are_phases, cut_phases
 
@@ -22,10 +23,11 @@ class DrawFigures:
 
     - ``frechet_``, ``precision_`` and ``recall_`` to the reference, in each of the `FeatureSpaces`;
     - ``lone_voxels`` and ``thin_voxels``, of phases;
+    - ``undecided_voxels`` of the draws before they are cut into phases;
     - ``copied``, the share that copies training structures (`Copies`), where these are given.
 
-    Phases are cut; of grey levels the first are taken as they are, and lone and thin voxels are
-    left out. A figure for which there are too few structures is absent.
+    Phases are cut; of grey levels the first are taken as they are, and lone, thin and undecided
+    voxels are left out. A figure for which there are too few structures is absent.
 
     Parameters
     ----------
@@ -94,8 +96,11 @@ class DrawFigures:
                 f"draws should be one or more images of shape {self._shape}, got "
                 f"{tuple(draws.shape)}."
             )
-        images = self._cut(checked_images(draws[: self.size]))
+        draws = checked_images(draws[: self.size])
+        images = self._cut(draws)
         figures = self._figures(images)
+        if self.phases:
+            figures["undecided_voxels"] = undecided_voxels(draws)
         if self._copies is not None:
             figures["copied"] = self._copies(images)
         return figures

@@ -178,6 +178,14 @@ def test_draws_that_copy_training_images_or_are_all_alike_are_told():
     assert "**The draws lack variety**" in card_of_draws(known(FIELDS[:1].repeat(50, 1, 1, 1)))
 
 
+def test_draws_of_no_phase_are_told_though_their_cut_is_like_the_images():
+    text = card_of_draws(
+        known(0.4 + 0.2 * torch.from_numpy(gaussian_random_field(50, (16, 16), seed=2)))
+    )
+    assert "**The draws are of no phase**: 100% of their voxels are undecided" in text
+    assert "lack variety" not in text
+
+
 class Forgetful(PCA):
     """Draws of its own prior; its encoder answers with their mean."""
 

@@ -6,7 +6,6 @@ import torch
 
 from generative import GAN, LatentDiffusion
 from generative.data.synthetic import gaussian_random_field
-from generative.gans import GAN
 from latentopt import LatentSpace
 from latentopt.fidelity import noise_space
 from latentopt.fidelity.noise_space import noise_space_figures, noise_space_section

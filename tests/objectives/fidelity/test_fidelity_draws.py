@@ -15,6 +15,7 @@ from objectives.fidelity import (
     shuffled_pixels,
     thin_voxels,
     two_point_features,
+    undecided_voxels,
 )
 from objectives.phases import to_images
 
@@ -42,7 +43,8 @@ def test_other_real_structures_are_at_the_floor_and_shuffled_ones_are_not(judge)
         assert control[f"recall_{space}"] < 0.2
     for name in ("lone_voxels", "thin_voxels"):
         assert control[name] > 10 * max(draws[name], floor[name])
-    assert draws.keys() == floor.keys() == control.keys() | {"copied"}
+    assert draws.keys() - {"undecided_voxels"} == floor.keys() == control.keys() | {"copied"}
+    assert draws["undecided_voxels"] == 0
 
 
 def test_the_reference_itself_is_at_no_distance(judge):
@@ -68,10 +70,26 @@ def test_sets_are_of_one_size_and_soft_draws_are_cut(judge):
     assert "copied" not in small.floor
 
 
+def test_draws_that_are_of_no_phase_are_told_though_a_cut_makes_good_structures_of_them(judge):
+    grey = judge(0.45 + 0.1 * OTHERS)
+    assert grey["frechet_two_point"] == pytest.approx(judge.floor["frechet_two_point"])
+    assert grey["undecided_voxels"] == 1
+    assert judge(0.2 + 0.6 * OTHERS)["undecided_voxels"] == 0
+    half = OTHERS.clone()
+    half[:, :, :12] = 0.3
+    assert judge(half)["undecided_voxels"] == pytest.approx(0.5)
+
+
+def test_a_voxel_of_three_phases_is_undecided_if_none_has_three_quarters():
+    shares = torch.tensor([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.4, 0.3, 0.3], [0.0, 0.0, 1.0]])
+    assert undecided_voxels(shares.T.reshape(1, 3, 2, 2)) == 0.5
+
+
 def test_grey_levels_have_no_lone_voxels_and_are_compared_as_they_are():
     grey = DrawFigures(0.2 + 0.3 * REAL, 0.2 + 0.3 * OTHERS)
     assert not grey.phases
     assert "lone_voxels" not in grey.floor
+    assert "undecided_voxels" not in grey(REAL)
     assert grey(REAL)["frechet_two_point"] > 10 * grey.floor["frechet_two_point"]
 
 
@@ -86,7 +104,8 @@ def test_volumes_of_three_phases_are_compared_in_the_same_figures(judge):
 def test_what_cannot_be_compared_is_absent():
     flat = DrawFigures(torch.ones(12, 1, 8, 8))
     assert flat.floor == {}
-    assert flat(torch.ones(12, 1, 8, 8)) == {"lone_voxels": 0, "thin_voxels": 0}
+    alone = {"lone_voxels": 0, "thin_voxels": 0, "undecided_voxels": 0}
+    assert flat(torch.ones(12, 1, 8, 8)) == alone
     few = DrawFigures(REAL[:4], OTHERS[:4], training=TRAINING[:7])
     assert not {"recall_two_point", "copied"} & few.floor.keys()
 
