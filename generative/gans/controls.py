@@ -89,6 +89,11 @@ class InfoGANConfig(ResidualConfig):
                 f"controls take {self.controls.numbers} numbers of {self.latent_dim}; use fewer, "
                 "or a larger latent_dim."
             )
+        if self.sets is not None and not self.sets.game_weight:
+            raise ValueError(
+                "sets.game_weight should be above 0 for an infogan: without the game nothing is "
+                "told of the controls. Set sets: null to leave the stage out."
+            )
         return self
 
 

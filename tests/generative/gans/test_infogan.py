@@ -113,6 +113,11 @@ def test_controls_that_cannot_be_are_refused(controls, message):
         network(controls=controls)
 
 
+def test_sets_without_the_game_are_refused_because_nothing_would_be_told_of_the_controls():
+    with pytest.raises(ValidationError, match="game_weight should be above 0 for an infogan"):
+        network(sets={"game_weight": 0})
+
+
 # -- information -----------------------------------------------------------------------------------
 
 
