@@ -1,6 +1,7 @@
 """Points of images: what an encoder says, and what inversion makes of it."""
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -35,9 +36,9 @@ class ASpace(Protocol):
 
 def checked_steps(steps: Any) -> int:
     """Steps of inversion; a `ValueError` if they are no whole number, or below 0."""
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+    if isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 0:
         raise ValueError(f"steps of inversion should be a whole number from 0, got {steps!r}.")
-    return steps
+    return int(steps)
 
 
 def encoded(

@@ -222,6 +222,10 @@ class LatentSpace:
             overwrite=overwrite,
         )
 
+    def __repr__(self) -> str:
+        kind = getattr(self.model, "kind", type(self.model).__name__)
+        return f"<LatentSpace of a {kind}: {self.latent_dim} numbers, images {self.image_shape}>"
+
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits that name this space: equal weights, equal id.

@@ -96,6 +96,12 @@ def test_steps_that_are_no_number_of_steps_are_refused(guessing):
             guessing.inverting(steps)
 
 
+def test_steps_may_be_a_whole_number_of_numpy(guessing):
+    assert guessing.inverting(np.int64(3)).inversion_steps == 3
+    with pytest.raises(ValueError, match="whole number from 0"):
+        guessing.inverting(2.0)
+
+
 def test_a_decoder_alone_encodes_by_inversion(guessing, images):
     space = LatentSpace.from_prior(DecoderOnly(guessing))
     assert not space.encodes

@@ -549,3 +549,8 @@ def test_half_precision_weights_have_an_id_and_decode_in_float32():
     space = LatentSpace.from_prior(Half())
     assert len(space.id) == 12
     assert space.decode(space.sample(2)).dtype == torch.float32
+
+
+def test_a_space_says_what_it_is_a_space_of(linear, vae):
+    assert repr(linear) == "<LatentSpace of a pca: 6 numbers, images (1, 8, 8)>"
+    assert repr(LatentSpace.from_prior(Waves())).startswith("<LatentSpace of a Waves: 3 numbers")
