@@ -21,6 +21,9 @@ from generative.losses.set_distance import (
 from objectives.settings import Settings
 
 
+ANOTHER_CLASS = 2.0  # distance of two classes over that of two structures
+
+
 class StructureDistancesConfig(Settings):
     """What sets of structures are compared in, and how much each counts."""
 
@@ -182,14 +185,15 @@ class StructureDistances(nn.Module):
 def _together(
     statistics: Float[Tensor, "n k"], asked: Float[Tensor, "n f"] | None
 ) -> Float[Tensor, "n w"]:
-    """Statistics beside what is asked for, in which another class is as far as another structure.
+    """Statistics beside what is asked for, where another class is farther than another structure.
 
     Two structures are the root of 2 k apart in k statistics of variance 1, two classes the root of
     2. Unless that is made up for, structures of the wrong class cost next to nothing.
     """
     if asked is None:
         return statistics
-    return torch.cat([statistics, math.sqrt(statistics.shape[1]) * asked.to(statistics)], dim=1)
+    factor = ANOTHER_CLASS * math.sqrt(statistics.shape[1])
+    return torch.cat([statistics, factor * asked.to(statistics)], dim=1)
 
 
 def antithetic(noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:

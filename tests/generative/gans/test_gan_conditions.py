@@ -171,7 +171,7 @@ def test_sets_of_structures_of_the_wrong_class_are_nearly_as_far_as_sets_of_wron
     free = StructureDistances((1, 32, 32), config).fit(images, 200)
     wrong = free(torch.cat([other_coarse, other_coarse]), images)
     assert abs(right) < 0.1 * swapped
-    assert swapped > 0.6 * wrong
+    assert swapped > 0.8 * wrong
     assert abs(free(torch.cat([other_coarse, other_fine]), images)) < 0.1 * wrong
 
 
