@@ -20,7 +20,6 @@ from generative.losses.set_distance import (
 )
 from objectives.settings import Settings
 
-
 ANOTHER_CLASS = 2.0  # distance of two classes over that of two structures
 
 
