@@ -1,7 +1,5 @@
 """How far sets of decoded draws are from sets of images, in all that is asked of them."""
 
-import math
-
 import torch
 from jaxtyping import Float
 from pydantic import Field
@@ -19,8 +17,6 @@ from generative.losses.set_distance import (
     two_point,
 )
 from objectives.settings import Settings
-
-ANOTHER_CLASS = 2.0  # distance of two classes over that of two structures
 
 
 class StructureDistancesConfig(Settings):
@@ -181,18 +177,8 @@ class StructureDistances(nn.Module):
         return [part for part in self.recent if isinstance(part, Recent)]
 
 
-def _together(
-    statistics: Float[Tensor, "n k"], asked: Float[Tensor, "n f"] | None
-) -> Float[Tensor, "n w"]:
-    """Statistics beside what is asked for, where another class is farther than another structure.
-
-    Two structures are the root of 2 k apart in k statistics of variance 1, two classes the root of
-    2. Unless that is made up for, structures of the wrong class cost next to nothing.
-    """
-    if asked is None:
-        return statistics
-    factor = ANOTHER_CLASS * math.sqrt(statistics.shape[1])
-    return torch.cat([statistics, factor * asked.to(statistics)], dim=1)
+def _together(statistics: Tensor, asked: Tensor | None) -> Tensor:
+    return statistics if asked is None else torch.cat([statistics, asked.to(statistics)], dim=1)
 
 
 def antithetic(noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:

@@ -14,7 +14,6 @@ from generative.gans import GAN
 from generative.gans.adversarial_stage import from_normal
 from generative.gans.asked import AskedConditions
 from generative.losses.games import squared_slope
-from generative.losses.structure_distances import StructureDistances, StructureDistancesConfig
 from generative.networks.layout import plan_layout
 from generative.networks.projection import ProjectionCritic
 from generative.networks.residual import ResidualReader
@@ -155,24 +154,6 @@ def test_game_and_sets_ask_for_it_and_without_conditions_nothing_does():
     for stage in network(conditions=Conditions(), mapping_layers=2).stages()[:2]:
         stage.prepare(IMAGES, stage.settings(TINY))
         assert "marginal" not in stage.loss(batch_of(None), "generator").terms
-
-
-def test_sets_of_structures_of_the_wrong_class_are_nearly_as_far_as_sets_of_wrong_structures():
-    fine, other_fine, coarse, other_coarse = (
-        torch.from_numpy(gaussian_random_field(100, (32, 32), correlation_length_px=size, seed=i))
-        for i, size in enumerate((3, 3, 9, 9))
-    )
-    images, asked = torch.cat([fine, coarse]), torch.eye(2).repeat_interleave(100, 0)
-    # Moments, which the energy distances stand beside, would tell any change of sets.
-    config = StructureDistancesConfig(moments_weight=0, interface_weight=0, fraction_weight=0)
-    far = StructureDistances((1, 32, 32), config).fit(images, 200, told=2)
-    right = far(torch.cat([other_fine, other_coarse]), images, asked=asked)
-    swapped = far(torch.cat([other_coarse, other_fine]), images, asked=asked)
-    free = StructureDistances((1, 32, 32), config).fit(images, 200)
-    wrong = free(torch.cat([other_coarse, other_coarse]), images)
-    assert abs(right) < 0.1 * swapped
-    assert swapped > 0.8 * wrong
-    assert abs(free(torch.cat([other_coarse, other_fine]), images)) < 0.1 * wrong
 
 
 # -- training --------------------------------------------------------------------------------------
