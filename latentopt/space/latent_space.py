@@ -4,7 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -188,7 +188,7 @@ class LatentSpace:
         space = type(self)(other, whitening, reference=z, radius=radius, trained_on=self.trained_on)
         return space.inverting(self.inversion_steps)
 
-    def inverting(self, steps: int) -> "LatentSpace":
+    def inverting(self, steps: SupportsIndex) -> "LatentSpace":
         """The same space, whose `encode` improves what the encoder says by that many steps.
 
         0 leaves the encoder alone. Without one, inversion begins at the origin.

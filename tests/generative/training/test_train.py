@@ -442,7 +442,7 @@ def test_a_resumed_run_remembers_the_best_moment_so_far(tmp_path):
 def test_the_card_says_which_moment_was_the_best(tmp_path):
     card = CardContent(IMAGES[:2], {})
     n = len(IMAGES)
-    with pytest.warns(UserWarning, match=rf"{n} of the {n} validation images are training images"):
+    with pytest.warns(UserWarning, match=rf"{n} of the {n} validation images also occur among"):
         train(network(), IMAGES, validation=IMAGES, config=TINY, folder=tmp_path, card=card)
     said = (tmp_path / "README.md").read_text()
     assert "- **Weights**: of step" in said

@@ -97,9 +97,8 @@ def test_steps_that_are_no_number_of_steps_are_refused(guessing):
 
 
 def test_steps_may_be_a_whole_number_of_numpy(guessing):
-    assert guessing.inverting(np.int64(3)).inversion_steps == 3
-    with pytest.raises(ValueError, match="whole number from 0"):
-        guessing.inverting(2.0)
+    steps = guessing.inverting(np.int64(3)).inversion_steps
+    assert (steps, type(steps)) == (3, int)
 
 
 def test_a_decoder_alone_encodes_by_inversion(guessing, images):
