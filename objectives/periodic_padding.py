@@ -52,11 +52,11 @@ class _Wrapped(Function):
     def forward(ctx: Any, x: Tensor, widths: tuple[int, ...]) -> Tensor:
         """Padded images."""
         ctx.widths = widths
-        axes = list(_axes(x, widths))
+        axes = _axes(x, widths)
         shape = list(x.shape)
         for axis, before, behind in axes:
             shape[axis] += before + behind
-        out = x.new_empty(shape).to(memory_format=_layout(x))
+        out = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_layout(x))
         inside = out
         for axis, before, _ in axes:
             inside = inside.narrow(axis, before, x.shape[axis])

@@ -1,5 +1,7 @@
 """Periodic padding: torch's own answers, its gradient and the gradient's."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -28,7 +30,8 @@ def test_it_answers_what_torch_does_and_keeps_the_layout(case, last):
     x = torch.rand(shape).contiguous(memory_format=layout)
     padded = periodic_padding(x, widths)
     assert torch.equal(padded, functional.pad(x, widths, mode="circular"))
-    assert padded.is_contiguous(memory_format=layout)
+    # An image of one voxel has both layouts, whichever was asked for.
+    assert padded.is_contiguous(memory_format=layout) or math.prod(shape[2:]) == 1
 
 
 @pytest.mark.parametrize(
