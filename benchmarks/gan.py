@@ -112,7 +112,7 @@ def run(name: str, seed: int, steps: int, judge: Judge, out: Path) -> None:
         )
     z = space.sample(n, seed=0)
     z[:, : space.latent_dim // 4] = 0
-    judge.show("  a quarter of its numbers 0 (control)", space.decode(z).round())
+    judge.show("  a quarter of its numbers 0", space.decode(z).round())
     judge.show("  one point for all (control)", space.decode(z[:1]).round().expand(n, -1, -1, -1))
     held_out = torch.from_numpy(gaussian_random_field(1000, SHAPE, seed=61))
     again = space.decode(space.encode(held_out))

@@ -32,6 +32,7 @@ BETAS = {"relativistic": (0.0, 0.99), "non_saturating": (0.5, 0.999)}
 SMALLEST_SET = 4  # images by which a moment is chosen
 MEASURED = 4096  # images, at most, of which the mean distance is taken
 RECONSTRUCTION, SPREAD = 4.0, 0.3  # of the encoder's losses, beside the error of known codes
+HEARD = 0.2  # share of the gradient of that error that the generator is given
 
 
 class Played(Described, Protocol):
@@ -149,7 +150,7 @@ class AdversarialStage(Stage):
         made = self.logits(batch, style).float().sigmoid()
         batch.shared["made"] = made.detach()
         loss = self.with_marginal(self.generator_loss(batch, made), style)
-        return self.with_encoder(loss, batch, made.detach(), style.detach())
+        return self.with_encoder(loss, batch, made, style.detach())
 
     def style(self, batch: Batch, noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Styles of the structures that are made at a step."""
@@ -223,12 +224,14 @@ class AdversarialStage(Stage):
     ) -> Loss:
         """A loss, and the encoder's beside it if it is trained with the generator.
 
-        Error of the styles of made images, of reconstructions, and of the spread of codes.
+        Error of the styles of made images, of reconstructions, and of the spread of codes. The
+        generator is moved a little by the first, too, so that every number shows in what it makes.
         """
         if not self.encoder_settings.joint:
             return loss
         real = batch.rows[: len(made)]
-        known, code = self.parts.encode(made).float(), self.parts.encode(real).float()
+        heard = made.detach() + HEARD * (made - made.detach())
+        known, code = self.parts.encode(heard).float(), self.parts.encode(real).float()
         regression = self.parts.code_error(known, style)
         again = self.parts.logits(code).float().sigmoid()
         wrong = (centred(again) - centred(real)).square().mean()

@@ -9,7 +9,12 @@ from generative.gans.conditional_model import ConditionalModel
 from generative.gans.parts import GeneratorAndEncoder
 from generative.gans.settings import GANConfig
 from generative.networks.projection import ProjectionCritic
-from generative.networks.residual import ResidualGenerator, ResidualReader, residual_layout
+from generative.networks.residual import (
+    ResidualGenerator,
+    ResidualReader,
+    residual_encoder,
+    residual_layout,
+)
 
 
 class GAN(ConditionalModel[GANConfig]):
@@ -59,11 +64,8 @@ class GAN(ConditionalModel[GANConfig]):
             self.latent_dim,
             self.config.padding,
         )
-        encoder = ResidualReader(
-            residual_layout(self.image_shape, self.config.encoder.widths),
-            self.latent_dim,
-            self.config.padding,
-            norms=True,
+        encoder = residual_encoder(
+            self.image_shape, self.config.encoder.widths, self.latent_dim, self.config.padding
         )
         self.parts = GeneratorAndEncoder(generator, encoder, self.new_mapping())
         self.eval()
@@ -71,5 +73,5 @@ class GAN(ConditionalModel[GANConfig]):
     def critic(self) -> nn.Module:
         """A residual network without norms, which is told the conditions if there are any."""
         layout, told = residual_layout(self.image_shape, self.config.widths), self.conditions.size
-        reader = ResidualReader(layout, 1, self.config.padding, norms=False)
+        reader = ResidualReader(layout, 1, self.config.padding, code=False)
         return ProjectionCritic(reader, told) if told else reader

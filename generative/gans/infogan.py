@@ -19,7 +19,12 @@ from generative.gans.information_stage import (
 from generative.gans.parts import GeneratorAndEncoder
 from generative.model import Control
 from generative.networks.blocks import weight_of
-from generative.networks.residual import ResidualGenerator, ResidualReader, residual_layout
+from generative.networks.residual import (
+    ResidualGenerator,
+    ResidualReader,
+    residual_encoder,
+    residual_layout,
+)
 from generative.stages.stage import Stages
 
 
@@ -70,11 +75,8 @@ class InfoGAN(AdversarialModel[InfoGANConfig]):
             ),
             self._controls,
         )
-        encoder = ResidualReader(
-            residual_layout(self.image_shape, self.config.encoder.widths),
-            self.latent_dim,
-            padding,
-            norms=True,
+        encoder = residual_encoder(
+            self.image_shape, self.config.encoder.widths, self.latent_dim, padding
         )
         self.parts = ControlledParts(generator, encoder, self._controls)
         self.eval()
@@ -87,7 +89,7 @@ class InfoGAN(AdversarialModel[InfoGANConfig]):
     def critic(self) -> GuessingCritic:
         """A residual network without norms that also guesses the controls."""
         layout = residual_layout(self.image_shape, self.config.widths)
-        reader = ResidualReader(layout, 1, self.config.padding, norms=False)
+        reader = ResidualReader(layout, 1, self.config.padding, code=False)
         return GuessingCritic(reader, self._controls.guessed)
 
     def stages(self) -> Stages:

@@ -101,7 +101,8 @@ class ResidualEncoderConfig(EncoderConfig):
     widths: tuple[PositiveInt, ...] | None = Field(
         None,
         description="Number of channels of each stage of the encoder, from the image to the code. "
-        "null takes 16, 32, 64, or as many of these as there are stages.",
+        "null takes 32, 64 for two stages, and 16, 32, 64, 96, 128, as many of these as there are, "
+        "for more.",
     )
 
 
@@ -183,7 +184,8 @@ class ResidualConfig(AdversarialConfig):
     widths: tuple[PositiveInt, ...] | None = Field(
         None,
         description="Number of channels of each scale, from the image to the coarsest grid, of "
-        "generator and critic alike. null takes 16, 32, 64, or as many as there are scales.",
+        "generator and critic alike. null takes 32, 64 for two scales, and 16, 32, 64, 96, 128, as "
+        "many of these as there are, for more.",
     )
     padding: Literal["zeros", "circular"] = Field(
         "zeros",

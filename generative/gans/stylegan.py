@@ -12,7 +12,7 @@ from generative.gans.parts import GeneratorAndEncoder
 from generative.gans.settings import StyleGANConfig
 from generative.gans.style_stage import StyleSetsStage, StyleStage
 from generative.networks.mapping import Mapping
-from generative.networks.residual import ResidualReader, residual_layout
+from generative.networks.residual import ResidualReader, residual_encoder, residual_layout
 from generative.networks.style import StyleGenerator
 from generative.stages.stage import Stages
 
@@ -66,11 +66,8 @@ class StyleGAN(MappedModel[StyleGANConfig]):
             padding,
             self.config.first,
         )
-        encoder = ResidualReader(
-            residual_layout(self.image_shape, self.config.encoder.widths),
-            self.latent_dim,
-            padding,
-            norms=True,
+        encoder = residual_encoder(
+            self.image_shape, self.config.encoder.widths, self.latent_dim, padding
         )
         self.parts = GeneratorAndEncoder(generator, encoder, self.new_mapping())
         self.eval()
@@ -88,7 +85,7 @@ class StyleGAN(MappedModel[StyleGANConfig]):
             residual_layout(self.image_shape, self.config.widths),
             1,
             self.config.padding,
-            norms=False,
+            code=False,
         )
 
     def stages(self) -> Stages:

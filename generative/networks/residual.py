@@ -15,7 +15,14 @@ SLOPE = 0.2  # of the leaky rectifier
 STYLE = 64  # numbers that speak to the whole image at each scale
 LAST = 8  # channels behind the last upsampling
 FAR = 0.3  # share of a number in the cells that are not its own, at first
-WIDTHS = (16, 32, 64, 96, 128)  # of scales, the finest first
+# Channels of each scale, the finest first, by the number of scales. The coarsest has 64 or more: it
+# is there that 64 numbers become a structure.
+WIDTHS = {
+    2: (32, 64),
+    3: (16, 32, 64),
+    4: (16, 32, 64, 96),
+    5: (16, 32, 64, 96, 128),
+}
 AVERAGE_POOL = {2: functional.avg_pool2d, 3: functional.avg_pool3d}
 INTERPOLATION = {2: "bilinear", 3: "trilinear"}
 
@@ -44,7 +51,7 @@ class ResidualGenerator(nn.Module):
     Each number begins as the voice of one cell of a coarse grid, if there are as many. What belongs
     to the whole image reaches every scale by a factor and an offset of each channel, made of all
     numbers (Perez et al. 2018, FiLM). Upsampling is by interpolation, so that no dots of the grid's
-    period can arise.
+    period can arise; a block of few channels at full size makes the edges sharp.
 
     Parameters
     ----------
@@ -72,6 +79,7 @@ class ResidualGenerator(nn.Module):
         self.blocks = nn.ModuleList([PlainBlock(dims, width, padding) for width in widths])
         self.narrow = nn.ModuleList([convolution(dims, *pair, 1) for pair in pairwise(widths)])
         self.tail = convolution(dims, widths[-1], LAST, padding=padding)
+        self.finest = PlainBlock(dims, LAST, padding)
         self.last = convolution(dims, LAST, layout.image_shape[0], padding=padding)
 
     def forward(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
@@ -84,7 +92,8 @@ class ResidualGenerator(nn.Module):
             if i < len(self.narrow):
                 x = _enlarged(self.narrow[i](x), strides[i])
         x = functional.leaky_relu(self.tail(functional.leaky_relu(x, SLOPE)), SLOPE)
-        return self.last(_enlarged(x, strides[-1]))[self.layout.crop]
+        x = self.finest(_enlarged(x, strides[-1]))
+        return self.last(functional.leaky_relu(x, SLOPE))[self.layout.crop]
 
 
 class ResidualReader(nn.Module):
@@ -98,11 +107,13 @@ class ResidualReader(nn.Module):
         How many numbers.
     padding
         Of the convolutions.
-    norms
-        Whether features are normalized, within each image (Wu and He 2018).
+    code
+        Whether the numbers are a code. Features are then normalized within each image (Wu and He
+        2018), and the head is given every cell of the coarse grid, whose numbers it is to find.
+        Otherwise the head is given averages of 2 cells along each axis, and nothing is normalized.
     """
 
-    def __init__(self, layout: Layout, outputs: int, padding: str, *, norms: bool) -> None:
+    def __init__(self, layout: Layout, outputs: int, padding: str, *, code: bool) -> None:
         super().__init__()
         self.layout, dims, widths = layout, layout.spatial_dims, layout.channels
         self.stem = convolution(
@@ -110,13 +121,14 @@ class ResidualReader(nn.Module):
         )
         self.blocks = nn.ModuleList([PlainBlock(dims, width, padding) for width in widths])
         self.norms = nn.ModuleList(
-            [nn.GroupNorm(math.gcd(8, w), w) if norms else nn.Identity() for w in widths]
+            [nn.GroupNorm(math.gcd(8, w), w) if code else nn.Identity() for w in widths]
         )
         after = [*widths[1:], widths[-1]]
         self.widen = nn.ModuleList(
             [convolution(dims, *pair, 1) for pair in zip(widths, after, strict=True)]
         )
-        cells = math.prod(side // 2 for side in layout.code_grid)
+        self.last_pool = 1 if code else 2
+        cells = math.prod(side // self.last_pool for side in layout.code_grid)
         self.head = nn.Linear(widths[-1] * cells, outputs)
 
     def forward(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n k"]:
@@ -127,7 +139,7 @@ class ResidualReader(nn.Module):
         """What the head is given of each image: as many numbers as it has inputs."""
         dims = self.layout.spatial_dims
         x = self.stem(functional.pad(images, self.layout.padding))
-        pools = [*self.layout.strides[1:], (2,) * dims]
+        pools = [*self.layout.strides[1:], (self.last_pool,) * dims]
         for block, norm, widen, pool in zip(
             self.blocks, self.norms, self.widen, pools, strict=True
         ):
@@ -135,10 +147,17 @@ class ResidualReader(nn.Module):
         return functional.leaky_relu(x, SLOPE).flatten(1)
 
 
+def residual_encoder(
+    image_shape: tuple[int, ...], widths: tuple[int, ...] | None, latent_dim: int, padding: str
+) -> ResidualReader:
+    """Network from images to codes; widths as of `residual_layout`."""
+    return ResidualReader(residual_layout(image_shape, widths), latent_dim, padding, code=True)
+
+
 def residual_layout(image_shape: tuple[int, ...], widths: tuple[int, ...] | None) -> Layout:
-    """Layout for images of one shape; ``None`` takes as many of `WIDTHS` as there are scales."""
+    """Layout for images of one shape; ``None`` takes `WIDTHS`."""
     scales = len(plan_layout(image_shape).strides)
-    return plan_layout(image_shape, WIDTHS[:scales] if widths is None else widths)
+    return plan_layout(image_shape, WIDTHS[scales] if widths is None else widths)
 
 
 def _speak_to_cells(first: nn.Linear, width: int, cells: int) -> None:

@@ -96,7 +96,7 @@ def test_all_players_of_a_step_are_asked_for_the_same_and_without_conditions_not
 
 
 def test_a_critic_that_is_asked_for_nothing_judges_the_image_alone():
-    reader = ResidualReader(plan_layout((1, 32, 32), (4, 8)), 1, "zeros", norms=False)
+    reader = ResidualReader(plan_layout((1, 32, 32), (4, 8)), 1, "zeros", code=False)
     critic, images = ProjectionCritic(reader, 4), torch.from_numpy(IMAGES)
     with torch.no_grad():
         alone = critic(images, torch.zeros(12, 4))

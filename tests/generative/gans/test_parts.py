@@ -7,6 +7,8 @@ import torch
 
 from generative.data.synthetic import gaussian_random_field
 from generative.gans import DCGAN, GAN
+from generative.networks.layout import plan_layout
+from generative.networks.residual import ResidualReader
 from generative.stages.config import StageConfig
 from generative.training.train import TrainConfig, train
 
@@ -31,6 +33,18 @@ def test_an_encoder_says_that_it_is_not_trained_until_it_is(kind):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.encode(torch.from_numpy(IMAGES))
+
+
+def test_an_encoder_tells_apart_what_a_critic_only_sees_the_mean_of():
+    """Neighbouring cells of the coarse grid: a code has a number for each of them."""
+    layout, image = plan_layout((1, 32, 32), (4, 8)), torch.zeros(2, 1, 32, 32)
+    image[0, ..., 10:12, 10:12] = image[1, ..., 12:14, 12:14] = 1  # in two cells of one square
+    blind, seeing = (
+        ResidualReader(layout, 5, "circular", code=code).features(image).detach()
+        for code in (False, True)
+    )
+    torch.testing.assert_close(blind[0], blind[1])
+    assert (seeing[0] - seeing[1]).abs().max() > 0.1
 
 
 def test_a_condition_of_an_untrained_model_says_so_as_well():
