@@ -17,7 +17,13 @@ from generative.files.folder import CONFIG, WEIGHTS, check_folder
 from generative.model import AModel, Conditional, Model, copy_of
 from generative.model_files import check_is_row, save_model
 from generative.stages.config import StageConfig, TrainConfig
-from generative.stages.stage import SolvingStage, Stages, check_goes_on, not_covered
+from generative.stages.stage import (
+    SolvingStage,
+    Stages,
+    check_goes_on,
+    not_covered,
+    settings_without_effect,
+)
 from generative.training.descent import descend
 from generative.training.lock import only_training
 from generative.training.model_card import CARD, PICTURE, CardContent, write_model_card
@@ -115,7 +121,7 @@ def train(
             if isinstance(stage, SolvingStage):
                 stage.solve(images, seed=config.seed)
                 continue
-            facts["Training"] = _settings(config)
+            facts["Training"] = _settings(config, stages)
             if len(stages) > 1:
                 facts[f"Stage {stage.name}"] = _settings_of_stage(stage.settings(config))
             state = descend(stage, images, config, folder, validation=probe, conditions=conditions)
@@ -275,10 +281,13 @@ def _settings_of_stage(config: TrainConfig) -> str:
     return ", ".join(f"{name} {getattr(config, name):g}" for name in names)
 
 
-def _settings(config: TrainConfig) -> str:
+def _settings(config: TrainConfig, stages: Stages) -> str:
+    """All that some stage heeds."""
+    unheeded = settings_without_effect(stages)
     hidden = {"checkpoint_seconds", "progress", "augmentation", "stages"}
-    chosen = config.model_dump(exclude=hidden)
-    chosen |= config.augmentation.model_dump()
+    chosen = config.model_dump(exclude=hidden | unheeded)
+    if "augmentation" not in unheeded:
+        chosen |= config.augmentation.model_dump()
     for stage, own in config.stages.items():
         changes = own.model_dump(exclude_none=True).items()
         chosen |= {f"{stage} {name}": value for name, value in changes}

@@ -131,6 +131,8 @@ def test_a_gan_becomes_a_space_around_inverted_points_and_its_card_says_how_good
     card = (tmp_path / "README.md").read_text()
     assert "| encoder alone |" in card
     assert "| 100 steps of inversion |" in card
+    assert "kl_warmup" not in card  # no stage of a gan heeds it
+    assert "learning_rate 0.003" in card
 
 
 def test_the_same_settings_give_the_same_space_byte_for_byte(finished, tmp_path):
