@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from generative.conditions import Conditions
+from generative.data.duplicates import digest
 from generative.data.synthetic import FAMILIES, ZOO, gaussian_random_field
 from generative.gans import GAN
 from generative.training.train import TrainConfig, train
@@ -53,7 +54,9 @@ def trained(
         progress=False,
     )
     model = GAN(shape, padding="circular" if options.shifts else "zeros", conditions=conditions)
-    train(model, kept, validation=images[options.images :], conditions=rows, config=config)
+    seen = {digest(image) for image in kept}  # there are few checkerboards
+    validation = np.stack([x for x in images[options.images :] if digest(x) not in seen])
+    train(model, kept, validation=validation, conditions=rows, config=config)
     space = LatentSpace.fit(model, kept)
     print(f"  {time.process_time() - started:.0f} CPU-s of training", flush=True)
     return space

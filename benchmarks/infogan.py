@@ -122,7 +122,7 @@ def run(name: str, seed: int, asked: argparse.Namespace) -> None:
         ema_decay=0.995,
         progress=False,
         augmentation=Augmentation(shifts=asked.families == "fields"),  # others are not periodic
-        stages={"sets": StageConfig(steps=asked.sets, learning_rate=1e-3)},
+        stages={"sets": StageConfig(steps=asked.sets)},
     )
     started = time.process_time()
     torch.manual_seed(seed)
