@@ -75,5 +75,5 @@ class SetsStage(AdversarialStage):
             total = loss.total + self.config.game_weight * played.total
             loss = Loss(total, loss.terms | played.terms)
         loss = self.with_marginal(loss, style)
-        loss = self.with_encoder(loss, batch, half, style[: len(half)].detach())
+        loss = self.with_encoder(loss, batch, half.detach(), style[: len(half)].detach())
         return Loss(loss.total.float(), loss.terms)

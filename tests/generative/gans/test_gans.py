@@ -11,14 +11,13 @@ from pydantic import ValidationError
 from generative.data.augment import Augmentation
 from generative.data.synthetic import gaussian_random_field
 from generative.gans import DCGAN, GAN
-from generative.gans.adversarial_stage import HEARD, AdversarialStage
+from generative.gans.adversarial_stage import AdversarialStage
 from generative.gans.encoder_stage import EncoderStage
 from generative.gans.sets_stage import SetsStage
 from generative.gans.settings import PenaltyConfig
 from generative.losses.games import GAMES, mean_squared_distance
 from generative.model import reconstruct
 from generative.stages.config import StageConfig
-from generative.stages.loss import Loss
 from generative.stages.players import Batch
 from generative.training.descent import descend
 from generative.training.state import TrainingState
@@ -361,18 +360,6 @@ def test_the_smallest_batch_is_finite_in_every_stage(kind):
     )
     model = train(network(kind, encoder={"joint": 0.5}), IMAGES, config=small)
     assert all(torch.isfinite(value).all() for value in model.state_dict().values())
-
-
-def test_the_generator_hears_a_share_of_the_errors_of_codes_of_what_it_made():
-    stage = prepared(stages_of(network())["adversarial"])
-    made = torch.rand(12, 1, 32, 32, requires_grad=True)
-    style = torch.randn(12, 64)
-    nothing = Loss(torch.zeros(()), {})
-    (heard,) = torch.autograd.grad(stage.with_encoder(nothing, batch_of(), made, style).total, made)
-    error = stage.parts.code_error(stage.parts.encode(made), style)
-    (whole,) = torch.autograd.grad(error, made)
-    assert whole.abs().max() > 0
-    torch.testing.assert_close(heard, HEARD * stage.encoder_settings.joint * whole)
 
 
 def test_a_generator_whose_critic_is_gone_is_not_trained_on_by_the_game_alone():
