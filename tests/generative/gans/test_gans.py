@@ -281,7 +281,7 @@ def wrong(model):
 def test_a_game_brings_draws_nearer_and_sets_widen_them(learned):
     model, ((untrained, _), (game, narrow), (sets, wide), _), _ = learned
     assert game < 0.3 * untrained
-    assert sets < 0.85 * game
+    assert sets < 0.95 * game
     real = float(HELD_OUT.mean((1, 2, 3)).std())
     assert abs(wide - real) < abs(narrow - real)
     assert wrong(model) < 0.8 * HELD_OUT.var()
