@@ -226,7 +226,7 @@ class AdversarialStage(Stage):
         """A loss, and the encoder's beside it if it is trained with the generator.
 
         Error of the styles of made images, of reconstructions, and of the spread of codes. The
-        first does not move the generator: that cost a sixth in the distances of draws.
+        first does not move the generator, whose draws were a sixth further away with it.
         """
         if not self.encoder_settings.joint:
             return loss

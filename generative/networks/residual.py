@@ -51,7 +51,7 @@ class ResidualGenerator(nn.Module):
     Each number begins as the voice of one cell of a coarse grid, if there are as many. What belongs
     to the whole image reaches every scale by a factor and an offset of each channel, made of all
     numbers (Perez et al. 2018, FiLM). Upsampling is by interpolation, so that no dots of the grid's
-    period can arise.
+    period can arise; a block of few channels at full size follows the last.
 
     Parameters
     ----------
@@ -79,6 +79,7 @@ class ResidualGenerator(nn.Module):
         self.blocks = nn.ModuleList([PlainBlock(dims, width, padding) for width in widths])
         self.narrow = nn.ModuleList([convolution(dims, *pair, 1) for pair in pairwise(widths)])
         self.tail = convolution(dims, widths[-1], LAST, padding=padding)
+        self.finest = PlainBlock(dims, LAST, padding)
         self.last = convolution(dims, LAST, layout.image_shape[0], padding=padding)
 
     def forward(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
@@ -91,7 +92,8 @@ class ResidualGenerator(nn.Module):
             if i < len(self.narrow):
                 x = _enlarged(self.narrow[i](x), strides[i])
         x = functional.leaky_relu(self.tail(functional.leaky_relu(x, SLOPE)), SLOPE)
-        return self.last(_enlarged(x, strides[-1]))[self.layout.crop]
+        x = self.finest(_enlarged(x, strides[-1]))
+        return self.last(functional.leaky_relu(x, SLOPE))[self.layout.crop]
 
 
 class ResidualReader(nn.Module):
