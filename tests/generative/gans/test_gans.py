@@ -255,7 +255,7 @@ def learned():
     )
     torch.manual_seed(0)
     model = GAN((1, 32, 32), widths=(8, 16), encoder={"widths": (8, 16)})
-    judge = prepared(stages_of(network())["adversarial"], MANY).judge
+    judge = prepared(stages_of(network())["sets"], MANY).judge
     errors = []
 
     def far(model):
@@ -281,7 +281,7 @@ def wrong(model):
 def test_a_game_brings_draws_nearer_and_sets_widen_them(learned):
     model, ((untrained, _), (game, narrow), (sets, wide), _), _ = learned
     assert game < 0.3 * untrained
-    assert sets < 0.95 * game
+    assert sets < 0.85 * game
     real = float(HELD_OUT.mean((1, 2, 3)).std())
     assert abs(wide - real) < abs(narrow - real)
     assert wrong(model) < 0.8 * HELD_OUT.var()
