@@ -3,13 +3,15 @@
 python benchmarks/infogan.py                     # 32x32, about five CPU-minutes a run
 python benchmarks/infogan.py --shape 64 64 --steps 6000 --seeds 0 1
 
-Three families without labels: random fields that are fine, coarse or elongated, or (--families zoo)
-spheres, Voronoi cells and stretched fields. Families are compared with
-the categories of held-out structures, as Q tells them, and as the encoder does by the point that it
-gives them. Continuous controls are compared with properties of decoded draws, over all of them and
-on traverses. Without a weight on the information (control) Q knows nothing. The encoder that is
-trained beside the game gives categories a meaning of its own; a second control goes without it.
-Clusters of texture statistics, found directly, say whether there is anything to be found.
+Three families without labels: random fields that are fine, coarse or elongated, whose fractions are
+of one range, or of a range for each (--families apart), or (--families zoo) spheres, Voronoi cells
+and stretched fields. Families are compared with the categories of held-out structures, as Q tells
+them, and as the encoder does by the point that it gives them. Continuous controls are compared with
+properties of decoded draws, over all of them and on traverses. Without a weight on the information
+(control) Q knows nothing. The encoder that is trained beside the game gives categories a meaning of
+its own; a second control goes without it.
+Clusters of texture statistics and of fractions, found directly, say whether there is anything to
+be found.
 """
 
 import argparse
@@ -19,14 +21,16 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import time
+from itertools import product
 
 import numpy as np
 import torch
+from gan_conditions import of_families
 from scipy.optimize import linear_sum_assignment
 
 from generative.batching import map_rows
 from generative.data.augment import Augmentation
-from generative.data.synthetic import FAMILIES, ZOO, gaussian_random_field
+from generative.data.synthetic import gaussian_random_field
 from generative.gans import InfoGAN
 from generative.gans.information_stage import InformationStage
 from generative.gans.parts import centred
@@ -43,6 +47,7 @@ FIELDS = {  # lengths over the side of an image
     "coarse": {"correlation_length_px": 0.28, "anisotropy": 1},
     "elongated": {"correlation_length_px": 0.2, "anisotropy": 8},
 }
+TOGETHER, APART = (0.3, 0.7), ((0.2, 0.3), (0.45, 0.55), (0.7, 0.8))  # ranges of fractions
 NOTHING = {"weight": 0, "continuous_weight": 0}
 # Options; those that end in (control) must fail what the first meets.
 RUNS = {
@@ -52,33 +57,24 @@ RUNS = {
 }
 
 
-def fields(n: int, shape: tuple[int, int], seed: int) -> list[np.ndarray]:
-    """As many random fields of each family."""
+def fields(n: int, shape: tuple[int, int], seed: int, *, apart: bool) -> list[np.ndarray]:
+    """As many random fields of each family; fractions of one range, or of a range for each."""
     images = []
     for i, ranges in enumerate(FIELDS.values()):
         length = ranges["correlation_length_px"] * min(shape)
-        changes = ranges | {"correlation_length_px": length, "volume_fraction": (0.3, 0.7)}
+        fractions = APART[i] if apart else TOGETHER
+        changes = ranges | {"correlation_length_px": length, "volume_fraction": fractions}
         images.append(gaussian_random_field(n, shape, seed=seed + 100 * i, **changes))
     return images
 
 
-def of_zoo(n: int, shape: tuple[int, int], seed: int) -> list[np.ndarray]:
-    """As many structures of each of three families of the zoo."""
-    known = [ZOO[name] for name in ZOO_NAMES]
-    return [
-        FAMILIES[family].make(n, shape, seed=seed, **ranges)[:, None].astype(np.float32)
-        for family, ranges in known
-    ]
-
-
-SETS = {"fields": fields, "zoo": of_zoo}
-
-
-def structures(
-    kind: str, n: int, shape: tuple[int, int], seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def structures(asked: argparse.Namespace, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """As many images of each family, and the family of each."""
-    images = SETS[kind](n, shape, seed)
+    shape = tuple(asked.shape)
+    if asked.families == "zoo":
+        images = of_families(ZOO_NAMES, n, shape, seed)
+    else:
+        images = fields(n, shape, seed, apart=asked.families == "apart")
     return np.concatenate(images), np.repeat(np.arange(len(images)), n)
 
 
@@ -96,24 +92,29 @@ def agreement(found: np.ndarray, families: np.ndarray) -> tuple[float, float]:
 
 
 def clusters(asked: argparse.Namespace) -> None:
-    """Families as k-means and a mixture of Gaussians find them in texture statistics."""
+    """Families as k-means and a mixture of Gaussians find them in texture and in fractions."""
     from sklearn.cluster import KMeans
     from sklearn.mixture import GaussianMixture
 
-    images, families = structures(asked.families, 500, tuple(asked.shape), 51)
+    images, families = structures(asked, 500, 51)
     rows = torch.from_numpy(images)
-    found = SetStatistics(texture, 6, 4, equal=True).fit(rows)(rows).numpy()
-    for name, kind in (("k-means", KMeans), ("mixture of Gaussians", GaussianMixture)):
-        share, mutual = agreement(kind(3, n_init=10, random_state=0).fit_predict(found), families)
-        print(f"{name} on texture: {share:.3f} agree, mutual information {mutual:.3f}")
+    seen = {
+        "texture": SetStatistics(texture, 6, 4, equal=True).fit(rows)(rows).numpy(),
+        "fractions": images.mean((1, 2, 3))[:, None],
+    }
+    kinds = {"k-means": KMeans, "a mixture of Gaussians": GaussianMixture}
+    for (what, numbers), (name, kind) in product(seen.items(), kinds.items()):
+        found = kind(3, n_init=10, random_state=0).fit_predict(numbers)
+        share, mutual = agreement(found, families)
+        print(f"{name} of {what}: {share:.3f} agree, mutual information {mutual:.3f}")
 
 
 def run(name: str, seed: int, asked: argparse.Namespace) -> None:
     """Train one, and say what its controls came to mean."""
-    shape = tuple(asked.shape)
-    images, _ = structures(asked.families, asked.images // 3, shape, 2026)
-    validation, _ = structures(asked.families, 128, shape, 61)
-    held_out, families = structures(asked.families, 500, shape, 51)
+    periodic = asked.families != "zoo"
+    images, _ = structures(asked, asked.images // 3, 2026)
+    validation, _ = structures(asked, 128, 61)
+    held_out, families = structures(asked, 500, 51)
     options = dict(RUNS[name])
     controls = {"categories": [3], "continuous": 2} | asked.controls | options.pop("controls", {})
     config = TrainConfig(
@@ -121,13 +122,13 @@ def run(name: str, seed: int, asked: argparse.Namespace) -> None:
         seed=seed,
         ema_decay=0.995,
         progress=False,
-        augmentation=Augmentation(shifts=asked.families == "fields"),  # others are not periodic
+        augmentation=Augmentation(shifts=periodic),
         stages={"sets": StageConfig(steps=asked.sets)},
     )
     started = time.process_time()
     torch.manual_seed(seed)
-    padding = "circular" if asked.families == "fields" else "zeros"
-    model = InfoGAN((1, *shape), padding=padding, controls=controls, **options)
+    padding = "circular" if periodic else "zeros"
+    model = InfoGAN((1, *asked.shape), padding=padding, controls=controls, **options)
     stages = model.stages()
     for stage in stages:
         descend(stage, images, config, None, validation=torch.from_numpy(validation))
@@ -165,7 +166,7 @@ def on_traverses(space: LatentSpace, control: ControlMeaning) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--families", choices=SETS, default="fields")
+    parser.add_argument("--families", choices=("fields", "apart", "zoo"), default="fields")
     parser.add_argument("--shape", type=int, nargs=2, default=[32, 32])
     parser.add_argument("--images", type=int, default=6000, help="of all families together")
     parser.add_argument("--steps", type=int, default=1000, help="of the game")
