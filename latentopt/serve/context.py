@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from latentopt.serve.work import Work
 from latentopt.space.arguments import checked_points
 
 __all__ = ["Context"]
+
+LARGE = 2**16  # numbers of an answer that others would have to wait for
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +86,12 @@ class Context:
         """Images of a space that a request may hold by their voxels."""
         return max(1, self.limits.voxels // math.prod(served.space.image_shape))
 
-    async def rendered(self, function: Callable[[], Any]) -> Any:
-        """An answer that takes a while to write, while others are served."""
-        return await asyncio.to_thread(function)
+    async def rendered(self, function: Callable[[], Any], *, size: int = LARGE) -> Any:
+        """An answer that takes a while to write, while others are served; a small one at once."""
+        return function() if size < LARGE else await asyncio.to_thread(function)
 
-    async def _in_time(self, request: Request, answer: Awaitable[Any]) -> Any:
+    async def _in_time(self, request: Request, work: "asyncio.Future[Any]") -> Any:
         """The answer, unless its time is over or nobody waits for it any more."""
-        work = asyncio.ensure_future(answer)
         gone = asyncio.ensure_future(_gone(request))
         try:
             done, _ = await asyncio.wait(

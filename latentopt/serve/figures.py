@@ -29,7 +29,7 @@ class Figures:
         self.requests[route, status] += 1
         self.seconds[route] = self.seconds.get(route, 0.0) + seconds
 
-    def text(self, **gauges: float) -> str:
+    def text(self, **gauges: float | int) -> str:
         """All of it in the text format of Prometheus, with values of this moment."""
         lines = ["# TYPE latentopt_requests_total counter"]
         for (route, status), n in sorted(self.requests.items()):

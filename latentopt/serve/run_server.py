@@ -2,10 +2,14 @@
 
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from latentopt.errors import ConfigError
 
-__all__ = ["hosts_of", "listening", "serve_on"]
+if TYPE_CHECKING:
+    import uvicorn
+
+__all__ = ["hosts_of", "listening", "serve_on", "server_of"]
 
 LOOPBACK = "127.0.0.1"
 WAITING = 512  # connections that the system keeps until they are answered
@@ -40,14 +44,14 @@ def hosts_of(host: str, port: int) -> set[str]:
     return {f"{name}:{port}" for name in names} | (names if port in (80, 443) else set())
 
 
-def serve_on(app: object, listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Answer requests until SIGINT or SIGTERM; `ready` is called when the first can be answered."""
+def server_of(app: object, ready: Callable[[], None] | None = None) -> "uvicorn.Server":
+    """A server of an app, which calls `ready` when the first request can be answered."""
     import uvicorn
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            if self.started:
+            if self.started and ready is not None:
                 ready()
 
     config = uvicorn.Config(
@@ -58,4 +62,9 @@ def serve_on(app: object, listener: socket.socket, ready: Callable[[], None]) ->
         timeout_keep_alive=15,
         timeout_graceful_shutdown=3,
     )
-    Server(config).run(sockets=[listener])
+    return Server(config)
+
+
+def serve_on(app: object, listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Answer requests until SIGINT or SIGTERM."""
+    server_of(app, ready).run(sockets=[listener])

@@ -25,7 +25,7 @@ from latentopt.serve.asked import (
     SampleRequest,
     ScoreRequest,
 )
-from latentopt.serve.context import Context
+from latentopt.serve.context import LARGE, Context
 from latentopt.serve.exported import exported_zip
 from latentopt.serve.problems import Problem
 from latentopt.serve.statistics import band_of, statistics_of
@@ -89,7 +89,10 @@ def space_router(context: Context) -> APIRouter:
         """Structures of points, as JSON ``{"images": ...}``, NPY or PNG."""
         form, served = form_of(accept, JSON, NPY, PNG), spaces.find(space)
         images = await context.decode(request, served, context.points(served, asked.z))
-        return await context.rendered(lambda: _images(images, form, phases=asked.phases))
+        return await context.rendered(
+            lambda: _images(images, form, phases=asked.phases),
+            size=images.size if form == NPY else LARGE,
+        )
 
     @router.post(
         "/{space}/encode",

@@ -70,25 +70,25 @@ class Work:
         """Requests that wait."""
         return sum(not one.answer.done() for one in self._waiting)
 
-    async def call(self, compute: Callable[[], Any]) -> Any:
+    def call(self, compute: Callable[[], Any]) -> "asyncio.Future[Any]":
         """What a function answers; `Busy` if too many wait."""
-        return await self._wait(_Waiting(self._future(), compute=compute))
+        return self._wait(_Waiting(self._future(), compute=compute))
 
-    async def decode(
+    def decode(
         self, space: LatentSpace, z: Float[np.ndarray, "n d"]
-    ) -> Float[np.ndarray, "n c *space"]:
+    ) -> "asyncio.Future[Float[np.ndarray, 'n c *space']]":
         """Images of checked points; `Busy` if too many wait."""
-        return await self._wait(_Waiting(self._future(), space=space, z=z))
+        return self._wait(_Waiting(self._future(), space=space, z=z))
 
     def _future(self) -> "asyncio.Future[Any]":
         return asyncio.get_running_loop().create_future()
 
-    async def _wait(self, one: _Waiting) -> Any:
-        if self.waiting >= self.most_waiting:
+    def _wait(self, one: _Waiting) -> "asyncio.Future[Any]":
+        if len(self._waiting) >= self.most_waiting and self.waiting >= self.most_waiting:
             raise Busy
         self._waiting.append(one)
         self._some.set()
-        return await one.answer
+        return one.answer
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
