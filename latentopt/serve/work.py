@@ -124,18 +124,24 @@ class Work:
         first = self._waiting.popleft()
         if first.z is None:
             return [first]
+        most = self._size(first)
         batch, rows, rest = [first], len(first.z), deque()
         for one in self._waiting:
-            fits = one.z is not None and rows + len(one.z) <= self.most_rows
             if one.answer.done():
                 continue
-            if one.space is first.space and fits:
+            if one.z is not None and one.space is first.space and rows + len(one.z) <= most:
                 batch.append(one)
                 rows += len(one.z)
             else:
                 rest.append(one)
         self._waiting = rest
         return batch
+
+    def _size(self, first: _Waiting) -> int:
+        """Most rows of a batch: a power of two, since each size costs torch kernels of its own."""
+        waiting = (one for one in self._waiting if one.space is first.space)
+        rows = sum(len(one.z) for one in (first, *waiting) if one.z is not None)
+        return 1 << (min(rows, self.most_rows).bit_length() - 1)
 
 
 def _computed(batch: list[_Waiting]) -> list[Any]:

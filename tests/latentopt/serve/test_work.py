@@ -140,7 +140,9 @@ def test_decodes_that_wait_are_one_batch_and_each_gets_its_own(gated):
     torch.testing.assert_close(
         torch.from_numpy(np.concatenate(answers)), space.decode(torch.from_numpy(points))
     )
-    assert gated.rows[:3] in ([1, 6, 3], [6, 4, 10])
+    # The first alone or with others; then as many as fit, each size a power of two.
+    assert all(n in (1, 2, 4) for n in gated.rows[:-1])
+    assert sum(gated.rows[:-1]) == 10
 
 
 def test_work_waits_in_order_and_is_refused_beyond_the_limit():
