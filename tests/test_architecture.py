@@ -33,8 +33,10 @@ MAY_IMPORT = {
 FLOORS = {
     "latentopt": (
         "errors version printable interrupts durations",
-        "wording microstructure measurement printing csv_tables tables",
-        "files goal pictures",
+        "wording measurement printing csv_tables tables pictures",
+        "notebook structure_plot",
+        "microstructure",
+        "files goal",
         "settings",
         "export",
         "space simulators",
