@@ -41,7 +41,7 @@ FLOORS = {
         "export",
         "space simulators",
         "runs history",
-        "evaluation fidelity unit_free",
+        "evaluation fidelity unit_free onnx_models",
         "ax engines training measured",
         "strategies",
         "campaign",

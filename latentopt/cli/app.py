@@ -29,6 +29,7 @@ from latentopt.cli.options.spaces import (
     DecodeOptions,
     EncodeOptions,
     EvaluateOptions,
+    ExportModelOptions,
     InterpolateOptions,
     SampleOptions,
     TrainOptions,
@@ -67,6 +68,7 @@ COMMANDS = {
     "interpolate": Command(InterpolateOptions, f"{HERE}.interpolate:interpolate"),
     "sample": Command(SampleOptions, f"{HERE}.sample:sample"),
     "traverse": Command(TraverseOptions, f"{HERE}.traverse:traverse"),
+    "export-model": Command(ExportModelOptions, f"{HERE}.export_model:export_model"),
     "import": Command(ImportOptions, f"{HERE}.import_data:import_measured", on_a_campaign=True),
     "repair": Command(RepairOptions, f"{HERE}.repair:repair", on_a_campaign=True),
 }
