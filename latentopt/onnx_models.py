@@ -79,7 +79,7 @@ def export_onnx(space: LatentSpace, folder: Path, *, overwrite: bool = False) ->
     return made
 
 
-def onnx_model(space: LatentSpace) -> OnnxModel:
+def onnx_model(space: LatentSpace, *, encoder: bool = True) -> OnnxModel:
     """ONNX files of a space: points to images, images to points, any number of rows.
 
     ``decoder.onnx`` takes ``z``, float32 ``(n, d)``, and answers ``images``, float32
@@ -90,6 +90,11 @@ def onnx_model(space: LatentSpace) -> OnnxModel:
     An encoder that is not there, inverts, or whose file differs from it by more than 1e-4 is left
     out, and `OnnxModel.left_out` says why: where an axis of the codes is a thousand times narrower
     than another, whitening enlarges what is rounded off.
+
+    Parameters
+    ----------
+    encoder
+        False leaves the encoder out.
 
     Raises
     ------
@@ -115,7 +120,7 @@ def onnx_model(space: LatentSpace) -> OnnxModel:
     files[DECODER] = _written(decoder, z, "z", "images")
     differences[DECODER] = _checked(files[DECODER], DECODER, space.decode, z)
     try:
-        if reason := _no_encoder(space):
+        if reason := _no_encoder(space) if encoder else "it was not asked for":
             raise ExportError(reason)
         data = _written(_Encoder(model, space.whitening), images, "images", "z")
         differences[ENCODER] = _checked(data, ENCODER, space.encode, images)

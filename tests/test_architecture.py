@@ -42,7 +42,7 @@ FLOORS = {
         "space simulators",
         "runs history",
         "evaluation fidelity unit_free onnx_models",
-        "ax engines training measured",
+        "ax engines training measured static_explorer",
         "strategies",
         "campaign",
         "report",

@@ -63,7 +63,7 @@ def space_html(space: Shown) -> str | None:
         "numbers": space.latent_dim,
         "images": f"{space.image_shape} (channels, {'z, ' * (len(space.image_shape) > 3)}y, x)",
         "radius": f"{space.radius:.3g}",
-        "kept training structures": len(space.reference_),
+        "reference structures": len(space.reference_),
         "encodes": "yes" if space.encodes else "no",
     }
     png = space_png(space)
