@@ -30,6 +30,8 @@ from latentopt.cli.options.spaces import (
     DecodeOptions,
     EncodeOptions,
     EvaluateOptions,
+    ExploreOptions,
+    ExportModelOptions,
     InterpolateOptions,
     SampleOptions,
     TrainOptions,
@@ -69,6 +71,8 @@ COMMANDS = {
     "sample": Command(SampleOptions, f"{HERE}.sample:sample"),
     "traverse": Command(TraverseOptions, f"{HERE}.traverse:traverse"),
     "serve": Command(ServeOptions, f"{HERE}.serve:serve"),
+    "explore": Command(ExploreOptions, f"{HERE}.explore:explore"),
+    "export-model": Command(ExportModelOptions, f"{HERE}.export_model:export_model"),
     "import": Command(ImportOptions, f"{HERE}.import_data:import_measured", on_a_campaign=True),
     "repair": Command(RepairOptions, f"{HERE}.repair:repair", on_a_campaign=True),
 }
