@@ -25,7 +25,7 @@ from latentopt.cli.options.campaigns import (
     VerifyOptions,
 )
 from latentopt.cli.options.data import InspectOptions, MakeOptions, PrepareOptions
-from latentopt.cli.options.serving import ServeOptions
+from latentopt.cli.options.serving import ExploreOptions, ServeOptions
 from latentopt.cli.options.spaces import (
     DecodeOptions,
     EncodeOptions,
@@ -68,6 +68,7 @@ COMMANDS = {
     "interpolate": Command(InterpolateOptions, f"{HERE}.interpolate:interpolate"),
     "sample": Command(SampleOptions, f"{HERE}.sample:sample"),
     "traverse": Command(TraverseOptions, f"{HERE}.traverse:traverse"),
+    "explore": Command(ExploreOptions, f"{HERE}.explore:explore"),
     "serve": Command(ServeOptions, f"{HERE}.serve:serve"),
     "import": Command(ImportOptions, f"{HERE}.import_data:import_measured", on_a_campaign=True),
     "repair": Command(RepairOptions, f"{HERE}.repair:repair", on_a_campaign=True),

@@ -122,10 +122,10 @@ function markOf(point, x, y) {
 
 /** One line a row over axes of their own: `axes` are names, `rows` are `{values, kind, label}`. */
 export function parallel({ title, text, axes, rows }) {
-  const width = Math.max(WIDTH, 110 * axes.length);
-  const svg = el("svg", { viewBox: `0 0 ${width} 260`, role: "img", class: "chart wide",
+  const width = Math.max(WIDTH, 150 * axes.length);
+  const svg = el("svg", { viewBox: `0 0 ${width} 260`, role: "img", class: "chart", style: `width:${width}px`,
     "aria-label": `${title}. ${text}` });
-  const across = (i) => 50 + (i * (width - 100)) / Math.max(1, axes.length - 1);
+  const across = (i) => 75 + (i * (width - 150)) / Math.max(1, axes.length - 1);
   const ranges = axes.map((_, i) => range(rows.map((row) => row.values[i]), 0));
   const down = (i, v) => 216 - ((v - ranges[i][0]) / (ranges[i][1] - ranges[i][0])) * 180;
   for (const row of rows) {
@@ -139,7 +139,7 @@ export function parallel({ title, text, axes, rows }) {
     el("text", { class: "tick", x: across(i), y: 28, "text-anchor": "middle" }, number(ranges[i][1], 3)),
     el("text", { class: "tick", x: across(i), y: 232, "text-anchor": "middle" }, number(ranges[i][0], 3)),
     el("text", { class: "label", x: across(i), y: 251, "text-anchor": "middle" },
-      name.length > 18 ? `${name.slice(0, 17)}\u2026` : name),
+      name.length > 20 ? `${name.slice(0, 19)}\u2026` : name),
   ));
   return svg;
 }

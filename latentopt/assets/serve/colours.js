@@ -1,5 +1,7 @@
 // Colours of phases, as in the pictures and reports of latentopt, and a scale for numbers.
 
+import { dark } from "./dom.js";
+
 /** Of phase 0, 1, ... (latentopt.pictures.PHASE_COLOURS; a test compares them). */
 export const PHASE_COLOURS = [
   "#26364a", "#ecdfc6", "#c8553d", "#6fa58f", "#f2a541",
@@ -15,9 +17,10 @@ const SCALE = [
   "#28ae80", "#5ec962", "#addc30", "#fde725",
 ].map(bytesOf);
 
-/** The colour of a share from 0 to 1. */
+/** The colour of a share from 0 to 1, without the end of the scale that the page swallows. */
 export function scaled(share) {
-  const place = Math.min(1, Math.max(0, share)) * (SCALE.length - 1);
+  const [from, to] = dark.matches ? [0.2, 1] : [0, 0.93];
+  const place = (from + (to - from) * Math.min(1, Math.max(0, share))) * (SCALE.length - 1);
   const i = Math.min(SCALE.length - 2, Math.floor(place));
   const mixed = SCALE[i].map((low, k) => Math.round(low + (place - i) * (SCALE[i + 1][k] - low)));
   return `rgb(${mixed.join()})`;
@@ -25,7 +28,7 @@ export function scaled(share) {
 
 /** The scale as a CSS gradient. */
 export function gradient() {
-  return `linear-gradient(to right, ${SCALE.map((c) => `rgb(${c.join()})`).join()})`;
+  return `linear-gradient(to right, ${SCALE.map((_, i) => scaled(i / (SCALE.length - 1))).join()})`;
 }
 
 /** Red, green and blue of "#rrggbb". */

@@ -56,7 +56,7 @@ class Explorer {
   begin() {
     const { about } = this.space;
     byId("explorer").hidden = false;
-    byId("about").textContent = `${about.name}: ${about.kind}, ${this.space.sides.join(" by ")} voxels in `
+    byId("about").textContent = `${about.name.split(/[\\/]/).at(-1)}: ${about.kind}, ${this.space.sides.join(" by ")} voxels in `
       + `${about.latent_dim} numbers, ${about.references} training structures kept`;
     this.board = new DataMap(byId("map"), {
       onhover: (index, place) => this.hover(index, place),
@@ -72,7 +72,7 @@ class Explorer {
     const { about } = this.space;
     const put = (id, ...elements) => byId(id).append(...elements);
     if (this.spaces.length > 1) {
-      put("tools", field("Space", select(this.spaces.map((s) => [s.id, s.name]), about.id, (id) => {
+      put("tools", field("Space", select(this.spaces.map((s) => [s.id, s.name.split(/[\\/]/).at(-1)]), about.id, (id) => {
         location.hash = `#space=${id}`;
         location.reload();
       })));

@@ -22,7 +22,7 @@ export class DataMap {
     this.cross = null;
     this.hovered = null;
     new ResizeObserver(() => this.draw()).observe(canvas);
-    dark.addEventListener("change", () => this.draw());
+    dark.addEventListener("change", () => this.draw()); // its colours are others
     canvas.addEventListener("pointermove", (event) => this.hover(this.placeOf(event)));
     canvas.addEventListener("pointerleave", () => this.hover(null));
     canvas.addEventListener("click", (event) => this.pick(this.placeOf(event), event.shiftKey));
@@ -30,16 +30,15 @@ export class DataMap {
     canvas.addEventListener("blur", () => { this.cross = null; this.hover(null); this.draw(); });
   }
 
-  /** Show the data of a plane; colours are `{values, low, high}` or null. */
-  show({ map, plane, colours, marks }) {
-    this.plane = plane;
-    this.colours = colours;
-    this.marks = marks;
+  /** Show the data of a plane; colours are `{values, low, high}`. On a ground, points are others. */
+  show({ map, plane, colours, marks = [], ground = null }) {
+    Object.assign(this, { plane, colours, marks, ground });
     const points = map[plane];
     if (points !== this.points) {
       this.points = points;
-      this.span = [range(points.map((p) => p[0]), 0.06), range(points.map((p) => p[1]), 0.06)];
-      this.density = densityOf(points, this.span);
+      const all = [...points, ...(ground ?? [])];
+      this.span = [range(all.map((p) => p[0]), 0.06), range(all.map((p) => p[1]), 0.06)];
+      this.density = densityOf(ground ?? points, this.span);
     }
     this.draw();
   }
@@ -127,11 +126,6 @@ export class DataMap {
     this.draw();
   }
 
-  /** Indices of the points that the map shows, all of them. */
-  get shown() {
-    return this.points.map((_, i) => i);
-  }
-
   draw() {
     const [width, height] = this.size;
     if (!width || !this.points.length) return;
@@ -174,13 +168,17 @@ export class DataMap {
 
   drawPoints(pen) {
     const { values, low, high } = this.colours ?? {};
+    pen.fillStyle = ink("muted");
+    pen.globalAlpha = 0.25;
+    for (const [x, y] of this.ground ?? []) pen.fillRect(this.across(x) - 1, this.down(y) - 1, 2, 2);
+    const size = this.ground ? 4.5 : 2.6;
     this.points.forEach((point, i) => {
       const value = values?.[i];
       const known = value !== undefined && value !== null && Number.isFinite(value);
       pen.fillStyle = known ? scaled((value - low) / (high - low || 1)) : ink("muted");
       pen.globalAlpha = known ? 0.9 : 0.35;
       pen.beginPath();
-      pen.arc(this.across(point[0]), this.down(point[1]), 2.6, 0, 2 * Math.PI);
+      pen.arc(this.across(point[0]), this.down(point[1]), size, 0, 2 * Math.PI);
       pen.fill();
     });
     pen.globalAlpha = 1;

@@ -31,7 +31,7 @@ export class Colouring {
     this.compute = button("Compute for all points", () => this.run());
     this.stop = button("Stop", () => this.running?.abort());
     this.tools = [field("Colour", this.choice), this.metricField, this.compute, this.stop];
-    this.bar = el("span", { class: "bar", style: `background:${gradient()}` });
+    this.bar = el("span", { class: "bar" });
     this.low = el("span", {});
     this.high = el("span", {});
     this.title = el("span", { class: "title" });
@@ -45,7 +45,7 @@ export class Colouring {
     const names = Object.keys(this.computed[this.colour] ?? {});
     this.metricField.hidden = names.length < 2;
     if ([...this.metric.options].map((option) => option.value).join() !== names.join()) {
-      this.metric.replaceChildren(...names.map((name) => el("option", { value: name }, name.replaceAll("_", " "))));
+      this.metric.replaceChildren(...names.map((name) => el("option", { value: name }, name)));
     }
     this.compute.hidden = !isComputed || Boolean(this.running);
     this.stop.hidden = !this.running;
@@ -59,9 +59,10 @@ export class Colouring {
     const finite = values.filter((value) => Number.isFinite(value)).sort((a, b) => a - b);
     const at = (share) => finite[Math.round(share * (finite.length - 1))];
     const [low, high] = [at(0.01), at(0.99)]; // a few outliers do not use up the colours
+    this.bar.style.background = gradient();
     this.scale.hidden = finite.length === 0;
     const unit = unitText(this.units[name]) && `, ${unitText(this.units[name])}`;
-    this.title.textContent = `${(name ?? this.choice.selectedOptions[0].textContent).replaceAll("_", " ")}${unit}`;
+    this.title.textContent = `${name ?? this.choice.selectedOptions[0].textContent}${unit}`;
     this.low.textContent = number(low, 3);
     this.high.textContent = number(high, 3);
     return { values, low, high };

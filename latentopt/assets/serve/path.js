@@ -50,8 +50,8 @@ export class PathPanel {
   frame(z, structure, { fraction, far }, i) {
     const name = i === 0 ? "A" : i === FRAMES - 1 ? "B" : `${i + 1} of ${FRAMES}`;
     const figures = [`fraction ${number(fraction, 3)}`, ...(far === null || far === undefined ? [] : [`distance ${number(far, 3)}`])];
-    return el("li", {}, el("button", { type: "button", class: "frame", onclick: () => this.store.put({ a: z }),
-      "aria-label": `${name}: ${figures.join(", ")}. Make it structure A.` },
+    return el("li", {}, el("button", { type: "button", class: "frame", title: "Make it structure A",
+      onclick: () => this.store.put({ a: z }) },
     picture(structure, described(structure, this.names())),
     el("span", {}, name), ...figures.map((text) => el("small", {}, text))));
   }

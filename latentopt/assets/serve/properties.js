@@ -101,7 +101,7 @@ export class Properties {
 
   shown({ rows: [{ metrics, problem }], units }) {
     const rows = Object.entries(metrics).map(([name, value]) => [
-      name.replaceAll("_", " "),
+      name,
       el("span", { class: name.endsWith("_margin") && value < 0 ? "bad" : "" },
         number(value) + (name.endsWith("_margin") ? (value < 0 ? " missed" : " met") : "")),
       unitText(units[name]),

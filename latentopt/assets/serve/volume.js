@@ -87,10 +87,10 @@ function painter(canvas) {
   };
 }
 
-/** Columns of a rotation: across by yaw, up by pitch. Rows of z run down the page. */
+/** Columns of a rotation. Without any, the section z = 0 is in front, x to the right, y down. */
 function turned(yaw, pitch) {
   const [c, s, d, t] = [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
-  return new Float32Array([c, 0, -s, s * t, -d, c * t, s * d, t, c * d]);
+  return new Float32Array([c, 0, s, -s * t, -d, c * t, s * d, -t, -c * d]);
 }
 
 /** The view that is turned by the mouse or the arrow keys; `show(structure)` draws another one. */
