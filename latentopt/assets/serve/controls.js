@@ -11,7 +11,7 @@ export class Axes {
   constructor({ space, store }) {
     Object.assign(this, { store });
     this.sliders = Array.from({ length: Math.min(AXES, space.dim) }, (_, i) => {
-      const output = el("output", {});
+      const output = el("span", {});
       const input = el("input", { type: "range", min: -REACH, max: REACH, step: 0.02, value: 0,
         oninput: () => this.move(i, false), onchange: () => this.move(i, true) });
       return { input, output, element: el("label", { class: "slider" },
@@ -32,7 +32,8 @@ export class Axes {
     this.sliders.forEach(({ input, output }, i) => {
       const value = z?.[i] ?? 0;
       if (Math.abs(value) > Number(input.max)) [input.min, input.max] = [-Math.ceil(Math.abs(value)), Math.ceil(Math.abs(value))];
-      input.value = value;
+      // Chromium sends no "change" for a value that a script has set while it was dragged.
+      if (Number(input.value) !== value) input.value = value;
       output.textContent = number(value, 3);
     });
   }
@@ -47,7 +48,7 @@ export class Sampling {
       ? select([["", "any"], ...classes.map((name) => [name, name])], "", () => {}) : null;
     this.properties = Object.entries(properties).map(([name, { low, high }]) => {
       const middle = (low + high) / 2;
-      const output = el("output", {}, "any");
+      const output = el("span", {}, "any");
       const input = el("input", { type: "range", min: low, max: high, step: (high - low) / 100, value: middle,
         disabled: true, oninput: () => { output.textContent = number(Number(input.value), 3); } });
       const box = el("input", { type: "checkbox", "aria-label": `Ask for ${name}`, onchange: () => {

@@ -136,7 +136,7 @@ export function sections(sides) {
   let shown = null;
   const planes = ["z", "y", "x"].map((name, axis) => {
     const canvas = el("canvas", { class: "structure", role: "img" });
-    const output = el("output", {});
+    const output = el("span", {});
     const paint = () => {
       const index = Number(slider.value);
       output.textContent = index;
