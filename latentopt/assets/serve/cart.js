@@ -20,10 +20,11 @@ export class Cart {
     this.empty = el("p", { class: "note" }, "Empty. Add structure A to keep it here.");
     this.format = select(space.about.formats.map((name) => [name, name]), "hdf5", () => {});
     this.csv = button("Download points (CSV)", () => this.savePoints());
+    this.clear = button("Empty the cart", () => this.set([]));
     this.export = button("Export", () => this.saveFiles());
     this.element = el("div", {}, this.empty, this.list,
       el("div", { class: "row" }, field("Format", this.format), this.export, this.csv,
-        button("Empty the cart", () => this.set([]))),
+        this.clear),
       el("p", { class: "note" }, "A campaign begins with these points if its settings have ",
         el("code", {}, "start: points.csv"), "."));
     this.show();
@@ -55,7 +56,7 @@ export class Cart {
 
   async show() {
     this.empty.hidden = this.items.length > 0;
-    for (const one of [this.csv, this.export]) one.disabled = this.items.length === 0;
+    for (const one of [this.csv, this.export, this.clear]) one.disabled = this.items.length === 0;
     this.onchange(this.items);
     const found = await attempt(() => this.space.decode(this.items));
     if (!found || found.length !== this.items.length) return;

@@ -34,6 +34,11 @@ export function number(value, digits = 4) {
   return text.replace("-", "\u2212");
 }
 
+/** A distance for people: what is left of rounding is none. */
+export function distance(value) {
+  return number(value < 1e-6 ? 0 : value, 3);
+}
+
 /** A unit for people: none for a number without one. */
 export function unitText(unit) {
   return !unit || unit === "1" ? "" : unit.replace(/\bum\b/g, "\u00b5m");

@@ -1,7 +1,7 @@
 // The path from A to B as a film strip, each structure with its figures.
 
 import { askJson, latest } from "./api.js";
-import { attempt, el, field, number, select } from "./dom.js";
+import { attempt, distance, el, field, number, select } from "./dom.js";
 import { described, picture } from "./pictures.js";
 
 const FRAMES = 9;
@@ -49,7 +49,7 @@ export class PathPanel {
 
   frame(z, structure, { fraction, far }, i) {
     const name = i === 0 ? "A" : i === FRAMES - 1 ? "B" : `${i + 1} of ${FRAMES}`;
-    const figures = [`fraction ${number(fraction, 3)}`, ...(far === null || far === undefined ? [] : [`distance ${number(far, 3)}`])];
+    const figures = [`fraction ${number(fraction, 3)}`, ...(far === null || far === undefined ? [] : [`distance ${distance(far)}`])];
     return el("li", {}, el("button", { type: "button", class: "frame", title: "Make it structure A",
       onclick: () => this.store.put({ a: z }) },
     picture(structure, described(structure, this.names())),

@@ -2,7 +2,7 @@
 
 import { latest } from "./api.js";
 import { lineChart } from "./charts.js";
-import { attempt, el, facts, number } from "./dom.js";
+import { attempt, distance, el, facts, number } from "./dom.js";
 import { nearest, norm } from "./geometry.js";
 import { described, draw, legend, picture, section } from "./pictures.js";
 import { sections, volumeView } from "./volume.js";
@@ -70,7 +70,7 @@ export class StructurePanel {
     this.facts.replaceChildren(facts([
       ["Volume fraction", placed ? number(placed.volume_fraction[0], 3) : "\u2026"],
       ["Distance from the data (1: their spacing)", far === undefined || far === null ? "\u2026"
-        : `${number(far, 3)}${far > FAR ? ", far" : ""}`, far > FAR ? "bad" : ""],
+        : `${distance(far)}${far > FAR ? ", far" : ""}`, far > FAR ? "bad" : ""],
       ["Norm, of a radius", `${number(size, 3)} of ${number(radius, 3)}`, size > radius ? "bad" : ""],
       ["Nearest training structure", away < 1e-9 ? `this is ${index}` : `${index}`],
     ]));
