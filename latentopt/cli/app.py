@@ -25,12 +25,11 @@ from latentopt.cli.options.campaigns import (
     VerifyOptions,
 )
 from latentopt.cli.options.data import InspectOptions, MakeOptions, PrepareOptions
-from latentopt.cli.options.serving import ServeOptions
+from latentopt.cli.options.serving import ExploreOptions, ServeOptions
 from latentopt.cli.options.spaces import (
     DecodeOptions,
     EncodeOptions,
     EvaluateOptions,
-    ExploreOptions,
     ExportModelOptions,
     InterpolateOptions,
     SampleOptions,

@@ -114,6 +114,7 @@ def run_router(context: Context) -> APIRouter:
     async def follow_run(
         run: str,
         since: Annotated[int, Query(ge=0)] = 0,
+        points: bool = False,
         last_event_id: Annotated[str | None, Header(max_length=20)] = None,
     ) -> Response:
         """The same as server-sent events, each time something has happened."""
@@ -122,7 +123,7 @@ def run_router(context: Context) -> APIRouter:
         await runs.look(run)
         if runs.streams >= STREAMS:
             raise Problem(429, "too many watch already; ask for /v1/runs/{run} now and then")
-        return StreamingResponse(_stream(runs, run, since), media_type="text/event-stream")
+        return StreamingResponse(_stream(runs, run, since, points), media_type="text/event-stream")
 
     @router.get("/{run}/trials/{trial}/structure")
     async def structure_of_trial(
@@ -149,7 +150,7 @@ def run_router(context: Context) -> APIRouter:
     return router
 
 
-async def _stream(runs: Runs, id: str, since: int) -> AsyncIterator[bytes]:
+async def _stream(runs: Runs, id: str, since: int, points: bool) -> AsyncIterator[bytes]:
     """Events of a campaign as they come; a comment now and then keeps the connection open."""
     runs.streams += 1
     driver, silent = object(), 0.0
@@ -164,7 +165,7 @@ async def _stream(runs: Runs, id: str, since: int) -> AsyncIterator[bytes]:
             since = min(since, len(events))
             status = await asyncio.to_thread(status_of, run, events)
             if len(events) > since or status.driver != driver:
-                told = await asyncio.to_thread(_told, run, events, since, False)
+                told = await asyncio.to_thread(_told, run, events, since, points)
                 since, driver = len(events), status.driver
             if told is not None:
                 data = to_json(told, inf_nan_mode="null")

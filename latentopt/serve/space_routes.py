@@ -108,9 +108,13 @@ def space_router(context: Context) -> APIRouter:
         request: Request,
         grey: Grey = "auto",
         axes: str | None = None,
+        phases: bool = False,
         accept: str | None = Header(None, include_in_schema=False),
     ) -> Response:
-        """Points of the images of a file: PNG, TIFF, NPY, NPZ, HDF5, VTI and others."""
+        """Points of the images of a file: PNG, TIFF, NPY, NPZ, HDF5, VTI and others.
+
+        With `phases`, JSON holds the images as they were read, too, cut into phases (n, *space).
+        """
         form, served = form_of(accept, JSON, NPY), spaces.find(space)
         if not served.space.encodes:
             raise Problem(422, "this space has no encoder, and was saved without inversion")
@@ -125,9 +129,12 @@ def space_router(context: Context) -> APIRouter:
                 most_voxels=context.limits.voxels,
             )
             context.check_rows(served, len(images))
-            return np.asarray(served.space.encode(images))
+            return np.asarray(served.space.encode(images)), images
 
-        return _points(await context.compute(request, work), form)
+        z, images = await context.compute(request, work)
+        if phases and form == JSON:
+            return _plain({"z": z, "phases": to_phases(images)})
+        return _points(z, form)
 
     @router.post("/{space}/sample")
     async def sample(

@@ -11,6 +11,7 @@ from jaxtyping import Float64
 
 from generative.model import Conditional, Refining
 from latentopt.errors import ConfigError
+from latentopt.export.exporters import EXPORTERS
 from latentopt.serve.problems import Problem
 from latentopt.space.features import StructureFeatures
 from latentopt.space.latent_space import LatentSpace
@@ -59,10 +60,10 @@ class ServedSpace:
 
     @property
     def details(self) -> dict[str, Any]:
-        """The summary, the model card as Markdown, and what control variables mean."""
+        """The summary, the model card as Markdown, control variables, formats of export."""
         card = self.space.documents.get("README.md", b"").decode(errors="replace")
         controls = [asdict(control) for control in self.space.controls]
-        return {**self.summary, "card": card, "controls": controls}
+        return {**self.summary, "card": card, "controls": controls, "formats": list(EXPORTERS)}
 
     @cached_property
     def _features(self) -> StructureFeatures:

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["ServeOptions"]
+from latentopt.cli.options.shared import OverwriteOption
+
+__all__ = ["ExploreOptions", "ServeOptions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,3 +33,28 @@ class ServeOptions:
         Path | None,
         typer.Option(help="YAML file whose evaluate lists the objectives of jobs, as a campaign."),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExploreOptions:
+    """Look at a latent space, or at a campaign as it runs, in a browser.
+
+    It opens a page that is served on this machine only, and answers until it is stopped.
+    """
+
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPACE|RUN",
+            help='Folder of a latent space or of a campaign, or "default" or "ldm".',
+        ),
+    ]
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0
+    browser: Annotated[
+        bool, typer.Option(help="Whether to open the page; its address is printed anyway.")
+    ] = True
+    static: Annotated[
+        Path | None,
+        typer.Option(help="Write one HTML file of a space, which decodes without a server."),
+    ] = None
+    overwrite: OverwriteOption = False

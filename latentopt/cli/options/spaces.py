@@ -21,7 +21,6 @@ __all__ = [
     "DecodeOptions",
     "EncodeOptions",
     "EvaluateOptions",
-    "ExploreOptions",
     "ExportModelOptions",
     "InterpolateOptions",
     "SampleOptions",
@@ -197,13 +196,4 @@ class ExportModelOptions:
     format: Annotated[str, typer.Option(help="onnx, which needs the extra latentopt[onnx].")] = (
         "onnx"
     )
-    overwrite: OverwriteOption = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExploreOptions:
-    """Move in a space of two-phase images, in one HTML page that needs no server."""
-
-    space: SpaceArgument
-    static: Annotated[Path, typer.Option(help="HTML file for the page, which decodes by itself.")]
     overwrite: OverwriteOption = False
