@@ -22,6 +22,8 @@ def serve(options: ServeOptions) -> None:
 
     if not options.spaces and options.runs is None:
         raise ConfigError("name a space to serve, or a folder of campaigns with --runs.")
+    if options.control and options.runs is None:
+        raise ConfigError("--control goes with --runs, which names the campaigns.")
     if options.runs is not None and not options.runs.is_dir():
         raise ConfigError(f"--runs: {options.runs} is no folder.")
     serve_spaces(
@@ -30,6 +32,7 @@ def serve(options: ServeOptions) -> None:
         host=options.host,
         port=options.port,
         evaluate=_objectives(options.evaluate),
+        control=options.control,
         ready=lambda line: print(line, flush=True),
     )
 
@@ -41,6 +44,7 @@ def serve_spaces(
     host: str,
     port: int,
     evaluate: Iterable[Any] | None = None,
+    control: bool = False,
     ready: Callable[[str], None],
 ) -> None:
     """Serve until it is stopped; `ready` is called with the address once it answers."""
@@ -51,7 +55,12 @@ def serve_spaces(
     with listening(host, port) as listener:
         port = listener.getsockname()[1]
         app = create_app(
-            spaces, token=token, hosts=hosts_of(host, port), runs=runs, evaluate=evaluate
+            spaces,
+            token=token,
+            hosts=hosts_of(host, port),
+            runs=runs,
+            evaluate=evaluate,
+            control=control,
         )
         name = f"[{host}]" if ":" in host else host
         serve_on(app, listener, lambda: ready(f"http://{name}:{port}/#token={token}"))

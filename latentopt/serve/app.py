@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Response
 
 from latentopt.serve.context import Context
+from latentopt.serve.control import Control
 from latentopt.serve.guard import Guard
 from latentopt.serve.job_routes import job_router
 from latentopt.serve.limits import Limits
@@ -36,6 +37,7 @@ def create_app(
     hosts: Iterable[str],
     runs: Path | None = None,
     evaluate: Iterable[Any] | None = None,
+    control: bool = False,
     limits: Limits | None = None,
 ) -> Guard:
     """An ASGI app that serves spaces, and campaigns if there is a folder of them.
@@ -49,10 +51,13 @@ def create_app(
     hosts
         Values of the header ``Host`` that are answered, such as ``127.0.0.1:8000``.
     runs
-        Folder of one campaign, or of several. Nothing in it is changed.
+        Folder of one campaign, or of several.
     evaluate
         Objectives by which jobs are evaluated, as a campaign's `evaluate` has them. None takes, for
         each metric that a job asks for, the objective of ours that has it.
+    control
+        Whether requests may tell the process of a campaign to end, and start one that goes on.
+        Otherwise nothing is changed.
     limits
         Of requests.
 
@@ -62,7 +67,8 @@ def create_app(
         An objective cannot be built.
     """
     limits = limits or Limits()
-    context = Context(spaces, runs, limits, Work(limits.waiting, limits.rows))
+    work = Work(limits.waiting, limits.rows)
+    context = Context(spaces, runs, limits, work, Control() if control else None)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:

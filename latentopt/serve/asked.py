@@ -7,6 +7,7 @@ from pydantic import Field
 from objectives.settings import Settings
 
 __all__ = [
+    "ConfirmedRequest",
     "DecodeRequest",
     "ExportRequest",
     "GridRequest",
@@ -14,6 +15,7 @@ __all__ = [
     "PointsRequest",
     "SampleRequest",
     "ScoreRequest",
+    "TrialsRequest",
 ]
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -95,6 +97,23 @@ class ScoreRequest(GridRequest):
         max_length=8,
         description="Objectives as a campaign's `evaluate` has them, of the kinds that a service "
         "allows.",
+    )
+
+
+class ConfirmedRequest(Settings):
+    """Something that is done to a campaign."""
+
+    confirm: str = Field(
+        max_length=255,
+        description="Name of the campaign once more, so that none is meant by chance.",
+    )
+
+
+class TrialsRequest(ConfirmedRequest):
+    """A campaign that is to go on."""
+
+    trials: int = Field(
+        ge=1, le=10**6, description="Number of evaluations that the campaign should have in all."
     )
 
 

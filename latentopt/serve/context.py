@@ -11,6 +11,7 @@ import numpy as np
 from fastapi import Request
 from jaxtyping import Float, Float64
 
+from latentopt.serve.control import Control
 from latentopt.serve.figures import Figures
 from latentopt.serve.limits import Limits
 from latentopt.serve.problems import Late, Problem
@@ -37,6 +38,8 @@ class Context:
         Of requests.
     work
         Computes.
+    control
+        Tells campaigns to end or to go on; None if that is not allowed.
     figures
         Counts.
     """
@@ -45,6 +48,7 @@ class Context:
     runs: Path | None
     limits: Limits
     work: Work
+    control: Control | None = None
     figures: Figures = field(default_factory=Figures)
 
     async def compute(self, request: Request, function: Callable[[], Any]) -> Any:

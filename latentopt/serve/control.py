@@ -63,7 +63,7 @@ class Control:
         if (holder := lock_holder(folder)) is not None:
             raise CampaignError(f"{holder[0]} runs this campaign; let it end first")
         self._forget(folder)
-        said = tempfile.TemporaryFile()
+        said = tempfile.TemporaryFile()  # noqa: SIM115  read when the process has ended
         command = [sys.executable, "-m", "latentopt.serve.go_on", str(folder), str(trials)]
         process = subprocess.Popen(
             command,

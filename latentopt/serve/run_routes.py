@@ -1,11 +1,10 @@
 """The routes of campaigns: what they have found, and what is new, as they run.
 
-Nothing in their folders is changed.
+Nothing in their folders is changed, unless the service may tell campaigns to end or to go on.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,14 +17,15 @@ from pydantic_core import to_json
 from latentopt.errors import CampaignError
 from latentopt.pictures import structure_png
 from latentopt.printable import one_line
-from latentopt.runs.journal_lock import JOURNAL
 from latentopt.runs.run import Run
 from latentopt.runs.status import status_of
 from latentopt.runs.trial import Trial
 from latentopt.serve.answers import NPY, PNG, as_json, as_npy, form_of
+from latentopt.serve.asked import ConfirmedRequest, TrialsRequest
 from latentopt.serve.context import Context
-from latentopt.serve.following import Followed
+from latentopt.serve.control import Control
 from latentopt.serve.problems import Problem
+from latentopt.serve.watched_runs import Runs
 
 __all__ = ["run_router"]
 
@@ -33,67 +33,11 @@ LOOK_S = 0.5  # from one look at a journal to the next
 STREAMS = 32  # that are open at a time
 
 
-@dataclass(eq=False)
-class Watched:
-    """A campaign, and who looks at it: one at a time."""
-
-    followed: Followed
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-class Runs:
-    """The campaigns of a folder, by the names of their folders.
-
-    Parameters
-    ----------
-    folder
-        Of one campaign or of several; None if none are shown.
-    """
-
-    def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
-        self.streams = 0
-        self._watched: dict[str, Watched] = {}
-
-    def ids(self) -> list[str]:
-        """Those that are there now: a folder that has a journal."""
-        return sorted(self._folders())
-
-    async def look(self, id: str) -> tuple[Run, list[Any]]:
-        """A campaign and its events, as they are now.
-
-        Raises
-        ------
-        Problem
-            (404.) There is none of this name, or (409) its journal is damaged.
-        """
-        folders = await asyncio.to_thread(self._folders)
-        if id not in folders:  # it is looked for among those that are there, and no path is made
-            raise Problem(404, "there is no campaign of this name; GET /v1/runs lists them")
-        watched = self._watched.setdefault(id, Watched(Followed(folders[id])))
-        async with watched.lock:
-            try:
-                run = await asyncio.to_thread(watched.followed.run)
-            except CampaignError as error:
-                raise Problem(409, one_line(error)) from None
-            return run, list(watched.followed.events)
-
-    def _folders(self) -> dict[str, Path]:
-        if self.folder is None:
-            return {}
-        if (self.folder / JOURNAL).is_file():
-            return {self.folder.resolve().name: self.folder}
-        try:
-            inside = [one for one in self.folder.iterdir() if (one / JOURNAL).is_file()]
-        except OSError:
-            return {}
-        return {one.name: one for one in inside}
-
-
 def run_router(context: Context) -> APIRouter:
     """Routes under ``/v1/runs``."""
     router = APIRouter(prefix="/v1/runs", tags=["runs"])
     runs = Runs(context.runs)
+    control = context.control
 
     @router.get("")
     async def list_runs() -> Response:
@@ -107,7 +51,7 @@ def run_router(context: Context) -> APIRouter:
         """A campaign: its status, and the trials that changed since so many events."""
         found, events = await runs.look(run)
         return as_json(
-            await asyncio.to_thread(_told, found, events, min(since, len(events)), points)
+            await asyncio.to_thread(_told, control, found, events, min(since, len(events)), points)
         )
 
     @router.get("/{run}/events")
@@ -123,7 +67,9 @@ def run_router(context: Context) -> APIRouter:
         await runs.look(run)
         if runs.streams >= STREAMS:
             raise Problem(429, "too many watch already; ask for /v1/runs/{run} now and then")
-        return StreamingResponse(_stream(runs, run, since, points), media_type="text/event-stream")
+        return StreamingResponse(
+            _stream(runs, control, run, since, points), media_type="text/event-stream"
+        )
 
     @router.get("/{run}/trials/{trial}/structure")
     async def structure_of_trial(
@@ -147,13 +93,50 @@ def run_router(context: Context) -> APIRouter:
         picture = await context.rendered(lambda: structure_png(phases))
         return Response(picture, media_type=PNG)
 
+    @router.post("/{run}/drain")
+    async def drain_run(run: str, asked: ConfirmedRequest) -> Response:
+        """Have the process that runs it finish what is under way, and end."""
+        allowed, folder = await _confirmed(control, runs, run, asked)
+        try:
+            process = await asyncio.to_thread(allowed.drain, folder)
+        except CampaignError as error:
+            raise Problem(409, one_line(error)) from None
+        return as_json({"told": process})
+
+    @router.post("/{run}/trials")
+    async def ask_for_trials(run: str, asked: TrialsRequest) -> Response:
+        """Start a process that goes on until the campaign has so many trials in all."""
+        allowed, folder = await _confirmed(control, runs, run, asked)
+        found, _ = await runs.look(run)
+        if asked.trials <= found.config.trials - found.evaluations_left:
+            raise Problem(422, "trials: so many are evaluated already; ask for more in all")
+        try:
+            await asyncio.to_thread(allowed.go_on, folder, asked.trials)
+        except CampaignError as error:
+            raise Problem(409, one_line(error)) from None
+        return as_json({"trials": asked.trials})
+
     return router
 
 
-async def _stream(runs: Runs, id: str, since: int, points: bool) -> AsyncIterator[bytes]:
+async def _confirmed(
+    control: Control | None, runs: Runs, id: str, asked: ConfirmedRequest
+) -> tuple[Control, Path]:
+    """What may tell a campaign, and its folder, if the request repeats the campaign's name."""
+    if control is None:
+        raise Problem(403, "start the service with --control to tell campaigns from here")
+    found, _ = await runs.look(id)
+    if asked.confirm != id:
+        raise Problem(422, "confirm: should be the name of the campaign")
+    return control, found.folder
+
+
+async def _stream(
+    runs: Runs, control: Control | None, id: str, since: int, points: bool
+) -> AsyncIterator[bytes]:
     """Events of a campaign as they come; a comment now and then keeps the connection open."""
     runs.streams += 1
-    driver, silent = object(), 0.0
+    last, silent = None, 0.0
     try:
         while True:
             try:
@@ -164,9 +147,10 @@ async def _stream(runs: Runs, id: str, since: int, points: bool) -> AsyncIterato
             told = None
             since = min(since, len(events))
             status = await asyncio.to_thread(status_of, run, events)
-            if len(events) > since or status.driver != driver:
-                told = await asyncio.to_thread(_told, run, events, since, points)
-                since, driver = len(events), status.driver
+            now = status.driver, control and control.problem(run.folder)
+            if len(events) > since or now != last:
+                told = await asyncio.to_thread(_told, control, run, events, since, points)
+                since, last = len(events), now
             if told is not None:
                 data = to_json(told, inf_nan_mode="null")
                 yield b"id: %d\nevent: run\ndata: %s\n\n" % (since, data)
@@ -180,13 +164,17 @@ async def _stream(runs: Runs, id: str, since: int, points: bool) -> AsyncIterato
         runs.streams -= 1
 
 
-def _told(run: Run, events: list[Any], since: int, points: bool) -> dict[str, Any]:
+def _told(
+    control: Control | None, run: Run, events: list[Any], since: int, points: bool
+) -> dict[str, Any]:
     """Status, and the trials that events from `since` on have changed."""
     status = status_of(run, events).as_data()
     del status["folder"]  # where it lies is nobody's business
     changed = _changed(run, events[since:])
     return {
         "events": len(events),
+        "control": control is not None,
+        "problem": None if control is None else control.problem(run.folder),
         "space_id": run.retrained[-1][0] if run.retrained else run.space_id,
         "units": dict(run.units),
         "phase_names": run.config.phase_names,

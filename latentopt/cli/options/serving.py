@@ -15,7 +15,8 @@ __all__ = ["ExploreOptions", "ServeOptions"]
 class ServeOptions:
     """Serve latent spaces and campaigns over HTTP, for programs and for the page.
 
-    It prints one address with its token, and answers until it is stopped. Nothing is changed.
+    It prints one address with its token, and answers until it is stopped. Nothing is changed,
+    unless --control allows that campaigns are told to end or to go on.
     """
 
     spaces: Annotated[
@@ -29,6 +30,10 @@ class ServeOptions:
     host: Annotated[
         str, typer.Option(help="Address of another network interface; whoever reaches it may ask.")
     ] = "127.0.0.1"
+    control: Annotated[
+        bool,
+        typer.Option("--control", help="Let campaigns of --runs be told to end, or to go on."),
+    ] = False
     evaluate: Annotated[
         Path | None,
         typer.Option(help="YAML file whose evaluate lists the objectives of jobs, as a campaign."),

@@ -1,0 +1,72 @@
+"""The campaigns of a folder, each read once and then followed."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from latentopt.errors import CampaignError
+from latentopt.printable import one_line
+from latentopt.runs.journal_lock import JOURNAL
+from latentopt.runs.run import Run
+from latentopt.serve.following import Followed
+from latentopt.serve.problems import Problem
+
+__all__ = ["Runs"]
+
+
+@dataclass(eq=False)
+class Watched:
+    """A campaign, and who looks at it: one at a time."""
+
+    followed: Followed
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Runs:
+    """The campaigns of a folder, by the names of their folders.
+
+    Parameters
+    ----------
+    folder
+        Of one campaign or of several; None if none are shown.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.streams = 0
+        self._watched: dict[str, Watched] = {}
+
+    def ids(self) -> list[str]:
+        """Those that are there now: a folder that has a journal."""
+        return sorted(self._folders())
+
+    async def look(self, id: str) -> tuple[Run, list[Any]]:
+        """A campaign and its events, as they are now.
+
+        Raises
+        ------
+        Problem
+            (404.) There is none of this name, or (409) its journal is damaged.
+        """
+        folders = await asyncio.to_thread(self._folders)
+        if id not in folders:  # it is looked for among those that are there, and no path is made
+            raise Problem(404, "there is no campaign of this name; GET /v1/runs lists them")
+        watched = self._watched.setdefault(id, Watched(Followed(folders[id])))
+        async with watched.lock:
+            try:
+                run = await asyncio.to_thread(watched.followed.run)
+            except CampaignError as error:
+                raise Problem(409, one_line(error)) from None
+            return run, list(watched.followed.events)
+
+    def _folders(self) -> dict[str, Path]:
+        if self.folder is None:
+            return {}
+        if (self.folder / JOURNAL).is_file():
+            return {self.folder.resolve().name: self.folder}
+        try:
+            inside = [one for one in self.folder.iterdir() if (one / JOURNAL).is_file()]
+        except OSError:
+            return {}
+        return {one.name: one for one in inside}
