@@ -11,6 +11,7 @@ import numpy as np
 
 from latentopt.printable import escape_html as escape
 from latentopt.runs.baseline import Baseline
+from latentopt.runs.quantities import objective_texts
 from latentopt.runs.run import Run, Trial
 
 __all__ = [
@@ -135,24 +136,8 @@ def with_status(run: Run, status: str) -> list[Trial]:
 
 
 def objective_names(run: Run) -> list[str]:
-    """Each objective as the axis of a chart says it."""
-    return [escape(text) for text in split_objectives(run.config.objective)]
-
-
-def split_objectives(text: str) -> list[str]:
-    """The objectives of a string, parted at the commas outside of brackets.
-
-    >>> split_objectives("-distance(a - 1, b), c")
-    ['-distance(a - 1, b)', 'c']
-    """
-    parts, depth = [""], 0
-    for character in text:
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts]
+    """Each objective with its unit, as the axis of a chart says it."""
+    return [escape(text) for text in objective_texts(run)]
 
 
 def by_index(name: str, trials: Sequence[Trial], values: list, marker: dict) -> Chart:

@@ -17,7 +17,7 @@ from latentopt.report.charts import (
 )
 from latentopt.report.html import chart, note, number, section
 from latentopt.report.structures import cards
-from latentopt.runs.pareto import hypervolume
+from latentopt.runs.pareto import along, hypervolume
 from latentopt.runs.run import Run, Trial
 
 __all__ = ["front_section", "growth", "pareto_front"]
@@ -30,7 +30,7 @@ def front_section(run: Run) -> str:
     front = run.pareto()
     if len(run.config.goal.objectives) < 2 or not front:
         return ""
-    shown = _spread(front, _CARDS)
+    shown = along(front, _CARDS)
     volumes, reference = _volumes(run)
     text = (
         f"{len(front)} trials that no other surpasses in every objective. Under the mouse each "
@@ -109,12 +109,6 @@ def _volumes(run: Run) -> tuple[list[float], np.ndarray]:
         surpassed = k > 0 and (values[:k] >= row).all(1).any()
         volumes.append(volumes[-1] if surpassed else hypervolume(values[: k + 1], reference))
     return volumes, reference
-
-
-def _spread(front: list[Trial], n: int) -> list[Trial]:
-    """At most n of them, evenly from one end to the other."""
-    places = np.linspace(0, len(front) - 1, min(n, len(front)))
-    return [front[k] for k in dict.fromkeys(round(place) for place in places)]
 
 
 def _by_objectives(run: Run, name: str, trials: list[Trial], marker: dict) -> Chart:

@@ -8,9 +8,11 @@ from latentopt.report.charts import best_so_far, constraint_margins, is_feasible
 from latentopt.report.html import chart, note, number, section, table, warning
 from latentopt.report.structures import cards, unit_of
 from latentopt.runs.baseline import Baseline
+from latentopt.runs.journal import lock_holder
 from latentopt.runs.run import Run
 from latentopt.runs.shortfall import nearest_first, shortfall_lines
 from latentopt.runs.trial import Trial
+from latentopt.runs.verdict import verdict_of
 
 __all__ = [
     "all_trials_section",
@@ -52,11 +54,18 @@ def header(run: Run, baselines: Sequence[Baseline]) -> str:
     )
     constraints = " and ".join(f"<code>{escape(text)}</code>" for text in run.config.constraints)
     return (
-        f"<header><h1>{escape(run.config.name)}</h1>"
+        f"<header><h1>{escape(run.config.name)}</h1>{_verdict(run)}"
         f"<p>Maximize <code>{escape(run.config.objective)}</code>"
         f"{' subject to ' + constraints if constraints else ''}.</p>"
-        f'<dl class="facts">{items}</dl>{_ended_early(run)}</header>'
+        f'<dl class="facts">{items}</dl></header>'
     )
+
+
+def _verdict(run: Run) -> str:
+    """How the run stands, in words."""
+    verdict = verdict_of(run, is_running=lock_holder(run.folder) is not None)
+    state = verdict.state.replace(" ", "-")
+    return f'<p class="verdict {state}">{escape(verdict.text)}</p>'
 
 
 def _best_values(run: Run) -> dict[str, str]:
@@ -70,15 +79,6 @@ def _best_values(run: Run) -> dict[str, str]:
     measured = f"{number(run.value(observed))} (trial {observed.index})"
     mean = f"{number(float(value))} ± {number(value.sem)} (trial {best[0].index})"
     return {"best value, posterior mean": mean, "best measured": measured}
-
-
-def _ended_early(run: Run) -> str:
-    if run.final_gain is None or run.config.stop_gain is None:
-        return ""
-    return note(
-        f"It ended early: further points were expected to gain {number(run.final_gain)}, less than "
-        f"stop_gain {number(run.config.stop_gain)}."
-    )
 
 
 def best_section(run: Run) -> str:

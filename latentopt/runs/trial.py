@@ -1,5 +1,6 @@
 """One trial of a campaign, and how the events of a journal change it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -9,7 +10,7 @@ import numpy as np
 from latentopt.measurement import with_sems
 from objectives.errors import FailedState
 
-__all__ = ["IMPORTED", "REPEAT", "Trial", "apply_event"]
+__all__ = ["IMPORTED", "REPEAT", "Trial", "apply_event", "failure_kind"]
 
 IMPORTED = "imported"  # the strategy of trials that were measured before their campaign
 REPEAT = "repeat"  # and of those that evaluate a structure once more
@@ -105,6 +106,11 @@ class Trial:
     def measured(self) -> dict[str, float]:
         """The metrics, each with its standard error where it has one."""
         return with_sems(self.metrics, self.sem)
+
+
+def failure_kind(state: FailedState | None, reason: str | None) -> tuple[str | None, str]:
+    """What failures have in common that are alike: numbers in a reason say nothing of the cause."""
+    return state, re.sub(r"\d+", "#", reason or "")
 
 
 def apply_event(trials: dict[int, Trial], event: Mapping[str, Any]) -> list[int]:
