@@ -15,6 +15,7 @@ from latentopt.printable import one_line, printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL import Image
 
 __all__ = ["PHASE_COLOURS", "contact_sheet", "image_grid_png", "structure_png", "thumbnail_png"]
 
@@ -51,15 +52,20 @@ def thumbnail_png(phases: UInt8[np.ndarray, "*space"]) -> bytes:
 
     A pixel a voxel, thinned to 128 pixels; a page enlarges it.
     """
-    from PIL import Image
-
     plane = phases if phases.ndim == 2 else phases[len(phases) // 2]
     thin = -(-max(plane.shape) // _THUMBNAIL)
-    picture = Image.fromarray(plane[::thin, ::thin] % len(PHASE_COLOURS), mode="P")
-    picture.putpalette(bytes.fromhex("".join(colour[1:] for colour in PHASE_COLOURS)))
     buffer = io.BytesIO()
-    picture.save(buffer, format="png", optimize=True)
+    paletted_picture(plane[::thin, ::thin]).save(buffer, format="png", optimize=True)
     return buffer.getvalue()
+
+
+def paletted_picture(plane: UInt8[np.ndarray, "h w"]) -> "Image.Image":
+    """Picture of one byte a voxel, which is saved in the colours of the phases."""
+    from PIL import Image
+
+    picture = Image.fromarray(plane % len(PHASE_COLOURS), mode="P")
+    picture.putpalette(bytes.fromhex("".join(colour[1:] for colour in PHASE_COLOURS)))
+    return picture
 
 
 def contact_sheet(

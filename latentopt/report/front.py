@@ -3,10 +3,6 @@
 import numpy as np
 
 from latentopt.report.charts import (
-    ACCENT,
-    BAD,
-    INK,
-    PALE,
     Chart,
     hover,
     is_feasible,
@@ -15,6 +11,7 @@ from latentopt.report.charts import (
     objective_names,
     with_status,
 )
+from latentopt.report.colours import ACCENT, BAD, INK, PALE, PAPER
 from latentopt.report.html import chart, note, number, section
 from latentopt.report.structures import cards
 from latentopt.runs.pareto import along, hypervolume
@@ -46,9 +43,9 @@ def front_section(run: Run) -> str:
     return section(
         "Pareto front",
         note(text)
-        + chart("front", pareto_front(run))
+        + chart("front", pareto_front(run), text)
         + note(growth_text)
-        + chart("growth", growth(run))
+        + chart("growth", growth(run), growth_text)
         + note(below)
         + cards(run, shown),
     )
@@ -65,7 +62,7 @@ def pareto_front(run: Run) -> Chart:
     others = [t for t in completed if t.index not in members]
     feasible = [trial for trial in others if is_feasible(run, trial)]
     broken = [trial for trial in others if not is_feasible(run, trial)]
-    marker: dict = {"size": 11, "color": BAD, "line": {"color": "white", "width": 1}}
+    marker: dict = {"size": 11, "color": BAD, "line": {"color": PAPER, "width": 1}}
     if len(names) > 2:
         third = [json_number(run.objectives(t)[2]) for t in front]
         bar = {"title": {"text": names[2]}, "thickness": 12}

@@ -62,7 +62,9 @@ def _phase(run: Run, groups: tuple[str, ...]) -> str:
     """Number of the phase that a name ends with, 1 without, and its own name where it has one."""
     index = int(groups[0]) if groups and groups[0].isdigit() else 1
     names = run.config.phase_names or ()
-    return f"{index} ({names[index]})" if index < len(names) else str(index)
+    if index < len(names) and names[index] != f"phase {index}":
+        return f"{index} ({names[index]})"
+    return str(index)
 
 
 def unit_of(run: Run, name: str) -> str:

@@ -136,7 +136,11 @@ def _failed(run: Run) -> str:
     if any(trial.status == "completed" for trial in run.trials):
         many = f"The last {alike} evaluations failed alike"
     else:
-        many = "The only evaluation failed" if len(failed) == 1 else f"All {len(failed)} failed"
+        many = (
+            "The only evaluation failed"
+            if len(failed) == 1
+            else f"All {len(failed)} evaluations failed"
+        )
     left = (
         f"the campaign is unfinished: {_left(run)}"
         if run.evaluations_left

@@ -67,7 +67,7 @@ def single(make):
 
 
 def charts_of(html):
-    return re.findall(r'Plotly.newPlot\("(\w+)"', html)
+    return re.findall(r'<script>draw\("(\w+)"', html)
 
 
 def test_a_page_of_several_objectives_shows_the_front_and_its_structures(several, tiny_space):

@@ -81,7 +81,7 @@ def test_a_run_that_ended_early_says_why(make):
 def test_a_failed_run_gives_the_reason_first_and_says_that_it_is_unfinished(make):
     verdict = verdict_of(make(failed(0), failed(1, "the mesh has holes.")), is_running=False)
     assert verdict.state == "failed"
-    assert verdict.text.startswith("Failed: the mesh has holes. All 2 failed")
+    assert verdict.text.startswith("Failed: the mesh has holes. All 2 evaluations failed")
     assert "the campaign is unfinished: 2 of 4 evaluations are left" in verdict.text
 
 
