@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
+from generative.data.phase_colours import PHASE_COLOURS
 from latentopt.microstructure import Microstructure
 from latentopt.printable import one_line, printable
 
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = ["PHASE_COLOURS", "contact_sheet", "image_grid_png", "structure_png", "thumbnail_png"]
-
-# Phase 0, 1, ...: told apart by lightness too, so that they survive grey printing.
-PHASE_COLOURS = (
-    "#26364a", "#ecdfc6", "#c8553d", "#6fa58f", "#f2a541",
-    "#7d5a86", "#8cc1cf", "#5d6b2f", "#d98cb3", "#9a9a9a",
-)  # fmt: skip
 
 _LONG_SIDE = 240  # pixels of a drawn image, about
 _THUMBNAIL = 128  # pixels of a thumbnail, at most
