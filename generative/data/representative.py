@@ -16,7 +16,7 @@ def representative_rows(
     The images are ranked by their mean level (of several phases: by their fractions, each weighted
     with its number), and parted into `k` groups of equal size. Of each group comes the image of the
     parent that was taken least so far, and of those the one nearest to the middle of the group. So
-    each stands for as many images, and rare ones are shown as rarely as they occur.
+    each stands for equally many images, and rare ones are shown as rarely as they occur.
 
     Parameters
     ----------

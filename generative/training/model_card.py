@@ -151,7 +151,7 @@ These are draws from {drawn}, decoded.
 ![held-out images, their reconstructions, and draws]({PICTURE})
 
 The pictures are spread from the smallest {"phase fraction" if phases else "mean level"} to the
-largest, and over the parents: each stands for as many images.
+largest, and over the parents: each stands for equally many images.
 
 ## Limits
 

@@ -159,7 +159,7 @@ def _page(
 ) -> str:
     note = (
         '<p class="note">Spread from the smallest phase fraction (of grey levels, the smallest '
-        "mean) to the largest, and over the parents: each stands for as many structures.</p>"
+        "mean) to the largest, and over the parents: each stands for equally many structures.</p>"
     )
     sections = [
         f"<header><h1>Fidelity of {_count(len(spaces), 'latent space')}</h1>"

@@ -131,8 +131,10 @@ def margins_section(run: Run) -> str:
     if not run.config.constraints:
         return section("Constraint margins", note("There are no constraints."))
     charts = [
-        chart(f"margin{k}", drawn, f"Margin of constraint {k + 1} by trial, met from 0 up")
-        for k, drawn in enumerate(constraint_margins(run))
+        chart(f"margin{k}", drawn, f"Margin of {constraint} by trial, met from 0 up")
+        for k, (constraint, drawn) in enumerate(
+            zip(dict.fromkeys(run.config.constraints), constraint_margins(run), strict=False)
+        )
     ]
     return section("Constraint margins", "".join(charts)) if charts else ""
 
@@ -141,7 +143,9 @@ def outcomes_section(run: Run) -> str:
     """What trials came to, and the failed ones by how they failed and why."""
     if not run.trials:
         return ""
-    parts = [chart("outcomes", outcomes(run), "How many trials came to what")]
+    drawn = outcomes(run)
+    counts = ", ".join(f"{bar['x'][0]} {bar['name']}" for bar in drawn["data"])
+    parts = [chart("outcomes", drawn, f"What trials came to: {counts}")]
     groups = defaultdict(list)
     for trial in run.trials:
         if trial.status == "failed":
