@@ -28,6 +28,7 @@ __all__ = [
     "Flowing",
     "Model",
     "Pose",
+    "Refining",
     "StandardNormal",
     "Structured",
     "check_code",
@@ -152,6 +153,17 @@ class Drawn(Protocol):
 
     def draw_codes(self, n: int, seed: int) -> Float[Tensor, "{n} d"]:
         """Codes of draws of its prior, the same for the same seed."""
+        ...
+
+
+@runtime_checkable
+class Refining(Protocol):
+    """Moves images towards those it was trained on."""
+
+    def refine(
+        self, images: Float[Tensor, "n c *space"], strength: float = ..., *, seed: int = 0
+    ) -> Float[Tensor, "n c *space"]:
+        """Images in [0, 1] of the same shape; a strength of 1 forgets the images given."""
         ...
 
 

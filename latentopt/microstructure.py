@@ -6,16 +6,24 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
+from latentopt.notebook import card, colour_key, never_raising, picture
+from latentopt.pictures import structure_png
+from latentopt.structure_plot import image_data, plot
 from objectives.masks import refuse_masked
 from objectives.phases import to_images, to_phases
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Candidate", "Microstructure", "to_images", "to_phases", "voxel_sha256"]
 
 _MOST_PHASES = 255
+_COUNTED = 2**24  # voxels that a notebook counts the phases of, in a tenth of a second
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +115,49 @@ class Microstructure:
     def sha256(self) -> str:
         """Hash of the voxels, their shape and their type; the same whatever file holds them."""
         return voxel_sha256(self.phases)
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes | np.ndarray":
+        """Draw it by Matplotlib in the colours of its phases, with names and micrometres.
+
+        Parameters
+        ----------
+        ax
+            Axes for a 2-D structure; a new figure without it, and always for a volume.
+
+        Returns
+        -------
+        The axes; of a volume an array of three, its middle slices across z, y and x.
+        """
+        return plot(self.phases, self.voxel_size_m, self.phase_names, ax)
+
+    def to_pyvista(self) -> Any:
+        """``pyvista.ImageData`` in metres, with the phase of every voxel as cell data ``phase``.
+
+        A 2-D structure is one voxel thick. An `ImportError` says what to install without PyVista.
+        """
+        return image_data(self.phases, self.voxel_size_m, self.phase_names)
+
+    @never_raising
+    def _repr_png_(self) -> bytes | None:
+        return structure_png(self.phases)
+
+    @never_raising
+    def _repr_html_(self) -> str | None:
+        axes = "zyx"[-self.spatial_dims :]
+        edges = [size * 1e6 for size in self.voxel_size_m]
+        lengths = [n * edge for n, edge in zip(self.phases.shape, edges, strict=True)]
+        names = self.phase_names
+        if self.phases.size <= _COUNTED:
+            names = tuple(f"{name} {part:.1%}" for name, part in self.phase_fractions.items())
+        facts = {
+            f"voxels ({', '.join(axes)})": " x ".join(map(str, self.phases.shape)),
+            "size": " x ".join(f"{length:.4g}" for length in lengths) + " µm",
+            "voxel": " x ".join(f"{edge:.4g}" for edge in edges) + " µm",
+            "periodic": ", ".join(a for a, p in zip(axes, self.periodic, strict=True) if p) or "no",
+        }
+        image = self._repr_png_()
+        said = "the structure" if image else "the structure cannot be drawn"
+        return card("Microstructure", facts, pictures=picture(image, said), more=colour_key(names))
 
 
 @dataclass(frozen=True, eq=False)

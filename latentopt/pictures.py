@@ -5,13 +5,12 @@ Drawn on Matplotlib figures that no window or global state knows of, so any thre
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
 from generative.data.phase_colours import PHASE_COLOURS
-from latentopt.microstructure import Microstructure
 from latentopt.printable import one_line, printable
 
 if TYPE_CHECKING:
@@ -26,6 +25,16 @@ _GAP = 10
 _TITLE = 20
 
 
+@runtime_checkable
+class Structure(Protocol):
+    """What is drawn of a `Microstructure`."""
+
+    @property
+    def phases(self) -> UInt8[np.ndarray, "*space"]:
+        """Phase labels ``(h, w)`` or ``(d, h, w)``."""
+        ...
+
+
 def structure_png(phases: UInt8[np.ndarray, "*space"]) -> bytes:
     """Picture of one structure: itself in 2-D, its three middle slices in 3-D.
 
@@ -38,7 +47,7 @@ def structure_png(phases: UInt8[np.ndarray, "*space"]) -> bytes:
     -------
     PNG file. Rows run downwards along y (along z in slices across y and x).
     """
-    images, titles = _panels(phases)
+    images, titles = panels(phases)
     return image_grid_png(images, titles, columns=3)
 
 
@@ -64,16 +73,16 @@ def paletted_picture(plane: UInt8[np.ndarray, "h w"]) -> "Image.Image":
 
 
 def contact_sheet(
-    structures: Sequence[Microstructure], titles: Sequence[str] = (), columns: int = 4
+    structures: Sequence[Structure], titles: Sequence[str] = (), columns: int = 4
 ) -> bytes:
     """Many structures on one picture: `columns` to a row in 2-D, one to a row in 3-D."""
     images, names = [], []
     for index, structure in enumerate(structures):
-        panels, slices = _panels(structure.phases)
+        drawn, slices = panels(structure.phases)
         title = titles[index] if titles else ""
-        images += panels
+        images += drawn
         names += [f"{title}  {slice_name}".strip() for slice_name in slices]
-    three_dimensional = any(structure.spatial_dims == 3 for structure in structures)
+    three_dimensional = any(structure.phases.ndim == 3 for structure in structures)
     return image_grid_png(images, names, columns=3 if three_dimensional else columns)
 
 
@@ -121,7 +130,8 @@ def image_grid_png(
     return _png(page, texts)
 
 
-def _panels(phases: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
+def panels(phases: UInt8[np.ndarray, "*space"]) -> tuple[list[np.ndarray], list[str]]:
+    """Planes by which a structure is shown, and their titles: itself, or three middle slices."""
     if phases.ndim == 2:
         return [phases], [""]
     middle = [n // 2 for n in phases.shape]

@@ -173,7 +173,9 @@ class _Patches:
         """Tokens first, cells of a patch last."""
         pairs = [n for both in zip(self.counts, self.sides, strict=True) for n in both]
         return (
-            x.reshape(len(x), *pairs).permute(self.order).reshape(self.tokens, len(x), self.cells)
+            x.reshape(x.shape[0], *pairs)
+            .permute(self.order)
+            .reshape(self.tokens, x.shape[0], self.cells)
         )
 
     def join(self, patches: Float[Tensor, "t n k"]) -> Float[Tensor, "n d"]:
@@ -195,7 +197,7 @@ class _TokenPair(nn.Module):
         self.first, self.second = nn.Linear(tokens, hidden), nn.Linear(hidden, tokens)
 
     def forward(self, x: Float[Tensor, "t n w"]) -> Float[Tensor, "t n w"]:
-        flat = x.reshape(len(x), -1)
+        flat = x.reshape(x.shape[0], -1)
         inside = torch.addmm(self.first.bias[:, None], self.first.weight, flat)
         mixed = torch.addmm(
             self.second.bias[:, None], self.second.weight, nn.functional.silu(inside)

@@ -31,7 +31,9 @@ from generative.stages.stage import Described, Stage
 BETAS = {"relativistic": (0.0, 0.99), "non_saturating": (0.5, 0.999)}
 SMALLEST_SET = 4  # images by which a moment is chosen
 MEASURED = 4096  # images, at most, of which the mean distance is taken
-RECONSTRUCTION, SPREAD = 4.0, 0.3  # of the encoder's losses, beside the error of known codes
+# Of the encoder's losses, beside the error of known codes. Reconstructions also move the generator,
+# whose draws are further from the images with a larger weight.
+RECONSTRUCTION, SPREAD = 1.0, 0.3
 
 
 class Played(Described, Protocol):

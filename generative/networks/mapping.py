@@ -78,7 +78,7 @@ class Mapping(nn.Module):
     ) -> Float[Tensor, "n d"]:
         """Style of noise; differentiable."""
         x, turns = noise, self._turns()
-        factors, shifts = self._changes(len(noise), condition)
+        factors, shifts = self._changes(noise, condition)
         last = len(turns) - 1
         for i, turn in enumerate(turns):
             x = (x @ turn) * factors[i].exp() + shifts[i]
@@ -91,7 +91,7 @@ class Mapping(nn.Module):
     ) -> Float[Tensor, "n d"]:
         """Noise that is mapped to a style; differentiable."""
         x, turns = style, self._turns()
-        factors, shifts = self._changes(len(style), condition)
+        factors, shifts = self._changes(style, condition)
         last = len(turns) - 1
         for i in range(last, -1, -1):
             if i < last:
@@ -105,13 +105,15 @@ class Mapping(nn.Module):
             skew = self.rate * self.skew
             return torch.linalg.matrix_exp((skew - skew.mT) / math.sqrt(2))
 
-    def _changes(self, n: int, condition: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _changes(self, rows: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
         """Logarithms of factors, and shifts, of each layer and row."""
         offset = self.rate * self.offset
         layers, d = offset.shape
         if self.told is None:
             return offset.new_zeros(layers, 1, 1), offset[:, None]
         if condition is None:
-            condition = offset.new_zeros(n, self.conditions)
-        told = self.told(condition).to(offset).reshape(n, layers, 2, d).permute(2, 1, 0, 3)
+            condition = offset.new_zeros(rows.shape[0], self.conditions)
+        told = (
+            self.told(condition).to(offset).reshape(rows.shape[0], layers, 2, d).permute(2, 1, 0, 3)
+        )
         return LARGEST * torch.tanh(told[0]), told[1] + offset[:, None]

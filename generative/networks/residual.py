@@ -84,7 +84,9 @@ class ResidualGenerator(nn.Module):
 
     def forward(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
         """Logits of an image for each code."""
-        x = self.first(code).reshape(len(code), self.layout.channels[-1], *self.layout.code_grid)
+        x = self.first(code).reshape(
+            code.shape[0], self.layout.channels[-1], *self.layout.code_grid
+        )
         style, strides = self.style(code), self.layout.strides[::-1]
         for i, (block, film) in enumerate(zip(self.blocks, self.film, strict=True)):
             factor, offset = film(style)[(..., *[None] * self.layout.spatial_dims)].chunk(2, 1)

@@ -221,7 +221,7 @@ class StyleGenerator(nn.Module):
             styles = [
                 torch.where((crossing > i)[:, None], style, other) for i in range(self.layers)
             ]
-        x = self.constant.expand(len(style), *self.constant.shape)
+        x = self.constant.expand(style.shape[0], *self.constant.shape)
         if self.cells is not None:
             x = x + self.cells(styles[0]).reshape(x.shape)
         x = self.enter(x, styles[0], fields[0])

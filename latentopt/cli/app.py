@@ -25,10 +25,12 @@ from latentopt.cli.options.campaigns import (
     VerifyOptions,
 )
 from latentopt.cli.options.data import InspectOptions, MakeOptions, PrepareOptions
+from latentopt.cli.options.serving import ExploreOptions, ServeOptions
 from latentopt.cli.options.spaces import (
     DecodeOptions,
     EncodeOptions,
     EvaluateOptions,
+    ExportModelOptions,
     InterpolateOptions,
     SampleOptions,
     TrainOptions,
@@ -67,6 +69,9 @@ COMMANDS = {
     "interpolate": Command(InterpolateOptions, f"{HERE}.interpolate:interpolate"),
     "sample": Command(SampleOptions, f"{HERE}.sample:sample"),
     "traverse": Command(TraverseOptions, f"{HERE}.traverse:traverse"),
+    "serve": Command(ServeOptions, f"{HERE}.serve:serve"),
+    "explore": Command(ExploreOptions, f"{HERE}.explore:explore"),
+    "export-model": Command(ExportModelOptions, f"{HERE}.export_model:export_model"),
     "import": Command(ImportOptions, f"{HERE}.import_data:import_measured", on_a_campaign=True),
     "repair": Command(RepairOptions, f"{HERE}.repair:repair", on_a_campaign=True),
 }

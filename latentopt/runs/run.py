@@ -1,5 +1,6 @@
 """A campaign's folder, read: every trial and candidate, without lock, torch or Ax."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,8 @@ import numpy as np
 from latentopt.errors import CampaignError
 from latentopt.measurement import Measured
 from latentopt.microstructure import Candidate, Microstructure
+from latentopt.notebook import card, never_raising, table
+from latentopt.pictures import contact_sheet, thumbnail_png
 from latentopt.runs.candidates import read_structure
 from latentopt.runs.ending import ended_early
 from latentopt.runs.journal import read_events
@@ -21,6 +24,9 @@ from latentopt.settings.campaign import CampaignConfig
 from objectives.errors import FailedState
 
 __all__ = ["IMPORTED", "FailedState", "Run", "Trial", "apply_event"]
+
+_SHOWN = 5  # best trials in a notebook
+_RANKED = 5000  # trials of which a notebook shows the best; to rank more takes seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,3 +295,40 @@ class Run:
                 **self.provenance,
             },
         )
+
+    # -- notebooks -------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"<Run {self.config.name!r} in {str(self.folder)!r}: {len(self.trials)} trials>"
+
+    @never_raising
+    def _repr_html_(self) -> str | None:
+        states = Counter(trial.status for trial in self.trials)
+        facts = {
+            "folder": self.folder,
+            "objective": self.config.objective,
+            "trials": ", ".join(f"{n} {state}" for state, n in states.items()) or "none",
+            "evaluations left": self.evaluations_left,
+        }
+        rows = [
+            (trial.index, *(f"{v:.6g}" for v in self.objectives(trial)), self._thumbnail(trial))
+            for trial in self._shown()
+        ]
+        objectives = len(rows[0]) - 2 if rows else 0
+        names = [f"objective {k + 1}" for k in range(objectives)] if objectives > 1 else ["value"]
+        best = table(["best trial", *names, "structure"], rows) if rows else ""
+        return card(f"Run {self.config.name}", facts, more=best)
+
+    @never_raising
+    def _repr_png_(self) -> bytes | None:
+        found = [self._microstructure(trial) for trial in self._shown()]
+        return contact_sheet(found, [f"trial {trial.index}" for trial in self._shown()])
+
+    def _shown(self) -> list[Trial]:
+        return self.best(_SHOWN) if len(self.trials) <= _RANKED else []
+
+    def _thumbnail(self, trial: Trial) -> bytes | str:
+        try:
+            return thumbnail_png(self.structure(trial))
+        except CampaignError:
+            return "cannot be read"

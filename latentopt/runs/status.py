@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from latentopt.runs.run import Run, Trial
 from latentopt.runs.shortfall import shortfall_lines
 from latentopt.runs.verdict import Verdict, verdict_of
 
-__all__ = ["Status", "read_status"]
+__all__ = ["Status", "read_status", "status_of"]
 
 _COUNTED = ("completed", "failed", "screened", "pending", "imported", "copied")
 
@@ -168,9 +168,13 @@ def read_status(folder: Path | str) -> Status:
     CampaignError
         The folder holds no campaign, or a damaged one.
     """
-    folder, now = Path(folder), time.time()
     events = read_events(folder)
-    run = Run.of_events(folder, events)
+    return status_of(Run.of_events(Path(folder), events), events)
+
+
+def status_of(run: Run, events: Sequence[Mapping[str, Any]]) -> Status:
+    """Status of a campaign at this moment, of the events that its journal has by now."""
+    folder, now = run.folder, time.time()
     driver, began = lock_holder(folder) or (None, 0.0)
     starts = _starts(events, run) if driver else {}
     return Status(

@@ -8,12 +8,14 @@ from typing import Any, Literal
 import numpy as np
 
 from latentopt.measurement import with_sems
+from latentopt.notebook import card, never_raising
 from objectives.errors import FailedState
 
 __all__ = ["IMPORTED", "REPEAT", "Trial", "apply_event", "failure_kind"]
 
 IMPORTED = "imported"  # the strategy of trials that were measured before their campaign
 REPEAT = "repeat"  # and of those that evaluate a structure once more
+_SHOWN = 20  # metrics in a notebook
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +108,19 @@ class Trial:
     def measured(self) -> dict[str, float]:
         """The metrics, each with its standard error where it has one."""
         return with_sems(self.metrics, self.sem)
+
+    @never_raising
+    def _repr_html_(self) -> str | None:
+        metrics = {
+            name: f"{value:.6g}" + (f" ± {self.sem[name]:.2g}" if name in self.sem else "")
+            for name, value in list(self.metrics.items())[:_SHOWN]
+        }
+        facts: dict[str, object] = {"status": self.status, "proposed by": self.strategy, **metrics}
+        if self.status == "failed":
+            facts |= {"how it failed": self.state, "reason": self.reason}
+        if self.seconds is not None:
+            facts["evaluated in"] = f"{self.seconds:.3g} s"
+        return card(f"Trial {self.index}", facts)
 
 
 def failure_kind(state: FailedState | None, reason: str | None) -> tuple[str | None, str]:

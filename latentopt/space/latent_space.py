@@ -29,6 +29,7 @@ from latentopt.space.files import read_space, write_space
 from latentopt.space.fitting import as_kept, of_prior, thinned, white_over
 from latentopt.space.model_tensors import device_of, digest_of
 from latentopt.space.paths import Way, grid, path
+from latentopt.space.shown import space_html, space_png, space_text
 from latentopt.space.spacing import box_around, median_spacing, nearest_distance
 from latentopt.space.traverses import traverse
 from latentopt.space.whitening import Whitening
@@ -222,9 +223,7 @@ class LatentSpace:
             overwrite=overwrite,
         )
 
-    def __repr__(self) -> str:
-        kind = getattr(self.model, "kind", type(self.model).__name__)
-        return f"<LatentSpace of a {kind}: {self.latent_dim} numbers, images {self.image_shape}>"
+    __repr__, _repr_html_, _repr_png_ = space_text, space_html, space_png
 
     @property
     def id(self) -> str:

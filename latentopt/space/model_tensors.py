@@ -23,11 +23,14 @@ def device_of(model: Decoder) -> torch.device:
 def digest_of(model: Decoder, whitening: Whitening) -> str:
     """Twelve hexadecimal digits of weights and whitening: of equal ones equal, on any device.
 
-    A model that is no torch module has no weights to compare, only its whitening.
+    A model that is no torch module has no weights to compare, only its whitening, and its ``id`` if
+    it has one.
     """
     weights = model.state_dict() if isinstance(model, nn.Module) else {}
     tensors = {**weights, "mean": whitening.mean, "axes": whitening.axes}
     digest = hashlib.sha256()
+    if not isinstance(model, nn.Module) and hasattr(model, "id"):
+        digest.update(str(model.id).encode())
     for name, value in sorted({**tensors, "spread": whitening.spread}.items()):
         digest.update(name.encode())
         numbers = value.detach().cpu().contiguous().reshape(-1)

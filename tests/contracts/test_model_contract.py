@@ -23,7 +23,10 @@ from generative.model import (
 )
 from generative.model_files import load_model, save_model
 from generative.stages.stage import SolvingStage, Stage
+from latentopt.onnx_models import DECODER, ENCODER, onnx_model
 from latentopt.space.decoder import Decoder, Encoder
+from latentopt.space.latent_space import LatentSpace
+from latentopt.space.whitening import Whitening
 from objectives.convolutions import unsound
 from objectives.settings import Settings
 
@@ -305,3 +308,17 @@ def test_codes_of_another_width_are_refused_in_one_line_that_gives_both(model, c
             unchecked(model.decode)(wrong)
         assert f"(n, {model.latent_dim}), got {tuple(wrong.shape)}" in str(refusal.value)
         assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.slow
+def test_a_space_of_it_is_written_as_onnx_whole(model):
+    generator, d = torch.Generator().manual_seed(2), model.latent_dim
+    normal = torch.randn(d + 1, d, generator=generator, dtype=torch.float64)
+    whitening = Whitening(normal[0], torch.linalg.qr(normal[1:])[0], torch.linspace(2, 0.5, d))
+    space = LatentSpace(model, whitening, reference=normal, radius=4.0)
+    before = space.decode(space.sample(2))
+    made = onnx_model(space)
+    encodes = [ENCODER] if isinstance(model, Encoding) else []
+    assert list(made.files) == [DECODER, *encodes]
+    assert all(difference <= 1e-4 for difference in made.differences.values())
+    torch.testing.assert_close(space.decode(space.sample(2)), before, rtol=0, atol=0)

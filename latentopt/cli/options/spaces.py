@@ -21,6 +21,7 @@ __all__ = [
     "DecodeOptions",
     "EncodeOptions",
     "EvaluateOptions",
+    "ExportModelOptions",
     "InterpolateOptions",
     "SampleOptions",
     "TrainOptions",
@@ -183,4 +184,16 @@ class TraverseOptions:
     n: Annotated[int, typer.Option("--n", min=2, help="Structures in a row.")] = 9
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Fixes the structure.")] = 0
     out: Annotated[Path, typer.Option(help="PNG file for the picture.")] = Path("controls.png")
+    overwrite: OverwriteOption = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportModelOptions:
+    """Write decoder and encoder of a space for programs that have no torch, and check them."""
+
+    space: SpaceArgument
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("model")
+    format: Annotated[str, typer.Option(help="onnx, which needs the extra latentopt[onnx].")] = (
+        "onnx"
+    )
     overwrite: OverwriteOption = False

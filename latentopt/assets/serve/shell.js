@@ -1,0 +1,36 @@
+// What every page begins with: the token, and who asks for it where there is none.
+
+import { dropToken, giveToken, hasToken, takeToken } from "./api.js";
+import { byId, say } from "./dom.js";
+
+/** Call `start` once there is a token that the service takes. */
+export async function begin(start) {
+  takeToken();
+  if (!hasToken()) {
+    askForToken();
+    return;
+  }
+  try {
+    await start();
+  } catch (error) {
+    if (error.status !== 401) {
+      say(error.message, true);
+      return;
+    }
+    dropToken();
+    say("The token is of an earlier start of the server.", true);
+    askForToken();
+  }
+}
+
+function askForToken() {
+  const form = byId("ask-token");
+  form.hidden = false;
+  byId("token").focus();
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const given = byId("token").value.trim();
+    giveToken(given.replace(/^.*#token=/, "")); // the whole address will do
+    location.reload();
+  });
+}

@@ -1,0 +1,240 @@
+"""Jobs: a service as the simulator of a campaign (`latentopt.simulators.http_service`).
+
+A job is the content of ``task.json`` with the files of its structure. It is evaluated by
+objectives; its answer is what a simulator writes into ``result.json``.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import logging
+import re
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from fastapi import APIRouter, Header, Response
+from pydantic import BaseModel, Field
+
+from latentopt.errors import ConfigError, EvaluationError, ExportError
+from latentopt.evaluation.objective import Objective
+from latentopt.evaluation.objectives import build_objectives, fit_objectives
+from latentopt.evaluation.scoring import evaluate_images
+from latentopt.export.exporters import EXPORTERS
+from latentopt.microstructure import to_images, voxel_sha256
+from latentopt.printable import one_line
+from latentopt.serve.answers import as_json
+from latentopt.serve.context import Context
+from latentopt.serve.problems import Problem
+from latentopt.serve.work import Busy
+from objectives.errors import ConvergenceError
+from objectives.grid import Grid
+
+__all__ = ["job_router"]
+
+_log = logging.getLogger(__name__)
+# Objectives whose defaults measure something on any structure, by which jobs are evaluated.
+OURS = ("volume_fraction", "effective_conductivity", "effective_stiffness")
+MOST_METRICS = 100
+
+
+class JobFile(BaseModel):
+    """A file of a job's structure."""
+
+    name: Annotated[str, Field(max_length=255)]
+    base64: str
+
+
+class Task(BaseModel):
+    """What a job asks for, as ``task.json`` says it; other fields are left alone."""
+
+    format: Annotated[str, Field(max_length=40)]
+    structure: Annotated[str, Field(max_length=255)]
+    voxel_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    axes: Annotated[str, Field(pattern="^(yx|zyx)$")]
+    shape: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=2, max_length=3)]
+    voxel_size: dict[str, Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]]
+    periodic: dict[str, bool]
+    phases: Annotated[list[str], Field(min_length=1, max_length=255)]
+    metrics: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=MOST_METRICS)]
+
+
+class Submission(BaseModel):
+    """A job as it is submitted."""
+
+    task: Task
+    files: Annotated[list[JobFile], Field(min_length=1, max_length=64)]
+
+
+@dataclass(eq=False)
+class Job:
+    """A job and what became of it."""
+
+    state: str = "queued"
+    result: Mapping[str, Any] | None = None
+    doing: "asyncio.Task[None] | None" = None
+
+
+class Jobs:
+    """The jobs of a service, in memory: one that is lost with it is submitted again.
+
+    Parameters
+    ----------
+    context
+        Computes.
+    evaluate
+        Objectives; None takes those of ours that have the metrics asked for.
+    """
+
+    def __init__(self, context: Context, evaluate: Iterable[Any] | None) -> None:
+        self.context = context
+        self.objectives = None if evaluate is None else build_objectives(evaluate)
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+
+    def submit(self, asked: Submission, key: str | None) -> str:
+        """Id of a new job, or of the one that was submitted with the same key."""
+        text = asked.model_dump_json() if key is None else key
+        id = hashlib.sha256(text.encode()).hexdigest()[:32]
+        if id in self._jobs:
+            return id
+        self._make_room()
+        job = self._jobs[id] = Job()
+        job.doing = asyncio.create_task(self._run(job, asked))
+        return id
+
+    def find(self, id: str) -> Job:
+        """A job; a `Problem` (404) if there is none."""
+        if id not in self._jobs:
+            raise Problem(404, "there is no such job; submit it again")
+        return self._jobs[id]
+
+    def _make_room(self) -> None:
+        ended = [id for id, job in self._jobs.items() if job.result is not None]
+        for id in ended[: len(self._jobs) - self.context.limits.jobs + 1]:
+            del self._jobs[id]
+        if len(self._jobs) >= self.context.limits.jobs:
+            raise Busy
+
+    async def _run(self, job: Job, asked: Submission) -> None:
+        def work() -> Mapping[str, Any]:
+            job.state = "running"
+            return evaluated(asked, self.objectives)
+
+        try:
+            job.result = await self.context.work.call(work)
+        except Busy:
+            job.result = {"state": "lost", "metrics": {}, "message": "too many requests wait"}
+        except Exception:
+            _log.exception("a job failed")
+            job.result = {"state": "crashed", "metrics": {}, "message": "the service failed"}
+
+
+def job_router(context: Context, evaluate: Iterable[Any] | None) -> APIRouter:
+    """Routes under ``/v1/jobs``."""
+    router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+    jobs = Jobs(context, evaluate)
+
+    @router.post("")
+    async def submit_job(
+        asked: Submission, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
+    ) -> Response:
+        """Submit a structure; its id is answered at once, and the same for the same key."""
+        return as_json({"job": jobs.submit(asked, idempotency_key)})
+
+    @router.get("/{job}")
+    async def result_of_job(job: str) -> Response:
+        """What became of a job: ``queued``, ``running``, or its result."""
+        found = jobs.find(job)
+        return as_json(found.result or {"state": found.state})
+
+    return router
+
+
+def evaluated(asked: Submission, objectives: Iterable[Objective] | None) -> dict[str, Any]:
+    """The result of a job, as ``result.json`` has it."""
+    task = asked.task
+    try:
+        phases = phases_of(asked)
+        count = len(task.phases)
+        images = torch.from_numpy(to_images(phases[None], channels=1 if count <= 2 else count))
+        shape = tuple(images.shape[1:])
+        chosen = objectives_for(task.metrics) if objectives is None else tuple(objectives)
+        specs = [{"kind": "python"}] * len(chosen)
+        chosen, _ = fit_objectives(chosen, specs, shape, "evaluate")
+        found = evaluate_images(chosen, images, grid=grid_of(task))
+    except ConvergenceError as error:
+        return _failed("crashed", error)
+    except EvaluationError as error:
+        return _failed(error.state, error)
+    except (ConfigError, ExportError, Problem, ValueError) as error:
+        return _failed("invalid", error)
+    if missing := [name for name in task.metrics if name not in found]:
+        return _failed("invalid", f"metric {missing[0]} is none that this service evaluates")
+    names = task.metrics or list(found)
+    return {"state": "ok", "metrics": {name: float(found[name]) for name in names}, "message": ""}
+
+
+def objectives_for(metrics: Iterable[str]) -> tuple[Objective, ...]:
+    """Objectives of ours, with their defaults, that have some of the metrics."""
+    wanted = set(metrics)
+    ours = build_objectives(OURS)
+    return tuple(one for one in ours if not wanted or wanted & set(one.units)) or ours[:1]
+
+
+def grid_of(task: Task) -> Grid:
+    """What a voxel measures, and whether the structure repeats; a `Problem` if it cannot be."""
+    axes = task.axes
+    if set(task.voxel_size) != set(axes) or set(task.periodic) != set(axes):
+        raise Problem(422, f"voxel_size and periodic should have a value for each of {axes}")
+    if len({task.periodic[axis] for axis in axes}) > 1:
+        raise Problem(422, "structures should repeat along all axes or none")
+    edges = tuple(float(f"{1e6 * task.voxel_size[axis]:.12g}") for axis in axes)
+    cubic = len(set(edges)) == 1
+    return Grid(edges[0] if cubic else edges, task.periodic[axes[0]])
+
+
+def phases_of(asked: Submission) -> np.ndarray:
+    """The voxels of a job, compared with the digest that the task has.
+
+    The file is read under a name of ours: what a request calls it is only looked at.
+
+    Raises
+    ------
+    Problem, ExportError
+        It is no such file, or not this structure.
+    """
+    task = asked.task
+    if task.format not in EXPORTERS:
+        raise Problem(422, f"format should be one of {', '.join(EXPORTERS)}")
+    exporter = EXPORTERS[task.format]
+    held = [one for one in asked.files if one.name == task.structure]
+    if len(held) != 1 or not re.fullmatch(r"[\w.-]{1,200}", task.structure):
+        raise Problem(422, f"files should hold the structure once, by the name {task.structure!r}")
+    try:
+        data = base64.b64decode(held[0].base64, validate=True)
+    except (binascii.Error, ValueError):
+        raise Problem(422, "the file of the structure is not base64") from None
+    with tempfile.TemporaryDirectory(prefix="latentopt-") as folder:
+        path = Path(folder, f"structure{exporter.suffix}")
+        path.write_bytes(data)
+        try:
+            voxels = exporter.read(path)
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = one_line(str(error).replace(folder, ""))
+            raise Problem(422, f"the structure cannot be read as {task.format}: {reason}") from None
+    if voxels.size != int(np.prod(task.shape)) or voxels.max(initial=0) > 254 or voxels.min() < 0:
+        raise Problem(422, f"the structure should have {task.shape} voxels of labels 0 to 254")
+    phases = np.ascontiguousarray(voxels.reshape(task.shape), dtype=np.uint8)
+    if voxel_sha256(phases) != task.voxel_sha256:
+        raise Problem(422, "the voxels are not those of voxel_sha256; export them again")
+    return phases
+
+
+def _failed(state: str, problem: object) -> dict[str, Any]:
+    return {"state": state, "metrics": {}, "message": one_line(problem)}

@@ -1,0 +1,137 @@
+"""The spaces that are served: what is said of each, and its map."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from generative.model import Conditional, Refining
+from latentopt.errors import ConfigError
+from latentopt.export.exporters import EXPORTERS
+from latentopt.serve.problems import Problem
+from latentopt.space.features import StructureFeatures
+from latentopt.space.latent_space import LatentSpace
+from latentopt.space.named import load_space
+
+__all__ = ["ServedSpace", "Spaces"]
+
+
+@dataclass(frozen=True, eq=False)
+class ServedSpace:
+    """A space under a name.
+
+    Parameters
+    ----------
+    name
+        Folder or name that it was given as, for people.
+    space
+        Decodes.
+    """
+
+    name: str
+    space: LatentSpace
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What a client has to know of it."""
+        space = self.space
+        conditions = space.model.conditions if isinstance(space.model, Conditional) else None
+        return {
+            "id": space.id,
+            "name": self.name,
+            "kind": getattr(space.model, "kind", type(space.model).__name__),
+            "image_shape": list(space.image_shape),
+            "latent_dim": space.latent_dim,
+            "radius": space.radius,
+            "encodes": space.encodes,
+            "refines": isinstance(space.model, Refining),
+            "references": len(space.reference_),
+            "classes": list(conditions.classes) if conditions else [],
+            "properties": (
+                {name: about.model_dump() for name, about in conditions.properties.items()}
+                if conditions
+                else {}
+            ),
+        }
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The summary, the model card as Markdown, control variables, formats of export."""
+        card = self.space.documents.get("README.md", b"").decode(errors="replace")
+        controls = [asdict(control) for control in self.space.controls]
+        return {**self.summary, "card": card, "controls": controls, "formats": list(EXPORTERS)}
+
+    @cached_property
+    def _features(self) -> StructureFeatures:
+        return StructureFeatures.of(self.space)
+
+    @cached_property
+    def map(self) -> dict[str, Any]:
+        """Reference structures in two planes: of principal axes, and of structure scores."""
+        points, scores = self._features.reference, self._features.reference_scores
+        return {"z": points.numpy(), **self._placed(points.numpy(), scores.numpy())}
+
+    def place(self, z: Float64[np.ndarray, "n d"]) -> dict[str, Any]:
+        """Points in the same planes."""
+        with torch.no_grad():
+            scores = self._features.scores(torch.from_numpy(z)).numpy()
+        return self._placed(z, scores)
+
+    def _placed(
+        self, z: Float64[np.ndarray, "n d"], scores: Float64[np.ndarray, "n k"]
+    ) -> dict[str, Any]:
+        fractions = sum(name.startswith("volume_fraction") for name in self._features.names)
+        plane = scores[:, fractions : fractions + 2]
+        return {
+            "axes": z[:, :2],
+            "structure": np.pad(plane, ((0, 0), (0, 2 - plane.shape[1]))),
+            "volume_fraction": 0.5 + 0.2 * scores[:, 0],
+            "distance_from_data": np.asarray(self.space.distance_from_data(z))
+            if len(self.space.reference_) > 1
+            else None,
+        }
+
+
+class Spaces(Mapping[str, ServedSpace]):
+    """The spaces of a service by their id.
+
+    Parameters
+    ----------
+    spaces
+        Each once.
+
+    Raises
+    ------
+    ConfigError
+        Two are the same.
+    """
+
+    def __init__(self, spaces: Sequence[ServedSpace]) -> None:
+        self._by_id: dict[str, ServedSpace] = {}
+        for one in spaces:
+            if (other := self._by_id.setdefault(one.space.id, one)) is not one:
+                raise ConfigError(f"{one.name} and {other.name} are the same space; name it once.")
+
+    @classmethod
+    def load(cls, names: Sequence[str]) -> "Spaces":
+        """Spaces of the folders or names that a user gives."""
+        return cls([ServedSpace(name, load_space(name)) for name in names])
+
+    def __getitem__(self, id: str) -> ServedSpace:
+        return self._by_id[id]
+
+    def __iter__(self) -> Any:
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def find(self, id: str) -> ServedSpace:
+        """The space of an id; a `Problem` (404) if there is none."""
+        if id not in self._by_id:
+            raise Problem(404, "no space of this id is served; GET /v1/spaces lists them")
+        return self._by_id[id]

@@ -1,0 +1,142 @@
+"""A service as the simulator of a campaign."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+
+from latentopt.campaign.campaign import Campaign
+from latentopt.export.exporters import EXPORTERS
+from latentopt.microstructure import Microstructure
+from latentopt.serve.job_routes import OURS
+from latentopt.simulators.task import task_of
+
+
+@pytest.fixture
+def structure():
+    phases = (np.arange(64).reshape(8, 8) // 3 % 2).astype(np.uint8)
+    return Microstructure(phases, (2e-6, 2e-6), ("pore", "solid"), (True, True), {"trial": 0})
+
+
+@pytest.fixture
+def submission(structure, tmp_path):
+    def make(written_as="hdf5", metrics=("volume_fraction",), **changes):
+        exporter = EXPORTERS[written_as]
+        file = exporter.write(structure, tmp_path / f"structure{exporter.suffix}")
+        task = task_of(structure, file.name, written_as, metrics) | changes
+        data = base64.b64encode(file.read_bytes()).decode()
+        return {"task": task, "files": [{"name": file.name, "base64": data}]}
+
+    return make
+
+
+def result(service, body, **headers):
+    status, _, answer = service.ask("POST", "/v1/jobs", body, **headers)
+    assert status == 200, answer
+    job = json.loads(answer)["job"]
+    while True:
+        answer = json.loads(service.ask("GET", f"/v1/jobs/{job}")[2])
+        if answer["state"] not in ("queued", "running"):
+            return job, answer
+
+
+@pytest.mark.parametrize("format", ["hdf5", "npz", "tiff", "nrrd", "damask"])
+def test_a_job_is_evaluated(tiny, submission, structure, format):
+    _, answer = result(tiny, submission(format))
+    assert answer["state"] == "ok"
+    assert answer["metrics"] == {"volume_fraction": structure.phase_fractions["solid"]}
+
+
+def test_metrics_are_had_from_the_objectives_that_have_them(tiny, submission):
+    _, answer = result(tiny, submission(metrics=["k_xx", "E_x"]))
+    assert set(answer["metrics"]) == {"k_xx", "E_x"}
+    assert len(OURS) == 3
+
+
+def test_the_same_key_is_the_same_job(tiny, submission):
+    first, _ = result(tiny, submission(), Idempotency_Key="k1")
+    again, _ = result(tiny, submission(metrics=["k_xx"]), Idempotency_Key="k1")
+    other, _ = result(tiny, submission(), Idempotency_Key="k2")
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"voxel_sha256": "0" * 64},
+        {"format": "import"},
+        {"structure": "../../etc/passwd"},
+        {"shape": [4, 16]},
+        {"metrics": ["none"]},
+        {"voxel_size": {"x": 1e-6}},
+        {"periodic": {"x": True, "y": False}},
+        {"format": "tiff"},
+    ],
+)
+def test_what_cannot_be_evaluated_is_invalid_and_says_why(tiny, submission, changes):
+    _, answer = result(tiny, submission(**changes))
+    assert answer["state"] == "invalid"
+    assert answer["message"]
+    assert "/tmp" not in answer["message"]
+
+
+def test_old_jobs_make_room_for_new_ones(tiny, submission):
+    jobs = [result(tiny, submission(), Idempotency_Key=f"many {i}")[0] for i in range(6)]
+    found = [tiny.status("GET", f"/v1/jobs/{job}") for job in jobs]
+    assert found[-1] == 200
+    assert found[0] == 404
+    assert tiny.status("GET", "/v1/jobs/..%2f..") == 404
+
+
+def test_a_campaign_has_a_service_for_its_simulator(tiny, tiny_space_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SERVICE_TOKEN", "a-token-of-tests")
+    simulator = {
+        "kind": "http",
+        "url": f"http://127.0.0.1:{tiny.port}/v1/jobs",
+        "token_variable": "SERVICE_TOKEN",
+        "units": {"k_xx": "W/(m K)"},
+        "poll_s": 0.02,
+    }
+    campaign = Campaign(
+        space=tiny_space_folder,
+        objective="k_xx",
+        objectives=["volume_fraction"],
+        simulate=[simulator],
+        strategy="prior",
+        engine="serial",
+        trials=3,
+        folder=tmp_path / "run",
+    )
+    run = campaign.run(progress=False)
+    assert [trial.status for trial in run.trials] == ["completed"] * 3
+    own = Campaign(
+        space=tiny_space_folder,
+        objective="k_xx",
+        objectives=["effective_conductivity"],
+        strategy="prior",
+        engine="serial",
+        trials=3,
+        folder=tmp_path / "own",
+    ).run(progress=False)
+    for one, other in zip(run.trials, own.trials, strict=True):
+        assert one.metrics["k_xx"] == pytest.approx(other.metrics["k_xx"])
+
+
+def test_a_served_space_is_searched_like_its_folder(tiny, tiny_space_folder, tmp_path):
+    found = []
+    for name, space in (("remote", tiny.client.space()), ("own", tiny_space_folder)):
+        campaign = Campaign(
+            space=space,
+            objective="volume_fraction",
+            objectives=["volume_fraction"],
+            strategy="prior",
+            engine="serial",
+            trials=4,
+            folder=tmp_path / name,
+        )
+        found.append(campaign.run(progress=False))
+    remote, own = found
+    for one, other in zip(remote.trials, own.trials, strict=True):
+        np.testing.assert_allclose(one.z, other.z)
+        np.testing.assert_array_equal(remote.structure(one), own.structure(other))
