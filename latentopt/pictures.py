@@ -10,18 +10,14 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
+from generative.data.phase_colours import PHASE_COLOURS
 from latentopt.printable import one_line, printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL import Image
 
 __all__ = ["PHASE_COLOURS", "contact_sheet", "image_grid_png", "structure_png", "thumbnail_png"]
-
-# Phase 0, 1, ...: told apart by lightness too, so that they survive grey printing.
-PHASE_COLOURS = (
-    "#26364a", "#ecdfc6", "#c8553d", "#6fa58f", "#f2a541",
-    "#7d5a86", "#8cc1cf", "#5d6b2f", "#d98cb3", "#9a9a9a",
-)  # fmt: skip
 
 _LONG_SIDE = 240  # pixels of a drawn image, about
 _THUMBNAIL = 128  # pixels of a thumbnail, at most
@@ -60,15 +56,20 @@ def thumbnail_png(phases: UInt8[np.ndarray, "*space"]) -> bytes:
 
     A pixel a voxel, thinned to 128 pixels; a page enlarges it.
     """
-    from PIL import Image
-
     plane = phases if phases.ndim == 2 else phases[len(phases) // 2]
     thin = -(-max(plane.shape) // _THUMBNAIL)
-    picture = Image.fromarray(plane[::thin, ::thin] % len(PHASE_COLOURS), mode="P")
-    picture.putpalette(bytes.fromhex("".join(colour[1:] for colour in PHASE_COLOURS)))
     buffer = io.BytesIO()
-    picture.save(buffer, format="png", optimize=True)
+    paletted_picture(plane[::thin, ::thin]).save(buffer, format="png", optimize=True)
     return buffer.getvalue()
+
+
+def paletted_picture(plane: UInt8[np.ndarray, "h w"]) -> "Image.Image":
+    """Picture of one byte a voxel, which is saved in the colours of the phases."""
+    from PIL import Image
+
+    picture = Image.fromarray(plane % len(PHASE_COLOURS), mode="P")
+    picture.putpalette(bytes.fromhex("".join(colour[1:] for colour in PHASE_COLOURS)))
+    return picture
 
 
 def contact_sheet(

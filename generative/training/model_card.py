@@ -4,16 +4,22 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from generative.autoencoders.pca import PCA
+from generative.data.phase_colours import PHASE_COLOURS, picture_of
+from generative.data.representative import representative_rows
 from generative.model import Drawn, Encoding, Model, is_standard_normal, reconstruct
 from generative.stages.reconstruction import ReconstructionErrors, reconstruction_errors
 from generative.training.draws import draw, draws_section, draws_to_judge
 from objectives.phases import are_phases
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BASELINE_VALUES = 2**27  # numbers in the images that principal components are fitted to: 0.5 GB
 CARD, PICTURE = "README.md", "samples.png"
@@ -47,10 +53,13 @@ class CardContent:
         Images of other parents, to report the errors of.
     facts
         What the reader should know of the data, by title.
+    parents
+        Specimen of each of them; each is its own unless given.
     """
 
     held_out: Float[np.ndarray, "m c *space"]
     facts: Mapping[str, object] = field(default_factory=dict)
+    parents: Int64[np.ndarray, " m"] | None = None
 
 
 def write_model_card(
@@ -59,6 +68,7 @@ def write_model_card(
     held_out: Float[Tensor, "m c *space"],
     *,
     facts: Mapping[str, object],
+    parents: Int64[np.ndarray, " m"] | None = None,
 ) -> dict[str, bytes]:
     """Model card and picture of samples, as files of the model's folder.
 
@@ -70,17 +80,26 @@ def write_model_card(
         Images it was trained on and images it has not seen.
     facts
         What else the reader should know, by title: data, split, settings.
+    parents
+        Specimen of each held-out image, over which the pictured ones are spread.
     """
+    shown = representative_rows(np.asarray(held_out), COLUMNS, parents)
     baseline = fit_baseline(training, model.latent_dim)
     answers = {model.kind: reconstruct(model, held_out)} if isinstance(model, Encoding) else {}
     answers[f"PCA-{baseline.latent_dim}"] = reconstruct(baseline, held_out)
     errors = {name: reconstruction_errors(held_out, answer) for name, answer in answers.items()}
     draws = draw(model, training, max(COLUMNS, draws_to_judge(training, held_out)))
     judged = draws_section(model, draws, training, held_out)
-    rows = {"held-out": held_out, **answers, "draws": draws.images}
+    rows = {name: np.asarray(images)[shown] for name, images in answers.items()}
+    drawn = np.asarray(draws.images)
+    rows = {
+        "held-out": np.asarray(held_out)[shown],
+        **rows,
+        "draws": drawn[representative_rows(drawn, COLUMNS)],
+    }
     return {
         CARD: _card(model, errors, facts, held_out, judged).encode(),
-        PICTURE: _picture({name: np.asarray(images[:COLUMNS]) for name, images in rows.items()}),
+        PICTURE: _picture(rows, phases=are_phases(held_out)),
     }
 
 
@@ -131,6 +150,9 @@ These are draws from {drawn}, decoded.
 {draws}
 ![held-out images, their reconstructions, and draws]({PICTURE})
 
+The pictures are spread from the smallest {"phase fraction" if phases else "mean level"} to the
+largest, and over the parents: each stands for equally many images.
+
 ## Limits
 
 {LIMITS_OF_CODES.format(numbers=numbers, lost=lost) if encodes else ""}\
@@ -143,7 +165,7 @@ def _ratio(errors: ReconstructionErrors) -> str:
     return "-" if math.isnan(errors.interface_ratio) else f"{errors.interface_ratio:.2f}"
 
 
-def _picture(rows: Mapping[str, np.ndarray]) -> bytes:
+def _picture(rows: Mapping[str, np.ndarray], *, phases: bool) -> bytes:
     """PNG with one row of images a name; volumes are shown by their middle slice."""
     from matplotlib.figure import Figure
 
@@ -152,32 +174,36 @@ def _picture(rows: Mapping[str, np.ndarray]) -> bytes:
     for axis, (name, images) in zip(axes, rows.items(), strict=True):
         axis.set(xticks=[], yticks=[], ylabel=name)
         axis.set_frame_on(False)
-        row = side_by_side([_slice(image) for image in images], COLUMNS)
-        axis.imshow(row, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        row = side_by_side([picture_of(image, phases=phases) for image in images], COLUMNS)
+        axis.imshow(row, interpolation="nearest")
+    if phases:
+        add_phase_legend(figure, next(iter(rows.values())).shape[1])
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     return buffer.getvalue()
 
 
 def side_by_side(
-    pictures: Sequence[Float[np.ndarray, "h w"]], columns: int
-) -> Float[np.ndarray, "h w_of_all"]:
-    """One picture of a row of them, with room for so many columns; NaN is what stays empty.
+    pictures: Sequence[Float[np.ndarray, "h w 3"]], columns: int
+) -> Float[np.ndarray, "h w_of_all 3"]:
+    """One picture of a row of them, with room for so many columns; what stays empty is white.
 
     One axis of Matplotlib a row is drawn in a fraction of the time of one axis a picture.
     """
-    height, width = pictures[0].shape
+    height, width, _ = pictures[0].shape
     step = width + max(1, width // 16)
-    row = np.full((height, columns * step), np.nan)
+    row = np.ones((height, columns * step, 3))
     for k, picture in enumerate(pictures):
         row[:, k * step : k * step + width] = picture
     return row
 
 
-def _slice(image: np.ndarray) -> np.ndarray:
-    """One grey picture: the middle slice, and phases of several channels as levels."""
-    channels = len(image)
-    if channels > 1:
-        levels = np.linspace(0, 1, channels).reshape(-1, *[1] * (image.ndim - 1))
-        image = (image * levels).sum(0, keepdims=True)
-    return image[0] if image.ndim == 3 else image[0, image.shape[1] // 2]
+def add_phase_legend(figure: "Figure", channels: int) -> None:
+    """Name the colour of each phase above a figure of images with so many channels."""
+    from matplotlib.patches import Patch
+
+    patches = [
+        Patch(facecolor=colour, edgecolor="#9aa5b1", label=f"phase {k}")
+        for k, colour in enumerate(PHASE_COLOURS[: max(channels, 2)])
+    ]
+    figure.legend(handles=patches, loc="outside upper right", frameon=False, ncols=5, fontsize=8)

@@ -114,6 +114,11 @@ def train(
     _draw_weights(model, config.seed)
     _begin(model, begin)
     facts: dict[str, object] = {"Training images": len(images)}
+    if probe is not None:
+        facts["Validation images"] = (
+            f"{len(probe)}, on which the error is measured during training; weights that were "
+            "chosen by it are named below"
+        )
     warned: dict[str, tuple[str, ...]] = {}
     with only_training(folder):
         stages = _stages(model, config.seed)
@@ -257,7 +262,9 @@ def _write_card(
     model: Model, images: np.ndarray, card: CardContent, facts: Mapping[str, object]
 ) -> dict[str, bytes]:
     held_out = to_tensor(card.held_out)
-    return write_model_card(model, to_tensor(images), held_out, facts={**card.facts, **facts})
+    return write_model_card(
+        model, to_tensor(images), held_out, facts={**card.facts, **facts}, parents=card.parents
+    )
 
 
 def _draw_weights(model: Model, seed: int) -> None:

@@ -6,7 +6,6 @@ again by itself, at no charge, and only if that fails as well it is to blame.
 """
 
 import logging
-import re
 from collections.abc import Mapping
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -32,7 +31,7 @@ from latentopt.evaluation.scoring import problem_of
 from latentopt.interrupts import unwinding
 from latentopt.printable import one_line
 from latentopt.runs.run import Run
-from latentopt.runs.trial import REPEAT, Trial
+from latentopt.runs.trial import REPEAT, Trial, failure_kind
 from objectives.errors import FailedState
 
 _log = logging.getLogger(__name__)
@@ -139,7 +138,7 @@ class Loop:
         self._left = 0
         self._suspects: list[Trial] = []
         self._alone: Trial | None = None
-        self._failure: tuple[str, str] | None = None
+        self._failure: tuple[str | None, str] | None = None
         self._alike = 0  # failures of this kind in a row
         self._exhausted: ExhaustedError | None = None
         self.executor = HeldExecutor(self.engine, self.parts)
@@ -296,8 +295,7 @@ class Loop:
     ) -> None:
         failed = self.campaign.fail(trial.index, reason, state=state, seconds=seconds)
         self._ends(failed)
-        # Numbers differ from trial to trial, and say nothing of what failed.
-        kind = (state, re.sub(r"\d+", "#", reason))
+        kind = failure_kind(state, reason)
         self._alike = self._alike + 1 if kind == self._failure else 1
         self._failure, limit = kind, self.campaign.parts.config.stop_failures
         counts = state in ("crashed", "invalid", "timeout")

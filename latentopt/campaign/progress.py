@@ -14,7 +14,7 @@ from rich.progress import (
 
 from latentopt.printable import printable
 from latentopt.runs.run import Run
-from latentopt.runs.shortfall import none_best
+from latentopt.runs.verdict import found_briefly
 
 
 @runtime_checkable
@@ -52,10 +52,5 @@ def progress_bar(enabled: bool, read: Callable[[], Run]) -> Iterator[Show]:
 
 def _summary(run: Run) -> str:
     failed = sum(trial.status == "failed" for trial in run.trials)
-    best = run.best(1)
-    found = (
-        f"best {float(run.posterior(best[0])):.4g} (trial {best[0].index})"
-        if best
-        else none_best(run)
-    )
+    found = found_briefly(run)
     return f"{found}, {failed} failed" if failed else found

@@ -18,14 +18,18 @@ from latentopt.durations import duration
 from latentopt.printing import escape_markup as escape
 from latentopt.printing import print
 from latentopt.runs.baseline import baseline_of
+from latentopt.runs.pareto import along
+from latentopt.runs.quantities import objective_texts
 from latentopt.runs.run import Run
 from latentopt.runs.shortfall import none_best, shortfall_lines
 from latentopt.runs.status import Status, engine_of, read_status
 from latentopt.runs.trial import Trial
+from latentopt.runs.verdict import found_briefly
 
 __all__ = ["print_status", "status"]
 
 _QUEUED = 5  # how many are named
+_FRONT = 10  # trials of a front that are listed, from one end to the other
 _SILENT = 1.0  # seconds without a trial under way before it is said what takes so long
 
 
@@ -92,11 +96,7 @@ def _console() -> Console:
 def _line(state: Status, json: bool) -> str:
     if json:
         return encoder.dumps(state.as_data())
-    best = state.run.best(1)
-    found = none_best(state.run)
-    if best:
-        found = f"best {_with_error(state.run, best[0])} (trial {best[0].index})"
-    return f"{_counts(state)}; {found}"
+    return f"{_counts(state)}; {found_briefly(state.run)}"
 
 
 def _counts(state: Status) -> str:
@@ -118,6 +118,8 @@ def _counts(state: Status) -> str:
 
 def _pace(state: Status) -> str:
     if state.driver is None:
+        if state.run.final_gain is not None and not state.left:
+            return "no process runs it; latentopt optimize goes on with a lower stop_gain"
         left = "1 evaluation" if state.left == 1 else f"{state.left} evaluations"
         goes_on = f"; latentopt optimize goes on, {left} left" if state.left else ""
         return f"no process runs it{goes_on}"
@@ -133,16 +135,6 @@ def _pace(state: Status) -> str:
     return "; ".join(parts)
 
 
-def ended_early_text(run: Run) -> str:
-    """That and why the campaign ended before its budget was spent; empty if it did not."""
-    if run.final_gain is None:
-        return ""
-    return (
-        f"ended early: further points are expected to gain {run.final_gain:.3g}, less than "
-        f"stop_gain {run.config.stop_gain:.3g}; a lower stop_gain goes on"
-    )
-
-
 # -- tables ---------------------------------------------------------------------------------------
 
 
@@ -152,10 +144,10 @@ def _page(state: Status) -> Group:
     goal = run.config.objective + (f"  subject to {constraints}" if constraints else "")
     parts: list = [
         f"[bold]{escape(str(run.folder))}[/]: maximize {escape(goal)}",
+        escape(state.verdict.text),
         escape(_counts(state)),
         escape(_pace(state)),
-        *([escape(ending)] if (ending := ended_early_text(run)) else []),
-        _best(state),
+        _best(state) if len(run.config.goal.objectives) == 1 else _front(run),
     ]
     parts += filter(None, (_running(state), _failures(state)))
     return Group(*parts)
@@ -181,6 +173,26 @@ def _best(state: Status) -> Table | str:
     if baseline is not None:
         value = baseline.value
         _row(table, [f"best of {baseline.name}", "none" if value is None else f"{value:.4g}"])
+    return table
+
+
+def _front(run: Run) -> Table | str:
+    """The Pareto front of several objectives: all of them, and the metrics."""
+    front = run.pareto()
+    if not front:
+        missed = "".join(f"\n  {line}" for line in shortfall_lines(run))
+        return escape(f"{none_best(run)}{missed}")
+    names, texts = list(front[0].metrics), list(run.config.constraints)
+    heads = ["front", *objective_texts(run)]
+    table = _table([*heads, *names, *(f"margin of {text}" for text in texts)])
+    shown = along(front, _FRONT)
+    for trial in shown:
+        margins, believed = run.margins(trial), run.believed(trial)
+        cells = [f"{value:.4g}" for value in run.objectives(trial)]
+        cells += [f"{believed.get(name, float('nan')):.4g}" for name in names]
+        _row(table, [f"trial {trial.index}", *cells, *(f"{margins[text]:+.4g}" for text in texts)])
+    if len(shown) < len(front):
+        _row(table, [f"{len(front) - len(shown)} more"])
     return table
 
 

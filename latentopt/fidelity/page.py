@@ -6,13 +6,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from generative.training.model_card import side_by_side
 from latentopt.csv_tables import csv_table
 from latentopt.export.whole_file import make_folder, write_whole
+from latentopt.fidelity.names import plain_name
+from latentopt.fidelity.page_pictures import bars_png, structures_png
 from latentopt.fidelity.spaces import ALL, FIGURES, SpaceFidelity
-from latentopt.pictures import grey_picture, plain_text, png_of
+from latentopt.fidelity.verdict import LEVEL, fidelity_verdict
 from latentopt.printable import escape_html as escape
 from latentopt.version import __version__
 from objectives.fidelity.ensemble import fewest_units
@@ -22,7 +21,6 @@ __all__ = ["FILES", "encoder_notes", "seen_warnings", "write_fidelity"]
 FILES = ("bars.png", "structures.png", "fidelity.csv", "fidelity.json", "report.html")
 
 FORMAT_VERSION = 1
-LEVEL = 0.05
 
 
 def _beside(*figures: str, of: str = "") -> tuple[str, ...]:
@@ -58,9 +56,11 @@ _NOTES = {
     "pixels too. The ensemble test is the judge: below 0.05 the reconstructions are another "
     "material on average. More structures see smaller differences."
 }
-_BARS = ("bar_original", "bar_reconstructed")
-_COLOURS = ("#26364a", "#c8553d")
+_IMAGES = "img { max-width: 100%; min-width: 40rem; background: white; }"
 _CSS = Path(__file__).parents[1] / "assets" / "report.css"
+_STYLES = {
+    "faithful": "finished", "partly": "stopped", "not faithful": "failed", "unknown": "unknown",
+}  # fmt: skip
 # Browsers refuse whatever would leave the page; it has no script at all.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -97,7 +97,7 @@ def write_fidelity(
         If a file cannot be written.
     """
     folder = Path(folder)
-    bars, structures = _bars_png(spaces), _structures_png(spaces)
+    bars, structures = bars_png(spaces), structures_png(spaces)
     facts = {**facts, "report": f"latentopt {__version__}"}
     page = _page(spaces, facts, bars, structures)
     tables = _csv(spaces).encode(), _json(spaces, facts).encode()
@@ -157,17 +157,24 @@ def _csv(spaces: Sequence[SpaceFidelity]) -> str:
 def _page(
     spaces: Sequence[SpaceFidelity], facts: Mapping[str, object], bars: bytes, structures: bytes
 ) -> str:
+    note = (
+        '<p class="note">Spread from the smallest phase fraction (of grey levels, the smallest '
+        "mean) to the largest, and over the parents: each stands for equally many structures.</p>"
+    )
     sections = [
-        f"<header><h1>Fidelity of {_count(len(spaces), 'latent space')}</h1>{_warnings(spaces)}"
-        "</header>",
+        f"<header><h1>Fidelity of {_count(len(spaces), 'latent space')}</h1>"
+        f"{_verdicts(spaces)}{_warnings(spaces)}</header>",
+        _section("Structures", note + _image(structures, "held-out, reconstructed and sampled")),
         *(_table_section(title, names, spaces) for title, names in TABLES.items()),
         _section(
             "Mean of each structure's statistics",
             '<p class="note">Two-point statistics at near shifts, averaged over each structure; '
             "bars are the mean over structures, with the standard deviation. A coarse view: the "
-            "ensemble test above sees what these means hide.</p>" + _image(bars, "bar chart"),
+            "ensemble test above sees what these means hide.</p>"
+            + _image(
+                bars, "mean statistics of originals and reconstructions, a pair of bars a group"
+            ),
         ),
-        _section("Structures", _image(structures, "held-out, reconstructed and sampled")),
         _section("What was compared", _facts(spaces, facts)),
     ]
     body = "\n".join(filter(None, sections))
@@ -180,13 +187,26 @@ def _page(
 <title>Fidelity: latentopt</title>
 <link rel="icon" href="data:,">
 <style>
-{_CSS.read_text(encoding="utf-8")}img {{ max-width: 100%; }} th {{ overflow-wrap: normal; }}</style>
+{_CSS.read_text(encoding="utf-8")}{_IMAGES}</style>
 </head>
 <body>
+<main>
 {body}
+</main>
 </body>
 </html>
 """
+
+
+def _verdicts(spaces: Sequence[SpaceFidelity]) -> str:
+    """A verdict on each space, by name where there are several."""
+    said = []
+    for space in spaces:
+        verdict = fidelity_verdict(space)
+        name = f"<strong>{escape(space.name)}</strong>: " if len(spaces) > 1 else ""
+        style = _STYLES[verdict.state]
+        said.append(f'<p class="verdict {style}">{name}{escape(verdict.text)}</p>')
+    return "".join(said)
 
 
 def _warnings(spaces: Sequence[SpaceFidelity]) -> str:
@@ -249,19 +269,31 @@ def _table_section(title: str, names: Sequence[str], spaces: Sequence[SpaceFidel
     ]
     if not rows:
         return ""
-    heads = "".join(f"<th>{h}</th>" for h in ("space", "group", "images"))
-    heads += "".join(f"<th class=number>{name.replace('_', '_<wbr>')}</th>" for name in shown)
-    legend = "".join(f"<dt>{name}</dt><dd>{escape(FIGURES[name])}</dd>" for name in shown)
+    heads = "".join(f'<th scope="col">{h}</th>' for h in ("space", "group", "images"))
+    heads += "".join(
+        f'<th scope="col" class="number">{plain_name(name)}'
+        f"<small>{name.replace('_', '_<wbr>')}</small></th>"
+        for name in shown
+    )
+    legend = "".join(
+        f"<dt>{plain_name(name)} ({name})</dt><dd>{escape(FIGURES[name])}</dd>" for name in shown
+    )
     note = f'<p class="note">{_NOTES[title]}</p>' if title in _NOTES else ""
     return _section(
         title,
-        f"{note}<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        f'<dl class="note">{legend}</dl>',
+        note
+        + _scrolled(
+            title,
+            f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
+        )
+        + f'<dl class="note">{legend}</dl>',
     )
 
 
 def _row(texts: Iterable[str], figures: Mapping[str, float], names: Sequence[str]) -> str:
-    cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
+    first, *others = texts
+    cells = f'<th scope="row">{escape(first)}</th>'
+    cells += "".join(f"<td>{escape(text)}</td>" for text in others)
     for name in names:
         value = figures.get(name)
         refused = name in ("p_reconstructed", "p_samples") and value is not None and value < LEVEL
@@ -273,10 +305,15 @@ def _row(texts: Iterable[str], figures: Mapping[str, float], names: Sequence[str
 def _facts(spaces: Sequence[SpaceFidelity], facts: Mapping[str, object]) -> str:
     rows = {f"space {s.name}": f"{s.id}, {s.latent_dim} numbers" for s in spaces} | dict(facts)
     cells = "".join(
-        f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>"
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(str(value))}</td></tr>'
         for name, value in rows.items()
     )
-    return f"<table><tbody>{cells}</tbody></table>"
+    return _scrolled("What was compared", f"<table><tbody>{cells}</tbody></table>")
+
+
+def _scrolled(label: str, body: str) -> str:
+    """A table in a region that scrolls by itself, which the keyboard can reach."""
+    return f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">{body}</div>'
 
 
 def _section(title: str, body: str) -> str:
@@ -284,57 +321,9 @@ def _section(title: str, body: str) -> str:
 
 
 def _image(png: bytes, alt: str) -> str:
-    return f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    data = base64.b64encode(png).decode()
+    return _scrolled(alt, f'<img alt="{alt}" src="data:image/png;base64,{data}">')
 
 
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 's'}"
-
-
-# -- pictures -------------------------------------------------------------------------------------
-
-
-def _bars_png(spaces: Sequence[SpaceFidelity]) -> bytes:
-    """One panel a space: pairs of bars, original and reconstructed, for each group."""
-    from matplotlib.figure import Figure
-
-    groups = max(len(space.groups) for space in spaces)
-    figure = Figure(figsize=(max(5, 1 + 0.8 * groups), 2.6 * len(spaces)), layout="constrained")
-    axes = figure.subplots(len(spaces), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
-    for axis, space in zip(axes, spaces, strict=True):
-        x = np.arange(len(space.groups))
-        for k, name in enumerate(_BARS):
-            heights = [group.figures.get(name, math.nan) for group in space.groups]
-            errors = [group.figures.get(f"{name}_std", math.nan) for group in space.groups]
-            axis.bar(
-                x + 0.4 * k - 0.2, heights, 0.38, yerr=errors, capsize=3, color=_COLOURS[k],
-                ecolor="#8c99a6", label=name.removeprefix("bar_"),
-            )  # fmt: skip
-        names = [plain_text(group.name) for group in space.groups]
-        axis.set_xticks(x, names, rotation=30 if groups > 6 else 0)
-        axis.set_title(plain_text(space.name), fontsize=10)
-        axis.set_ylabel("mean of statistics")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", frameon=False, ncols=2, fontsize=8)
-    return png_of(figure)
-
-
-def _structures_png(spaces: Sequence[SpaceFidelity]) -> bytes:
-    """Rows of held-out structures, their reconstructions by each space, and samples of each."""
-    from matplotlib.figure import Figure
-
-    rows = {"held-out": spaces[0].held_out}
-    for space in spaces:
-        if len(space.reconstructed):
-            rows[f"{space.name}\nreconstructed"] = space.reconstructed
-        rows[f"{space.name}\nsamples"] = space.samples
-    columns = max(len(images) for images in rows.values())
-    figure = Figure(figsize=(1 + 1.3 * columns, 1.35 * len(rows)), layout="constrained")
-    axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-    for axis, (name, images) in zip(axes, rows.items(), strict=True):
-        axis.set(xticks=[], yticks=[])
-        axis.set_frame_on(False)
-        axis.set_ylabel(plain_text(name), fontsize=8)
-        row = side_by_side([grey_picture(image) for image in np.asarray(images)], columns)
-        axis.imshow(row, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    return png_of(figure)

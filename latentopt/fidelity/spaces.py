@@ -11,6 +11,7 @@ from torch import Tensor
 
 from generative.data.dataset import Dataset
 from generative.data.duplicates import image_digests, were_seen
+from generative.data.representative import representative_rows
 from generative.errors import DataError
 from latentopt.errors import ConfigError
 from latentopt.fidelity.reconstructions import (
@@ -131,7 +132,8 @@ class SpaceFidelity:
     groups
         All images first, then each class.
     held_out, reconstructed, samples
-        A few images ``(k, c, *space)``, phases cut; none is reconstructed without an encoder.
+        A few images ``(k, c, *space)``, phases cut, spread over fractions and parents
+        (`representative_rows`); none is reconstructed without an encoder.
     """
 
     name: str
@@ -206,9 +208,10 @@ def evaluate_spaces(
         elif space.trained_on is not None:
             figures["seen"] = float(were_seen(held_out.images, space.trained_on).mean())
         groups[0] = replace(groups[0], figures={**groups[0].figures, **figures})
-        shown = np.linspace(0, len(originals) - 1, min(SHOWN, len(originals))).astype(int)
+        shown = representative_rows(originals.numpy(), SHOWN, held_out.parents)
         again = originals[:0] if soft is None else cut(soft[shown])
-        pictures = originals[shown], again, cut(drawn[:SHOWN])
+        samples_shown = representative_rows(cut(drawn).numpy(), SHOWN)
+        pictures = originals[shown], again, cut(drawn[samples_shown])
         answers.append(SpaceFidelity(name, space.id, space.latent_dim, tuple(groups), *pictures))
     return tuple(answers)
 

@@ -10,7 +10,19 @@ from typing import Any
 import numpy as np
 
 from latentopt.printable import escape_html as escape
+from latentopt.report.colours import (
+    ACCENT,
+    ACCENT_PALE,
+    BAD,
+    CLOUD,
+    GRID,
+    INK,
+    PALE,
+    PAPER,
+    SCREENED,
+)
 from latentopt.runs.baseline import Baseline
+from latentopt.runs.quantities import objective_texts, unit_of_constraint, with_unit
 from latentopt.runs.run import Run, Trial
 
 __all__ = [
@@ -22,9 +34,6 @@ __all__ = [
 
 Chart = dict[str, Any]  # as JSON holds it
 
-INK, ACCENT, PALE, BAD = "#26364a", "#2f6f9f", "#8c99a6", "#c8553d"
-CLOUD = "#d9dee3"  # data in the background
-_SCREENED = "#d8c79c"
 _DASHES = ("dash", "dot", "dashdot")
 
 
@@ -33,32 +42,43 @@ def is_feasible(run: Run, trial: Trial) -> bool:
     return trial.status == "completed" and run.is_feasible(trial)
 
 
-def best_so_far(run: Run, baselines: Sequence[Baseline] = ()) -> Chart:
+def best_so_far(run: Run, baselines: Sequence[Baseline] = (), number: int = 0) -> Chart:
     """Value of every completed trial, the best feasible one up to each, and that of baselines.
 
     Of noisy values the points are what was measured, and the lines posterior means.
-    With several objectives it shows the first.
+
+    Parameters
+    ----------
+    run, baselines
+        What is drawn.
+    number
+        Which of several objectives.
     """
     completed = with_status(run, "completed")
     feasible = [trial for trial in completed if is_feasible(run, trial)]
     infeasible = [trial for trial in completed if not is_feasible(run, trial)]
     pale = {"color": PALE, "size": 8, "symbol": "circle-open"}
+    full = {"color": ACCENT, "size": 8}
     data = [
-        by_index("feasible", feasible, values_of(run, feasible), {"color": ACCENT, "size": 8}),
-        by_index("breaks a constraint", infeasible, values_of(run, infeasible), pale),
+        by_index(name, trials, values_of(run, trials, number), marker)
+        for name, trials, marker in (
+            ("feasible", feasible, full),
+            ("breaks a constraint", infeasible, pale),
+        )
     ]
     last = run.trials[-1].index if run.trials else 0
     for k, baseline in enumerate(baselines):
         style = {"color": BAD, "width": 1.5, "dash": _DASHES[k % len(_DASHES)]}
-        data.append(_running_best(f"best of {escape(baseline.name)}", baseline.run, style, last))
-    data.append(_running_best("best so far", run, {"color": INK, "width": 2}, last))
-    return {"data": data, "layout": layout_of("trial", objective_names(run)[0])}
+        name = f"best of {escape(baseline.name)}"
+        data.append(_running_best(name, baseline.run, style, last, number))
+    data.append(_running_best("best so far", run, {"color": INK, "width": 2}, last, number))
+    return {"data": data, "layout": layout_of("trial", objective_names(run)[number])}
 
 
-def _running_best(name: str, run: Run, line: dict, last: int) -> Chart:
+def _running_best(name: str, run: Run, line: dict, last: int, number: int) -> Chart:
     """Best feasible value up to each trial, drawn on to the trial `last`."""
     feasible = run.feasible
-    best = np.maximum.accumulate([float(run.posterior(t)) for t in feasible] or [0.0])
+    best = np.maximum.accumulate([run.objectives(t)[number] for t in feasible] or [0.0])
     end = max([last, *(trial.index for trial in run.trials[-1:])])
     return {
         "type": "scatter",
@@ -75,11 +95,14 @@ def constraint_margins(run: Run) -> list[Chart]:
     completed = with_status(run, "completed")
     margins = [run.margins(trial) for trial in completed]
     charts = []
+    units = {c.text: unit_of_constraint(run, c) for c in run.config.goal.constraints}
     for name in dict.fromkeys(name for row in margins for name in row):
         values = [json_number(row.get(name, float("nan"))) for row in margins]
         colours = [ACCENT if value is not None and value >= 0 else BAD for value in values]
         points = by_index("margin", completed, values, {"color": colours, "size": 8})
-        layout = layout_of("trial", "margin (feasible from 0 up)", title=escape(name))
+        layout = layout_of(
+            "trial", escape(with_unit("margin, met from 0 up", units[name])), title=escape(name)
+        )
         layout["shapes"] = [rule(y=0.0)]
         charts.append({"data": [points], "layout": layout | {"showlegend": False, "height": 260}})
     return charts
@@ -90,10 +113,13 @@ def outcomes(run: Run) -> Chart:
     failed = with_status(run, "failed")
     completed = with_status(run, "completed")
     good = sum(is_feasible(run, trial) for trial in completed)
-    counts = {"feasible": (good, ACCENT), "breaks a constraint": (len(completed) - good, "#9fc3dc")}
+    counts = {
+        "feasible": (good, ACCENT),
+        "breaks a constraint": (len(completed) - good, ACCENT_PALE),
+    }
     for state, colour in _STATE_COLOURS.items():
         counts[f"failed: {state}"] = (sum(trial.state == state for trial in failed), colour)
-    counts["screened out"] = (len(with_status(run, "screened")), "#d8c79c")
+    counts["screened out"] = (len(with_status(run, "screened")), SCREENED)
     counts["under way"] = (len(with_status(run, "pending")), CLOUD)
     data = [
         {
@@ -135,24 +161,8 @@ def with_status(run: Run, status: str) -> list[Trial]:
 
 
 def objective_names(run: Run) -> list[str]:
-    """Each objective as the axis of a chart says it."""
-    return [escape(text) for text in split_objectives(run.config.objective)]
-
-
-def split_objectives(text: str) -> list[str]:
-    """The objectives of a string, parted at the commas outside of brackets.
-
-    >>> split_objectives("-distance(a - 1, b), c")
-    ['-distance(a - 1, b)', 'c']
-    """
-    parts, depth = [""], 0
-    for character in text:
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts]
+    """Each objective with its unit, as the axis of a chart says it."""
+    return [escape(text) for text in objective_texts(run)]
 
 
 def by_index(name: str, trials: Sequence[Trial], values: list, marker: dict) -> Chart:
@@ -171,9 +181,15 @@ def hover(trials: Sequence[Trial], values: list) -> Chart:
     return {"text": texts, "hoverinfo": "text", "customdata": [trial.index for trial in trials]}
 
 
-def values_of(run: Run, trials: Sequence[Trial]) -> list[float | None]:
-    """Value of each trial, None where it has none."""
-    return [json_number(run.value(t)) if t.status == "completed" else None for t in trials]
+def values_of(run: Run, trials: Sequence[Trial], number: int = 0) -> list[float | None]:
+    """Measured value of one objective for each trial, None where it has none."""
+    goal = run.config.goal
+    return [
+        json_number(float(goal.values(trial.metrics)[number]))
+        if trial.status == "completed"
+        else None
+        for trial in trials
+    ]
 
 
 def json_number(value: float) -> float | None:
@@ -193,15 +209,15 @@ def rule(*, x: float | None = None, y: float | None = None) -> Chart:
 
 def layout_of(x: str, y: str, title: str = "") -> Chart:
     """Layout with the titles of both axes."""
-    axis = {"gridcolor": "#e8ebee", "zerolinecolor": "#e8ebee", "linecolor": PALE}
+    axis = {"gridcolor": GRID, "zerolinecolor": GRID, "linecolor": PALE}
     return {
         "title": {"text": title, "font": {"size": 14}, "x": 0, "xref": "paper", "xanchor": "left"},
         "xaxis": axis | {"title": {"text": x}},
         "yaxis": axis | {"title": {"text": y}},
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
         "margin": {"l": 60, "r": 20, "t": 40 if title else 28, "b": 50},
-        "plot_bgcolor": "white",
-        "paper_bgcolor": "white",
+        "plot_bgcolor": PAPER,
+        "paper_bgcolor": PAPER,
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         "height": 360,
     }

@@ -3,10 +3,6 @@
 import numpy as np
 
 from latentopt.report.charts import (
-    ACCENT,
-    BAD,
-    INK,
-    PALE,
     Chart,
     hover,
     is_feasible,
@@ -15,9 +11,10 @@ from latentopt.report.charts import (
     objective_names,
     with_status,
 )
+from latentopt.report.colours import ACCENT, BAD, INK, PALE, PAPER
 from latentopt.report.html import chart, note, number, section
 from latentopt.report.structures import cards
-from latentopt.runs.pareto import hypervolume
+from latentopt.runs.pareto import along, hypervolume
 from latentopt.runs.run import Run, Trial
 
 __all__ = ["front_section", "growth", "pareto_front"]
@@ -30,7 +27,7 @@ def front_section(run: Run) -> str:
     front = run.pareto()
     if len(run.config.goal.objectives) < 2 or not front:
         return ""
-    shown = _spread(front, _CARDS)
+    shown = along(front, _CARDS)
     volumes, reference = _volumes(run)
     text = (
         f"{len(front)} trials that no other surpasses in every objective. Under the mouse each "
@@ -46,9 +43,9 @@ def front_section(run: Run) -> str:
     return section(
         "Pareto front",
         note(text)
-        + chart("front", pareto_front(run))
+        + chart("front", pareto_front(run), text)
         + note(growth_text)
-        + chart("growth", growth(run))
+        + chart("growth", growth(run), growth_text)
         + note(below)
         + cards(run, shown),
     )
@@ -65,7 +62,7 @@ def pareto_front(run: Run) -> Chart:
     others = [t for t in completed if t.index not in members]
     feasible = [trial for trial in others if is_feasible(run, trial)]
     broken = [trial for trial in others if not is_feasible(run, trial)]
-    marker: dict = {"size": 11, "color": BAD, "line": {"color": "white", "width": 1}}
+    marker: dict = {"size": 11, "color": BAD, "line": {"color": PAPER, "width": 1}}
     if len(names) > 2:
         third = [json_number(run.objectives(t)[2]) for t in front]
         bar = {"title": {"text": names[2]}, "thickness": 12}
@@ -109,12 +106,6 @@ def _volumes(run: Run) -> tuple[list[float], np.ndarray]:
         surpassed = k > 0 and (values[:k] >= row).all(1).any()
         volumes.append(volumes[-1] if surpassed else hypervolume(values[: k + 1], reference))
     return volumes, reference
-
-
-def _spread(front: list[Trial], n: int) -> list[Trial]:
-    """At most n of them, evenly from one end to the other."""
-    places = np.linspace(0, len(front) - 1, min(n, len(front)))
-    return [front[k] for k in dict.fromkeys(round(place) for place in places)]
 
 
 def _by_objectives(run: Run, name: str, trials: list[Trial], marker: dict) -> Chart:

@@ -13,13 +13,15 @@ from generative.files.own_files import check_outputs
 from latentopt.errors import ConfigError
 from latentopt.export.whole_file import write_whole
 from latentopt.printable import escape_html as escape
+from latentopt.report.exports import exports_section
 from latentopt.report.front import front_section
-from latentopt.report.html import note, section, table, warning
+from latentopt.report.html import note, scrolled, section, table, warning
+from latentopt.report.parallel import parallel_section
 from latentopt.report.place import place_sections
-from latentopt.report.structures import lost_structures, preview_script
+from latentopt.report.structures import interaction, lost_structures, page_script
 from latentopt.report.surrogate import surrogate_sections
+from latentopt.report.trial_table import all_trials_section
 from latentopt.report.trials import (
-    all_trials_section,
     best_section,
     header,
     margins_section,
@@ -76,7 +78,8 @@ def write_report(
 
     Returns
     -------
-    Path of the page. It holds plotly and every picture, about 5 MB, and refers to no other file.
+    Path of the page. It holds plotly and every picture, about 5 MB, and loads no other file; to
+    exported files it has links.
 
     Raises
     ------
@@ -95,11 +98,13 @@ def write_report(
         _lost(run),
         front_section(run) or best_section(run),
         progress_section(run, compared),
+        parallel_section(run),
         *place_sections(run, space),
         *surrogate_sections(run, space, strategy or _strategy_of(run)),
         margins_section(run),
         outcomes_section(run),
         all_trials_section(run),
+        exports_section(run, path.parent),
         _provenance(run),
     ]
     page = _page(run, "\n".join(filter(None, sections)))
@@ -144,8 +149,11 @@ def _page(run: Run, body: str) -> str:
 <script>{get_plotlyjs()}</script>
 </head>
 <body>
-{preview_script(run)}
+{page_script(run)}
+<main>
 {body}
+</main>
+{interaction()}
 </body>
 </html>
 """
@@ -180,5 +188,6 @@ def _provenance(run: Run) -> str:
     settings = yaml.safe_dump(
         with_secrets_hidden(run.config.model_dump(mode="json")), sort_keys=False, allow_unicode=True
     )
-    body = f"{table(('', ''), rows)}<h3>campaign.yaml</h3><pre>{escape(settings)}</pre>"
+    body = f"{table('Provenance', (), rows, row_heads=True)}<h3>campaign.yaml</h3>"
+    body += scrolled("Settings of the campaign", f"<pre>{escape(settings)}</pre>")
     return section("Provenance", body)

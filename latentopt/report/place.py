@@ -9,18 +9,17 @@ from jaxtyping import Float
 
 from latentopt.microstructure import to_images
 from latentopt.report.charts import (
-    BAD,
-    CLOUD,
-    PALE,
     Chart,
     hover,
     is_feasible,
     json_number,
     layout_of,
+    objective_names,
     rule,
     values_of,
     with_status,
 )
+from latentopt.report.colours import ACCENT, BAD, CLOUD, PALE, PAPER, SCREENED
 from latentopt.report.html import chart, note, section
 from latentopt.report.structures import structures_of
 from latentopt.runs.run import Run, Trial
@@ -35,6 +34,10 @@ _LEAST_STRUCTURES = 24
 _VOXELS = 2**22  # of training structures in all: volumes take long to decode
 _CUTOFF = 16  # largest shift of the statistics, in voxels
 _BINS = 30
+_MAP = (
+    "Latent points on the plane through the centre of the training data that holds most of the "
+    "trials. Points far from the data decode to unlikely structures."
+)
 
 
 def place_sections(run: Run, space: LatentSpace | None) -> list[str]:
@@ -45,11 +48,7 @@ def place_sections(run: Run, space: LatentSpace | None) -> list[str]:
     sections = [
         section(
             "Latent map",
-            note(
-                "Latent points on the plane through the centre of the training data that holds "
-                "most of the trials. Points far from the data decode to unlikely structures."
-            )
-            + chart("map", latent_map(run, reference)),
+            note(_MAP) + chart("map", latent_map(run, reference), _MAP),
         )
     ]
     structures = None if space is None else structure_map(run, space)
@@ -59,15 +58,17 @@ def place_sections(run: Run, space: LatentSpace | None) -> list[str]:
             "the first two principal components of those of training structures. A trial outside "
             "the cloud has a structure unlike any of them."
         )
-        sections.append(section("Structure map", note(text) + chart("structures", structures)))
+        sections.append(
+            section("Structure map", note(text) + chart("structures", structures, text))
+        )
     if (histogram := distances(run, space)) is not None:
         text = (
             "Distance of each trial from the nearest training structure in z; 1 is the median "
-            "distance between a training structure and its nearest other. The line is the best "
-            "trial."
+            "distance between a training structure and its nearest other."
+            + (" The line is the best trial." if "shapes" in histogram["layout"] else "")
         )
         sections.append(
-            section("Distance from the data", note(text) + chart("distances", histogram))
+            section("Distance from the data", note(text) + chart("distances", histogram, text))
         )
     return sections
 
@@ -149,7 +150,7 @@ def distances(run: Run, space: LatentSpace | None) -> Chart | None:
         }
         for name, values, colour in (
             ("training structures from one another", own, PALE),
-            ("trials from training structures", theirs, "#2f6f9f"),
+            ("trials from training structures", theirs, ACCENT),
         )
         if len(values)
     ]
@@ -157,7 +158,7 @@ def distances(run: Run, space: LatentSpace | None) -> Chart | None:
         "barmode": "overlay",
         "height": 300,
     }
-    best = run.best(1)
+    best = run.best(1) if len(run.config.goal.objectives) == 1 else []
     if best and "distance_from_data" in best[0].metrics:
         layout["shapes"] = [rule(x=best[0].metrics["distance_from_data"])]
     return {"data": data, "layout": layout}
@@ -216,11 +217,12 @@ def _groups(run: Run) -> list[tuple[str, dict, list[Trial]]]:
         "color": values_of(run, feasible),
         "colorscale": "Viridis",
         "size": 10,
-        "line": {"color": "white", "width": 1},
-        "colorbar": {"title": {"text": "value"}, "thickness": 12},
+        "line": {"color": PALE, "width": 1},
+        "colorbar": {"title": {"text": objective_names(run)[0], "side": "right"}, "thickness": 12},
     }
-    star = {"symbol": "star", "size": 18, "color": BAD, "line": {"color": "white", "width": 1}}
-    screened = {"color": "#d8c79c", "size": 7, "symbol": "diamond-open"}
+    single = len(run.config.goal.objectives) == 1
+    star = {"symbol": "star", "size": 18, "color": BAD, "line": {"color": PAPER, "width": 1}}
+    screened = {"color": SCREENED, "size": 7, "symbol": "diamond-open"}
     return [
         (
             "pending",
@@ -231,7 +233,7 @@ def _groups(run: Run) -> list[tuple[str, dict, list[Trial]]]:
         ("failed", {"color": BAD, "size": 8, "symbol": "x"}, with_status(run, "failed")),
         ("breaks a constraint", {"color": PALE, "size": 8}, infeasible),
         ("feasible", coloured, feasible),
-        ("best", star, run.best(1)),
+        ("best", star, run.best(1)) if single else ("front", star | {"size": 13}, run.pareto()),
     ]
 
 

@@ -2,50 +2,29 @@
 
 import base64
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
 from latentopt.errors import CampaignError
 from latentopt.pictures import PHASE_COLOURS, structure_png, thumbnail_png
 from latentopt.printable import escape_html as escape
-from latentopt.report.html import note, number, to_script, warning
+from latentopt.report.colours import DARK
+from latentopt.report.html import breakable, note, number, to_script, warning
+from latentopt.report.slices import slice_view
+from latentopt.runs.quantities import unit_of, unit_of_objective
 from latentopt.runs.run import Run, Trial
 from objectives.grid import Grid
 
-__all__ = ["cards", "lost_structures", "preview_script", "structures_of", "unit_of"]
+__all__ = ["cards", "interaction", "lost_structures", "page_script", "structures_of"]
 
 _PICTURED = 400  # most trials whose structures are read, of half a kilobyte on the page each
 
-# Plotly tells which point is under the mouse; its trial's structure is shown beside it.
-_SCRIPT = """
-const structures = {structures};
-const box = document.createElement("figure");
-box.id = "preview";
-document.body.appendChild(box);
-function preview(chart) {{
-  chart.on("plotly_hover", (event) => {{
-    const trial = event.points.map((p) => p.customdata).find((t) => t in structures);
-    if (trial === undefined) return;
-    box.innerHTML = "";
-    const picture = new Image();
-    picture.src = "data:image/png;base64," + structures[trial];
-    picture.style.aspectRatio = "{proportions}";
-    const caption = document.createElement("figcaption");
-    caption.textContent = "trial " + trial;
-    box.append(picture, caption);
-    const mouse = event.event;
-    const right = mouse.clientX > window.innerWidth / 2;
-    box.style.left = mouse.clientX + (right ? -190 : 30) + "px";
-    box.style.top = Math.min(mouse.clientY + 20, window.innerHeight - 210) + "px";
-    box.style.display = "block";
-  }});
-  chart.on("plotly_unhover", () => {{ box.style.display = "none"; }});
-}}
-"""
+_ASSETS = Path(__file__).parents[1] / "assets"
 
 
-def preview_script(run: Run) -> str:
-    """Script with the pictures of the best and the latest trials, and what shows them."""
+def page_script(run: Run) -> str:
+    """Script of the page, and pictures of the best and the latest trials that it shows."""
     structures = structures_of(run)
     pictures = {
         index: base64.b64encode(thumbnail_png(phases)).decode()
@@ -54,10 +33,22 @@ def preview_script(run: Run) -> str:
     # Of a volume, its middle slice is shown.
     sections = {phases.shape[-2:] for phases in structures.values()}
     shape = sections.pop() if len(sections) == 1 else ()
-    script = _SCRIPT.format(
-        structures=to_script(pictures), proportions=_proportions(shape, run.config.grid) or "auto"
-    )
-    return f"<script>{script}</script>"
+    given = {
+        "structures": pictures,
+        "proportions": _proportions(shape, run.config.grid) or "auto",
+        "darkColours": DARK,
+    }
+    values = "".join(f"const {name} = {to_script(value)};\n" for name, value in given.items())
+    return f"<script>{values}{_script('report.js')}</script>"
+
+
+def interaction() -> str:
+    """Script of the tables and volumes that stand before it."""
+    return f"<script>{_script('report_table.js')}{_script('report_slices.js')}</script>"
+
+
+def _script(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
 
 
 def structures_of(run: Run) -> dict[int, np.ndarray]:
@@ -97,6 +88,8 @@ def cards(run: Run, trials: Iterable[Trial]) -> str:
             drawn = "" if solid else _proportions(structure.phases.shape, run.config.grid)
             style = f' style="aspect-ratio: {drawn}"' if drawn else ""
             picture = f'<img alt="trial {trial.index}"{style} src="data:image/png;base64,{data}">'
+            if solid:
+                picture += slice_view(structure.phases, run.config.grid, f"trial {trial.index}")
         made.append(_card(run, trial, picture))
     legend = "".join(
         f'<span class="key" style="background:{PHASE_COLOURS[k % len(PHASE_COLOURS)]}"></span>'
@@ -106,7 +99,7 @@ def cards(run: Run, trials: Iterable[Trial]) -> str:
     boxes = ""
     if solid and len(set(run.config.grid.edges_um(3))) > 1:
         edges = " x ".join(f"{edge:g}" for edge in run.config.grid.edges_um(3))
-        boxes = note(f"Voxels are drawn as cubes; they measure {edges} um (z, y, x).")
+        boxes = note(f"Voxels measure {edges} um (z, y, x).")
     return (
         f'<p class="note">Phases:{legend}</p>{boxes}'
         f'<div class="cards{" solid" if solid else ""}">{"".join(made)}</div>'
@@ -129,9 +122,13 @@ def _card(run: Run, trial: Trial, picture: str) -> str:
     ]
     for name, margin in run.margins(trial).items():
         rows.append(_card_row(name, f"margin {margin:+.4g}", bad=not margin >= 0))
-    values = ", ".join(number(value) for value in run.objectives(trial))
+    units = [unit_of_objective(run, k) for k in range(len(run.config.goal.objectives))]
+    values = ", ".join(
+        f"{number(value)} {escape(unit)}".strip()
+        for value, unit in zip(run.objectives(trial), units, strict=True)
+    )
     if run.noisy and len(run.objectives(trial)) == 1:
-        values = _with_error(run.posterior(trial))
+        values = f"{_with_error(run.posterior(trial))} {escape(units[0])}".strip()
         rows.insert(0, _card_row("measured", number(run.value(trial))))
     return (
         f'<figure class="card">{picture}<figcaption>'
@@ -154,10 +151,6 @@ def _with_error(value: float) -> str:
 
 def _card_row(name: str, value: str, bad: bool = False) -> str:
     style = "number bad" if bad else "number"
-    return f'<tr><td>{escape(name)}</td><td class="{style}">{escape(value)}</td></tr>'
-
-
-def unit_of(run: Run, name: str) -> str:
-    """Unit of a metric as it is shown: nothing where it has none."""
-    unit = run.units.get(name, "")
-    return "" if unit == "1" else unit
+    return (
+        f'<tr><th scope="row">{breakable(name)}</th><td class="{style}">{escape(value)}</td></tr>'
+    )

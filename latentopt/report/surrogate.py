@@ -9,8 +9,10 @@ import torch
 
 from latentopt.campaign.trial_history import history_of_trials
 from latentopt.printable import escape_html as escape
-from latentopt.report.charts import ACCENT, INK, Chart, json_number, layout_of, with_status
+from latentopt.report.charts import Chart, json_number, layout_of, with_status
+from latentopt.report.colours import ACCENT, INK, INTERVAL
 from latentopt.report.html import chart, note, number, section, table, warning
+from latentopt.runs.quantities import unit_of, with_unit
 from latentopt.runs.run import Run
 from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies.fallback import fit_failures
@@ -36,23 +38,32 @@ def surrogate_sections(run: Run, space: LatentSpace | None, strategy: Any) -> li
     # The order of a history: those that were screened out come last, where a metric has them.
     trials = [t.index for s in ("completed", "screened") for t in with_status(run, s)]
     charts = [
-        chart(f"fit{k}", fit_chart(name, fit, trials)) for k, (name, fit) in enumerate(fits.items())
+        chart(
+            f"fit{k}",
+            fit_chart(with_unit(name, unit_of(run, name)), fit, trials),
+            f"{name}: predicted over measured values",
+        )
+        for k, (name, fit) in enumerate(fits.items())
     ]
     text = (
         "Each completed trial predicted from all others (leave one out), with its 95 % interval. "
         "R2 is the share of variance that the predictions explain: 1 is exact, 0 no better than "
         "the mean. About 95 % of the intervals should hold the value that was measured."
     )
-    rows = [_figures(name, fit) for name, fit in fits.items()]
+    rows = [_figures(name, unit_of(run, name), fit) for name, fit in fits.items()]
     heads = ("metric", "R2", "rms error", "within the 95 % interval")
     fit_section = section(
         title,
         note(text)
-        + table(heads, rows, numbers_from=1)
+        + table(title, heads, rows, numbers_from=1, row_heads=True)
         + f'<div class="pair">{"".join(charts)}</div>',
     )
     bars = [
-        chart(f"importance{k}", importance_chart(name, shares))
+        chart(
+            f"importance{k}",
+            importance_chart(name, shares),
+            f"Share of each input in what is predicted of {name}",
+        )
         for k, (name, shares) in enumerate(importances.items())
     ]
     if not bars:
@@ -105,13 +116,13 @@ def explained_share(observed: np.ndarray, predicted: np.ndarray) -> float:
     return 1 - errors / deviations if deviations > 0 else float("nan")
 
 
-def _figures(name: str, fit: Any) -> tuple[str, ...]:
+def _figures(name: str, unit: str, fit: Any) -> tuple[str, ...]:
     observed, predicted, sigma = _arrays(fit)
     inside = np.abs(observed - predicted) <= _WITHIN * sigma
     return (
         name,
         f"{explained_share(observed, predicted):.2f}",
-        number(float(np.sqrt(((observed - predicted) ** 2).mean()))),
+        f"{number(float(np.sqrt(((observed - predicted) ** 2).mean())))} {unit}".strip(),
         f"{inside.mean():.0%}",
     )
 
@@ -122,7 +133,7 @@ def fit_chart(name: str, fit: Any, trials: list[int]) -> Chart:
     Parameters
     ----------
     name
-        Of the metric.
+        Of the metric, with its unit.
     fit
         With ``observed``, ``predicted`` and ``sigma``, ``(n,)`` each.
     trials
@@ -139,7 +150,7 @@ def fit_chart(name: str, fit: Any, trials: list[int]) -> Chart:
         "error_y": {
             "type": "data",
             "array": [json_number(_WITHIN * value) for value in sigma],
-            "color": "#b9cfe0",
+            "color": INTERVAL,
             "thickness": 1,
             "width": 0,
         },

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from latentopt.printable import escape_html as escape
 from latentopt.report.charts import best_so_far, constraint_margins, is_feasible, outcomes
 from latentopt.report.html import chart, note, number, section, table, warning
-from latentopt.report.structures import cards, unit_of
+from latentopt.report.structures import cards
 from latentopt.runs.baseline import Baseline
+from latentopt.runs.journal import lock_holder
+from latentopt.runs.quantities import objective_texts, plain_name, unit_of, with_unit
 from latentopt.runs.run import Run
 from latentopt.runs.shortfall import nearest_first, shortfall_lines
-from latentopt.runs.trial import Trial
+from latentopt.runs.verdict import verdict_of
 
 __all__ = [
-    "all_trials_section",
     "best_section",
     "header",
     "margins_section",
@@ -52,11 +53,32 @@ def header(run: Run, baselines: Sequence[Baseline]) -> str:
     )
     constraints = " and ".join(f"<code>{escape(text)}</code>" for text in run.config.constraints)
     return (
-        f"<header><h1>{escape(run.config.name)}</h1>"
+        f"<header><h1>{escape(run.config.name)}</h1>{_verdict(run)}"
         f"<p>Maximize <code>{escape(run.config.objective)}</code>"
-        f"{' subject to ' + constraints if constraints else ''}.</p>"
-        f'<dl class="facts">{items}</dl>{_ended_early(run)}</header>'
+        f"{' subject to ' + constraints if constraints else ''}.</p>{_names(run)}"
+        f'<dl class="facts">{items}</dl></header>'
     )
+
+
+def _names(run: Run) -> str:
+    """What the metrics of the goal are, in plain words and with their units."""
+    said = {
+        name: with_unit(plain_name(run, name), unit_of(run, name)).strip()
+        for name in run.config.goal.metrics
+    }
+    rows = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>"
+        for name, text in said.items()
+        if text
+    )
+    return f'<dl class="names">{rows}</dl>' if rows else ""
+
+
+def _verdict(run: Run) -> str:
+    """How the run stands, in words."""
+    verdict = verdict_of(run, is_running=lock_holder(run.folder) is not None)
+    state = verdict.state.replace(" ", "-")
+    return f'<p class="verdict {state}">{escape(verdict.text)}</p>'
 
 
 def _best_values(run: Run) -> dict[str, str]:
@@ -70,15 +92,6 @@ def _best_values(run: Run) -> dict[str, str]:
     measured = f"{number(run.value(observed))} (trial {observed.index})"
     mean = f"{number(float(value))} ± {number(value.sem)} (trial {best[0].index})"
     return {"best value, posterior mean": mean, "best measured": measured}
-
-
-def _ended_early(run: Run) -> str:
-    if run.final_gain is None or run.config.stop_gain is None:
-        return ""
-    return note(
-        f"It ended early: further points were expected to gain {number(run.final_gain)}, less than "
-        f"stop_gain {number(run.config.stop_gain)}."
-    )
 
 
 def best_section(run: Run) -> str:
@@ -97,17 +110,32 @@ def best_section(run: Run) -> str:
 
 
 def progress_section(run: Run, baselines: Sequence[Baseline]) -> str:
-    """Best so far against the baselines."""
+    """Best so far of each objective against the baselines."""
     if not any(trial.status == "completed" for trial in run.trials):
         return ""
-    return section("Best so far", chart("progress", best_so_far(run, baselines)))
+    text = (
+        "Value of every trial that completed. The line is the best value so far of a trial that "
+        "meets every constraint."
+    )
+    several = len(run.config.goal.objectives) > 1
+    charts = [
+        chart(f"progress{k or ''}", best_so_far(run, baselines, k), f"{objective} by trial. {text}")
+        for k, objective in enumerate(objective_texts(run))
+    ]
+    title = "Best so far in each objective" if several else "Best so far"
+    return section(title, note(text) + "".join(charts))
 
 
 def margins_section(run: Run) -> str:
     """A chart for each constraint."""
     if not run.config.constraints:
         return section("Constraint margins", note("There are no constraints."))
-    charts = [chart(f"margin{k}", drawn) for k, drawn in enumerate(constraint_margins(run))]
+    charts = [
+        chart(f"margin{k}", drawn, f"Margin of {constraint} by trial, met from 0 up")
+        for k, (constraint, drawn) in enumerate(
+            zip(dict.fromkeys(run.config.constraints), constraint_margins(run), strict=False)
+        )
+    ]
     return section("Constraint margins", "".join(charts)) if charts else ""
 
 
@@ -115,7 +143,9 @@ def outcomes_section(run: Run) -> str:
     """What trials came to, and the failed ones by how they failed and why."""
     if not run.trials:
         return ""
-    parts = [chart("outcomes", outcomes(run))]
+    drawn = outcomes(run)
+    counts = ", ".join(f"{bar['x'][0]} {bar['name']}" for bar in drawn["data"])
+    parts = [chart("outcomes", drawn, f"What trials came to: {counts}")]
     groups = defaultdict(list)
     for trial in run.trials:
         if trial.status == "failed":
@@ -125,7 +155,10 @@ def outcomes_section(run: Run) -> str:
             (state, str(len(indices)), _list(indices), reason)
             for (state, reason), indices in sorted(groups.items(), key=lambda item: -len(item[1]))
         ]
-        parts.append("<h3>Failed trials</h3>" + table(("state", "trials", "which", "reason"), rows))
+        parts.append(
+            "<h3>Failed trials</h3>"
+            + table("Failed trials by reason", ("state", "trials", "which", "reason"), rows)
+        )
     return section("Outcomes", "".join(parts))
 
 
@@ -137,31 +170,3 @@ def _list(indices: list[int]) -> str:
     """
     more = f" and {len(indices) - _LISTED} more" if len(indices) > _LISTED else ""
     return ", ".join(str(index) for index in indices[:_LISTED]) + more
-
-
-def _origin(trial: Trial) -> str:
-    """What proposed a trial, and whose structure it has."""
-    if trial.copied:
-        return f"{trial.strategy}, structure of trial {trial.same_as}"
-    return trial.strategy + (f" of trial {trial.repeat_of}" if trial.repeat_of is not None else "")
-
-
-def all_trials_section(run: Run) -> str:
-    """Every trial with its metrics, folded away."""
-    names = list(dict.fromkeys(name for trial in run.trials for name in trial.metrics))
-    heads = [f"{name} [{unit}]" if (unit := unit_of(run, name)) else name for name in names]
-    errors = list(dict.fromkeys(name for trial in run.trials for name in trial.sem))
-    rows = [
-        (
-            str(trial.index),
-            trial.status,
-            _origin(trial),
-            "" if trial.seconds is None else f"{trial.seconds:.2f}",
-            *(number(trial.metrics[name]) if name in trial.metrics else "" for name in names),
-            *(number(trial.sem[name]) if name in trial.sem else "" for name in errors),
-        )
-        for trial in run.trials
-    ]
-    heads += [f"{name}_sem" for name in errors]
-    shown = table(("trial", "status", "strategy", "seconds", *heads), rows, numbers_from=3)
-    return section("All trials", f"<details><summary>Show the table</summary>{shown}</details>")

@@ -1,9 +1,15 @@
 """Trade-offs between several objectives: what nothing surpasses, and how much it commands."""
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import numpy as np
 from jaxtyping import Bool, Float
 
-__all__ = ["hypervolume", "non_dominated"]
+__all__ = ["along", "hypervolume", "non_dominated"]
+
+
+_T = TypeVar("_T")
 
 
 def non_dominated(values: Float[np.ndarray, "n m"]) -> Bool[np.ndarray, " n"]:
@@ -15,6 +21,16 @@ def non_dominated(values: Float[np.ndarray, "n m"]) -> Bool[np.ndarray, " n"]:
     return np.array(
         [not ((values >= row).all(1) & (values > row).any(1)).any() for row in values], dtype=bool
     )
+
+
+def along(front: Sequence[_T], n: int) -> list[_T]:
+    """At most n members of a front, evenly from one end to the other.
+
+    >>> along("abcdefg", 3)
+    ['a', 'd', 'g']
+    """
+    places = np.linspace(0, len(front) - 1, min(n, len(front)))
+    return [front[k] for k in dict.fromkeys(round(place) for place in places)]
 
 
 def hypervolume(values: Float[np.ndarray, "n m"], reference: Float[np.ndarray, " m"]) -> float:

@@ -13,6 +13,7 @@ from latentopt.runs.journal import lock_holder, read_events
 from latentopt.runs.pace import Pace
 from latentopt.runs.run import Run, Trial
 from latentopt.runs.shortfall import shortfall_lines
+from latentopt.runs.verdict import Verdict, verdict_of
 
 __all__ = ["Status", "read_status", "status_of"]
 
@@ -90,6 +91,11 @@ class Status:
         """Estimate of the time until the budget is spent; None where it cannot be known."""
         return self.pace.left
 
+    @property
+    def verdict(self) -> Verdict:
+        """How the campaign stands, in words."""
+        return verdict_of(self.run, is_running=self.driver is not None)
+
     def as_data(self) -> dict[str, Any]:
         """All of it as plain data, for JSON."""
         run, config = self.run, self.run.config
@@ -97,6 +103,8 @@ class Status:
         return {
             "name": config.name,
             "folder": str(run.folder),
+            "state": self.verdict.state,
+            "verdict": self.verdict.text,
             "objective": config.objective,
             "constraints": list(config.constraints),
             "strategy": config.strategy.get("kind"),
@@ -106,6 +114,7 @@ class Status:
             "failed_by_state": self.failed_by_state,
             "best": [self._found(trial) for trial in run.best(_BEST)],
             "best_observed": None if observed is None else self._found(observed),
+            "front": self._front(),
             "missed": shortfall_lines(run),
             "baseline": None
             if baseline is None
@@ -122,6 +131,15 @@ class Status:
                 for t in self.failures[:_FAILURES]
             ],
         }
+
+    def _front(self) -> list[dict[str, Any]] | None:
+        """Every trial of the front with the values of all objectives; None with one objective."""
+        if len(self.run.config.goal.objectives) < 2:
+            return None
+        return [
+            {"trial": trial.index, "values": list(self.run.objectives(trial))}
+            for trial in self.run.pareto()
+        ]
 
     def _found(self, trial: Trial) -> dict[str, Any]:
         value = self.run.posterior(trial)

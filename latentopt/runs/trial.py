@@ -1,5 +1,6 @@
 """One trial of a campaign, and how the events of a journal change it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from latentopt.measurement import with_sems
 from latentopt.notebook import card, never_raising
 from objectives.errors import FailedState
 
-__all__ = ["IMPORTED", "REPEAT", "Trial", "apply_event"]
+__all__ = ["IMPORTED", "REPEAT", "Trial", "apply_event", "failure_kind"]
 
 IMPORTED = "imported"  # the strategy of trials that were measured before their campaign
 REPEAT = "repeat"  # and of those that evaluate a structure once more
@@ -120,6 +121,11 @@ class Trial:
         if self.seconds is not None:
             facts["evaluated in"] = f"{self.seconds:.3g} s"
         return card(f"Trial {self.index}", facts)
+
+
+def failure_kind(state: FailedState | None, reason: str | None) -> tuple[str | None, str]:
+    """What failures have in common that are alike: numbers in a reason say nothing of the cause."""
+    return state, re.sub(r"\d+", "#", reason or "")
 
 
 def apply_event(trials: dict[int, Trial], event: Mapping[str, Any]) -> list[int]:

@@ -107,7 +107,7 @@ def train_space(
     _check_stages(settings, model)
     facts = {
         "Data": one_line(_describe_data(settings.data, training)),
-        "Split": _describe_split(settings.data, training, held_out),
+        "Split": _describe_split(settings.data, training, validation, held_out),
         **about_data,
         **asked,
     }
@@ -120,7 +120,7 @@ def train_space(
             begin=begin,
             config=settings.training,
             folder=folder,
-            card=CardContent(held_out.images, facts),
+            card=CardContent(held_out.images, facts, held_out.parents),
             overwrite=overwrite,
         )
         space = _space_of(model, training.images, settings)
@@ -295,10 +295,15 @@ def _describe_data(data: FileData | FieldData, training: Dataset) -> str:
     return f"{_name(data)}: {', '.join(classes)}" if len(classes) > 1 else _name(data)
 
 
-def _describe_split(data: FileData | FieldData, training: Dataset, held_out: Dataset) -> str:
+def _describe_split(
+    data: FileData | FieldData, training: Dataset, validation: Dataset, held_out: Dataset
+) -> str:
     shared = set(training.parents.tolist()) & set(held_out.parents.tolist())
     how = "by region of each parent image" if shared else "by parent image"
     if isinstance(data, FieldData):
         seed = data.seed
         how = f"drawn independently (seeds {seed} and {seed + 1}; validation {seed + 2})"
-    return f"{len(training)} training and {len(held_out)} held-out images, {how}"
+    return (
+        f"{len(training)} training, {len(validation)} validation and {len(held_out)} held-out "
+        f"images, {how}"
+    )

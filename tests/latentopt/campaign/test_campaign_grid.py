@@ -175,10 +175,10 @@ def test_the_report_draws_boxes_as_boxes(make):
     height, width = run.structure(run.trials[0]).shape
     page = write_report(run).read_text(encoding="utf-8")
     assert page.count(f'style="aspect-ratio: {3 * width / height:g}"') == len(run.best(6))
-    assert f'picture.style.aspectRatio = "{3 * width / height:g}"' in page
+    assert f'const proportions = "{3 * width / height:g}"' in page
     page = write_report(make("cubes").run(progress=False)).read_text(encoding="utf-8")
     assert "aspect-ratio" not in page
-    assert 'picture.style.aspectRatio = "auto"' in page
+    assert 'const proportions = "auto"' in page
 
 
 def test_rules_and_targets_are_measured_by_the_voxels_of_the_campaign(make):

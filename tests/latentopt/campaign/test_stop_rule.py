@@ -165,9 +165,10 @@ def test_a_strategy_without_a_model_is_refused(tiny_space, tmp_path):
 def test_status_and_report_say_that_it_ended_early(make, run, tmp_path):
     make().run(progress=False)
     _, out, _ = run("status", tmp_path / "run")
-    assert "ended early: further points are expected to gain 0.59" in out
+    assert "Ended early, after " in out
+    assert "further points are expected to gain 0.59" in out
     assert run("report", tmp_path / "run")[0] == 0
-    assert "It ended early" in (tmp_path / "run" / "report.html").read_text()
+    assert "Ended early, after " in (tmp_path / "run" / "report.html").read_text()
 
 
 @pytest.mark.slow

@@ -102,7 +102,7 @@ def read(path):
 
 def drawn(html):
     """The charts' data, without plotly's own code and the text of the page."""
-    return "".join(re.findall(r"Plotly.newPlot\((.*)\);</script>", html))
+    return "".join(re.findall(r"<script>draw\((.*)\);</script>", html))
 
 
 def test_the_page_is_written_into_the_run_and_shows_each_part(make_run):
@@ -131,8 +131,9 @@ def test_nothing_on_the_page_comes_from_elsewhere(make_run):
 def test_text_of_the_user_stays_text(make_run):
     page = read(write_report(make_run()))
     assert "b" not in page.tags
-    # plotly, the previews and a chart each
-    assert page.tags.count("script") == 2 + len(("progress", "map", "margin0", "outcomes"))
+    # plotly, two of the page and a chart each
+    charts = ("progress", "parallel", "map", "margin0", "outcomes")
+    assert page.tags.count("script") == 3 + len(charts)
     assert page.text.count(HOSTILE) >= 3  # name, phase, reason
 
 

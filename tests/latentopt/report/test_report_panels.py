@@ -16,7 +16,7 @@ from latentopt.errors import CampaignError
 from latentopt.microstructure import to_phases
 from latentopt.pictures import PHASE_COLOURS, thumbnail_png
 from latentopt.report import write_report
-from latentopt.report.charts import best_so_far, outcomes, split_objectives
+from latentopt.report.charts import best_so_far, outcomes
 from latentopt.report.front import growth, pareto_front
 from latentopt.report.place import distances, structure_map
 from latentopt.report.surrogate import (
@@ -28,6 +28,7 @@ from latentopt.report.surrogate import (
 from latentopt.runs.baseline import Baseline, baseline_from
 from latentopt.runs.candidates import candidate_path, write_candidate
 from latentopt.runs.pareto import hypervolume
+from latentopt.runs.quantities import split_objectives
 
 
 def halves(images):
@@ -66,7 +67,7 @@ def single(make):
 
 
 def charts_of(html):
-    return re.findall(r'Plotly.newPlot\("(\w+)"', html)
+    return re.findall(r'<script>draw\("(\w+)"', html)
 
 
 def test_a_page_of_several_objectives_shows_the_front_and_its_structures(several, tiny_space):
@@ -255,6 +256,18 @@ def test_the_commands_compare_and_export_the_front(run, make, several, tmp_path)
     assert code == 0, err
     names = [f"trial_{trial.index:04d}.tif" for trial in several.pareto()]
     assert [line.rpartition("/")[2] for line in out.split()] == names
+
+
+def test_status_of_several_objectives_lists_the_front_and_no_best(run, several):
+    _, out, _ = run("status", several.folder)
+    assert f"The Pareto front has {len(several.pareto())} structures" in out
+    assert "best" not in out
+    assert all(f"trial {trial.index}" in out for trial in several.pareto()[:3])
+    _, out, _ = run("status", several.folder, "--json")
+    state = json.loads(out)
+    assert state["state"] == "finished"
+    assert [row["trial"] for row in state["front"]] == [t.index for t in several.pareto()]
+    assert all(len(row["values"]) == 2 for row in state["front"])
 
 
 # -- pictures -------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def test_pictures_in_class_folders_become_a_space(micrographs, tmp_path, model):
     assert torch.equal(loaded.decode(z), space.decode(z))
     card = (tmp_path / "space" / "README.md").read_text()
     assert "- **Data**: micrographs: coarse, fine" in card
-    assert "10 training and 1 held-out images, by parent image" in card
+    assert "10 training, 1 validation and 1 held-out images, by parent image" in card
     assert str(tmp_path) not in card
 
 
@@ -157,7 +157,7 @@ def test_few_large_pictures_are_cut_into_regions_and_patches(tmp_path):
     space = train_space(settings({**data, **shares}, **PCA), tmp_path / "space")
     assert space.image_shape == (1, 32, 32)
     card = (tmp_path / "space" / "README.md").read_text()
-    assert "12 training and 4 held-out images, by region of each parent image" in card
+    assert "12 training, 4 validation and 4 held-out images, by region of each parent image" in card
 
 
 def test_patches_of_many_pictures_are_split_by_picture(volumes):
