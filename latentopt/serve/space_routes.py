@@ -39,6 +39,7 @@ __all__ = ["SCORED", "space_router"]
 
 # Objectives that read no file and import nothing: what a request may ask for.
 SCORED = ("volume_fraction", "effective_conductivity", "effective_stiffness", "manufacturability")
+IMPORTING = "training_distance"  # a rule whose score names a function, which would be imported
 
 
 def space_router(context: Context) -> APIRouter:
@@ -203,6 +204,8 @@ def space_router(context: Context) -> APIRouter:
                 raise Problem(
                     422, f"objectives[{i}].kind: a service scores by one of {', '.join(SCORED)}"
                 )
+            if _imports(spec):
+                raise Problem(422, f"objectives[{i}].rules: a service has no {IMPORTING}")
         objectives, specs = resolve_objectives(asked.objectives, "objectives")
         objectives, _ = fit_objectives(objectives, specs, served.space.image_shape, "objectives")
         grid = Grid(asked.voxel_size_um, asked.periodic)
@@ -258,6 +261,14 @@ def space_router(context: Context) -> APIRouter:
 def _band(space: Any, periodic: bool) -> dict[str, Any] | None:
     found = band_of(space, periodic=periodic)
     return None if found is None else {name: values.numpy() for name, values in found.items()}
+
+
+def _imports(spec: dict[str, Any]) -> bool:
+    """Whether the rules of an objective name code to run."""
+    rules = spec.get("rules")
+    return isinstance(rules, list) and any(
+        isinstance(rule, dict) and rule.get("kind") == IMPORTING for rule in rules
+    )
 
 
 def _scored(space: Any, point: np.ndarray, objectives: Any, grid: Grid) -> Callable[[], Any]:

@@ -8,8 +8,9 @@ import { isolation, nearest } from "./geometry.js";
 import { DataMap } from "./map.js";
 import { Colouring } from "./map_colours.js";
 import { PathPanel } from "./path.js";
-import { draw, picture, section } from "./pictures.js";
+import { draw, section } from "./pictures.js";
 import { Properties } from "./properties.js";
+import { Refining } from "./refine.js";
 import { begin } from "./shell.js";
 import { addressOfState, stateOfAddress, Store } from "./store.js";
 import { StructurePanel } from "./structure.js";
@@ -39,6 +40,7 @@ class Explorer {
     this.names = () => this.phaseNames;
     this.phaseNames = Array.from({ length: space.phases }, (_, k) => `phase ${k}`);
     const shared = { space, map, store, names: this.names };
+    this.shared = shared;
     this.properties = new Properties(shared);
     this.structure = new StructurePanel(shared);
     this.axes = new Axes(shared);
@@ -102,7 +104,7 @@ class Explorer {
     put("upload", this.upload.element);
     put("cart", this.cart.element);
     this.fillNames();
-    if (about.refines) this.fillRefine();
+    if (about.refines) put("refined", new Refining(this.shared).element);
   }
 
   fillNames() {
@@ -117,20 +119,6 @@ class Explorer {
     const { structure } = this.structure.view;
     if (structure) this.structure.view.show(structure);
     this.cart.show();
-  }
-
-  fillRefine() {
-    const strength = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: 0.3 });
-    const output = el("div", {});
-    byId("refined").append(el("div", { class: "row" }, field("Strength", strength),
-      button("Refine A", () => attempt(async () => {
-        const { a } = this.store.state;
-        const query = new URLSearchParams({ strength: strength.value });
-        const { images } = await askJson(`${this.space.route("refine")}?${query}`, { json: { z: [a] } });
-        const structure = { shape: this.space.sides, data: phasesOf(images[0]) };
-        output.replaceChildren(el("figure", { class: "near" }, picture(structure, "Structure A, refined"),
-          el("figcaption", {}, "Refined by diffusion")));
-      }))), output);
   }
 
   show(state, old) {
@@ -228,12 +216,4 @@ class Explorer {
       say("The address of this page is the link: it holds what is shown, and no token.");
     }
   }
-}
-
-/** Phases of a decoded image (c, *space): above one half, or the channel that is largest. */
-function phasesOf(channels) {
-  const values = channels.map((channel) => channel.flat(Infinity));
-  if (values.length === 1) return Uint8Array.from(values[0], (value) => (value > 0.5 ? 1 : 0));
-  return Uint8Array.from(values[0], (_, i) =>
-    values.reduce((best, channel, k) => (channel[i] > values[best][i] ? k : best), 0));
 }

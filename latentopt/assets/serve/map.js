@@ -182,7 +182,9 @@ export class DataMap {
       pen.fill();
     });
     pen.globalAlpha = 1;
-    if (this.hovered !== null) ring(pen, this.across(this.points[this.hovered][0]), this.down(this.points[this.hovered][1]), 6, ink("text"));
+    if (this.hovered === null || this.hovered >= this.points.length) return;
+    const [x, y] = this.points[this.hovered];
+    ring(pen, this.across(x), this.down(y), 7, ink("text"));
   }
 
   drawMarks(pen) {

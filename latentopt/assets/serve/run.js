@@ -140,7 +140,8 @@ class CampaignPage {
   showFailures(trials) {
     const rows = failures(trials);
     byId("failures-section").hidden = !rows.length;
-    byId("failures").replaceChildren(el("div", { class: "scroll low", tabindex: "0", role: "region", "aria-label": "Table of failures" },
+    const region = { class: "scroll low", tabindex: "0", role: "region", "aria-label": "Table of failures" };
+    byId("failures").replaceChildren(el("div", region,
       el("table", {}, el("thead", {}, el("tr", {}, ...["How", "Trials", "Reason"].map((text) => el("th", { scope: "col" }, text)))),
         el("tbody", {}, ...rows.map(({ state, reason, trials: indices }) => el("tr", {},
           el("th", { scope: "row" }, state ?? "failed"),
@@ -182,20 +183,20 @@ class CampaignPage {
     const trial = this.main.trials.get(index);
     const found = await this.structureOf(index).catch((error) => { say(error.message, chosen); return null; });
     if (!found || (this.picked !== undefined && this.picked !== index)) return;
-    const phases = Math.max(2, ...(this.main.told.phase_names ? [this.main.told.phase_names.length] : [found.data.reduce((a, b) => Math.max(a, b), 0) + 1]));
-    const names = this.main.told.phase_names ?? Array.from({ length: phases }, (_, k) => `phase ${k}`);
+    const { told } = this.main;
+    const phases = Math.max(2, found.data.reduce((a, b) => Math.max(a, b), 0) + 1);
+    const names = told.phase_names ?? Array.from({ length: phases }, (_, k) => `phase ${k}`);
     const axes = found.shape.length === 3 ? [0, 1, 2] : [0];
-    const planes = axes.map((axis) => draw(el("canvas", { class: "structure", role: "img",
-      "aria-label": `Trial ${index}${axes.length > 1 ? `, middle section across ${"zyx"[axis]}` : ""}: ${described(found, names)}` }), section(found, axis)));
+    const planes = axes.map((axis) => {
+      const which = axes.length > 1 ? `, middle section across ${"zyx"[axis]}` : "";
+      const label = `Trial ${index}${which}: ${described(found, names)}`;
+      return draw(el("canvas", { class: "structure", role: "img", "aria-label": label }), section(found, axis));
+    });
     byId("shown").replaceChildren(
       el("h3", {}, `Trial ${index}${text && `, ${text}`}`),
       el("div", { class: axes.length > 1 ? "planes" : "one" }, ...planes), legend(found, names),
       trial.reason ? el("p", { class: "warn" }, `It failed: ${trial.reason}`) : "",
-      facts([...(trial.values ? objectivesOf(this.main.told.status.objective).map((name, i) =>
-        [name, number(trial.values[i])]).filter(([name]) => !(name in trial.metrics)) : []),
-        ...Object.entries(trial.metrics).map(([name, value]) =>
-          [name, `${number(value)} ${unitText(this.main.told.units[name])}`]),
-        ...Object.entries(trial.margins).map(([name, value]) => [name, value >= 0 ? "met" : `missed by ${number(-value, 3)}`, value < 0 ? "bad" : ""])]));
+      facts(figuresOf(trial, told)));
     if (chosen) byId("shown").scrollIntoView({ block: "nearest" });
   }
 
@@ -215,7 +216,8 @@ class CampaignPage {
     const [x, y] = trial ? [this.board.across(trial.z[0]), this.board.down(trial.z[1])] : [0, 0];
     const box = byId("map").getBoundingClientRect();
     const target = { getBoundingClientRect: () => new DOMRect(box.left + x, box.top + y, 8, 8) };
-    this.tip(trial && { index: trial.index, label: trial.values ? `Trial ${trial.index}: ${objectives[0]} = ${number(trial.values[0])}` : `Trial ${trial.index}, ${trial.status}` }, { target });
+    const text = trial?.values ? `: ${objectives[0]} = ${number(trial.values[0])}` : `, ${trial?.status}`;
+    this.tip(trial && { index: trial.index, label: `Trial ${trial.index}${text}` }, { target });
   }
 
   async showMap(told, trials) {
@@ -245,6 +247,17 @@ class CampaignPage {
     return el("div", { id: "place-scale", class: "scale" }, el("span", { class: "title" }), el("span", {}),
       el("span", { class: "bar" }), el("span", {}));
   }
+}
+
+/** Objectives, metrics and constraints of a trial, as names and values. */
+function figuresOf(trial, { status, units }) {
+  const values = objectivesOf(status.objective).map((name, i) => [name, number(trial.values?.[i])]);
+  return [
+    ...values.filter(([name]) => trial.values && !(name in trial.metrics)),
+    ...Object.entries(trial.metrics).map(([name, value]) => [name, `${number(value)} ${unitText(units[name])}`]),
+    ...Object.entries(trial.margins).map(([name, value]) => (value >= 0
+      ? [name, "met"] : [name, `missed by ${number(-value, 3)}`, "bad"])),
+  ];
 }
 
 /** Text that is set only where it differs, so that a live region speaks once. */

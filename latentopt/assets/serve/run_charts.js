@@ -32,10 +32,12 @@ export function bestSoFar(campaigns, handlers) {
   if (!points.length) return el("p", { class: "note" }, "No trial has completed yet.");
   const text = best ? `Best feasible value ${number(best[1])} after ${count(trials.length, "trial")}`
     : "No trial meets every constraint";
-  return el("figure", {}, scatter({ title: `Best so far of ${objective}`, text, points, lines: lines.filter((l) => l.points.length),
-    xLabel: "trial", yLabel: unit ? `${objective}, ${unit}` : objective, whole: true, ...handlers }),
+  return el("figure", {}, scatter({ title: `Best so far of ${objective}`, text, points,
+    lines: lines.filter((line) => line.points.length), xLabel: "trial",
+    yLabel: unit ? `${objective}, ${unit}` : objective, whole: true, ...handlers }),
   key([["dot", "meets every constraint"], ["cross", "breaks a constraint"],
-    ...campaigns.map((campaign, k) => [`line ${LINES[k % LINES.length]}`, campaigns.length > 1 ? `best of ${campaign.id}` : "best so far"])]));
+    ...campaigns.map((campaign, k) => [`line ${LINES[k % LINES.length]}`,
+      campaigns.length > 1 ? `best of ${campaign.id}` : "best so far"])]));
 }
 
 function steps(trials) {
@@ -79,8 +81,10 @@ export function metricsChart({ told, trials }) {
   rows.sort((a, b) => (a.kind === "best") - (b.kind === "best")); // the best are drawn on top
   const chart = parallel({ title: "Metrics of all trials", axes: names, rows,
     text: `${count(rows.length, "trial")} over ${names.join(", ")}. The table below has the numbers.` });
-  return el("figure", {}, el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Chart of metrics" }, chart),
-    key([["line thin best", best.size > 1 ? "on the front" : "best trial"], ["line", "meets every constraint"], ["line grey", "breaks a constraint"]]));
+  const region = { class: "scroll", tabindex: "0", role: "region", "aria-label": "Chart of metrics" };
+  return el("figure", {}, el("div", region, chart),
+    key([["line thin best", best.size > 1 ? "on the front" : "best trial"],
+      ["line", "meets every constraint"], ["line grey", "breaks a constraint"]]));
 }
 
 function key(entries) {

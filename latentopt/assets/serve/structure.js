@@ -92,6 +92,7 @@ export class StructurePanel {
     if (!found || this.store.state.a !== z) return;
     this.charts.classList.remove("waiting");
     const band = (name) => found.data?.[name];
+    const surface = band("specific_surface");
     const chart = (name, title, yLabel) => el("figure", {}, el("figcaption", {}, title),
       lineChart({ title, values: found[name][0], band: band(name), xLabel: "distance, voxels", yLabel,
         text: describedLine(found[name][0], band(name)) }));
@@ -101,7 +102,7 @@ export class StructurePanel {
       el("p", { class: "note" }, `Of ${this.names().at(-1)}. Line: structure A.`,
         band("two_point") ? " Band: 90 % of the data, with the median." : "",
         ` Interface: ${number(found.specific_surface[0], 3)} per voxel`,
-        band("specific_surface") ? ` (data ${number(band("specific_surface")[0], 3)} to ${number(band("specific_surface")[2], 3)}).` : "."));
+        surface ? ` (data ${number(surface[0], 3)} to ${number(surface[2], 3)}).` : "."));
   }
 }
 

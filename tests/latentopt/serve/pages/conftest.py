@@ -93,11 +93,19 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def service(tiny_space, solid_space, runs):
+def serve():
+    def call(spaces, runs):
+        made = Service(spaces, runs)
+        yield made
+        made.stop()
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def service(tiny_space, solid_space, runs, serve):
     spaces = Spaces([ServedSpace("tiny", tiny_space), ServedSpace("solid", solid_space)])
-    made = Service(spaces, runs)
-    yield made
-    made.stop()
+    yield from serve(spaces, runs)
 
 
 @pytest.fixture(scope="session")

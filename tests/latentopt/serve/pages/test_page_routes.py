@@ -74,3 +74,13 @@ def test_phases_have_the_colours_of_pictures_and_reports():
     text = (ASSETS / "colours.js").read_text(encoding="utf-8")
     block = text.split("PHASE_COLOURS = [")[1].split("]")[0]
     assert tuple(re.findall(r"#[0-9a-f]{6}", block)) == PHASE_COLOURS
+
+
+def test_a_request_for_scores_names_no_code_to_import(client, tiny_space, capfd):
+    rule = {"kind": "training_distance", "score": "builtins:print", "reference": [[0], [1], [2]]}
+    spec = {"kind": "manufacturability", "rules": [rule]}
+    asked = {"z": [[0.0] * 4], "objectives": [spec]}
+    answer = client.post(f"/v1/spaces/{tiny_space.id}/score", json=asked)
+    assert answer.status_code == 422
+    assert "training_distance" in answer.json()["detail"]
+    assert capfd.readouterr().out == ""
