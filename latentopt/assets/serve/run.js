@@ -8,6 +8,7 @@ import { described, draw, legend, section } from "./pictures.js";
 import { bestSoFar, front, metricsChart } from "./run_charts.js";
 import { TrialTable } from "./run_table.js";
 import { begin } from "./shell.js";
+import { addressOfState } from "./store.js";
 import { Watched } from "./stream.js";
 import { driver, failures, objectivesOf, verdict } from "./verdict.js";
 
@@ -41,7 +42,8 @@ class CampaignPage {
   async begin() {
     byId("tools").append(field("Campaign", select(this.ids.map((id) => [id, id]), this.id, (id) => this.go(id, []))));
     byId("campaign").hidden = false;
-    byId("trials").append(this.compare(), this.table.element);
+    byId("trials").append(this.table.element);
+    this.beginComparing();
     byId("shown").append(el("p", { class: "note" }, "Choose a trial in a chart, on the map or in the table."));
     await this.beginMap();
     this.watched = [this.id, ...this.others].map((id) => new Watched(id, () => this.queue(), (text) => say(text, text !== "")));
@@ -56,17 +58,16 @@ class CampaignPage {
     location.reload();
   }
 
-  compare() {
+  beginComparing() {
     const others = this.ids.filter((id) => id !== this.id);
-    if (!others.length) return "";
+    if (!others.length) return;
     const boxes = others.map((id) => el("label", { class: "check" },
       el("input", { type: "checkbox", value: id, checked: this.others.includes(id) }), id));
     const chosen = () => boxes.map((box) => box.firstElementChild).filter((box) => box.checked).map((box) => box.value);
     const apply = button("Compare", () => this.go(this.id, chosen().slice(0, COMPARED - 1)));
-    byId("best").before(el("details", { open: this.others.length > 0 },
+    byId("compare").append(el("details", { open: this.others.length > 0 },
       el("summary", {}, "Compare with other campaigns"),
       el("fieldset", { class: "row" }, el("legend", {}, `Up to ${COMPARED - 1} others`), ...boxes, apply)));
-    return "";
   }
 
   /** Draw once a frame, however many events come. */
@@ -90,6 +91,7 @@ class CampaignPage {
     byId("about").textContent = `Maximize ${told.status.objective}${goal}. Strategy: ${told.status.strategy}.`;
     this.showVerdict(told);
     this.showNow();
+    byId("best-section").hidden = !campaigns.some((one) => one.trials.some((trial) => trial.values));
     byId("best").replaceChildren(bestSoFar(campaigns, { ...this.handlers, onpick: null }));
     const several = objectivesOf(told.status.objective).length > 1;
     byId("front-section").hidden = !several;
@@ -97,13 +99,15 @@ class CampaignPage {
     this.showFailures(trials);
     const done = trials.filter((trial) => trial.status === "completed");
     byId("metrics-section").hidden = done.length < 2;
+    byId("metrics-section").classList.toggle("wide", Object.keys(done[0]?.metrics ?? {}).length > 4);
     if (done.length > 1) byId("metrics").replaceChildren(metricsChart({ told, trials }));
     redrawn(byId("trials"), null, () => this.table.show(told, trials));
     this.showMap(told, trials);
     if (this.picked === undefined) {
       const best = told.status.best[0]?.trial;
       const shown = best ?? done.at(-1)?.index ?? trials.at(-1)?.index;
-      const text = best === undefined ? "the last one" : "the best so far";
+      const text = best === undefined ? "the last one"
+        : several ? `the best in ${objectivesOf(told.status.objective)[0]}` : "the best so far";
       if (shown !== undefined && shown !== this.offered) this.showTrial(this.offered = shown, false, text);
     }
   }
@@ -193,11 +197,17 @@ class CampaignPage {
       return draw(el("canvas", { class: "structure", role: "img", "aria-label": label }), section(found, axis));
     });
     byId("shown").replaceChildren(
-      el("h3", {}, `Trial ${index}${text && `, ${text}`}`),
+      el("div", { class: "row" }, el("h3", {}, `Trial ${index}${text && `, ${text}`}`),
+        this.isServed(told) && trial.z ? el("a", { href: `/${addressOfState(told.space_id, { plane: "axes",
+          colour: "volume_fraction", a: trial.z })}` }, "Explore from here") : ""),
       el("div", { class: axes.length > 1 ? "planes" : "one" }, ...planes), legend(found, names),
       trial.reason ? el("p", { class: "warn" }, `It failed: ${trial.reason}`) : "",
       facts(figuresOf(trial, told)));
     if (chosen) byId("shown").scrollIntoView({ block: "nearest" });
+  }
+
+  isServed(told) {
+    return this.spaces.some((space) => space.id === told.space_id);
   }
 
   async beginMap() {

@@ -156,6 +156,14 @@ def test_trials_lie_on_the_map_of_their_space(campaign):
     page.wait_for_selector("#shown canvas")
 
 
+def test_a_trial_leads_to_its_point_in_the_explorer(campaign, runs, look):
+    page = campaign("unfinished")
+    page.get_by_role("link", name="Explore from here").click()
+    page.wait_for_selector("#charts svg")
+    run = Run.read(runs / "unfinished")
+    assert look.state(page)["a"].tolist() == run.best(1)[0].z.tolist()
+
+
 def test_the_explorer_leads_to_the_campaigns_and_back(explorer):
     page = explorer()
     page.get_by_role("link", name="Campaigns").click()
