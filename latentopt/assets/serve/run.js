@@ -13,6 +13,7 @@ import { Watched } from "./stream.js";
 import { driver, failures, objectivesOf, verdict } from "./verdict.js";
 
 const COMPARED = 3; // campaigns at a time: a browser keeps few connections to one server
+const MOST_PAUSE_MS = 800; // between two drawings, so that what is told is shown within two seconds
 const KEPT = 300; // structures of trials
 
 begin(async () => {
@@ -70,11 +71,16 @@ class CampaignPage {
       el("fieldset", { class: "row" }, el("legend", {}, `Up to ${COMPARED - 1} others`), ...boxes, apply)));
   }
 
-  /** Draw once a frame, however many events come. */
+  /** Draw once for many events: of thousands of trials drawing takes a while, and so has a pause. */
   queue() {
     if (this.queued || this.watched.some((one) => !one.told)) return;
     this.queued = true;
-    requestAnimationFrame(() => { this.queued = false; this.draw(); });
+    setTimeout(() => {
+      this.queued = false;
+      const began = performance.now();
+      this.draw();
+      this.pause = Math.min(MOST_PAUSE_MS, 4 * (performance.now() - began));
+    }, this.pause ?? 0);
   }
 
   get main() {

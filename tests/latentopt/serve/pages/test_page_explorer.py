@@ -213,6 +213,25 @@ def test_a_file_is_encoded_and_compared_with_its_reconstruction(
     np.testing.assert_allclose(look.state(page)["a"], expected, atol=1e-5)
 
 
+def test_a_file_is_dropped_on_the_page(explorer, look, tiny_space):
+    image = to_phases(tiny_space.decode(tiny_space.reference_[7:8].numpy()))[0]
+    file = io.BytesIO()
+    Image.fromarray(255 * image).save(file, format="png")
+    page = explorer()
+    page.evaluate(
+        """(bytes) => {
+          const carried = new DataTransfer();
+          carried.items.add(new File([Uint8Array.from(bytes)], "mine.png"));
+          document.body.dispatchEvent(
+            new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true }));
+        }""",
+        [*file.getvalue()],
+    )
+    look.until(page, "document.querySelector('#message').textContent.startsWith('mine.png is')")
+    table = np.array([tuple(bytes.fromhex(c[1:])) for c in PHASE_COLOURS], dtype=np.uint8)
+    wait_for_picture(page, look, table[image], "#upload figure:nth-child(1) canvas")
+
+
 def test_a_file_that_is_no_image_is_refused_in_words(explorer, show, tmp_path):
     (tmp_path / "notes.txt").write_text("no image at all")
     page = explorer()
