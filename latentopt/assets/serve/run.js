@@ -98,10 +98,13 @@ class CampaignPage {
     this.showVerdict(told);
     this.showNow();
     byId("best-section").hidden = !campaigns.some((one) => one.trials.some((trial) => trial.values));
-    byId("best").replaceChildren(bestSoFar(campaigns, { ...this.handlers, onpick: null }));
+    const alike = campaigns.filter((one) => one.told.status.objective === told.status.objective);
+    const others = campaigns.filter((one) => !alike.includes(one)).map((one) => one.id);
+    byId("best").replaceChildren(bestSoFar(alike, { ...this.handlers, onpick: null }),
+      ...(others.length ? [el("p", { class: "note" }, `Not drawn, as it has another objective: ${others.join(", ")}.`)] : []));
     const several = objectivesOf(told.status.objective).length > 1;
     byId("front-section").hidden = !several;
-    if (several) redrawn(byId("front"), front({ told, trials }, this.handlers));
+    if (several) redrawn(byId("front"), front(alike, this.handlers));
     this.showFailures(trials);
     const done = trials.filter((trial) => trial.status === "completed");
     byId("metrics-section").hidden = done.length < 2;
@@ -120,7 +123,7 @@ class CampaignPage {
 
   showVerdict(told) {
     setText(byId("verdict"), this.watched.length > 1
-      ? this.watched.map((one) => `${one.id}: ${verdict(one.told)}`).join(" ") : verdict(told));
+      ? this.watched.map((one) => `${one.id}: ${verdict(one.told)}`).join("\n") : verdict(told));
     const [text, bad] = driver(told);
     setText(byId("driver"), text);
     byId("driver").classList.toggle("warn", bad);

@@ -68,7 +68,7 @@ export class StructurePanel {
     const far = placed?.distance_from_data?.[0] ?? null;
     const [index, away] = nearest(this.map.z, z);
     this.facts.replaceChildren(facts([
-      ["Volume fraction", placed ? number(placed.volume_fraction[0], 3) : "\u2026"],
+      [`Volume fraction${this.space.phases > 2 ? ` of ${this.names()[1]}` : ""}`, placed ? number(placed.volume_fraction[0], 3) : "\u2026"],
       ...(placed && far === null ? [] : [["Distance from the data (1: their spacing)",
         placed ? `${distance(far)}${far > FAR ? ", far" : ""}` : "\u2026", far > FAR ? "bad" : ""]]),
       ["Norm, of a radius", `${number(size, 3)} of ${number(radius, 3)}`, size > radius ? "bad" : ""],

@@ -66,6 +66,7 @@ def runs(tiny_space, tiny_space_folder, tmp_path_factory):
     Campaign(folder=folder / "unfinished", **(settings | one)).run(12, progress=False)
     two = {"objective": "mean, top", "seed": 3}
     Campaign(folder=folder / "front", **(settings | two)).run(progress=False)
+    Campaign(folder=folder / "again", **(settings | two | {"seed": 4})).run(progress=False)
     return folder
 
 

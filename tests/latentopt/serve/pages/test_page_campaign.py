@@ -137,14 +137,27 @@ def said(reason):
     return f"'{reason}" if reason.startswith(("=", "+", "-", "@")) else reason
 
 
-def test_two_campaigns_are_compared(campaign):
-    page = campaign("unfinished")
+def compared(page, id):
     page.get_by_text("Compare with other campaigns").click()
-    page.get_by_label("front", exact=True).check()
+    page.get_by_label(id, exact=True).check()
     page.get_by_role("button", name="Compare").click()
+
+
+def test_two_campaigns_are_compared(campaign):
+    page = campaign("front")
+    compared(page, "again")
     page.wait_for_selector("#best .line.second")
-    assert "best of front" in page.text_content("#best")
-    assert "front: " in page.text_content("#verdict")
+    assert "best of again" in page.text_content("#best")
+    assert "front of again" in page.text_content("#front")
+    assert page.text_content("#verdict").count("trials completed") == 2
+
+
+def test_campaigns_of_other_objectives_are_not_drawn_together(campaign):
+    page = campaign("unfinished")
+    compared(page, "front")
+    page.wait_for_selector("#best .note")
+    assert page.text_content("#best .note").endswith("another objective: front.")
+    assert page.locator("#best .line.second").count() == 0
 
 
 def test_trials_lie_on_the_map_of_their_space(campaign):
