@@ -139,7 +139,7 @@ def completed(*words):
     ("words", "offered"),
     [
         (["tr"], {"train", "traverse"}),
-        (["e"], {"encode", "evaluate", "export"}),
+        (["e"], {"encode", "evaluate", "explore", "export"}),
         (["train", "--st"], {"--steps"}),
         (["data", "m"], {"make"}),
         (["export", ""], {"candidates", "verify"}),
