@@ -183,3 +183,15 @@ def test_the_explorer_leads_to_the_campaigns_and_back(explorer):
     page.wait_for_selector("#trials tbody tr")
     page.get_by_role("link", name="Explore the space").click()
     page.wait_for_selector("#charts svg")
+
+
+def test_where_too_many_watch_the_page_asks_now_and_then(begun, campaign, look):
+    script = """const known = window.fetch;
+    window.fetch = (path, options) => String(path).includes("/events")
+      ? Promise.resolve(new Response('{"detail": "too many"}', { status: 429 }))
+      : known(path, options);"""
+    n = len(begun.run(1, progress=False).trials)
+    page = campaign("live", script=script)
+    begun.run(1, progress=False)
+    look.until(page, f"document.querySelectorAll('#trials tbody tr').length === {n + 1}")
+    assert page.text_content("#message") == ""
