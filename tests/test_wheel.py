@@ -37,6 +37,14 @@ def test_the_wheel_holds_the_three_packages_and_the_embedded_space(wheel):
 
 
 @pytest.mark.slow
+def test_the_wheel_holds_the_pages_of_the_service(wheel):
+    folder = CHECKOUT / "latentopt" / "assets" / "serve"
+    pages = {f"latentopt/assets/serve/{path.name}" for path in folder.iterdir()}
+    assert {"index.html", "run.html"} <= {page.split("/")[-1] for page in pages}
+    assert pages <= {*zipfile.ZipFile(wheel).namelist()}
+
+
+@pytest.mark.slow
 def test_the_wheel_holds_each_package_with_its_face(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info" not in name}
     here = {

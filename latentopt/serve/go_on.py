@@ -5,6 +5,7 @@ from pathlib import Path
 
 from latentopt.campaign.campaign import Campaign
 from latentopt.errors import CampaignError, ConfigError, DataError, ModelFileError
+from latentopt.printing import print
 from latentopt.runs.run import Run
 from latentopt.settings.campaign import CampaignConfig
 

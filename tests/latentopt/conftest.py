@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,26 @@ def tiny_space():
 @pytest.fixture(scope="session")
 def tiny_space_folder(tiny_space, tmp_path_factory):
     return tiny_space.save(tmp_path_factory.mktemp("tiny") / "space")
+
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    # WebGL2 without a graphics card.
+    *("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real Chromium. Of a module: until it is closed, its loop runs in this thread."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None and not os.environ.get("CI"):  # where nothing may be skipped
+        pytest.skip("needs Chromium")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
 
 
 class Forked:

@@ -31,15 +31,6 @@ OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--headless=new"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def wide_space():
     """Six numbers for images of 6 by 10 voxels."""
     images = (torch.rand(60, 1, 6, 10, generator=torch.Generator().manual_seed(0)) > 0.5).float()

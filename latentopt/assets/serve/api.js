@@ -117,6 +117,8 @@ export class Space {
     this.solid = this.sides.length === 3;
     const voxels = about.image_shape.reduce((a, b) => a * b, 1);
     this.rows = Math.max(1, Math.min(MOST_ROWS, Math.floor(MOST_VOXELS / voxels)));
+    // A space that keeps no training structures has a map of samples.
+    this.point = about.references > 1 ? "training structure" : "sample";
     this.kept = new Map();
     this.keptBytes = 0;
   }

@@ -5,6 +5,7 @@ import { el, number } from "./dom.js";
 
 const WIDTH = 420;
 const HEIGHT = 240;
+const NARROW = 860; // pixels of a window, below which everything is one column
 const EDGE = { left: 58, right: 14, top: 12, bottom: 42 };
 
 /** Numbers of an axis: about `n` round ones from low to high. */
@@ -29,27 +30,29 @@ export function range(values, room = 0.04) {
   return [low - more, high + more];
 }
 
-function frame({ title, text, x, y, xLabel, yLabel, whole = false }) {
+function frame({ title, text, x, y, xLabel, yLabel, whole = false, large = false }) {
+  // Text keeps its size: a chart that a wide window shows large has more room, not larger letters.
+  const [width, height] = large && innerWidth > NARROW ? [600, 290] : [WIDTH, HEIGHT];
   const across = (value) =>
-    EDGE.left + ((value - x[0]) / (x[1] - x[0])) * (WIDTH - EDGE.left - EDGE.right);
+    EDGE.left + ((value - x[0]) / (x[1] - x[0])) * (width - EDGE.left - EDGE.right);
   const down = (value) =>
-    HEIGHT - EDGE.bottom - ((value - y[0]) / (y[1] - y[0])) * (HEIGHT - EDGE.top - EDGE.bottom);
-  const svg = el("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "chart",
+    height - EDGE.bottom - ((value - y[0]) / (y[1] - y[0])) * (height - EDGE.top - EDGE.bottom);
+  const svg = el("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "chart",
     "aria-label": `${title}. ${text}` });
   const xTicks = ticks(...x, 5).filter((t) => !whole || Number.isInteger(t));
   for (const t of ticks(...y)) {
-    svg.append(el("line", { class: "grid", x1: EDGE.left, x2: WIDTH - EDGE.right, y1: down(t), y2: down(t) }),
+    svg.append(el("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: down(t), y2: down(t) }),
       el("text", { class: "tick", x: EDGE.left - 6, y: down(t) + 4, "text-anchor": "end" }, number(t)));
   }
   for (const t of xTicks) {
-    svg.append(el("text", { class: "tick", x: across(t), y: HEIGHT - EDGE.bottom + 16,
+    svg.append(el("text", { class: "tick", x: across(t), y: height - EDGE.bottom + 16,
       "text-anchor": "middle" }, number(t)));
   }
-  const middle = (HEIGHT - EDGE.bottom + EDGE.top) / 2;
+  const middle = (height - EDGE.bottom + EDGE.top) / 2;
   svg.append(
-    el("line", { class: "axis", x1: EDGE.left, x2: WIDTH - EDGE.right, y1: HEIGHT - EDGE.bottom,
-      y2: HEIGHT - EDGE.bottom }),
-    el("text", { class: "label", x: (EDGE.left + WIDTH - EDGE.right) / 2, y: HEIGHT - 6,
+    el("line", { class: "axis", x1: EDGE.left, x2: width - EDGE.right, y1: height - EDGE.bottom,
+      y2: height - EDGE.bottom }),
+    el("text", { class: "label", x: (EDGE.left + width - EDGE.right) / 2, y: height - 6,
       "text-anchor": "middle" }, xLabel),
     el("text", { class: "label", x: 12, y: middle, "text-anchor": "middle",
       transform: `rotate(-90 12 ${middle})` }, yLabel),
@@ -79,7 +82,8 @@ export function lineChart({ title, text, values, band, xLabel, yLabel, others = 
 export function scatter({ title, text, points, lines = [], xLabel, yLabel, whole, onpoint, onpick }) {
   const xs = [...points.map((p) => p.x), ...lines.flatMap((l) => l.points.map((p) => p[0]))];
   const ys = [...points.map((p) => p.y), ...lines.flatMap((l) => l.points.map((p) => p[1]))];
-  const { svg, across, down } = frame({ title, text, xLabel, yLabel, whole, x: range(xs), y: range(ys) });
+  const { svg, across, down } = frame({ title, text, xLabel, yLabel, whole,
+    large: true, x: range(xs), y: range(ys) });
   for (const line of lines) {
     svg.append(el("path", { class: `line ${line.kind}`,
       d: pathOf(line.points.map(([a, b]) => [across(a), down(b)])) }));

@@ -6,37 +6,71 @@ import { attempt, button, el, field, number, select } from "./dom.js";
 const AXES = 12;
 const REACH = 4; // standard deviations to each side
 
-/** Sliders of the first principal axes of A. */
+/** Sliders of the first principal axes of A, and of what a model learned to control. */
 export class Axes {
   constructor({ space, store }) {
     Object.assign(this, { store });
-    this.sliders = Array.from({ length: Math.min(AXES, space.dim) }, (_, i) => {
-      const output = el("span", {});
-      const input = el("input", { type: "range", min: -REACH, max: REACH, step: 0.02, value: 0,
-        oninput: () => this.move(i, false), onchange: () => this.move(i, true) });
-      return { input, output, element: el("label", { class: "slider" },
-        el("span", {}, `Axis ${i + 1}: `, output), input) };
-    });
     this.start = Array.from({ length: space.dim }, () => 0);
-    this.element = el("div", { class: "sliders" }, ...this.sliders.map((slider) => slider.element));
+    const controls = space.about.controls ?? [];
+    const [named, kinds] = [controls.filter((one) => !one.categories), controls.filter((one) => one.categories)];
+    const names = new Map(named.map((one) => [one.numbers[0], `${one.name}${meaningOf(one)}`]));
+    const first = Array.from({ length: Math.min(AXES, space.dim) }, (_, i) => i);
+    const places = [...names.keys(), ...first.filter((i) => !names.has(i) && !kinds.some((one) => one.numbers.includes(i)))];
+    this.sliders = places.map((i) => this.slider(i, names.get(i) ?? `Axis ${i + 1}`));
+    this.kinds = kinds.map((one) => this.kind(one));
+    this.element = el("div", {},
+      kinds.length ? el("div", { class: "row" }, ...this.kinds.map((kind) => kind.element)) : null,
+      el("div", { class: "sliders" }, ...this.sliders.map((slider) => slider.element)));
   }
 
-  move(i, settled) {
+  slider(place, name) {
+    const value = el("span", {});
+    const input = el("input", { type: "range", min: -REACH, max: REACH, step: 0.02, value: 0,
+      oninput: () => this.move(place, Number(input.value), false),
+      onchange: () => this.move(place, Number(input.value), true) });
+    return { place, input, value, element: el("label", { class: "slider" }, el("span", {}, `${name}: `, value), input) };
+  }
+
+  /** A category is that of the largest of its numbers, so another one exchanges two of them. */
+  kind({ name, numbers }) {
+    const chosen = select(numbers.map((_, k) => [String(k), String(k + 1)]), "0", (text) => {
+      const z = [...(this.store.state.a ?? this.start)];
+      const [from, to] = [numbers[largest(numbers, z)], numbers[Number(text)]];
+      [z[from], z[to]] = [z[to], z[from]];
+      this.store.put({ a: z });
+    });
+    return { numbers, chosen, element: field(name, chosen) };
+  }
+
+  move(place, value, settled) {
     const z = [...(this.store.state.a ?? this.start)];
-    z[i] = Number(this.sliders[i].input.value);
+    z[place] = value;
     if (settled) this.store.put({ a: z });
     else this.store.preview({ a: z });
   }
 
   show(z) {
-    this.sliders.forEach(({ input, output }, i) => {
-      const value = z?.[i] ?? 0;
-      if (Math.abs(value) > Number(input.max)) [input.min, input.max] = [-Math.ceil(Math.abs(value)), Math.ceil(Math.abs(value))];
+    for (const { place, input, value } of this.sliders) {
+      const far = Math.ceil(Math.abs(z[place]));
+      if (far > Number(input.max)) [input.min, input.max] = [-far, far];
       // Chromium sends no "change" for a value that a script has set while it was dragged.
-      if (Number(input.value) !== value) input.value = value;
-      output.textContent = number(value, 3);
-    });
+      if (Number(input.value) !== z[place]) input.value = z[place];
+      value.textContent = number(z[place], 3);
+    }
+    for (const { numbers, chosen } of this.kinds) chosen.value = String(largest(numbers, z));
   }
+}
+
+function largest(numbers, z) {
+  return numbers.reduce((best, place, k) => (z[place] > z[numbers[best]] ? k : best), 0);
+}
+
+/** The property that a control changes most, if it was measured. */
+function meaningOf({ spearman }) {
+  const [name, value] = Object.entries(spearman ?? {}).filter(([, rank]) => rank !== null)
+    .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]))[0] ?? [];
+  return value === undefined || Math.abs(value) < 0.3 ? ""
+    : ` (${name.replaceAll("_", " ")} ${value > 0 ? "rises" : "falls"})`;
 }
 
 /** New points, of a class and with properties where the space knows any. */

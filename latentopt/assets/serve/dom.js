@@ -1,6 +1,7 @@
 // Elements, numbers as text, and messages. Text from outside is set as text, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
+const SAID_MS = 8000; // for which a message that is no error is shown
 const OF_SVG = new Set(["svg", "g", "path", "line", "circle", "rect", "text", "title", "desc",
   "polyline", "polygon"]);
 
@@ -59,12 +60,21 @@ export function count(n, one, many = `${one}s`) {
   return `${n} ${n === 1 ? one : many}`;
 }
 
-/** Say something in the page's message line; an error stays until the next message. */
+let silence;
+
+/** Say something in the page's message line; an error stays until the next message, or Escape. */
 export function say(text, isError = false) {
   const line = byId("message");
   line.textContent = text;
   line.classList.toggle("error", isError);
-  line.hidden = text === "";
+  clearTimeout(silence);
+  if (!isError && !text.endsWith("\u2026")) silence = setTimeout(() => { line.textContent = ""; }, SAID_MS);
+}
+
+/** Let a message be put away. */
+export function beginMessages() {
+  byId("message").addEventListener("click", () => say(""));
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") say(""); });
 }
 
 /** Do something, and say what went wrong if it did. */

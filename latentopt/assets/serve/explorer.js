@@ -3,7 +3,7 @@
 import { askJson, latest, Space } from "./api.js";
 import { Cart } from "./cart.js";
 import { Axes, Sampling } from "./controls.js";
-import { attempt, button, byId, el, field, number, say, select } from "./dom.js";
+import { attempt, button, byId, el, field, number, say, select, sentence } from "./dom.js";
 import { isolation, nearest } from "./geometry.js";
 import { DataMap } from "./map.js";
 import { Colouring } from "./map_colours.js";
@@ -58,8 +58,10 @@ class Explorer {
   begin() {
     const { about } = this.space;
     byId("explorer").hidden = false;
+    byId("map").setAttribute("aria-label", `Map of the data. Each point is a ${this.space.point}.`);
     byId("about").textContent = `${about.name.split(/[\\/]/).at(-1)}: ${about.kind}, ${this.space.sides.join(" by ")} voxels in `
-      + `${about.latent_dim} numbers, ${about.references} training structures kept`;
+      + `${about.latent_dim} numbers, `
+      + (about.references > 1 ? `${about.references} training structures kept` : "no training structures kept");
     this.board = new DataMap(byId("map"), {
       onhover: (index, place) => this.hover(index, place),
       onpick: (found, second) => this.pick(found, second),
@@ -74,10 +76,8 @@ class Explorer {
     const { about } = this.space;
     const put = (id, ...elements) => byId(id).append(...elements);
     if (this.spaces.length > 1) {
-      put("tools", field("Space", select(this.spaces.map((s) => [s.id, s.name.split(/[\\/]/).at(-1)]), about.id, (id) => {
-        location.hash = `#space=${id}`;
-        location.reload();
-      })));
+      const names = this.spaces.map((one) => [one.id, one.name.split(/[\\/]/).at(-1)]);
+      put("tools", field("Space", select(names, about.id, (id) => { location.hash = `#space=${id}`; })));
     }
     this.undo = button("Undo", () => this.store.undo(), { title: "Ctrl+Z" });
     this.redo = button("Redo", () => this.store.redo(), { title: "Ctrl+Y" });
@@ -142,8 +142,16 @@ class Explorer {
     this.swap.disabled = !state.b;
     this.undo.disabled = !this.store.before.length;
     this.redo.disabled = !this.store.after.length;
-    if (settled) history.replaceState(null, "", addressOfState(this.space.id, state));
+    if (settled) this.putAddress(state);
     this.showMap();
+  }
+
+  putAddress(state) {
+    try {
+      history.replaceState(null, "", addressOfState(this.space.id, state));
+    } catch {
+      // Safari refuses more than 100 in 30 s, as while a key is held. The next one will do.
+    }
   }
 
   /** The map with marks of A, B, what the cart has, and the path. */
@@ -175,7 +183,7 @@ class Explorer {
     const { a } = this.store.state;
     const z = index === null ? [...place, ...a.slice(2)] : this.map.z[index];
     this.store.put(second ? { b: z } : { a: z });
-    byId("map-said").textContent = `${second ? "B" : "A"} is ${index === null ? "a new point" : `training structure ${index}`}`;
+    byId("map-said").textContent = `${second ? "B" : "A"} is ${index === null ? "a new point" : `${this.space.point} ${index}`}`;
   }
 
   async hover(index, place) {
@@ -187,7 +195,7 @@ class Explorer {
     }
     if (this.tipped === index) return;
     this.tipped = index;
-    const text = `Training structure ${index}, fraction ${number(this.map.volume_fraction[index], 3)}`;
+    const text = `${sentence(this.space.point)} ${index}, fraction ${number(this.map.volume_fraction[index], 3)}`;
     byId("map-said").textContent = text;
     const found = await attempt(() => this.tip(index));
     if (!found || this.tipped !== index) return;

@@ -19,6 +19,7 @@ export class DataMap {
   constructor(canvas, { onhover, onpick }) {
     Object.assign(this, { canvas, onhover, onpick, plane: "axes", colours: null, marks: [] });
     this.points = [];
+    this.waiting = null;
     this.cross = null;
     this.hovered = null;
     new ResizeObserver(() => this.draw()).observe(canvas);
@@ -126,7 +127,15 @@ export class DataMap {
     this.draw();
   }
 
+  /** Paint it with the next frame, once, however often this is called until then. */
   draw() {
+    this.waiting ??= requestAnimationFrame(() => {
+      this.waiting = null;
+      this.paint();
+    });
+  }
+
+  paint() {
     const [width, height] = this.size;
     if (!width || !this.points.length) return;
     const fine = window.devicePixelRatio || 1;

@@ -8,10 +8,12 @@ import { described, draw, legend, section } from "./pictures.js";
 import { bestSoFar, front, metricsChart } from "./run_charts.js";
 import { TrialTable } from "./run_table.js";
 import { begin } from "./shell.js";
+import { addressOfState } from "./store.js";
 import { Watched } from "./stream.js";
 import { driver, failures, objectivesOf, verdict } from "./verdict.js";
 
 const COMPARED = 3; // campaigns at a time: a browser keeps few connections to one server
+const MOST_PAUSE_MS = 800; // between two drawings, so that what is told is shown within two seconds
 const KEPT = 300; // structures of trials
 
 begin(async () => {
@@ -41,7 +43,8 @@ class CampaignPage {
   async begin() {
     byId("tools").append(field("Campaign", select(this.ids.map((id) => [id, id]), this.id, (id) => this.go(id, []))));
     byId("campaign").hidden = false;
-    byId("trials").append(this.compare(), this.table.element);
+    byId("trials").append(this.table.element);
+    this.beginComparing();
     byId("shown").append(el("p", { class: "note" }, "Choose a trial in a chart, on the map or in the table."));
     await this.beginMap();
     this.watched = [this.id, ...this.others].map((id) => new Watched(id, () => this.queue(), (text) => say(text, text !== "")));
@@ -56,24 +59,28 @@ class CampaignPage {
     location.reload();
   }
 
-  compare() {
+  beginComparing() {
     const others = this.ids.filter((id) => id !== this.id);
-    if (!others.length) return "";
+    if (!others.length) return;
     const boxes = others.map((id) => el("label", { class: "check" },
       el("input", { type: "checkbox", value: id, checked: this.others.includes(id) }), id));
     const chosen = () => boxes.map((box) => box.firstElementChild).filter((box) => box.checked).map((box) => box.value);
     const apply = button("Compare", () => this.go(this.id, chosen().slice(0, COMPARED - 1)));
-    byId("best").before(el("details", { open: this.others.length > 0 },
+    byId("compare").append(el("details", { open: this.others.length > 0 },
       el("summary", {}, "Compare with other campaigns"),
       el("fieldset", { class: "row" }, el("legend", {}, `Up to ${COMPARED - 1} others`), ...boxes, apply)));
-    return "";
   }
 
-  /** Draw once a frame, however many events come. */
+  /** Draw once for many events: of thousands of trials drawing takes a while, and so has a pause. */
   queue() {
     if (this.queued || this.watched.some((one) => !one.told)) return;
     this.queued = true;
-    requestAnimationFrame(() => { this.queued = false; this.draw(); });
+    setTimeout(() => {
+      this.queued = false;
+      const began = performance.now();
+      this.draw();
+      this.pause = Math.min(MOST_PAUSE_MS, 4 * (performance.now() - began));
+    }, this.pause ?? 0);
   }
 
   get main() {
@@ -90,27 +97,33 @@ class CampaignPage {
     byId("about").textContent = `Maximize ${told.status.objective}${goal}. Strategy: ${told.status.strategy}.`;
     this.showVerdict(told);
     this.showNow();
-    byId("best").replaceChildren(bestSoFar(campaigns, { ...this.handlers, onpick: null }));
+    byId("best-section").hidden = !campaigns.some((one) => one.trials.some((trial) => trial.values));
+    const alike = campaigns.filter((one) => one.told.status.objective === told.status.objective);
+    const others = campaigns.filter((one) => !alike.includes(one)).map((one) => one.id);
+    byId("best").replaceChildren(bestSoFar(alike, { ...this.handlers, onpick: null }),
+      ...(others.length ? [el("p", { class: "note" }, `Not drawn, as it has another objective: ${others.join(", ")}.`)] : []));
     const several = objectivesOf(told.status.objective).length > 1;
     byId("front-section").hidden = !several;
-    if (several) redrawn(byId("front"), front({ told, trials }, this.handlers));
+    if (several) redrawn(byId("front"), front(alike, this.handlers));
     this.showFailures(trials);
     const done = trials.filter((trial) => trial.status === "completed");
     byId("metrics-section").hidden = done.length < 2;
+    byId("metrics-section").classList.toggle("wide", Object.keys(done[0]?.metrics ?? {}).length > 4);
     if (done.length > 1) byId("metrics").replaceChildren(metricsChart({ told, trials }));
     redrawn(byId("trials"), null, () => this.table.show(told, trials));
     this.showMap(told, trials);
     if (this.picked === undefined) {
       const best = told.status.best[0]?.trial;
       const shown = best ?? done.at(-1)?.index ?? trials.at(-1)?.index;
-      const text = best === undefined ? "the last one" : "the best so far";
+      const text = best === undefined ? "the last one"
+        : several ? `the best in ${objectivesOf(told.status.objective)[0]}` : "the best so far";
       if (shown !== undefined && shown !== this.offered) this.showTrial(this.offered = shown, false, text);
     }
   }
 
   showVerdict(told) {
     setText(byId("verdict"), this.watched.length > 1
-      ? this.watched.map((one) => `${one.id}: ${verdict(one.told)}`).join(" ") : verdict(told));
+      ? this.watched.map((one) => `${one.id}: ${verdict(one.told)}`).join("\n") : verdict(told));
     const [text, bad] = driver(told);
     setText(byId("driver"), text);
     byId("driver").classList.toggle("warn", bad);
@@ -193,11 +206,17 @@ class CampaignPage {
       return draw(el("canvas", { class: "structure", role: "img", "aria-label": label }), section(found, axis));
     });
     byId("shown").replaceChildren(
-      el("h3", {}, `Trial ${index}${text && `, ${text}`}`),
+      el("div", { class: "row" }, el("h3", {}, `Trial ${index}${text && `, ${text}`}`),
+        this.isServed(told) && trial.z ? el("a", { href: `/${addressOfState(told.space_id, { plane: "axes",
+          colour: "volume_fraction", a: trial.z })}` }, "Explore from here") : ""),
       el("div", { class: axes.length > 1 ? "planes" : "one" }, ...planes), legend(found, names),
       trial.reason ? el("p", { class: "warn" }, `It failed: ${trial.reason}`) : "",
       facts(figuresOf(trial, told)));
     if (chosen) byId("shown").scrollIntoView({ block: "nearest" });
+  }
+
+  isServed(told) {
+    return this.spaces.some((space) => space.id === told.space_id);
   }
 
   async beginMap() {

@@ -55,20 +55,28 @@ function steps(trials) {
 }
 
 /** The first two objectives of every trial, those of the front joined. */
-export function front({ told, trials }, handlers) {
+export function front(campaigns, handlers) {
+  const [{ told, trials }] = campaigns;
   const objectives = objectivesOf(told.status.objective);
   const members = new Set(told.front);
   const done = completed(trials);
   const points = done.map((trial) => ({ x: trial.values[0], y: trial.values[1], index: trial.index,
     kind: members.has(trial.index) ? "front" : kindOf(trial), focus: members.has(trial.index),
     label: `${labelOf(trial, objectives)}${members.has(trial.index) ? ", on the front" : ""}` }));
-  const line = done.filter((trial) => members.has(trial.index)).map((trial) => trial.values.slice(0, 2))
-    .sort((a, b) => a[0] - b[0]);
+  const lines = campaigns.map((one, k) => ({ kind: LINES[k % LINES.length], points: lineOf(one) }));
   const axis = (i) => [objectives[i], unitOf(objectives[i], told.units)].filter(Boolean).join(", ");
   return el("figure", {}, scatter({ title: "Pareto front", text: `${count(members.size, "trial")} on the front`, points,
-    lines: [{ kind: "second", points: line }], xLabel: axis(0), yLabel: axis(1), ...handlers }),
-  key([["diamond", "on the front"], ["dot", "surpassed"], ["cross", "breaks a constraint"]]),
+    lines: lines.filter((line) => line.points.length), xLabel: axis(0), yLabel: axis(1), ...handlers }),
+  key([["diamond", "on the front"], ["dot", "surpassed"], ["cross", "breaks a constraint"],
+    ...(campaigns.length > 1 ? campaigns.map((one, k) => [`line ${LINES[k % LINES.length]}`, `front of ${one.id}`]) : [])]),
   el("p", { class: "note" }, "Larger is better on both axes. Tab goes along the front; Enter shows a structure."));
+}
+
+/** The front of a campaign, by its first objective. */
+function lineOf({ told, trials }) {
+  const members = new Set(told.front);
+  return completed(trials).filter((trial) => members.has(trial.index))
+    .map((trial) => trial.values.slice(0, 2)).sort((a, b) => a[0] - b[0]);
 }
 
 /** One line a trial over its metrics. */

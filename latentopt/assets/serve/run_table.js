@@ -34,7 +34,8 @@ export class TrialTable {
       ...(constraints.length ? [["feasible", (t) => (t.feasible === null ? null : t.feasible ? "yes" : "no")]] : []),
       ...constraints.map((name) => [`margin: ${name}`, (t) => t.margins[name] ?? null]),
       ...metrics.map((name) => [name, (t) => t.metrics[name] ?? null]),
-      ["seconds", (t) => t.seconds], ["strategy", (t) => t.strategy], ["reason", (t) => t.reason],
+      ["seconds", (t) => t.seconds], ["strategy", (t) => t.strategy],
+      ...(trials.some((t) => t.reason) ? [["reason", (t) => t.reason]] : []),
     ];
     this.draw();
   }
@@ -80,7 +81,8 @@ export class TrialTable {
           { class: "plain", "aria-label": `Show the structure of trial ${cell}` }));
       }
       const isNumber = typeof cell === "number";
-      return el("td", { class: isNumber ? "number" : cell === "failed" || cell === "no" ? "bad" : "" },
+      const kind = this.columns[i][0] === "reason" ? "reason" : cell === "failed" || cell === "no" ? "bad" : "";
+      return el("td", { class: isNumber ? "number" : kind },
         cell === null || cell === undefined ? "" : isNumber ? number(cell) : cell);
     }));
   }

@@ -1,11 +1,18 @@
 // What every page begins with: the token, and who asks for it where there is none.
 
 import { dropToken, giveToken, hasToken, takeToken } from "./api.js";
-import { byId, say } from "./dom.js";
+import { beginMessages, byId, say } from "./dom.js";
 
 /** Call `start` once there is a token that the service takes. */
 export async function begin(start) {
   takeToken();
+  beginMessages();
+  // A link that is pasted over the address of the page is another state.
+  addEventListener("hashchange", () => location.reload());
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the fragment is the state
+    byId(event.target.hash.slice(1)).focus();
+  });
   if (!hasToken()) {
     askForToken();
     return;

@@ -2,7 +2,8 @@
 
 import { ask, askJson } from "./api.js";
 
-const AGAIN_MS = 1000; // until the next try where the connection broke
+const AGAIN_MS = 1000; // until the next try where the connection broke, longer each time
+const MOST_MS = 10000;
 
 /** Events `{id, event, data}` of the bytes of a stream, as they come. */
 export async function* eventsOf(body) {
@@ -58,21 +59,37 @@ export class Watched {
   }
 
   async follow() {
+    let pause = AGAIN_MS;
     while (!this.ended.signal.aborted) {
+      const { signal } = this.ended;
+      const query = `points=true&since=${this.since}`;
       try {
-        const { signal } = this.ended;
-        const path = `${this.path}/events?points=true&since=${this.since}`;
-        const answer = await ask(path, { accept: "text/event-stream", signal });
+        const answer = await ask(`${this.path}/events?${query}`, { accept: "text/event-stream", signal });
         this.onproblem("");
+        pause = AGAIN_MS;
         for await (const { event, data } of eventsOf(answer.body)) {
           if (event === "problem") throw new Error(JSON.parse(data).detail);
           if (event === "run") this.take(JSON.parse(data));
         }
       } catch (error) {
-        if (this.ended.signal.aborted) return;
-        this.onproblem(error.status ? error.message : "The server does not answer; trying again.");
+        if (signal.aborted) return;
+        if (error.status === 401) {
+          this.onproblem("The server has been started again. Open the address that it printed.");
+          return;
+        }
+        if (error.status === 429) await this.look(query); // many watch: this page asks now and then
+        else this.onproblem(error.status ? error.message : "The server does not answer; trying again.");
       }
-      await new Promise((done) => setTimeout(done, AGAIN_MS));
+      await new Promise((done) => setTimeout(done, pause));
+      pause = Math.min(MOST_MS, 1.5 * pause);
+    }
+  }
+
+  async look(query) {
+    try {
+      this.take(await askJson(`${this.path}?${query}`));
+    } catch {
+      // The next try says what is wrong.
     }
   }
 

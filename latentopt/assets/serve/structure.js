@@ -65,14 +65,14 @@ export class StructurePanel {
   showFacts(z, placed) {
     const size = norm(z);
     const { radius } = this.space.about;
-    const far = placed?.distance_from_data?.[0];
+    const far = placed?.distance_from_data?.[0] ?? null;
     const [index, away] = nearest(this.map.z, z);
     this.facts.replaceChildren(facts([
-      ["Volume fraction", placed ? number(placed.volume_fraction[0], 3) : "\u2026"],
-      ["Distance from the data (1: their spacing)", far === undefined || far === null ? "\u2026"
-        : `${distance(far)}${far > FAR ? ", far" : ""}`, far > FAR ? "bad" : ""],
+      [`Volume fraction${this.space.phases > 2 ? ` of ${this.names()[1]}` : ""}`, placed ? number(placed.volume_fraction[0], 3) : "\u2026"],
+      ...(placed && far === null ? [] : [["Distance from the data (1: their spacing)",
+        placed ? `${distance(far)}${far > FAR ? ", far" : ""}` : "\u2026", far > FAR ? "bad" : ""]]),
       ["Norm, of a radius", `${number(size, 3)} of ${number(radius, 3)}`, size > radius ? "bad" : ""],
-      ["Nearest training structure", away < 1e-9 ? `this is ${index}` : `${index}`],
+      [`Nearest ${this.space.point}`, away < 1e-9 ? `this is ${index}` : `${index}`],
     ]));
   }
 
@@ -81,7 +81,7 @@ export class StructurePanel {
     if (index === null) return;
     const found = await attempt(() => this.space.decode([this.map.z[index]]));
     if (!found || this.store.state.a !== z) return;
-    const text = `Nearest training structure, ${index}`;
+    const text = `Nearest ${this.space.point}, ${index}`;
     this.near.replaceChildren(picture(found[0], `${text}: ${described(found[0], this.names())}`),
       el("figcaption", {}, text));
   }

@@ -1,6 +1,6 @@
 // A campaign in words: what came of it, what runs, what failed.
 
-import { count, duration, number, unitText } from "./dom.js";
+import { count, duration, number, sentence, unitText } from "./dom.js";
 
 /** The objectives of a string, parted at the commas outside of brackets. */
 export function objectivesOf(text) {
@@ -68,7 +68,7 @@ export function driver({ status }) {
   }
   const pace = status.evaluations_per_hour === null ? "" : `, ${number(status.evaluations_per_hour, 3)} evaluations an hour`;
   const end = status.seconds_left === null ? "" : `, about ${duration(status.seconds_left)} left`;
-  return [`${status.driver} runs it by ${status.engine}${pace}${end}.`, false];
+  return [`${sentence(status.driver)} runs it (engine: ${status.engine})${pace}${end}.`, false];
 }
 
 /** Failures by how, with each reason once and how often it came, most often first. */

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import shutil
 import threading
 import time
 from dataclasses import dataclass, field
@@ -26,14 +25,6 @@ from latentopt.space.latent_space import LatentSpace  # noqa: E402
 
 TOKEN = "token-of-the-tests"
 HOSTILE = "<img src=x onerror=alert(1)> & “quotes”"
-FLAGS = [
-    "--no-sandbox",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
-
-
 def pair(images):
     """Two objectives at odds, and a failure now and then."""
     mean = images.double().mean((1, 2, 3))
@@ -66,6 +57,7 @@ def runs(tiny_space, tiny_space_folder, tmp_path_factory):
     Campaign(folder=folder / "unfinished", **(settings | one)).run(12, progress=False)
     two = {"objective": "mean, top", "seed": 3}
     Campaign(folder=folder / "front", **(settings | two)).run(progress=False)
+    Campaign(folder=folder / "again", **(settings | two | {"seed": 4})).run(progress=False)
     return folder
 
 
@@ -106,17 +98,6 @@ def serve():
 def service(tiny_space, solid_space, runs, serve):
     spaces = Spaces([ServedSpace("tiny", tiny_space), ServedSpace("solid", solid_space)])
     yield from serve(spaces, runs)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("there is no chromium")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=path, args=FLAGS)
-        yield started
-        started.close()
 
 
 @dataclass

@@ -137,14 +137,27 @@ def said(reason):
     return f"'{reason}" if reason.startswith(("=", "+", "-", "@")) else reason
 
 
-def test_two_campaigns_are_compared(campaign):
-    page = campaign("unfinished")
+def compared(page, id):
     page.get_by_text("Compare with other campaigns").click()
-    page.get_by_label("front", exact=True).check()
+    page.get_by_label(id, exact=True).check()
     page.get_by_role("button", name="Compare").click()
+
+
+def test_two_campaigns_are_compared(campaign):
+    page = campaign("front")
+    compared(page, "again")
     page.wait_for_selector("#best .line.second")
-    assert "best of front" in page.text_content("#best")
-    assert "front: " in page.text_content("#verdict")
+    assert "best of again" in page.text_content("#best")
+    assert "front of again" in page.text_content("#front")
+    assert page.text_content("#verdict").count("trials completed") == 2
+
+
+def test_campaigns_of_other_objectives_are_not_drawn_together(campaign):
+    page = campaign("unfinished")
+    compared(page, "front")
+    page.wait_for_selector("#best .note")
+    assert page.text_content("#best .note").endswith("another objective: front.")
+    assert page.locator("#best .line.second").count() == 0
 
 
 def test_trials_lie_on_the_map_of_their_space(campaign):
@@ -156,9 +169,29 @@ def test_trials_lie_on_the_map_of_their_space(campaign):
     page.wait_for_selector("#shown canvas")
 
 
+def test_a_trial_leads_to_its_point_in_the_explorer(campaign, runs, look):
+    page = campaign("unfinished")
+    page.get_by_role("link", name="Explore from here").click()
+    page.wait_for_selector("#charts svg")
+    run = Run.read(runs / "unfinished")
+    assert look.state(page)["a"].tolist() == run.best(1)[0].z.tolist()
+
+
 def test_the_explorer_leads_to_the_campaigns_and_back(explorer):
     page = explorer()
     page.get_by_role("link", name="Campaigns").click()
     page.wait_for_selector("#trials tbody tr")
     page.get_by_role("link", name="Explore the space").click()
     page.wait_for_selector("#charts svg")
+
+
+def test_where_too_many_watch_the_page_asks_now_and_then(begun, campaign, look):
+    script = """const known = window.fetch;
+    window.fetch = (path, options) => String(path).includes("/events")
+      ? Promise.resolve(new Response('{"detail": "too many"}', { status: 429 }))
+      : known(path, options);"""
+    n = len(begun.run(1, progress=False).trials)
+    page = campaign("live", script=script)
+    begun.run(1, progress=False)
+    look.until(page, f"document.querySelectorAll('#trials tbody tr').length === {n + 1}")
+    assert page.text_content("#message") == ""

@@ -7,6 +7,8 @@ import torch
 from generative import LatentDiffusion
 from generative.conditions import Conditions
 from generative.data.synthetic import gaussian_random_field
+from generative.gans.controls import Controls, ControlsConfig
+from generative.model import Model
 from generative.training.train import TrainConfig, train
 from latentopt.serve.spaces import ServedSpace, Spaces
 from latentopt.space.latent_space import LatentSpace
@@ -36,8 +38,15 @@ def asked_space(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def service(asked_space, runs, serve):
-    yield from serve(Spaces([ServedSpace("asked", asked_space)]), runs)
+def controlled_space():
+    """Bands, whose controls are known."""
+    return LatentSpace.from_prior(Bands())
+
+
+@pytest.fixture(scope="session")
+def service(asked_space, controlled_space, runs, serve):
+    spaces = [ServedSpace("asked", asked_space), ServedSpace("bands", controlled_space)]
+    yield from serve(Spaces(spaces), runs)
 
 
 def test_a_structure_is_drawn_of_a_class_and_a_property(explorer, look, asked_space):
@@ -64,3 +73,44 @@ def test_a_structure_is_refined_beside_itself(explorer, look, asked_space):
     assert "of the voxels keep their phase" in page.text_content("#refined")
     page.get_by_role("button", name="Draw a structure").click()
     page.wait_for_selector("#refined canvas", state="detached")
+
+
+class Bands(Model):
+    """Bands of a width that its category says, and of a share of white that its control says."""
+
+    kind = "bands"
+    standard_normal = True
+
+    def __init__(self):
+        super().__init__()
+        self.image_shape, self.latent_dim = (1, *SIZE), 6
+        self.known = Controls(ControlsConfig(categories=(3,), continuous=1, temperature=1e-3))
+
+    @property
+    def controls(self):
+        return self.known.all
+
+    def options(self):
+        return {}
+
+    def stages(self):
+        return ()
+
+    def decode(self, code):
+        values = self.known.values(code)
+        width = torch.tensor([4.0, 8.0, 16.0])[values[:, :3].argmax(1)]
+        share = 0.5 + 0.3 * values[:, 3]
+        places = torch.arange(32.0)[None] % width[:, None] + 0.5
+        rows = (places < width[:, None] * share[:, None]).to(code)
+        return rows[:, None, None].expand(-1, 1, 32, -1)
+
+
+def test_control_variables_have_their_own_names(explorer, look, controlled_space):
+    page = explorer(space=controlled_space)
+    page.get_by_label("category 1").select_option("2")
+    z = torch.from_numpy(look.state(page)["a"].copy())[None]
+    assert Bands().known.values(z)[0, :3].argmax() == 1
+    before = look.state(page)["a"]
+    page.get_by_role("slider", name="continuous 1").focus()
+    page.keyboard.press("ArrowRight")
+    assert np.flatnonzero(look.state(page)["a"] != before).tolist() == [3]

@@ -213,6 +213,25 @@ def test_a_file_is_encoded_and_compared_with_its_reconstruction(
     np.testing.assert_allclose(look.state(page)["a"], expected, atol=1e-5)
 
 
+def test_a_file_is_dropped_on_the_page(explorer, look, tiny_space):
+    image = to_phases(tiny_space.decode(tiny_space.reference_[7:8].numpy()))[0]
+    file = io.BytesIO()
+    Image.fromarray(255 * image).save(file, format="png")
+    page = explorer()
+    page.evaluate(
+        """(bytes) => {
+          const carried = new DataTransfer();
+          carried.items.add(new File([Uint8Array.from(bytes)], "mine.png"));
+          document.body.dispatchEvent(
+            new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true }));
+        }""",
+        [*file.getvalue()],
+    )
+    look.until(page, "document.querySelector('#message').textContent.startsWith('mine.png is')")
+    table = np.array([tuple(bytes.fromhex(c[1:])) for c in PHASE_COLOURS], dtype=np.uint8)
+    wait_for_picture(page, look, table[image], "#upload figure:nth-child(1) canvas")
+
+
 def test_a_file_that_is_no_image_is_refused_in_words(explorer, show, tmp_path):
     (tmp_path / "notes.txt").write_text("no image at all")
     page = explorer()
@@ -239,7 +258,9 @@ def test_points_are_coloured_by_a_property_in_batches(explorer, look):
     page.get_by_label("Colour").select_option("manufacturability")
     page.get_by_role("button", name="Compute for all points").click()
     look.until(page, "document.querySelector('#message').textContent.includes('60 of 60')")
-    assert page.get_by_label("Value", exact=True).locator("option").all_text_contents() == [
+    assert page.get_by_role("combobox", name="Value", exact=True).locator(
+        "option"
+    ).all_text_contents() == [
         "min_solid_margin",
         "min_void_margin",
     ]
@@ -288,3 +309,41 @@ def test_without_webgl2_a_volume_has_its_sections(explorer, solid_space):
     page = explorer(space=solid_space, script=script)
     assert "no WebGL2" in page.text_content("#structure")
     assert page.locator(".planes canvas").count() == 3
+
+
+# -- the address ----------------------------------------------------------------------------------
+
+
+def test_a_link_that_is_pasted_over_the_address_is_shown(explorer, look):
+    page = explorer()
+    on_map(page, 0.3, 0.6)
+    wanted = page.url
+    on_map(page, 0.7, 0.4)
+    assert page.url != wanted
+    page.evaluate(f"location.href = {wanted!r}")
+    page.wait_for_timeout(300)
+    page.wait_for_selector("#charts svg")
+    assert page.url == wanted
+
+
+def test_the_skip_link_leaves_the_state_alone(explorer):
+    page = explorer()
+    before = page.url
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.url == before
+    assert page.evaluate("document.activeElement.id") == "map-title"
+
+
+def test_another_space_is_chosen(explorer, look, solid_space):
+    page = explorer()
+    page.get_by_role("combobox", name="Space").select_option("solid")
+    page.wait_for_selector("canvas.volume")
+    assert look.state(page)["space"] == solid_space.id
+
+
+def test_a_state_that_makes_no_sense_is_left_out(explorer, look):
+    page = explorer("a=AAAA&b=%00%ff&plane=up&colour=constructor")
+    assert look.state(page)["plane"] == "axes"
+    assert len(look.state(page)["a"]) == 4
+    assert "b" not in look.state(page)
