@@ -4,6 +4,7 @@ Nothing in their folders is changed.
 """
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +39,12 @@ class Watched:
     """A campaign, and who looks at it: one at a time."""
 
     followed: Followed
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def look(self) -> tuple[Run, list[Any]]:
+        """The campaign and its events; the thread holds the lock, also if nobody waits for it."""
+        with self.lock:
+            return self.followed.run(), list(self.followed.events)
 
 
 class Runs:
@@ -71,12 +77,10 @@ class Runs:
         if id not in folders:  # it is looked for among those that are there, and no path is made
             raise Problem(404, "there is no campaign of this name; GET /v1/runs lists them")
         watched = self._watched.setdefault(id, Watched(Followed(folders[id])))
-        async with watched.lock:
-            try:
-                run = await asyncio.to_thread(watched.followed.run)
-            except CampaignError as error:
-                raise Problem(409, one_line(error)) from None
-            return run, list(watched.followed.events)
+        try:
+            return await asyncio.to_thread(watched.look)
+        except CampaignError as error:
+            raise Problem(409, without(folders[id], error)) from None
 
     def _folders(self) -> dict[str, Path]:
         if self.folder is None:
@@ -87,7 +91,22 @@ class Runs:
             inside = [one for one in self.folder.iterdir() if (one / JOURNAL).is_file()]
         except OSError:
             return {}
-        return {one.name: one for one in inside}
+        # One whose name is no text (not UTF-8) cannot be named in JSON.
+        return {one.name: one for one in inside if is_text(one.name)}
+
+
+def without(folder: Path, error: Exception) -> str:
+    """What is wrong with a campaign, without the place where it lies."""
+    return one_line(str(error).replace(str(folder), folder.name or "the campaign"))
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written in UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def run_router(context: Context) -> APIRouter:
@@ -117,7 +136,7 @@ def run_router(context: Context) -> APIRouter:
         last_event_id: Annotated[str | None, Header(max_length=20)] = None,
     ) -> Response:
         """The same as server-sent events, each time something has happened."""
-        if last_event_id is not None and last_event_id.isdigit():
+        if last_event_id is not None and last_event_id.isdecimal():
             since = int(last_event_id)
         await runs.look(run)
         if runs.streams >= STREAMS:
@@ -140,7 +159,7 @@ def run_router(context: Context) -> APIRouter:
         try:
             phases = await asyncio.to_thread(found.structure, one)
         except CampaignError as error:
-            raise Problem(409, one_line(error)) from None
+            raise Problem(409, without(found.folder, error)) from None
         if form == NPY:
             return as_npy(phases)
         picture = await context.rendered(lambda: structure_png(phases))
