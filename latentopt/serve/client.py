@@ -87,7 +87,10 @@ class Client:
         RemoteError
             There is no such space, or none is named and there are several.
         """
-        spaces = {one["id"]: one for one in self.spaces()}
+        try:
+            spaces = {str(one["id"]): one for one in self.spaces()}
+        except (TypeError, KeyError):
+            raise RemoteError(f"{self.address} answered no list of spaces.") from None
         if id is None and len(spaces) == 1:
             (id,) = spaces
         if id not in spaces:
@@ -100,7 +103,8 @@ class Client:
     def space(self, id: str | None = None) -> LatentSpace:
         """A served space with its radius and reference points, such as a campaign takes."""
         model = self.model(id)
-        reference = self.array("GET", f"/v1/spaces/{model.id}/reference")
+        reference = self.array("GET", f"/v1/spaces/{quote(model.id, safe='')}/reference")
+        reference = self.checked(reference, (len(reference), model.latent_dim)).astype(np.float64)
         return LatentSpace(
             model,
             Whitening.identity(model.latent_dim),
@@ -120,9 +124,19 @@ class Client:
         """The array that a request is answered; bytes are sent as they are."""
         answer = self._asked(method, path, _body(content), NPY)
         try:
-            return np.load(io.BytesIO(answer.body), allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
+            file = io.BytesIO(answer.body)
+            return np.lib.format.read_array(file, allow_pickle=False)
+        except (ValueError, EOFError, OSError, MemoryError) as error:
             raise RemoteError(f"{self.address} answered no array ({one_line(error)}).") from None
+
+    def checked(self, found: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """An array that was answered, if it is of finite floats and of this shape."""
+        if found.shape != shape or found.dtype.kind != "f" or not np.isfinite(found).all():
+            raise RemoteError(
+                f"{self.address} should answer finite floats of shape {shape}, got {found.dtype} "
+                f"of shape {found.shape}."
+            )
+        return found
 
     def _asked(self, method: str, path: str, body: bytes | None, accept: str) -> Answer:
         headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
@@ -162,11 +176,20 @@ class RemoteModel:
     """
 
     def __init__(self, client: Client, summary: Mapping[str, Any]) -> None:
-        self.client, self.id = client, str(summary["id"])
-        self.kind = f"remote {summary['kind']}"
-        self.latent_dim = int(summary["latent_dim"])
-        self.image_shape = tuple(int(side) for side in summary["image_shape"])
-        self.radius = float(summary["radius"])
+        try:
+            self.client, self.id = client, str(summary["id"])
+            self.kind = f"remote {summary['kind']}"
+            self.latent_dim = int(summary["latent_dim"])
+            self.image_shape = tuple(int(side) for side in summary["image_shape"])
+            self.radius = float(summary["radius"])
+        except (TypeError, KeyError, ValueError, OverflowError) as error:
+            raise RemoteError(f"{client.address} describes no space ({one_line(error)}).") from None
+        sizes = (self.latent_dim, *self.image_shape)
+        if min(sizes) < 1 or len(sizes) not in (4, 5) or not 0 < self.radius < np.inf:
+            raise RemoteError(
+                f"{client.address} describes a space of {self.latent_dim} dimensions, images "
+                f"{self.image_shape} and radius {self.radius}."
+            )
 
     def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
         """Images in [0, 1] of points; without gradient.
@@ -185,10 +208,15 @@ class RemoteModel:
             )
         path = f"/v1/spaces/{quote(self.id, safe='')}/decode"
         rows = [
-            self.client.array("POST", path, {"z": part.detach().cpu().double().tolist()})
+            self.client.checked(
+                self.client.array("POST", path, {"z": part.detach().cpu().double().tolist()}),
+                (len(part), *self.image_shape),
+            ).astype(np.float32)
             for part in code.split(ROWS)
             if len(part)
         ]
+        if any(part.min() < 0 or part.max() > 1 for part in rows):
+            raise RemoteError(f"{self.client.address} answered images that are not in [0, 1].")
         empty = np.zeros((0, *self.image_shape), np.float32)
         return torch.from_numpy(np.concatenate([empty, *rows]))
 
@@ -202,7 +230,13 @@ class RemoteModel:
         """
         path = f"/v1/spaces/{quote(self.id, safe='')}/encode?grey=keep&axes={self._axes}"
         x = as_tensor(images, integers=torch.float32).detach().cpu().float()
-        rows = [self.client.array("POST", path, _npy(part)) for part in x.split(ROWS) if len(part)]
+        rows = [
+            self.client.checked(
+                self.client.array("POST", path, _npy(part)), (len(part), self.latent_dim)
+            )
+            for part in x.split(ROWS)
+            if len(part)
+        ]
         empty: Float64[np.ndarray, "0 d"] = np.zeros((0, self.latent_dim))
         return torch.from_numpy(np.concatenate([empty, *rows])).float()
 

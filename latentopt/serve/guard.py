@@ -4,6 +4,7 @@ It is pure ASGI: a limit on the header ``Content-Length`` alone is passed by a b
 the bytes are counted as they come.
 """
 
+import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -68,7 +69,13 @@ class Guard:
             return
         body = bytearray()
         try:
-            problem = await self._read(headers, receive, body)
+            guarded = scope["path"].startswith(GUARDED)
+            most = self.limits.body_bytes if guarded else 0  # nothing is kept without a token
+            try:
+                async with asyncio.timeout(self.limits.seconds):
+                    problem = await self._read(headers, receive, body, most)
+            except TimeoutError:
+                problem = 408, "the body took too long to come"
             if problem is not None:
                 await _answer(send, *problem)
                 return
@@ -95,10 +102,9 @@ class Guard:
         return {f"{scheme}://{host}" for host in self._hosts for scheme in ("http", "https")}
 
     async def _read(
-        self, headers: dict[bytes, bytes], receive: Receive, body: bytearray
+        self, headers: dict[bytes, bytes], receive: Receive, body: bytearray, most: int
     ) -> tuple[int, str] | None:
         """Read the body into a buffer; status and reason if it is too large."""
-        most = self.limits.body_bytes
         too_large = 413, f"a body has {most} bytes at most; send less at a time"
         promised = headers.get(b"content-length", b"0")
         if not promised.isdigit():

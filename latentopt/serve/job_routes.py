@@ -8,12 +8,14 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import json
 import logging
+import math
 import re
 import tempfile
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +29,7 @@ from latentopt.evaluation.objective import Objective
 from latentopt.evaluation.objectives import build_objectives, fit_objectives
 from latentopt.evaluation.scoring import evaluate_images
 from latentopt.export.exporters import EXPORTERS
+from latentopt.export.reading import EXPORTED
 from latentopt.microstructure import to_images, voxel_sha256
 from latentopt.printable import one_line
 from latentopt.serve.answers import as_json
@@ -99,7 +102,8 @@ class Jobs:
 
     def submit(self, asked: Submission, key: str | None) -> str:
         """Id of a new job, or of the one that was submitted with the same key."""
-        text = asked.model_dump_json() if key is None else key
+        check_size(asked.task, self.context.limits.voxels)
+        text = json.dumps(asked.model_dump()) if key is None else key
         id = hashlib.sha256(text.encode()).hexdigest()[:32]
         if id in self._jobs:
             return id
@@ -187,6 +191,14 @@ def objectives_for(metrics: Iterable[str]) -> tuple[Objective, ...]:
     return tuple(one for one in ours if not wanted or wanted & set(one.units)) or ours[:1]
 
 
+def check_size(task: Task, most: int) -> None:
+    """Refuse a structure with more than `most` voxels in all channels (a `Problem`)."""
+    count = len(task.phases)
+    voxels = math.prod(task.shape) * (1 if count <= 2 else count)
+    if voxels > most:
+        raise Problem(422, f"a job has {most} voxels in all channels at most, got {voxels}")
+
+
 def grid_of(task: Task) -> Grid:
     """What a voxel measures, and whether the structure repeats; a `Problem` if it cannot be."""
     axes = task.axes
@@ -209,7 +221,7 @@ def phases_of(asked: Submission) -> np.ndarray:
     Problem, ExportError
         It is no such file, or not this structure.
     """
-    task = asked.task
+    task, most = asked.task, math.prod(asked.task.shape)
     if task.format not in EXPORTERS:
         raise Problem(422, f"format should be one of {', '.join(EXPORTERS)}")
     exporter = EXPORTERS[task.format]
@@ -224,8 +236,8 @@ def phases_of(asked: Submission) -> np.ndarray:
         path = Path(folder, f"structure{exporter.suffix}")
         path.write_bytes(data)
         try:
-            voxels = exporter.read(path)
-        except (OSError, ValueError, RuntimeError) as error:
+            voxels = exporter.read(path, limits=replace(EXPORTED, image_voxels=most))
+        except (OSError, ValueError, RuntimeError, LookupError) as error:
             reason = one_line(str(error).replace(folder, ""))
             raise Problem(422, f"the structure cannot be read as {task.format}: {reason}") from None
     if voxels.size != int(np.prod(task.shape)) or voxels.max(initial=0) > 254 or voxels.min() < 0:

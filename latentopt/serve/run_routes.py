@@ -25,7 +25,7 @@ from latentopt.serve.asked import ConfirmedRequest, TrialsRequest
 from latentopt.serve.context import Context
 from latentopt.serve.control import Control
 from latentopt.serve.problems import Problem
-from latentopt.serve.watched_runs import Runs
+from latentopt.serve.watched_runs import Runs, without
 
 __all__ = ["run_router"]
 
@@ -62,7 +62,7 @@ def run_router(context: Context) -> APIRouter:
         last_event_id: Annotated[str | None, Header(max_length=20)] = None,
     ) -> Response:
         """The same as server-sent events, each time something has happened."""
-        if last_event_id is not None and last_event_id.isdigit():
+        if last_event_id is not None and last_event_id.isdecimal():
             since = int(last_event_id)
         await runs.look(run)
         if runs.streams >= STREAMS:
@@ -87,7 +87,7 @@ def run_router(context: Context) -> APIRouter:
         try:
             phases = await asyncio.to_thread(found.structure, one)
         except CampaignError as error:
-            raise Problem(409, one_line(error)) from None
+            raise Problem(409, without(found.folder, error)) from None
         if form == NPY:
             return as_npy(phases)
         picture = await context.rendered(lambda: structure_png(phases))

@@ -1,6 +1,7 @@
 """The campaigns of a folder, each read once and then followed."""
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from latentopt.runs.run import Run
 from latentopt.serve.following import Followed
 from latentopt.serve.problems import Problem
 
-__all__ = ["Runs"]
+__all__ = ["Runs", "without"]
 
 
 @dataclass(eq=False)
@@ -20,7 +21,12 @@ class Watched:
     """A campaign, and who looks at it: one at a time."""
 
     followed: Followed
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def look(self) -> tuple[Run, list[Any]]:
+        """The campaign and its events; the thread holds the lock, also if nobody waits for it."""
+        with self.lock:
+            return self.followed.run(), list(self.followed.events)
 
 
 class Runs:
@@ -53,12 +59,10 @@ class Runs:
         if id not in folders:  # it is looked for among those that are there, and no path is made
             raise Problem(404, "there is no campaign of this name; GET /v1/runs lists them")
         watched = self._watched.setdefault(id, Watched(Followed(folders[id])))
-        async with watched.lock:
-            try:
-                run = await asyncio.to_thread(watched.followed.run)
-            except CampaignError as error:
-                raise Problem(409, one_line(error)) from None
-            return run, list(watched.followed.events)
+        try:
+            return await asyncio.to_thread(watched.look)
+        except CampaignError as error:
+            raise Problem(409, without(folders[id], error)) from None
 
     def _folders(self) -> dict[str, Path]:
         if self.folder is None:
@@ -69,4 +73,19 @@ class Runs:
             inside = [one for one in self.folder.iterdir() if (one / JOURNAL).is_file()]
         except OSError:
             return {}
-        return {one.name: one for one in inside}
+        # One whose name is no text (not UTF-8) cannot be named in JSON.
+        return {one.name: one for one in inside if is_text(one.name)}
+
+
+def without(folder: Path, error: Exception) -> str:
+    """What is wrong with a campaign, without the place where it lies."""
+    return one_line(str(error).replace(str(folder), folder.name or "the campaign"))
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written in UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

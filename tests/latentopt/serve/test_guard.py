@@ -7,6 +7,8 @@ import tracemalloc
 
 import pytest
 
+from latentopt.serve.limits import Limits
+
 ROUTES = [
     ("GET", "/v1/spaces"),
     ("GET", "/v1/runs"),
@@ -114,3 +116,22 @@ def test_a_request_that_is_cut_off_harms_nobody(tiny):
             line.sendall(f"POST {tiny.path}/decode HTTP/1.1\r\nHost: 127".encode())
     assert threading.active_count() < 50
     assert tiny.status("GET", "/v1/spaces") == 200
+
+
+def test_a_body_without_a_token_is_not_kept(tiny):
+    """Else anybody could fill the room that bodies share."""
+    for path in ("/", "/healthz", "/pages/none"):
+        assert tiny.status("POST", path, b"1", Authorization="") == 413
+    assert tiny.status("GET", "/healthz", Authorization="") == 200
+
+
+def test_a_body_that_never_ends_is_given_up(serve, tiny_space):
+    with (
+        serve(("tiny", tiny_space), limits=Limits(seconds=0.3)) as service,
+        socket.create_connection(("127.0.0.1", service.port), timeout=10) as line,
+    ):
+        line.sendall(
+            f"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n"
+            "Authorization: Bearer a-token-of-tests\r\nContent-Length: 9\r\n\r\n{".encode()
+        )
+        assert line.recv(12) == b"HTTP/1.1 408"

@@ -140,3 +140,23 @@ def test_a_served_space_is_searched_like_its_folder(tiny, tiny_space_folder, tmp
     for one, other in zip(remote.trials, own.trials, strict=True):
         np.testing.assert_allclose(one.z, other.z)
         np.testing.assert_array_equal(remote.structure(one), own.structure(other))
+
+
+def test_a_structure_of_too_many_voxels_is_refused_unread(tiny, submission):
+    huge = submission(shape=[512, 512, 512], axes="zyx")
+    assert tiny.status("POST", "/v1/jobs", huge) == 422
+    wide = submission(shape=[1024, 1024], phases=[str(k) for k in range(17)])
+    assert tiny.status("POST", "/v1/jobs", wide) == 422
+    _, answer = result(tiny, submission(shape=[2, 2]))  # the file has more than it promises
+    assert answer["state"] == "invalid"
+    assert "limit" in answer["message"]
+
+
+def test_text_that_is_no_unicode_harms_nobody(tiny, submission):
+    assert tiny.status("POST", "/v1/jobs", submission(phases=["\ud800", "b"])) == 200
+
+
+def test_a_damaged_mesh_is_invalid(tiny, submission):
+    body = submission("npz", format="gmsh")
+    body["files"][0]["base64"] = base64.b64encode(b"garbage").decode()
+    assert result(tiny, body)[1]["state"] == "invalid"

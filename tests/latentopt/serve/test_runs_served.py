@@ -1,8 +1,10 @@
 """Campaigns as they are watched: what is told is what their folders hold, and soon."""
 
+import asyncio
 import http.client
 import io
 import json
+import socket
 import time
 
 import numpy as np
@@ -14,6 +16,7 @@ from latentopt.runs.journal import read_events
 from latentopt.runs.journal_lines import line_of
 from latentopt.runs.run import Run
 from latentopt.serve.following import Followed
+from latentopt.serve.run_routes import Runs
 
 
 def mean(images):
@@ -174,3 +177,59 @@ def _next(stream):
             data = json.loads(line[6:])
         if not line and data is not None:
             return data
+
+
+def test_a_folder_whose_name_is_no_text_hides_no_other(watching, tmp_path):
+    try:
+        (tmp_path / "runs" / "bad\udcff").mkdir()
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has only names of text")
+    (tmp_path / "runs" / "bad\udcff" / "journal.jsonl").write_text("")
+    status, _, body = watching.ask("GET", "/v1/runs")
+    assert (status, json.loads(body)) == (200, [{"id": "one"}])
+
+
+def test_an_event_id_that_is_no_number_is_left_alone(watching):
+    with socket.create_connection(("127.0.0.1", watching.port), timeout=10) as line:
+        line.sendall(
+            f"GET /v1/runs/one/events HTTP/1.1\r\nHost: 127.0.0.1:{watching.port}\r\n"
+            f"Authorization: Bearer {watching.token}\r\nLast-Event-ID: \xb2\r\n\r\n".encode(
+                "latin-1"
+            )
+        )
+        assert line.recv(12) == b"HTTP/1.1 200"
+
+
+def test_what_is_wrong_with_a_journal_tells_no_path(watching, tmp_path):
+    journal = tmp_path / "runs" / "one" / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([lines[0], b"x" + lines[1], *lines[2:]]))
+    status, _, body = watching.ask("GET", "/v1/runs/one")
+    assert status == 409
+    assert str(tmp_path) not in body.decode()
+    assert "line 2" in body.decode()
+
+
+def test_a_look_that_nobody_waits_for_any_more_mixes_with_no_other(watching, tmp_path, monkeypatch):
+    """A client that leaves does not stop the thread that reads for it."""
+    inside, most = 0, 0
+    run = Followed.run
+
+    def slow(followed):
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.2)
+        inside -= 1
+        return run(followed)
+
+    async def looks():
+        runs = Runs(tmp_path / "runs")
+        first = asyncio.create_task(runs.look("one"))
+        await asyncio.sleep(0.1)
+        first.cancel()
+        await runs.look("one")
+
+    monkeypatch.setattr(Followed, "run", slow)
+    asyncio.run(looks())
+    assert most == 1

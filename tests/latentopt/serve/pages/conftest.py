@@ -13,7 +13,6 @@ from PIL import Image
 
 pytest.importorskip("fastapi")
 uvicorn = pytest.importorskip("uvicorn")
-playwright = pytest.importorskip("playwright.sync_api")
 
 from generative import PCA  # noqa: E402
 from generative.data.synthetic import gaussian_random_field  # noqa: E402
@@ -25,6 +24,8 @@ from latentopt.space.latent_space import LatentSpace  # noqa: E402
 
 TOKEN = "token-of-the-tests"
 HOSTILE = "<img src=x onerror=alert(1)> & “quotes”"
+
+
 def pair(images):
     """Two objectives at odds, and a failure now and then."""
     mean = images.double().mean((1, 2, 3))
