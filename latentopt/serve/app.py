@@ -67,12 +67,12 @@ def create_app(
         An objective cannot be built.
     """
     limits = limits or Limits()
-    work = Work(limits.waiting, limits.rows)
-    context = Context(spaces, runs, limits, work, Control() if control else None)
+    works = Work(limits.waiting, limits.rows), Work(limits.jobs, 1)
+    context = Context(spaces, runs, limits, *works, Control() if control else None)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
-        async with context.work:
+        async with context.work, context.job_work:
             yield
 
     app = FastAPI(
@@ -103,7 +103,10 @@ def create_app(
         """Counts as Prometheus reads them."""
         work = context.work
         text = context.figures.text(
-            waiting=work.waiting, decode_batches=work.batches, decoded_rows=work.rows
+            waiting=work.waiting,
+            jobs_waiting=context.job_work.waiting,
+            decode_batches=work.batches,
+            decoded_rows=work.rows,
         )
         return Response(text, media_type="text/plain; version=0.0.4")
 

@@ -38,6 +38,8 @@ class Context:
         Of requests.
     work
         Computes.
+    job_work
+        Computes jobs, for which nobody else has to wait.
     control
         Tells campaigns to end or to go on; None if that is not allowed.
     figures
@@ -48,6 +50,7 @@ class Context:
     runs: Path | None
     limits: Limits
     work: Work
+    job_work: Work
     control: Control | None = None
     figures: Figures = field(default_factory=Figures)
 

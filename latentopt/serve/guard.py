@@ -63,6 +63,9 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
+        if sum(name.lower() == b"host" for name, _ in scope["headers"]) > 1:
+            await _answer(send, 400, "a request has one header Host")
+            return
         headers = {name.lower(): value for name, value in scope["headers"]}
         if refused := self._refused(scope["path"], headers):
             await _answer(send, *refused)

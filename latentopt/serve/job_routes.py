@@ -77,8 +77,9 @@ class Submission(BaseModel):
 
 @dataclass(eq=False)
 class Job:
-    """A job and what became of it."""
+    """A job, the digest of what it asks for, and what became of it."""
 
+    content: str
     state: str = "queued"
     result: Mapping[str, Any] | None = None
     doing: "asyncio.Task[None] | None" = None
@@ -101,14 +102,20 @@ class Jobs:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
 
     def submit(self, asked: Submission, key: str | None) -> str:
-        """Id of a new job, or of the one that was submitted with the same key."""
-        check_size(asked.task, self.context.limits.voxels)
-        text = json.dumps(asked.model_dump()) if key is None else key
-        id = hashlib.sha256(text.encode()).hexdigest()[:32]
-        if id in self._jobs:
+        """Id of a new job, or of the one that was submitted with the same key.
+
+        A `Problem` (422) says that the other one was of something else.
+        """
+        check_size(asked.task, self.context.limits.job_voxels)
+        text = json.dumps(asked.model_dump())
+        content = hashlib.sha256(text.encode()).hexdigest()
+        id = content[:32] if key is None else hashlib.sha256(key.encode()).hexdigest()[:32]
+        if (known := self._jobs.get(id)) is not None:
+            if known.content != content:
+                raise Problem(422, "this Idempotency-Key was sent with another job; send another")
             return id
         self._make_room()
-        job = self._jobs[id] = Job()
+        job = self._jobs[id] = Job(content)
         job.doing = asyncio.create_task(self._run(job, asked))
         return id
 
@@ -131,7 +138,7 @@ class Jobs:
             return evaluated(asked, self.objectives)
 
         try:
-            job.result = await self.context.work.call(work)
+            job.result = await self.context.job_work.call(work)
         except Busy:
             job.result = {"state": "lost", "metrics": {}, "message": "too many requests wait"}
         except Exception:

@@ -23,6 +23,8 @@ class Limits:
         Requests that wait for the thread that computes. One more is asked to come back.
     seconds
         From the moment a request is read to its answer.
+    job_voxels
+        Voxels of the structure of a job, in all channels.
     jobs
         Jobs that are kept, ended ones among them. The oldest ended ones are forgotten first.
     """
@@ -31,6 +33,7 @@ class Limits:
     held_bytes: int = 64 * 2**20
     rows: int = 64
     voxels: int = 2**24
+    job_voxels: int = 2**20
     waiting: int = 512
     seconds: float = 60.0
     jobs: int = 256

@@ -23,6 +23,12 @@ def listening(host: str, port: int) -> socket.socket:
     ConfigError
         The address cannot be had.
     """
+    if host in ("0.0.0.0", "::", ""):
+        raise ConfigError(
+            f"--host {host} is all addresses at once, and a page elsewhere could have its name "
+            "resolve to one of them; give the address or the name by which others reach this "
+            "machine."
+        )
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         found = socket.socket(family, socket.SOCK_STREAM)

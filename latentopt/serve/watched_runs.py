@@ -68,7 +68,8 @@ class Runs:
         if self.folder is None:
             return {}
         if (self.folder / JOURNAL).is_file():
-            return {self.folder.resolve().name: self.folder}
+            name = self.folder.resolve().name
+            return {name if name and is_text(name) else "campaign": self.folder}
         try:
             inside = [one for one in self.folder.iterdir() if (one / JOURNAL).is_file()]
         except OSError:

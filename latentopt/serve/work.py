@@ -1,9 +1,10 @@
 """One thread that computes, and the requests that wait for it. Decodes that wait go together."""
 
 import asyncio
+import queue
+import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -49,11 +50,13 @@ class Work:
         self.batches = self.rows = 0
         self._waiting: deque[_Waiting] = deque()
         self._some = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="latentopt-serve")
+        self._given: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._loop: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Work":
         self._loop = asyncio.create_task(self._run())
+        # Of Python's own pools the threads are waited for, and a long solve would hold the exit.
+        threading.Thread(target=self._compute, name="latentopt-serve", daemon=True).start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -63,7 +66,7 @@ class Work:
             await self._loop
         for one in self._waiting:
             one.answer.cancel()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._given.put(None)
 
     @property
     def waiting(self) -> int:
@@ -91,17 +94,15 @@ class Work:
         return one.answer
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._some.wait()
             batch = self._next()
             if not batch:
                 self._some.clear()
                 continue
-            try:
-                answers = await loop.run_in_executor(self._thread, _computed, batch)
-            except Exception as error:
-                answers = [error] * len(batch)
+            done = self._future()
+            self._given.put((asyncio.get_running_loop(), batch, done))
+            answers = await done
             self._count(batch)
             for one, answer in zip(batch, answers, strict=True):
                 if one.answer.done():  # given up meanwhile
@@ -110,6 +111,17 @@ class Work:
                     one.answer.set_exception(answer)
                 else:
                     one.answer.set_result(answer)
+
+    def _compute(self) -> None:
+        """Compute batches until there is None."""
+        while (given := self._given.get()) is not None:
+            loop, batch, done = given
+            try:
+                answers = _computed(batch)
+            except Exception as error:
+                answers = [error] * len(batch)
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(_settle, done, answers)
 
     def _count(self, batch: list[_Waiting]) -> None:
         if (rows := sum(len(one.z) for one in batch if one.z is not None)) > 0:
@@ -142,6 +154,11 @@ class Work:
         waiting = (one for one in self._waiting if one.space is first.space)
         rows = sum(len(one.z) for one in (first, *waiting) if one.z is not None)
         return 1 << (min(rows, self.most_rows).bit_length() - 1)
+
+
+def _settle(done: "asyncio.Future[Any]", answers: list[Any]) -> None:
+    if not done.done():
+        done.set_result(answers)
 
 
 def _computed(batch: list[_Waiting]) -> list[Any]:

@@ -50,6 +50,13 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch, tmp_path):
     assert "pip install 'latentopt[serve]'" in str(found.exception)
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_all_addresses_at_once_are_refused(tmp_path, host):
+    found = CliRunner().invoke(app, ["serve", "--runs", str(tmp_path), "--host", host])
+    assert isinstance(found.exception, ConfigError)
+    assert "all addresses at once" in str(found.exception)
+
+
 def test_hosts_are_those_of_the_address():
     assert hosts_of("127.0.0.1", 8000) == {"127.0.0.1:8000", "localhost:8000"}
     assert hosts_of("::1", 8000) == {"[::1]:8000"}

@@ -35,6 +35,15 @@ def test_a_name_that_is_not_ours_is_refused(tiny, host):
     assert tiny.status("GET", "/", Host=host) == 421
 
 
+def test_two_hosts_are_none(tiny):
+    with socket.create_connection(("127.0.0.1", tiny.port), timeout=20) as line:
+        line.sendall(
+            f"GET /v1/spaces HTTP/1.1\r\nHost: evil.example\r\nHost: 127.0.0.1:{tiny.port}\r\n"
+            "Authorization: Bearer a-token-of-tests\r\n\r\n".encode()
+        )
+        assert line.recv(12) == b"HTTP/1.1 400"
+
+
 def test_pages_of_elsewhere_are_refused_and_ours_are_not(tiny):
     assert tiny.status("GET", "/v1/spaces", Origin="http://evil.example") == 403
     assert tiny.status("GET", "/v1/spaces", Origin="null") == 403

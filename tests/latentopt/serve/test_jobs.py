@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -56,9 +57,18 @@ def test_metrics_are_had_from_the_objectives_that_have_them(tiny, submission):
 
 def test_the_same_key_is_the_same_job(tiny, submission):
     first, _ = result(tiny, submission(), Idempotency_Key="k1")
-    again, _ = result(tiny, submission(metrics=["k_xx"]), Idempotency_Key="k1")
+    again, _ = result(tiny, submission(), Idempotency_Key="k1")
     other, _ = result(tiny, submission(), Idempotency_Key="k2")
     assert first == again != other
+
+
+def test_a_key_that_was_of_another_job_is_refused(tiny, submission):
+    """Its result would be taken for one of this structure."""
+    result(tiny, submission(), Idempotency_Key="k3")
+    other = submission(metrics=["k_xx"])
+    status, _, body = tiny.ask("POST", "/v1/jobs", other, Idempotency_Key="k3")
+    assert status == 422
+    assert b"another job" in body
 
 
 @pytest.mark.parametrize(
@@ -160,3 +170,22 @@ def test_a_damaged_mesh_is_invalid(tiny, submission):
     body = submission("npz", format="gmsh")
     body["files"][0]["base64"] = base64.b64encode(b"garbage").decode()
     assert result(tiny, body)[1]["state"] == "invalid"
+
+
+def test_a_long_job_holds_nobody_up(serve, tiny_space, submission):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(images):
+        begun.set()
+        assert go_on.wait(20)
+        return {"value": 1.0}
+
+    with serve(("tiny", tiny_space), evaluate=[slow]) as service:
+        try:
+            body = submission(metrics=["value"])
+            assert service.status("POST", "/v1/jobs", body) == 200
+            assert begun.wait(10)
+            points = {"z": [[0.0] * 4]}
+            assert service.status("POST", f"/v1/spaces/{tiny_space.id}/decode", points) == 200
+        finally:
+            go_on.set()

@@ -187,6 +187,7 @@ def test_a_folder_whose_name_is_no_text_hides_no_other(watching, tmp_path):
     (tmp_path / "runs" / "bad\udcff" / "journal.jsonl").write_text("")
     status, _, body = watching.ask("GET", "/v1/runs")
     assert (status, json.loads(body)) == (200, [{"id": "one"}])
+    assert Runs(tmp_path / "runs" / "bad\udcff").ids() == ["campaign"]
 
 
 def test_an_event_id_that_is_no_number_is_left_alone(watching):

@@ -132,6 +132,22 @@ def test_what_fails_here_is_not_told_and_harms_nobody_else(serve, tiny_space):
         assert service.status("POST", f"/v1/spaces/{tiny_space.id}/decode", body) == 200
 
 
+def test_an_end_does_not_wait_for_what_is_computed(gated):
+    space = LatentSpace.from_prior(gated)
+
+    async def run():
+        async with Work(4, 4) as work:
+            work.decode(space, np.zeros((1, 4)))
+            while not gated.entered.is_set():
+                await asyncio.sleep(0.01)
+        return time.monotonic()
+
+    began = time.monotonic()
+    assert in_a_loop(run()) - began < 5  # it goes on for up to 20 s
+    assert [t.daemon for t in threading.enumerate() if t.name == "latentopt-serve"] != []
+    assert all(t.daemon for t in threading.enumerate() if t.name == "latentopt-serve")
+
+
 def test_decodes_that_wait_are_one_batch_and_each_gets_its_own(gated):
     space = LatentSpace.from_prior(gated)
     points = np.arange(40, dtype=np.float64).reshape(10, 4) / 40
