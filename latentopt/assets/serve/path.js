@@ -15,7 +15,7 @@ export class PathPanel {
       this.how = how;
       this.show(store.state, true);
     });
-    this.hint = el("p", { class: "note" }, "Choose A with a click and B with Shift and a click, or with the button under the structure.");
+    this.hint = el("p", { class: "note" }, "Choose A with a click and B with Shift and a click, or with the button \u201cSet as B\u201d.");
     this.element = el("div", {}, this.hint, el("div", { class: "row" }, field("Way", choice)), this.strip);
     this.find = latest(async (signal, a, b, how) => {
       const json = { a, b, n: FRAMES, how };
