@@ -5,6 +5,7 @@ import { gradient } from "./colours.js";
 import { attempt, button, byId, count, duration, el, facts, field, number, say, select, unitText } from "./dom.js";
 import { DataMap } from "./map.js";
 import { described, draw, legend, section } from "./pictures.js";
+import { RunControl } from "./run_control.js";
 import { bestSoFar, front, metricsChart } from "./run_charts.js";
 import { TrialTable } from "./run_table.js";
 import { begin } from "./shell.js";
@@ -45,6 +46,7 @@ class CampaignPage {
     byId("campaign").hidden = false;
     byId("trials").append(this.table.element);
     this.beginComparing();
+    this.control = new RunControl(this.id, byId("control"));
     byId("shown").append(el("p", { class: "note" }, "Choose a trial in a chart, on the map or in the table."));
     await this.beginMap();
     this.watched = [this.id, ...this.others].map((id) => new Watched(id, () => this.queue(), (text) => say(text, text !== "")));
@@ -96,6 +98,7 @@ class CampaignPage {
     const goal = told.status.constraints.length ? `, subject to ${told.status.constraints.join(", ")}` : "";
     byId("about").textContent = `Maximize ${told.status.objective}${goal}. Strategy: ${told.status.strategy}.`;
     this.showVerdict(told);
+    this.control.show(told);
     this.showNow();
     byId("best-section").hidden = !campaigns.some((one) => one.trials.some((trial) => trial.values));
     const alike = campaigns.filter((one) => one.told.status.objective === told.status.objective);

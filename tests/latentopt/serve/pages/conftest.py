@@ -65,11 +65,12 @@ def runs(tiny_space, tiny_space_folder, tmp_path_factory):
 class Service:
     """An app that answers in a thread."""
 
-    def __init__(self, spaces, runs):
+    def __init__(self, spaces, runs, **options):
         self.listener = listening("127.0.0.1", 0)
         port = self.listener.getsockname()[1]
         self.base = f"http://127.0.0.1:{port}"
-        app = create_app(spaces, token=TOKEN, hosts=hosts_of("127.0.0.1", port), runs=runs)
+        hosts = hosts_of("127.0.0.1", port)
+        app = create_app(spaces, token=TOKEN, hosts=hosts, runs=runs, **options)
         self.server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
         )
@@ -87,8 +88,8 @@ class Service:
 
 @pytest.fixture(scope="session")
 def serve():
-    def call(spaces, runs):
-        made = Service(spaces, runs)
+    def call(spaces, runs, **options):
+        made = Service(spaces, runs, **options)
         yield made
         made.stop()
 

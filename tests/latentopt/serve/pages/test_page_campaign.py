@@ -195,3 +195,8 @@ def test_where_too_many_watch_the_page_asks_now_and_then(begun, campaign, look):
     begun.run(1, progress=False)
     look.until(page, f"document.querySelectorAll('#trials tbody tr').length === {n + 1}")
     assert page.text_content("#message") == ""
+
+
+def test_a_service_without_leave_offers_nothing_to_tell(campaign):
+    page = campaign("unfinished")
+    assert page.locator("#control").inner_html() == ""
