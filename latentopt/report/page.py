@@ -10,12 +10,12 @@ from typing import Any
 import yaml
 
 from generative.files.own_files import check_outputs
-from latentopt.errors import ConfigError
 from latentopt.export.whole_file import write_whole
 from latentopt.printable import escape_html as escape
 from latentopt.report.exports import exports_section
 from latentopt.report.front import front_section
 from latentopt.report.html import note, scrolled, section, table, warning
+from latentopt.report.learned import strategy_of
 from latentopt.report.parallel import parallel_section
 from latentopt.report.place import place_sections
 from latentopt.report.structures import interaction, lost_structures, page_script
@@ -33,7 +33,6 @@ from latentopt.runs.campaign_folder import campaign_files
 from latentopt.runs.run import Run
 from latentopt.settings.credentials import with_secrets_hidden
 from latentopt.space.latent_space import LatentSpace
-from latentopt.strategies.build import build_strategy
 from latentopt.version import __version__
 
 __all__ = ["write_report"]
@@ -100,7 +99,7 @@ def write_report(
         progress_section(run, compared),
         parallel_section(run),
         *place_sections(run, space),
-        *surrogate_sections(run, space, strategy or _strategy_of(run)),
+        *surrogate_sections(run, space, strategy or strategy_of(run)),
         margins_section(run),
         outcomes_section(run),
         all_trials_section(run),
@@ -123,14 +122,6 @@ def _lost(run: Run) -> str:
         "Structures that are missing or not those of their trials",
         "".join(warning(line) for line in lost[:_NAMED]) + (note(more) if more else ""),
     )
-
-
-def _strategy_of(run: Run) -> Any:
-    """The strategy that the config names; None where it was given in Python."""
-    try:
-        return build_strategy(run.config.strategy)
-    except ConfigError:
-        return None
 
 
 def _page(run: Run, body: str) -> str:

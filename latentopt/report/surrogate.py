@@ -1,25 +1,21 @@
 """What the strategy's model has learned: how well it predicts, and from what."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
-from latentopt.campaign.trial_history import history_of_trials
 from latentopt.printable import escape_html as escape
-from latentopt.report.charts import Chart, json_number, layout_of, with_status
+from latentopt.report.charts import Chart, json_number, layout_of
 from latentopt.report.colours import ACCENT, INK, INTERVAL
 from latentopt.report.html import chart, note, number, section, table, warning
+from latentopt.report.learned import NothingLearned, learned
 from latentopt.runs.quantities import unit_of, with_unit
 from latentopt.runs.run import Run
 from latentopt.space.latent_space import LatentSpace
-from latentopt.strategies.fallback import fit_failures
 
 __all__ = ["explained_share", "fit_chart", "importance_chart", "surrogate_sections"]
 
-_LEAST = 5  # completed trials of which a fit says something
 _BARS = 12
 _WITHIN = 1.96  # standard deviations that hold 95 % of a normal distribution
 
@@ -27,30 +23,24 @@ _WITHIN = 1.96  # standard deviations that hold 95 % of a normal distribution
 def surrogate_sections(run: Run, space: LatentSpace | None, strategy: Any) -> list[str]:
     """Cross-validated fit and importances of inputs, or the reason why there are none."""
     title = "Surrogate fit"
-    reason = _why_not(run, space, strategy)
-    if reason:
-        return [section(title, note(reason))]
-    assert space is not None  # that would be a reason
     try:
-        fits, importances = _learned(run, space, strategy)
-    except fit_failures() as error:
-        return [section(title, warning(f"The model could not be fitted: {error}"))]
-    # The order of a history: those that were screened out come last, where a metric has them.
-    trials = [t.index for s in ("completed", "screened") for t in with_status(run, s)]
+        found = learned(run, space, strategy)
+    except NothingLearned as reason:
+        return [section(title, (warning if reason.failed else note)(str(reason)))]
     charts = [
         chart(
             f"fit{k}",
-            fit_chart(with_unit(name, unit_of(run, name)), fit, trials),
+            fit_chart(with_unit(name, unit_of(run, name)), fit, list(found.trials)),
             f"{name}: predicted over measured values",
         )
-        for k, (name, fit) in enumerate(fits.items())
+        for k, (name, fit) in enumerate(found.fits.items())
     ]
     text = (
         "Each completed trial predicted from all others (leave one out), with its 95 % interval. "
         "R2 is the share of variance that the predictions explain: 1 is exact, 0 no better than "
         "the mean. About 95 % of the intervals should hold the value that was measured."
     )
-    rows = [_figures(name, unit_of(run, name), fit) for name, fit in fits.items()]
+    rows = [_figures(name, unit_of(run, name), fit) for name, fit in found.fits.items()]
     heads = ("metric", "R2", "rms error", "within the 95 % interval")
     fit_section = section(
         title,
@@ -64,7 +54,7 @@ def surrogate_sections(run: Run, space: LatentSpace | None, strategy: Any) -> li
             importance_chart(name, shares),
             f"Share of each input in what is predicted of {name}",
         )
-        for k, (name, shares) in enumerate(importances.items())
+        for k, (name, shares) in enumerate(found.importances.items())
     ]
     if not bars:
         return [fit_section]
@@ -76,33 +66,6 @@ def surrogate_sections(run: Run, space: LatentSpace | None, strategy: Any) -> li
         fit_section,
         section("Importance of inputs", note(text) + f'<div class="pair">{"".join(bars)}</div>'),
     ]
-
-
-def _why_not(run: Run, space: LatentSpace | None, strategy: Any) -> str:
-    """Why the model cannot be shown; empty if it can."""
-    kind = run.config.strategy.get("kind")
-    completed = sum(trial.status == "completed" for trial in run.trials)
-    if strategy is None:
-        return (
-            "The strategy was given in Python, so it cannot be made again here; "
-            "write_report(run, strategy=...) shows its model."
-        )
-    if not hasattr(strategy, "model"):
-        return f"Strategy {kind} has no model of the metrics."
-    if space is None:
-        return "The space is not at hand, and the model needs it."
-    if completed < _LEAST:
-        return f"A model is shown from {_LEAST} completed trials on; there are {completed}."
-    return ""
-
-
-def _learned(run: Run, space: LatentSpace, strategy: Any) -> tuple[Mapping, Mapping]:
-    history = history_of_trials(run.trials, run.config, space)
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a fit that ends early is seen in its figures
-        torch.manual_seed(run.config.seed)
-        model = strategy.model(history)
-        return model.cross_validate(), model.importances()
 
 
 def explained_share(observed: np.ndarray, predicted: np.ndarray) -> float:

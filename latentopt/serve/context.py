@@ -58,6 +58,10 @@ class Context:
         """What a function answers, in the thread that computes."""
         return await self._in_time(request, self.work.call(function))
 
+    async def compute_apart(self, request: Request, function: Callable[[], Any]) -> Any:
+        """The same in the thread of jobs, for what takes long."""
+        return await self._in_time(request, self.job_work.call(function))
+
     async def decode(
         self, request: Request, served: ServedSpace, z: Float64[np.ndarray, "n d"]
     ) -> Float[np.ndarray, "n c *space"]:

@@ -5,6 +5,7 @@ Nothing in their folders is changed, unless the service may tell campaigns to en
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ from latentopt.serve.asked import ConfirmedRequest, TrialsRequest
 from latentopt.serve.context import Context
 from latentopt.serve.control import Control
 from latentopt.serve.problems import Problem
+from latentopt.serve.run_model import model_of
 from latentopt.serve.watched_runs import Runs, without
 
 __all__ = ["run_router"]
@@ -92,6 +94,18 @@ def run_router(context: Context) -> APIRouter:
             return as_npy(phases)
         picture = await context.rendered(lambda: structure_png(phases))
         return Response(picture, media_type=PNG)
+
+    @router.get("/{run}/model")
+    async def model_of_run(run: str, request: Request) -> Response:
+        """What its strategy's model has learned: predictions of known values, and inputs.
+
+        The space that is searched has to be served. It may take some seconds.
+        """
+        found, events = await runs.look(run)
+        served = context.spaces.get(found.retrained[-1][0] if found.retrained else found.space_id)
+        space = None if served is None else served.space
+        fit = partial(model_of, found, events, space)
+        return as_json(await context.compute_apart(request, fit))
 
     @router.post("/{run}/drain")
     async def drain_run(run: str, asked: ConfirmedRequest) -> Response:

@@ -6,6 +6,7 @@ import { attempt, button, byId, count, duration, el, facts, field, number, say, 
 import { DataMap } from "./map.js";
 import { described, draw, legend, section } from "./pictures.js";
 import { RunControl } from "./run_control.js";
+import { RunModel } from "./run_model.js";
 import { bestSoFar, front, metricsChart } from "./run_charts.js";
 import { TrialTable } from "./run_table.js";
 import { begin } from "./shell.js";
@@ -47,6 +48,7 @@ class CampaignPage {
     byId("trials").append(this.table.element);
     this.beginComparing();
     this.control = new RunControl(this.id, byId("control"));
+    this.model = new RunModel(this.id, byId("model"));
     byId("shown").append(el("p", { class: "note" }, "Choose a trial in a chart, on the map or in the table."));
     await this.beginMap();
     this.watched = [this.id, ...this.others].map((id) => new Watched(id, () => this.queue(), (text) => say(text, text !== "")));
