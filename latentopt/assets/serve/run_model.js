@@ -26,10 +26,9 @@ export class RunModel {
 
 function contents({ reason, fits, importances, gains }) {
   const parts = reason ? [el("p", { class: "note" }, reason)] : [];
-  for (const [name, fit] of Object.entries(fits)) {
-    parts.push(el("h3", {}, name), fitChart(name, fit));
-    if (importances[name]) parts.push(inputs(name, importances[name]));
-  }
+  parts.push(el("div", { class: "fits" }, ...Object.entries(fits).map(([name, fit]) =>
+    el("div", {}, el("h3", {}, name), fitChart(name, fit),
+      importances[name] ? inputs(name, importances[name]) : null))));
   if (Object.keys(fits).length) {
     parts.push(el("p", { class: "note" }, "Each completed trial is predicted from all others. R2 is the share of variance "
       + "that the predictions explain: 1 is exact, 0 no better than the mean."));
