@@ -132,6 +132,7 @@ class CampaignPage {
     const [text, bad] = driver(told);
     setText(byId("driver"), text);
     byId("driver").classList.toggle("warn", bad);
+    byId("driver").hidden = !text;
     byId("missed").replaceChildren(...told.status.missed.map((line) => el("li", {}, line)));
     byId("missed").hidden = !told.status.missed.length;
     const { completed, failed, pending, screened, imported, copied } = told.status;

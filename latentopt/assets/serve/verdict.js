@@ -1,6 +1,6 @@
-// A campaign in words: what came of it, what runs, what failed.
+// A campaign in words: how it stands, what runs it, what failed.
 
-import { count, duration, number, sentence, unitText } from "./dom.js";
+import { duration, number, sentence, unitText } from "./dom.js";
 
 /** The objectives of a string, parted at the commas outside of brackets. */
 export function objectivesOf(text) {
@@ -24,47 +24,17 @@ export function unitOf(objective, units) {
   return unitText(units[objective.replace(/^-\s*/, "")]);
 }
 
-/** One line on what has come of a campaign. */
-export function verdict({ status, front, units }) {
-  const objectives = objectivesOf(status.objective);
-  const of = `${status.completed} of ${count(status.trials, "trial")} completed`;
-  if (objectives.length > 1) {
-    return front.length
-      ? `${count(front.length, "trial")} on the Pareto front of ${objectives.join(" and ")}; ${of}.`
-      : `${without(status)}; ${of}.`;
-  }
-  const best = status.best[0];
-  if (!best) return `${without(status)}; ${of}.`;
-  const unit = unitOf(objectives[0], units);
-  const error = best.error ? ` \u00b1 ${number(best.error, 2)}` : "";
-  const meets = status.constraints.length ? ", meeting every constraint" : "";
-  return `Best ${objectives[0]} is ${number(best.value)}${error}${unit && ` ${unit}`} (trial ${best.trial})${meets}; ${of}.`
-    + compared(best, status.baseline);
+/** How a campaign stands, in the words of the service, beside what it is compared with. */
+export function verdict({ status: { verdict: text, baseline } }) {
+  const known = baseline && baseline.value !== null;
+  return known ? `${text} Best of ${baseline.name}: ${number(baseline.value)}.` : text;
 }
 
-function without(status) {
-  const over = status.driver === null && left(status) === 0;
-  if (status.completed) return `No trial meets the constraints${over ? "" : " yet"}`;
-  if (!status.failed) return "No trial has completed yet";
-  const [last] = status.failures;
-  return `No trial has completed; ${count(status.failed, "trial")} failed, the last one because ${last?.reason ?? "of an unknown reason"}`;
-}
-
-function compared(best, baseline) {
-  if (!baseline || baseline.value === null) return "";
-  return ` Best of ${baseline.name}: ${number(baseline.value)}.`;
-}
-
-/** What runs it, or that nothing does: `[text, whether that is a problem]`. */
+/** What runs it and how fast, or that nothing does though something is left: `[text, is a problem]`. */
 export function driver({ status }) {
-  const rest = left(status);
-  if (status.ended_early !== null) {
-    return [`It ended early: further points are expected to gain ${number(status.ended_early, 3)} only.`, false];
-  }
   if (status.driver === null) {
-    return rest
-      ? [`The process that ran it has gone, with ${count(rest, "evaluation")} left. latentopt optimize goes on.`, true]
-      : ["It is finished: its budget is spent.", false];
+    const unfinished = left(status) > 0 && status.ended_early === null;
+    return unfinished ? ["The process that ran it has gone. latentopt optimize goes on.", true] : ["", false];
   }
   const pace = status.evaluations_per_hour === null ? "" : `, ${number(status.evaluations_per_hour, 3)} evaluations an hour`;
   const end = status.seconds_left === null ? "" : `, about ${duration(status.seconds_left)} left`;
