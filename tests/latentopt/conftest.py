@@ -1,5 +1,6 @@
 """A latent space small enough to run whole campaigns in it."""
 
+import gzip
 import logging
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 from multiprocessing import forkserver, get_context
+from pathlib import Path
 
 import pytest
 import torch
@@ -49,6 +51,26 @@ def browser():
         started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
         started.close()
+
+
+AXE = Path(__file__).parents[1] / "data" / "axe" / "axe-4.14.1.min.js.gz"
+
+
+@pytest.fixture(scope="session")
+def serious_faults():
+    """What axe-core calls serious or worse in a page, one line each."""
+    source = gzip.decompress(AXE.read_bytes()).decode()
+
+    def call(page):
+        page.evaluate(source)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [
+            f"{one['id']}: {one['help']}, {one['nodes'][0]['html'][:120]}"
+            for one in found["violations"]
+            if one["impact"] in ("serious", "critical")
+        ]
+
+    return call
 
 
 class Forked:

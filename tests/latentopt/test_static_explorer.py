@@ -158,6 +158,11 @@ def test_nothing_is_cut_in_any_window_and_the_theme_is_followed(opened, width, s
     assert (sum(map(int, re.findall(r"\d+", colour))) < 3 * 128) == (scheme == "dark")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(opened, serious_faults, scheme):
+    assert serious_faults(opened(color_scheme=scheme)) == []
+
+
 def test_pictures_and_controls_have_texts(opened):
     page = opened()
     label = page.locator("#picture").get_attribute("aria-label")

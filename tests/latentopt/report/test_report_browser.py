@@ -179,3 +179,14 @@ def test_every_chart_and_picture_has_a_text(open_page):
     assert all(texts)
     assert page.locator("img:not([alt])").count() == 0
     assert page.locator("th:not([scope])").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(open_page, serious_faults, scheme):
+    assert serious_faults(open_page(scheme=scheme)) == []
+
+
+def test_axe_finds_a_fault_where_there_is_one(open_page, serious_faults):
+    page = open_page()
+    page.evaluate("document.body.append(document.createElement('button'))")  # without a name
+    assert serious_faults(page) != []

@@ -66,7 +66,7 @@ def check(answer):
 
 
 @pytest.mark.parametrize("route", FIELDS)
-@settings(max_examples=40, suppress_health_check=SHARED)
+@settings(max_examples=60, suppress_health_check=SHARED)
 @given(data=st.data())
 def test_requests_of_the_right_form(tiny, route, data):
     needed = {name: one for name, one in FIELDS[route].items() if name in ("z", "a", "b", "format")}
@@ -76,7 +76,7 @@ def test_requests_of_the_right_form(tiny, route, data):
 
 
 @pytest.mark.parametrize("path", ["decode", "sample", "score", "export", "jobs"])
-@settings(max_examples=40, suppress_health_check=SHARED)
+@settings(max_examples=60, suppress_health_check=SHARED)
 @given(body=trees)
 def test_any_json(tiny, path, body):
     where = "/v1/jobs" if path == "jobs" else f"{tiny.path}/{path}"
@@ -89,13 +89,13 @@ STARTS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=60, suppress_health_check=SHARED)
+@settings(max_examples=120, suppress_health_check=SHARED)
 @given(body=st.binary(max_size=200), start=st.sampled_from(STARTS), axes=st.text(max_size=5))
 def test_any_upload(tiny, body, start, axes):
     check(tiny.ask("POST", f"{tiny.path}/encode?axes={quote(axes)}", start + body))
 
 
-@settings(max_examples=60, suppress_health_check=SHARED)
+@settings(max_examples=120, suppress_health_check=SHARED)
 @given(
     path=st.text(max_size=30).map(lambda text: text.encode("utf-8", "replace")),
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"]),

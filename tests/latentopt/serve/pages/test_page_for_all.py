@@ -75,12 +75,13 @@ def opened(request, explorer, campaign, solid_space):
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [NARROW, WIDE])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_nothing_is_cut_and_all_can_be_read(opened, width, dark):
+def test_nothing_is_cut_and_all_can_be_read(opened, serious_faults, width, dark):
     page = opened(width=width, dark=dark)
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(TOO_FAINT) == []
     assert page.evaluate(NAMELESS) == []
+    assert serious_faults(page) == []
 
 
 @pytest.mark.slow
