@@ -48,7 +48,7 @@ def exported_zip(served: ServedSpace, z: Float64[np.ndarray, "n d"], asked: Expo
                     (asked.voxel_size_um * 1e-6,) * dims,
                     tuple(names),
                     (asked.periodic,) * dims,
-                    {"space_id": served.space.id, "z": point.tolist()},
+                    {"space_id": served.id, "z": point.tolist()},
                 )
             except ValueError as error:
                 raise Problem(422, str(error)) from None

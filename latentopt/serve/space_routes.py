@@ -28,6 +28,7 @@ from latentopt.serve.asked import (
 from latentopt.serve.context import LARGE, Context
 from latentopt.serve.exported import exported_zip
 from latentopt.serve.problems import Problem
+from latentopt.serve.spaces import ServedSpace
 from latentopt.serve.statistics import band_of, statistics_of
 from latentopt.serve.uploads import images_of_body
 from latentopt.training.sampling import sample_points
@@ -153,10 +154,7 @@ def space_router(context: Context) -> APIRouter:
             return sample_points(served.space, asked.n, **wish).numpy()
 
         z = await context.compute(request, work)
-        if form == PNG:
-            images = await context.decode(request, served, z)
-            return await context.rendered(lambda: as_png(images))
-        return _points(z, form)
+        return await _shown(context, request, served, z, form)
 
     @router.post("/{space}/interpolate")
     async def interpolate(
@@ -173,10 +171,7 @@ def space_router(context: Context) -> APIRouter:
             z = served.space.interpolate(a, b, asked.n, asked.how)
         except ValueError as error:
             raise Problem(422, str(error)) from None
-        if form == PNG:
-            images = await context.decode(request, served, z)
-            return await context.rendered(lambda: as_png(images))
-        return _points(z, form)
+        return await _shown(context, request, served, z, form)
 
     @router.post("/{space}/statistics")
     async def statistics(space: str, asked: GridRequest, request: Request) -> Response:
@@ -248,7 +243,7 @@ def space_router(context: Context) -> APIRouter:
         served = spaces.find(space)
         z = context.points(served, asked.z)
         content = await context.compute(request, lambda: exported_zip(served, z, asked))
-        name = f"latentopt-{served.space.id}-{asked.format}.zip"
+        name = f"latentopt-{served.id}-{asked.format}.zip"
         return Response(
             content,
             media_type="application/zip",
@@ -256,6 +251,20 @@ def space_router(context: Context) -> APIRouter:
         )
 
     return router
+
+
+async def _shown(
+    context: Context,
+    request: Request,
+    served: ServedSpace,
+    z: Float64[np.ndarray, "n d"],
+    form: str,
+) -> Response:
+    """Points, or a picture of their structures."""
+    if form != PNG:
+        return _points(z, form)
+    images = await context.decode(request, served, z)
+    return await context.rendered(lambda: as_png(images))
 
 
 def _band(space: Any, periodic: bool) -> dict[str, Any] | None:

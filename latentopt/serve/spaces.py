@@ -36,12 +36,17 @@ class ServedSpace:
     space: LatentSpace
 
     @cached_property
+    def id(self) -> str:
+        """Of the space; it is a digest of all weights, and so computed once."""
+        return self.space.id
+
+    @cached_property
     def summary(self) -> dict[str, Any]:
         """What a client has to know of it."""
         space = self.space
         conditions = space.model.conditions if isinstance(space.model, Conditional) else None
         return {
-            "id": space.id,
+            "id": self.id,
             "name": self.name,
             "kind": getattr(space.model, "kind", type(space.model).__name__),
             "image_shape": list(space.image_shape),
@@ -113,7 +118,7 @@ class Spaces(Mapping[str, ServedSpace]):
     def __init__(self, spaces: Sequence[ServedSpace]) -> None:
         self._by_id: dict[str, ServedSpace] = {}
         for one in spaces:
-            if (other := self._by_id.setdefault(one.space.id, one)) is not one:
+            if (other := self._by_id.setdefault(one.id, one)) is not one:
                 raise ConfigError(f"{one.name} and {other.name} are the same space; name it once.")
 
     @classmethod
