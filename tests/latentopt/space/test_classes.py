@@ -17,7 +17,7 @@ from latentopt import LatentSpace
 from latentopt.errors import ModelFileError
 from latentopt.space import Classes
 from latentopt.space.files import LABELS, SPACE, WHITENING
-from latentopt.space.fitting import REFERENCE_ROWS
+from latentopt.space.fitting import REFERENCE_ROWS, thinned
 
 NAMES = ("dark", "bright")
 
@@ -157,3 +157,11 @@ def test_images_of_one_class_have_no_classes():
         parents=np.arange(4),
     )
     assert Classes.of_data(two).names() == ("a", "b", "b", "a")
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 60, 97])
+def test_rows_thinned_by_what_is_left_are_the_same(n):
+    rows = torch.arange(n)
+    for most in range(1, n + 2):
+        left = thinned(rows, most)
+        assert torch.equal(thinned(rows, len(left)), left)
