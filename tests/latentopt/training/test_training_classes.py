@@ -19,16 +19,20 @@ VAE = {
 PCA = {"model": "pca", "options": {"components": 3}}
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
+def images_of(side, folder):
     """Twelve images of each class: of a fifth, or of four fifths of white."""
-    folder, draws = tmp_path_factory.mktemp("classes") / "images", np.random.default_rng(0)
+    draws = np.random.default_rng(0)
     for name, share in (("dark", 0.2), ("bright", 0.8)):
         (folder / name).mkdir(parents=True)
         for i in range(12):
-            pixels = 255 * (draws.random((32, 32)) < share).astype(np.uint8)
+            pixels = 255 * (draws.random((side, side)) < share).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{i}.png")
     return folder
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return images_of(8, tmp_path_factory.mktemp("classes"))
 
 
 def trained(images, folder, model):
@@ -45,7 +49,9 @@ def test_structures_that_a_trained_space_keeps_have_their_class(images, tmp_path
     assert set(expected) == {"bright", "dark"}
 
 
-def test_a_training_that_was_killed_twice_knows_the_classes(images, tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_a_training_that_was_killed_twice_knows_the_classes(tmp_path, monkeypatch):
+    images = images_of(32, tmp_path / "images")
     whole = trained(images, tmp_path / "whole", VAE)
 
     def killed(*_, **__):
