@@ -72,8 +72,9 @@ def space_router(context: Context) -> APIRouter:
     async def reference_classes(space: str) -> Response:
         """Class of each of these structures, a row of the class names; null where none is known."""
         known = spaces.find(space).space.reference_classes_
-        labels = None if known is None else known.labels.tolist()
-        return as_json({"labels": labels, "class_names": list(known.class_names) if known else []})
+        if known is None:
+            return as_json({"labels": None, "class_names": []})
+        return as_json({"labels": known.labels.tolist(), "class_names": list(known.class_names)})
 
     @router.get("/{space}/map")
     async def map_of_data(space: str, request: Request) -> Response:

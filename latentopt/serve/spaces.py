@@ -57,7 +57,7 @@ class ServedSpace:
             "encodes": space.encodes,
             "refines": isinstance(space.model, Refining),
             "references": len(space.reference_),
-            "class_names": list(known.class_names) if known else [],
+            "class_names": list(known.class_names) if known is not None else [],
             "classes": list(conditions.classes) if conditions else [],
             "properties": (
                 {name: about.model_dump() for name, about in conditions.properties.items()}

@@ -102,8 +102,9 @@ def test_a_space_without_classes_has_none_after_it_is_saved(tiny_space, tmp_path
     assert LatentSpace.load(tiny_space.save(tmp_path)).reference_classes_ is None
 
 
-def test_copies_of_a_space_know_the_classes():
+def test_copies_and_the_card_of_a_space_know_the_classes():
     space = space_of()
+    assert "dark, bright" in space._repr_html_()
     assert space.inverting(3).reference_classes_ is space.reference_classes_
 
 
