@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Int64
 from torch import Tensor
@@ -66,6 +67,16 @@ class Classes:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def subset(self, rows: Int64[np.ndarray, " k"]) -> "Classes":
+        """Those of some rows."""
+        return Classes(self.labels[torch.from_numpy(rows)], self.class_names)
+
+    def after(self, n: int) -> "Classes":
+        """These after those of `n` structures whose classes are not known."""
+        return Classes(
+            torch.cat([self.labels.new_full((n,), NO_CLASS), self.labels]), self.class_names
+        )
 
     def thinned(self, most: int) -> "Classes":
         """Those of the rows that `fitting.thinned` chooses."""
