@@ -215,10 +215,10 @@ def _checked_phases(phases: object) -> np.ndarray:
     refuse_masked(phases, "phases")
     if not isinstance(phases, np.ndarray) or phases.dtype.kind not in "iub":
         got = phases.dtype if isinstance(phases, np.ndarray) else type(phases).__name__
-        raise TypeError(
-            f"phases should be a numpy array of integers, got {got}. "
-            "Turn images into labels with to_phases."
-        )
+        remedy = "Turn images into labels with to_phases."
+        if type(phases).__name__ == "Tensor":  # to_phases gives tensors for tensors
+            remedy = "Give phases.numpy(), of images to_phases(images)[0].numpy()."
+        raise TypeError(f"phases should be a numpy array of integers, got {got}. {remedy}")
     if phases.ndim not in (2, 3) or phases.size == 0:
         raise ValueError(
             f"phases should have shape (h, w) or (d, h, w) and hold voxels, got {phases.shape}."

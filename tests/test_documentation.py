@@ -193,7 +193,12 @@ def test_every_table_of_record_has_command_commit_and_date(page):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/getting_started.md", "docs/search.md", "docs/objectives.md"]
+    "name",
+    [
+        "README.md",
+        *("docs/getting_started.md", "docs/latent_spaces.md"),
+        *("docs/search.md", "docs/objectives.md"),
+    ],
 )
 def test_python_blocks_run(embedded_once, name, tmp_path, monkeypatch):
     (tmp_path / "examples").symlink_to(ROOT / "examples")

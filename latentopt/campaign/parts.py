@@ -26,6 +26,7 @@ from latentopt.simulators.build import resolve_simulators
 from latentopt.simulators.simulator import Simulator
 from latentopt.simulators.trial_simulations import CampaignSimulations
 from latentopt.space.embedded import EMBEDDED
+from latentopt.space.gradient import decodes_with_gradient
 from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies.build import build_strategy
 from latentopt.strategies.strategy import Strategy
@@ -100,6 +101,7 @@ class CampaignParts:
             Settings that no structure of the space can ever serve: one line a problem.
         """
         config = _fit_structure(self.config, space)
+        _check_gradient(self.strategy, space)
         shape = tuple(space.image_shape)
         objectives, specs = fit_objectives(self.objectives, config.evaluate, shape)
         changes: dict[str, Any] = {"evaluate": specs}
@@ -180,6 +182,17 @@ def check_goal(goal: Goal, objectives: Iterable[Objective], strategy: Strategy) 
         problems.append(Problem(f"{ROOT}.objective", text))
     if problems:
         raise ConfigError(problems)
+
+
+def _check_gradient(strategy: Strategy, space: LatentSpace) -> None:
+    """Refuse a strategy that follows a gradient which the space's decoder has not."""
+    if getattr(strategy, "needs_gradient", False) and not decodes_with_gradient(space):
+        text = (
+            f"strategy {strategy_name(strategy)} follows the gradient of the decoder, and this "
+            "space decodes without one (as a served space does); use strategy gp_typical, or the "
+            "folder of the space."
+        )
+        raise ConfigError([Problem(f"{ROOT}.strategy", text)])
 
 
 def _fit_structure(config: CampaignConfig, space: LatentSpace) -> CampaignConfig:

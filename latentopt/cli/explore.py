@@ -13,11 +13,12 @@ from generative.files.own_files import check_outputs
 from latentopt.cli.options.serving import ExploreOptions
 from latentopt.cli.run_space import place_of_space, space_of
 from latentopt.cli.serve import check_installed, serve_spaces
-from latentopt.errors import ConfigError
+from latentopt.errors import ConfigError, ModelFileError
 from latentopt.files import output_file
 from latentopt.printing import print
 from latentopt.runs.journal_lock import JOURNAL
 from latentopt.runs.run import Run
+from latentopt.space.embedded import EMBEDDED
 from latentopt.space.named import load_space
 
 __all__ = ["explore"]
@@ -27,6 +28,8 @@ LOOPBACK = "127.0.0.1"
 
 def explore(options: ExploreOptions) -> None:
     """Serve a space, or a campaign with its space, and open the page; or write a static one."""
+    if options.target not in EMBEDDED:
+        _check_folder(Path(options.target))
     if options.static is not None:
         _write_static(options, options.static)
         return
@@ -55,12 +58,31 @@ def explore(options: ExploreOptions) -> None:
         serve_spaces(spaces, runs=runs, host=LOOPBACK, port=options.port, ready=ready)
 
 
+def _check_folder(folder: Path) -> None:
+    """Refuse what is no folder, or one of several campaigns, with what to do instead."""
+    if not folder.is_dir():
+        raise ModelFileError(
+            f"{folder}: no such folder. Give the folder of a latent space or of a campaign, or one "
+            f"of {', '.join(EMBEDDED)}."
+        )
+    if not (folder / JOURNAL).is_file() and any(folder.glob(f"*/{JOURNAL}")):
+        raise ModelFileError(
+            f"{folder}: holds several campaigns. Give the folder of one, or show all by latentopt "
+            f"serve --runs {folder}."
+        )
+
+
 def _write_static(options: ExploreOptions, out: Path) -> None:
     """Write one page that needs no server."""
     from latentopt.static_explorer import static_page
 
     if options.port or not options.browser:
         raise ConfigError("--static writes a file and serves nothing; leave out --port, --browser.")
+    if Path(options.target, JOURNAL).is_file():
+        raise ConfigError(
+            f"--static writes a page of a space, and {options.target} is a campaign; latentopt "
+            "report writes one of a campaign."
+        )
     check_outputs([out], inputs=[options.target], overwrite=options.overwrite)
     page = static_page(load_space(options.target)).encode()
     with output_file(out, overwrite=options.overwrite) as file:

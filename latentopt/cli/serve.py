@@ -1,5 +1,6 @@
 """The command ``latentopt serve``: spaces and campaigns over HTTP."""
 
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,8 @@ def serve_spaces(
     from latentopt.serve.run_server import hosts_of, listening, serve_on
 
     token = new_token()
+    # How each upload was read is no line of this command.
+    logging.getLogger("generative.data").setLevel(logging.WARNING)
     with listening(host, port) as listener:
         port = listener.getsockname()[1]
         app = create_app(

@@ -25,6 +25,7 @@ from latentopt.runs.shortfall import none_best, shortfall_lines
 from latentopt.runs.status import Status, engine_of, read_status
 from latentopt.runs.trial import Trial
 from latentopt.runs.verdict import found_briefly
+from latentopt.settings.kinds import GIVEN_IN_PYTHON
 
 __all__ = ["print_status", "status"]
 
@@ -116,12 +117,21 @@ def _counts(state: Status) -> str:
     return ", ".join(parts)
 
 
+def _what_goes_on(run: Run) -> str:
+    """What goes on with a campaign: the command, unless parts of it were given in Python."""
+    config = run.config
+    specs = (config.strategy, config.engine, *config.evaluate)
+    in_python = config.space == GIVEN_IN_PYTHON or any(one["kind"] == "python" for one in specs)
+    return "the Python script that began it" if in_python else "latentopt optimize"
+
+
 def _pace(state: Status) -> str:
     if state.driver is None:
+        how = _what_goes_on(state.run)
         if state.run.final_gain is not None and not state.left:
-            return "no process runs it; latentopt optimize goes on with a lower stop_gain"
+            return f"no process runs it; {how} goes on with a lower stop_gain"
         left = "1 evaluation" if state.left == 1 else f"{state.left} evaluations"
-        goes_on = f"; latentopt optimize goes on, {left} left" if state.left else ""
+        goes_on = f"; {how} goes on, {left} left" if state.left else ""
         return f"no process runs it{goes_on}"
     parts = [
         f"{state.driver} runs it, for {duration(state.driver_seconds)}; {engine_of(state.run)}"

@@ -67,6 +67,13 @@ class Whitening:
         eye = torch.eye(dim, dtype=torch.float64)
         return cls(eye.new_zeros(dim), eye, eye.new_ones(dim))
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether codes and points are the same."""
+        same = Whitening.identity(len(self.mean))
+        pairs = ((self.mean, same.mean), (self.axes, same.axes), (self.spread, same.spread))
+        return all(torch.equal(one.cpu().double(), other) for one, other in pairs)
+
     def to_z(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Code to whitened float64 latent points."""
         self_ = self.to(code.device)

@@ -15,7 +15,8 @@ class Strategy(Protocol):
     """History in, next points out.
 
     One that takes several objectives says so by ``multi_objective = True``; a campaign with several
-    refuses any other.
+    refuses any other. One that follows the gradient of the decoder says so by ``needs_gradient =
+    True``; a campaign in a space that decodes without a gradient refuses it.
     """
 
     def propose(self, history: History, q: int) -> Float[Tensor, "q d"]:

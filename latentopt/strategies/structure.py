@@ -1,6 +1,6 @@
 """Gaussian processes on what the structure is like: move in z, model what the property sees."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ class Structure(ModelBased):
     """
 
     kind: Literal["structure"] = "structure"
+    needs_gradient: ClassVar[bool] = True
     restarts: int = Field(
         2,
         ge=1,

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from latentopt.microstructure import Candidate, Microstructure, to_images, to_phases, voxel_sha256
+from latentopt.microstructure import (
+    Candidate,
+    Microstructure,
+    _checked_phases,
+    to_images,
+    to_phases,
+    voxel_sha256,
+)
 
 CHECKER = np.array([[0, 1, 0], [1, 1, 2]], dtype=np.uint8)
 
@@ -100,6 +107,12 @@ def test_wrong_fields_are_refused_in_one_line(changes, message):
     with pytest.raises((TypeError, ValueError), match=message) as caught:
         structure(**changes)
     assert "\n" not in str(caught.value)
+
+
+def test_a_tensor_of_labels_is_answered_with_how_to_give_it():
+    labels = to_phases(torch.from_numpy(CHECKER[None, None].astype(np.float32)))
+    with pytest.raises(TypeError, match=r"\.numpy\(\)"):
+        _checked_phases(labels[0])  # in tests the class checks types before that
 
 
 def test_a_candidate_is_feasible_when_no_margin_is_negative_or_nan():

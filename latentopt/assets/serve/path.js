@@ -9,9 +9,9 @@ const FRAMES = 9;
 /** The strip. `onpoints` is told the points of the path, for the map. */
 export class PathPanel {
   constructor({ space, names, store, onpoints }) {
-    Object.assign(this, { space, names, store, onpoints, how: "linear" });
+    Object.assign(this, { space, names, store, onpoints, how: "slerp" });
     this.strip = el("ol", { class: "strip", tabindex: "0", "aria-label": "Structures from A to B" });
-    const choice = select([["linear", "straight line"], ["slerp", "arc (norm kept)"]], "linear", (how) => {
+    const choice = select([["slerp", "arc (norm kept)"], ["linear", "straight line"]], "slerp", (how) => {
       this.how = how;
       this.show(store.state, true);
     });

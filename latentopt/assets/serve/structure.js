@@ -71,7 +71,7 @@ export class StructurePanel {
       [`Volume fraction${this.space.phases > 2 ? ` of ${this.names()[1]}` : ""}`, placed ? number(placed.volume_fraction[0], 3) : "\u2026"],
       ...(placed && far === null ? [] : [["Distance from the data (1: their spacing)",
         placed ? `${distance(far)}${far > FAR ? ", far" : ""}` : "\u2026", far > FAR ? "bad" : ""]]),
-      ["Norm, of a radius", `${number(size, 3)} of ${number(radius, 3)}`, size > radius ? "bad" : ""],
+      ["Norm of the point, and radius", `${number(size, 3)} of ${number(radius, 3)}`, size > radius ? "bad" : ""],
       [`Nearest ${this.space.point}`, away < 1e-9 ? `this is ${index}` : `${index}`],
     ]));
   }

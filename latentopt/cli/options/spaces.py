@@ -124,7 +124,7 @@ class InterpolateOptions:
 
     spaces: Annotated[
         list[str],
-        typer.Argument(help='Folders of latent spaces, or "default".'),
+        typer.Argument(help='Folders of latent spaces, or "default" or "ldm".'),
     ]
     data: Annotated[
         Path, typer.Option(help="Images to compare with and to draw pairs from: folder or file.")
@@ -193,7 +193,8 @@ class ExportModelOptions:
 
     space: SpaceArgument
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("model")
-    format: Annotated[str, typer.Option(help="onnx, which needs the extra latentopt[onnx].")] = (
-        "onnx"
-    )
+    format: Annotated[
+        # A backslash, or the help would leave the bracket out as markup.
+        str, typer.Option(help=r"onnx, which needs pip install 'latentopt\[onnx]'.")
+    ] = "onnx"
     overwrite: OverwriteOption = False

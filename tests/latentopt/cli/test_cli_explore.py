@@ -110,3 +110,14 @@ def test_what_is_neither_a_space_nor_a_campaign_is_refused(run, tmp_path):
     code, _, error = run("explore", tmp_path / os.urandom(4).hex())
     assert code == 3
     assert "Traceback" not in error
+
+
+def test_a_folder_that_is_missing_or_holds_campaigns_says_what_to_give(run, tmp_path):
+    code, _, err = run("explore", tmp_path / "spcae")
+    assert (code, "no such folder" in err) == (3, True)
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    (tmp_path / "runs" / "a" / "journal.jsonl").touch()
+    code, _, err = run("explore", tmp_path / "runs")
+    assert (code, "serve --runs" in err) == (3, True)
+    code, _, err = run("explore", tmp_path / "runs" / "a", "--static", tmp_path / "page.html")
+    assert (code, "latentopt report" in err) == (2, True)

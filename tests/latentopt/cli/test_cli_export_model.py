@@ -30,6 +30,10 @@ def test_another_format_is_refused(tiny_space_folder, run, tmp_path):
     assert (code, err) == (2, "latentopt: --format should be onnx, got 'tflite'.\n")
 
 
+def test_the_help_names_the_extra_in_its_brackets(run):
+    assert "latentopt[onnx]" in run("export-model", "--help")[1]
+
+
 def test_files_of_others_are_left_alone(tiny_space_folder, run, tmp_path):
     (tmp_path / "encoder.onnx").write_text("mine")
     code, _, err = run("export-model", tiny_space_folder, "--out", tmp_path)

@@ -186,7 +186,7 @@ def test_the_command_prints_what_was_read(make, run, tmp_path):
     read = Run.read(tmp_path / "run")
     assert (code, err) == (0, "")
     assert "of 8 trials completed" in out
-    assert "no process runs it" in out
+    assert "no process runs it; the Python script that began it goes on, 3 evaluations left" in out
     for trial in read.best(3):
         assert f"trial {trial.index}" in out
         assert f"{read.margins(trial)['square <= 0.2']:+.4g}" in out

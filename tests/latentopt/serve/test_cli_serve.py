@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -25,6 +26,7 @@ def test_the_command_prints_an_address_that_serves(tiny_space, tiny_space_folder
         url = process.stdout.readline().strip()
         client = Client(url)
         assert [one["id"] for one in client.spaces()] == [tiny_space.id]
+        client.space().encode(np.full((1, 1, 8, 8), 0.3, np.float32))  # how it is read is not told
         process.send_signal(signal.SIGINT)
         assert process.wait(20) in (0, 130)
         assert process.stdout.read() == ""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from latentopt.campaign.campaign import Campaign
+from latentopt.errors import ConfigError
 from latentopt.export.exporters import EXPORTERS
 from latentopt.microstructure import Microstructure
 from latentopt.serve.job_routes import OURS
@@ -150,6 +151,16 @@ def test_a_served_space_is_searched_like_its_folder(tiny, tiny_space_folder, tmp
     for one, other in zip(remote.trials, own.trials, strict=True):
         np.testing.assert_allclose(one.z, other.z)
         np.testing.assert_array_equal(remote.structure(one), own.structure(other))
+
+
+def test_a_search_by_gradient_in_a_served_space_is_refused_at_once(tiny, tmp_path):
+    with pytest.raises(ConfigError, match=r"campaign\.strategy: .*gp_typical"):
+        Campaign(
+            space=tiny.client.space(),
+            objective="volume_fraction",
+            objectives=["volume_fraction"],
+            folder=tmp_path / "default-strategy",
+        )
 
 
 def test_a_structure_of_too_many_voxels_is_refused_unread(tiny, submission):

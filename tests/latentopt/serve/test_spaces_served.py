@@ -280,5 +280,7 @@ def test_a_served_space_is_a_space(tiny, tiny_space, structures):
     points = space.encode(torch.from_numpy(structures))
     torch.testing.assert_close(points, tiny_space.encode(torch.from_numpy(structures)))
     assert space.radius == tiny_space.radius
+    assert space.id == tiny_space.id
+    torch.testing.assert_close(space.reference_, tiny_space.reference_)
     with pytest.raises(TypeError, match="gradient"):
         space.decode(z[:1].requires_grad_())

@@ -117,7 +117,7 @@ def test_a_path_goes_from_a_to_b_with_figures(explorer, look, tiny_space):
     fraction = to_phases(tiny_space.decode(state["b"][None])).mean()
     assert f"fraction {fraction:.3g}" in page.text_content("#path li:nth-child(9)")
     page.locator("#path .frame").nth(4).click()
-    middle = (state["a"] + state["b"]) / 2
+    middle = tiny_space.interpolate(state["a"], state["b"], 9, how="slerp")[4]  # an arc at first
     np.testing.assert_allclose(look.state(page)["a"], middle, atol=1e-12)
 
 
