@@ -302,9 +302,11 @@ def test_images_that_a_model_decodes_are_encoded_as_they_are(serve, shape):
 
 
 def test_an_image_that_no_request_can_hold_is_not_sent(serve, tiny_space):
-    with serve(("tiny", tiny_space), limits=Limits(body_bytes=1200)) as service:
-        with pytest.raises(RemoteError, match="1200 bytes at a time"):
-            service.client.model().encode(torch.zeros(1, 1, 8, 8))
+    with (
+        serve(("tiny", tiny_space), limits=Limits(body_bytes=1200)) as service,
+        pytest.raises(RemoteError, match="1200 bytes at a time"),
+    ):
+        service.client.model().encode(torch.zeros(1, 1, 8, 8))
 
 
 def test_decoded_images_of_another_kind_are_refused(tiny):
