@@ -41,6 +41,8 @@ def periodic_padding(
             f"{tuple(x.shape[2:])} voxels more than once; give it larger images, or a smaller "
             "kernel."
         )
+    if torch.jit.is_tracing():  # of copies into margins a trace keeps shapes alone: they stay empty
+        return _joined(x, widths)
     padded: Tensor = _Wrapped.apply(x, widths)
     return padded
 
@@ -93,6 +95,14 @@ class _Folded(Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         """The way back."""
         return _Wrapped.apply(gradients[0], ctx.widths), None
+
+
+def _joined(x: Tensor, widths: tuple[int, ...]) -> Tensor:
+    """The same from parts that are joined, axis by axis; each step is an operation of ONNX."""
+    for axis, before, behind in _axes(x, widths):
+        n = int(x.shape[axis])
+        x = torch.cat([x.narrow(axis, n - before, before), x, x.narrow(axis, 0, behind)], axis)
+    return x
 
 
 def _axes(x: Tensor, widths: tuple[int, ...]) -> list[tuple[int, int, int]]:

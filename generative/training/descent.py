@@ -1,5 +1,6 @@
 """The loop of a training: players in turn, exponential moving average, best moment, resume."""
 
+import hashlib
 import logging
 import math
 import time
@@ -69,7 +70,7 @@ def descend(
     fingerprint = _fingerprint(stage, rows, probe, config)
     fingerprint["from"] = _weight_sum(stage)
     if conditions is not None:
-        fingerprint |= {"conditions": _sample(conditions)}
+        fingerprint |= {"conditions": _known(conditions)}
     if weights is not None:
         fingerprint |= {"weights": weights.tolist()}
     optimizers = {side.player.optimizer or side.player.name: side.optimizer for side in sides}
@@ -298,8 +299,8 @@ def _fingerprint(
         "training": config.model_dump(
             exclude={"checkpoint_seconds", "device", "progress", "stages"}
         ),
-        "images": _sample(rows),
-        "validation": None if probe is None else _sample(probe.numpy()),
+        "images": _known(rows),
+        "validation": None if probe is None else _known(probe.numpy()),
     }
 
 
@@ -308,6 +309,9 @@ def _weight_sum(model: nn.Module) -> float:
     return sum(float(p.detach().double().abs().sum()) for p in model.parameters())
 
 
-def _sample(rows: np.ndarray) -> list[object]:
-    probe = rows[:: max(1, len(rows) // 16)]
-    return [list(rows.shape), float(np.asarray(probe, np.float64).sum())]
+def _known(rows: np.ndarray) -> list[object]:
+    """Shape and digest of all values: other images can have the same sums."""
+    found = hashlib.sha256(str(rows.dtype).encode())
+    for row in rows:
+        found.update(np.ascontiguousarray(row))
+    return [list(rows.shape), found.hexdigest()]

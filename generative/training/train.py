@@ -80,8 +80,8 @@ def train(
     Raises
     ------
     DataError
-        For fewer images than the model learns from, images of the wrong shape or not in [0, 1], or
-        conditions of another shape than the model's.
+        For fewer images than the model learns from, training or validation images of the wrong
+        shape or not in [0, 1], or conditions of another shape than the model's.
     FloatingPointError
         If the loss stops being finite.
     ValueError
@@ -108,6 +108,11 @@ def train(
     _check_conditions(model, conditions, len(images))
     probe = None
     if validation is not None:
+        if tuple(validation.shape[1:]) != model.image_shape:
+            raise DataError(
+                f"validation images should have shape {model.image_shape} as the training images, "
+                f"got an array of shape {validation.shape}."
+            )
         probe = to_tensor(check_images(validation[:VALIDATION_IMAGES]))
         _warn_of_known(images, validation[:VALIDATION_IMAGES])
     _begin(model, begin)

@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import math
 import time
 import urllib.request
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from objectives.arrays import Array, as_tensor
 __all__ = ["Client", "RemoteError", "RemoteModel"]
 
 ROWS = 64  # of a request
+BODY_BYTES = 8 * 2**20  # of a request
+_HEADER_BYTES = 1024  # of an NPY file, at most
 MOST_BYTES = 2**30  # of an answer
 NPY = "application/x-npy"
 LATER = (429, 503)
@@ -199,10 +202,12 @@ class RemoteModel:
             self.image_shape = tuple(int(side) for side in summary["image_shape"])
             self.radius = float(summary["radius"])
             self.class_names = tuple(map(str, summary.get("class_names", ())))
+            self._rows = int(summary.get("most_rows", ROWS))
+            self._bytes = int(summary.get("most_bytes", BODY_BYTES))
         except (TypeError, KeyError, ValueError, OverflowError) as error:
             raise RemoteError(f"{client.address} describes no space ({one_line(error)}).") from None
-        sizes = (self.latent_dim, *self.image_shape)
-        if min(sizes) < 1 or len(sizes) not in (4, 5) or not 0 < self.radius < np.inf:
+        sizes = (self.latent_dim, *self.image_shape, self._rows, self._bytes)
+        if min(sizes) < 1 or len(self.image_shape) not in (3, 4) or not 0 < self.radius < np.inf:
             raise RemoteError(
                 f"{client.address} describes a space of {self.latent_dim} dimensions, images "
                 f"{self.image_shape} and radius {self.radius}."
@@ -229,7 +234,7 @@ class RemoteModel:
                 self.client.array("POST", path, {"z": part.detach().cpu().double().tolist()}),
                 (len(part), *self.image_shape),
             ).astype(np.float32)
-            for part in code.split(ROWS)
+            for part in code.split(self._rows)
             if len(part)
         ]
         if any(part.min() < 0 or part.max() > 1 for part in rows):
@@ -245,21 +250,27 @@ class RemoteModel:
         RemoteError
             The service refuses them, has no encoder, or does not answer.
         """
-        path = f"/v1/spaces/{quote(self.id, safe='')}/encode?grey=keep&axes={self._axes}"
+        path = f"/v1/spaces/{quote(self.id, safe='')}/encode?decoded=true"
         x = as_tensor(images, integers=torch.float32).detach().cpu().float()
         rows = [
             self.client.checked(
                 self.client.array("POST", path, _npy(part)), (len(part), self.latent_dim)
             )
-            for part in x.split(ROWS)
+            for part in x.split(self._images())
             if len(part)
         ]
         empty: Float64[np.ndarray, "0 d"] = np.zeros((0, self.latent_dim))
         return torch.from_numpy(np.concatenate([empty, *rows])).float()
 
-    @property
-    def _axes(self) -> str:
-        return "nc" + "zyx"[-(len(self.image_shape) - 1) :]
+    def _images(self) -> int:
+        """Images of a request."""
+        of_one = 4 * math.prod(self.image_shape)
+        if (most := (self._bytes - _HEADER_BYTES) // of_one) < 1:
+            raise RemoteError(
+                f"{self.client.address} takes {self._bytes} bytes at a time, and an image of this "
+                f"space has {of_one}; encode it by the folder of the space."
+            )
+        return min(self._rows, most)
 
 
 def _npy(images: Tensor) -> bytes:

@@ -87,9 +87,14 @@ class Context:
             raise Problem(422, f"z: numbers should be from -1e6 to 1e6, got {farthest:g}")
         return points
 
+    def limits_of(self, served: ServedSpace) -> dict[str, int]:
+        """What a client has to keep to: structures of a request, and bytes of its body."""
+        rows = min(self.limits.rows, self.most_images(served))
+        return {"most_rows": rows, "most_bytes": self.limits.body_bytes}
+
     def check_rows(self, served: ServedSpace, n: int) -> None:
         """Refuse more structures than a request may have."""
-        most = min(self.limits.rows, self.most_images(served))
+        most = self.limits_of(served)["most_rows"]
         if n > most:
             raise Problem(422, f"a request has {most} structures of this space at most, got {n}")
 

@@ -4,6 +4,7 @@ Nothing in their folders is changed, unless the service may tell campaigns to en
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ __all__ = ["run_router"]
 
 LOOK_S = 0.5  # from one look at a journal to the next
 STREAMS = 32  # that are open at a time
+Journal = Annotated[str | None, Query(max_length=64)]
 
 
 def run_router(context: Context) -> APIRouter:
@@ -48,18 +50,25 @@ def run_router(context: Context) -> APIRouter:
 
     @router.get("/{run}")
     async def read_run(
-        run: str, since: Annotated[int, Query(ge=0)] = 0, points: bool = False
+        run: str,
+        since: Annotated[int, Query(ge=0)] = 0,
+        journal: Journal = None,
+        points: bool = False,
     ) -> Response:
-        """A campaign: its status, and the trials that changed since so many events."""
+        """A campaign: its status, and the trials that changed since so many events.
+
+        `journal`, as it was told, says of which campaign these events were: of another one that
+        has the same name by now all trials are told.
+        """
         found, events = await runs.look(run)
-        return as_json(
-            await asyncio.to_thread(_told, control, found, events, min(since, len(events)), points)
-        )
+        since = _known_of(events, since, journal)
+        return as_json(await asyncio.to_thread(_told, control, found, events, since, points))
 
     @router.get("/{run}/events")
     async def follow_run(
         run: str,
         since: Annotated[int, Query(ge=0)] = 0,
+        journal: Journal = None,
         points: bool = False,
         last_event_id: Annotated[str | None, Header(max_length=20)] = None,
     ) -> Response:
@@ -70,7 +79,7 @@ def run_router(context: Context) -> APIRouter:
         if runs.streams >= STREAMS:
             raise Problem(429, "too many watch already; ask for /v1/runs/{run} now and then")
         return StreamingResponse(
-            _stream(runs, control, run, since, points), media_type="text/event-stream"
+            _stream(runs, control, run, since, journal, points), media_type="text/event-stream"
         )
 
     @router.get("/{run}/trials/{trial}/structure")
@@ -146,7 +155,7 @@ async def _confirmed(
 
 
 async def _stream(
-    runs: Runs, control: Control | None, id: str, since: int, points: bool
+    runs: Runs, control: Control | None, id: str, since: int, journal: str | None, points: bool
 ) -> AsyncIterator[bytes]:
     """Events of a campaign as they come; a comment now and then keeps the connection open."""
     runs.streams += 1
@@ -159,7 +168,7 @@ async def _stream(
                 yield b"event: problem\ndata: " + to_json({"detail": problem.reason}) + b"\n\n"
                 return
             told = None
-            since = min(since, len(events))
+            since, journal = _known_of(events, since, journal), _journal_of(events)
             status = await asyncio.to_thread(status_of, run, events)
             now = status.driver, control and control.problem(run.folder)
             if len(events) > since or now != last:
@@ -178,6 +187,17 @@ async def _stream(
         runs.streams -= 1
 
 
+def _journal_of(events: list[Any]) -> str:
+    """What tells the journal of a campaign from that of another one under the same name."""
+    return hashlib.sha256(to_json(events[0])).hexdigest()[:16]
+
+
+def _known_of(events: list[Any], since: int, journal: str | None) -> int:
+    """Events of this journal that a client knows: none if those were of another one."""
+    other = journal is not None and journal != _journal_of(events)
+    return 0 if other or since > len(events) else since
+
+
 def _told(
     control: Control | None, run: Run, events: list[Any], since: int, points: bool
 ) -> dict[str, Any]:
@@ -187,6 +207,7 @@ def _told(
     changed = _changed(run, events[since:])
     return {
         "events": len(events),
+        "journal": _journal_of(events),
         "control": control is not None,
         "problem": None if control is None else control.problem(run.folder),
         "space_id": run.retrained[-1][0] if run.retrained else run.space_id,

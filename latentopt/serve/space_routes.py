@@ -30,7 +30,7 @@ from latentopt.serve.exported import exported_zip
 from latentopt.serve.problems import Problem
 from latentopt.serve.spaces import ServedSpace
 from latentopt.serve.statistics import band_of, statistics_of
-from latentopt.serve.uploads import images_of_body
+from latentopt.serve.uploads import decoded_images, images_of_body
 from latentopt.training.sampling import sample_points
 from objectives.errors import ConvergenceError
 from objectives.grid import Grid
@@ -52,13 +52,14 @@ def space_router(context: Context) -> APIRouter:
     @router.get("")
     async def list_spaces() -> Response:
         """All spaces that are served."""
-        return as_json([served.summary for served in spaces.values()])
+        return as_json([{**one.summary, **context.limits_of(one)} for one in spaces.values()])
 
     @router.get("/{space}")
     async def describe_space(space: str, request: Request) -> Response:
         """One space with its model card and the meaning of its control variables."""
         served = spaces.find(space)
-        return as_json(await context.compute(request, lambda: served.details))
+        details = await context.compute(request, lambda: served.details)
+        return as_json({**details, **context.limits_of(served)})
 
     @router.get("/{space}/reference")
     async def reference_points(
@@ -122,25 +123,29 @@ def space_router(context: Context) -> APIRouter:
         grey: Grey = "auto",
         axes: str | None = None,
         phases: bool = False,
+        decoded: bool = False,
         accept: str | None = Header(None, include_in_schema=False),
     ) -> Response:
         """Points of the images of a file: PNG, TIFF, NPY, NPZ, HDF5, VTI and others.
 
         With `phases`, JSON holds the images as they were read, too, cut into phases (n, *space).
+        With `decoded` the file is an NPY of images (n, c, *space) as `decode` answers them, which
+        are taken as they are.
         """
         form, served = form_of(accept, JSON, NPY), spaces.find(space)
         if not served.space.encodes:
             raise Problem(422, "this space has no encoder, and was saved without inversion")
-        body = await request.body()
+        if decoded and (grey != "auto" or axes is not None):
+            raise Problem(
+                422, "with decoded, images are taken as they are: leave out grey and axes"
+            )
+        body, shape, most = await request.body(), served.space.image_shape, context.limits.voxels
 
         def work() -> Any:
-            images = images_of_body(
-                body,
-                served.space.image_shape,
-                grey=grey,
-                axes=axes,
-                most_voxels=context.limits.voxels,
-            )
+            if decoded:
+                images = decoded_images(body, shape, most_voxels=most)
+            else:
+                images = images_of_body(body, shape, grey=grey, axes=axes, most_voxels=most)
             context.check_rows(served, len(images))
             return np.asarray(served.space.encode(images)), images
 

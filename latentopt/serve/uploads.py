@@ -7,11 +7,13 @@ import numpy as np
 from jaxtyping import Float32
 
 from generative.data.check import Limits as ImageLimits
+from generative.data.check import check_images
+from generative.data.formats.array_files import read_npy
 from generative.data.grey.meaning import Grey
 from generative.data.read import read_dataset
 from latentopt.errors import DataError
 
-__all__ = ["images_of_body"]
+__all__ = ["decoded_images", "images_of_body"]
 
 NAME = "upload"  # of the file that is read: nothing a request says is a name on the disk
 RATIO = 200  # most bytes of images for a byte that is sent
@@ -70,3 +72,31 @@ def images_of_body(
             f"{data.image_shape}; cut or resample them."
         )
     return data.images
+
+
+def decoded_images(
+    body: bytes, shape: tuple[int, ...], *, most_voxels: int
+) -> Float32[np.ndarray, "n c *space"]:
+    """Images of an NPY file ``(n, c, *space)`` of values in [0, 1], taken as they are.
+
+    Nothing is guessed of what values mean: two grey levels stay two grey levels, and channels need
+    not sum to 1.
+
+    Raises
+    ------
+    DataError
+        It is no such file, damaged, too large or of another shape or range.
+    """
+    with tempfile.TemporaryDirectory(prefix="latentopt-") as folder:
+        path = Path(folder, NAME)
+        path.write_bytes(body)
+        try:
+            images = read_npy(path)
+        except (DataError, ValueError) as error:
+            raise DataError(str(error).replace(str(path), "the upload")) from None
+    if images.shape[1:] != shape:
+        raise DataError(
+            f"the upload: expected images of shape (n, {', '.join(map(str, shape))}) as the space "
+            f"decodes them, got {images.shape}."
+        )
+    return check_images(images, limits=ImageLimits(total_bytes=4 * most_voxels))

@@ -63,6 +63,8 @@ class Runs:
             return await asyncio.to_thread(watched.look)
         except CampaignError as error:
             raise Problem(409, without(folders[id], error)) from None
+        except OSError:  # it is moved or deleted just now
+            raise Problem(404, "the folder of this campaign cannot be read any more") from None
 
     def _folders(self) -> dict[str, Path]:
         if self.folder is None:
@@ -71,11 +73,19 @@ class Runs:
             name = self.folder.resolve().name
             return {name if name and is_text(name) else "campaign": self.folder}
         try:
-            inside = [one for one in self.folder.iterdir() if (one / JOURNAL).is_file()]
+            inside = list(self.folder.iterdir())
         except OSError:
             return {}
         # One whose name is no text (not UTF-8) cannot be named in JSON.
-        return {one.name: one for one in inside if is_text(one.name)}
+        return {one.name: one for one in inside if is_text(one.name) and _has_journal(one)}
+
+
+def _has_journal(folder: Path) -> bool:
+    """Whether a folder is that of a campaign; one that we may not look into is none."""
+    try:
+        return (folder / JOURNAL).is_file()
+    except OSError:
+        return False
 
 
 def without(folder: Path, error: Exception) -> str:

@@ -16,7 +16,7 @@ from generative.files.folder import write_durably, writing
 from generative.files.tensors import bytes_to_tensors, tensors_to_bytes
 from generative.stages.config import TrainConfig
 from generative.training.progress import TrainingProgress
-from generative.training.state import MADE_OF, note_of_file
+from generative.training.state import MADE_OF, digest, note_of_file
 from latentopt.errors import ConfigError, DataError, OutputError
 from latentopt.evaluation.objectives import fit_objectives, properties_of, resolve_objectives
 from latentopt.settings.kinds import Spec
@@ -114,7 +114,8 @@ def _properties(
         table = {name: torch.cat([part[name] for part in parts]) for name in names}
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(path, tensors_to_bytes(table, {MADE_OF: made_of.hexdigest()}))
+            note = {MADE_OF: made_of.hexdigest(), "sha256": digest(table)}
+            write_durably(path, tensors_to_bytes(table, note))
     return {name: table[name].numpy() for name in names}
 
 
@@ -155,6 +156,8 @@ def _kept(path: Path, made_of: str) -> dict[str, torch.Tensor] | None:
             f"{path}: is there already, and not of a training; choose another folder, or move it."
         )
     try:
-        return bytes_to_tensors(path.read_bytes()) if note[MADE_OF] == made_of else None
+        table = bytes_to_tensors(path.read_bytes())
     except ValueError:
         return None  # torn by a kill: it is computed again
+    whole = note[MADE_OF] == made_of and note.get("sha256") == digest(table)
+    return table if whole else None

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from generative import LatentDiffusion
+from generative import ConvVAE, LatentDiffusion
 from latentopt.errors import ConfigError, ExportError, OutputError
 from latentopt.onnx_models import DECODER, ENCODER, SIDECAR, export_onnx, onnx_model
 from latentopt.space.latent_space import LatentSpace
 from latentopt.space.whitening import Whitening
+from objectives.convolutions import sound
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -113,6 +114,16 @@ def test_an_encoder_that_inverts_is_left_out_and_the_decoder_kept(tiny_space):
     made = onnx_model(tiny_space.inverting(2))
     assert list(made.files) == [DECODER]
     assert "inversion" in made.left_out[ENCODER]
+
+
+@pytest.mark.slow  # freezing and tracing take a second or two
+@pytest.mark.parametrize("shape", [(1, 33, 47), (2, 16, 17, 18)])
+def test_periodic_convolutions_are_written(shape):
+    torch.manual_seed(0)
+    model = sound(ConvVAE(shape, widths=(4, 8), padding="circular"))  # as training leaves it
+    made = onnx_model(LatentSpace.from_prior(model))
+    assert set(made.files) == {DECODER, ENCODER}
+    assert max(made.differences.values()) < 1e-4
 
 
 @pytest.mark.slow

@@ -43,6 +43,16 @@ def test_its_gradients_are_those_of_finite_differences(shape, widths):
     assert torch.autograd.gradgradcheck(lambda x: periodic_padding(x, widths) ** 3, x)
 
 
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize(
+    ("shape", "widths"), [((2, 2, 3, 4), (1, 2, 3, 0)), ((1, 2, 2, 3, 2), (1, 1, 0, 2, 2, 1))]
+)
+def test_a_trace_of_it_pads_other_images_too(shape, widths):
+    x = torch.rand(shape)
+    traced = torch.jit.trace(lambda x: periodic_padding(x, widths), torch.zeros(shape))
+    assert torch.equal(traced(x), periodic_padding(x, widths))
+
+
 @pytest.mark.parametrize("layer", [nn.Conv1d, nn.Conv2d, nn.Conv3d])
 def test_a_sound_periodic_convolution_answers_what_it_did(layer):
     torch.manual_seed(0)

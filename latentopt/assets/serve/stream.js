@@ -40,7 +40,7 @@ function eventOf(block) {
 /** One campaign: its trials by index, and what was told of it last. */
 export class Watched {
   constructor(id, onchange, onproblem) {
-    Object.assign(this, { id, onchange, onproblem, trials: new Map(), told: null, since: 0 });
+    Object.assign(this, { id, onchange, onproblem, trials: new Map(), told: null, since: 0, journal: "" });
     this.ended = new AbortController();
   }
 
@@ -62,7 +62,7 @@ export class Watched {
     let pause = AGAIN_MS;
     while (!this.ended.signal.aborted) {
       const { signal } = this.ended;
-      const query = `points=true&since=${this.since}`;
+      const query = `points=true&since=${this.since}&journal=${this.journal}`;
       try {
         const answer = await ask(`${this.path}/events?${query}`, { accept: "text/event-stream", signal });
         this.onproblem("");
@@ -94,7 +94,8 @@ export class Watched {
   }
 
   take(told) {
-    if (told.events < this.since) this.trials.clear(); // another journal under the same name
+    if (told.journal !== this.journal) this.trials.clear(); // another campaign under the same name
+    this.journal = told.journal;
     this.since = told.events;
     this.told = told;
     this.toldAt = Date.now();

@@ -225,9 +225,11 @@ def stopped(tmp_path_factory):
         (network(), IMAGES, {"augmentation": Augmentation(shifts=True)}),
         (network(), 1 - IMAGES, {}),
         (network(), IMAGES[:-1], {}),
+        (network(), np.roll(IMAGES, 1, axis=3), {}),  # of the same sums
+        (network(), np.concatenate([IMAGES[:1], IMAGES[:0:-1]]), {}),
         (network(beta=0.5), IMAGES, {}),
     ],
-    ids=["seed", "steps", "augmentation", "images", "fewer", "model"],
+    ids=["seed", "steps", "augmentation", "images", "fewer", "shifted", "order", "model"],
 )
 def test_the_state_of_another_run_is_refused_and_kept(tmp_path, stopped, model, images, changes):
     shutil.copy(stopped, tmp_path)
@@ -237,6 +239,21 @@ def test_the_state_of_another_run_is_refused_and_kept(tmp_path, stopped, model, 
     assert str(state_path(tmp_path, STATE)) in str(refusal.value)
     assert "Choose another folder" in str(refusal.value)
     assert state_path(tmp_path, STATE).read_bytes() == before
+
+
+def test_other_conditions_of_the_same_sums_are_another_run(tmp_path):
+    conditions = np.tile(np.eye(2, dtype=np.float32), (6, 1))
+    config = EVERY_STEP.model_copy(update={"steps": 1})
+    train(conditional(), IMAGES, conditions=conditions, config=config, folder=tmp_path)
+    with pytest.raises(ModelFileError, match="other images or settings"):
+        train(conditional(), IMAGES, conditions=conditions[::-1], config=config, folder=tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 40, 40), (2, 2, 32, 32), (2, 32, 32)])
+def test_validation_images_of_another_shape_are_refused_before_the_work(tmp_path, shape):
+    with pytest.raises(DataError, match="validation images should have shape"):
+        train.__wrapped__(network(), IMAGES, validation=np.zeros(shape), folder=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_state_from_another_device_or_rhythm_is_gone_on_with(tmp_path, stopped, uninterrupted):

@@ -6,6 +6,8 @@ import io
 import json
 import socket
 import time
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -234,3 +236,56 @@ def test_a_look_that_nobody_waits_for_any_more_mixes_with_no_other(watching, tmp
     monkeypatch.setattr(Followed, "run", slow)
     asyncio.run(looks())
     assert most == 1
+
+
+def test_another_campaign_under_the_same_name_is_told_from_its_start(
+    watching, campaign, tiny_space_folder, tmp_path
+):
+    """By its first line: it may have fewer events or more than were known of the first."""
+    first = json.loads(watching.ask("GET", "/v1/runs/one")[2])
+    campaign.close()
+    one, other = tmp_path / "runs" / "one", tmp_path / "other"
+    settings = {"space": tiny_space_folder, "objective": "mean", "objectives": [mean]}
+    settings |= {"score": "decoded", "strategy": "prior", "engine": "serial", "seed": 1}
+    with closing(http.client.HTTPConnection("127.0.0.1", watching.port, timeout=30)) as line:
+        query = f"since={first['events']}&journal={first['journal']}"
+        headers = {"Authorization": f"Bearer {watching.token}"}
+        line.request("GET", f"/v1/runs/one/events?{query}", headers=headers)
+        stream = line.getresponse()
+        assert _next(stream)["trials"] == []
+        longer = Campaign(**settings, trials=12, batch=1, folder=other)
+        longer.run(progress=False)
+        longer.close()
+        one.rename(tmp_path / "before")
+        other.rename(one)
+        told = _next(stream)
+        while told["journal"] == first["journal"]:  # what has become of its driver
+            told = _next(stream)
+        assert [trial["index"] for trial in told["trials"]] == list(range(12))
+    again = json.loads(watching.ask("GET", f"/v1/runs/one?{query}")[2])
+    assert again["journal"] == told["journal"]
+    assert [trial["index"] for trial in again["trials"]] == list(range(12))
+    query = f"since={again['events']}&journal={again['journal']}"
+    assert json.loads(watching.ask("GET", f"/v1/runs/one?{query}")[2])["trials"] == []
+
+
+def test_a_folder_that_is_deleted_while_it_is_read_is_no_failure(watching, monkeypatch):
+    def gone(self, path):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Followed, "_begin", gone)
+    status, _, body = watching.ask("GET", "/v1/runs/one")
+    assert (status, "cannot be read" in json.loads(body)["detail"]) == (404, True)
+
+
+def test_a_folder_that_we_may_not_look_into_hides_no_other(watching, tmp_path, monkeypatch):
+    (tmp_path / "runs" / "closed").mkdir()
+    is_file = Path.is_file
+
+    def refused(path):
+        if "closed" in path.parts:
+            raise PermissionError(path)
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    assert json.loads(watching.ask("GET", "/v1/runs")[2]) == [{"id": "one"}]

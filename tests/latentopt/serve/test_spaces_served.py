@@ -10,11 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
+from generative.autoencoders.pca import PCA
 from generative.data.synthetic import gaussian_random_field
 from latentopt.export import verify
 from latentopt.export.exporters import EXPORTERS
 from latentopt.microstructure import Microstructure, to_phases
 from latentopt.serve.client import Client, RemoteError
+from latentopt.serve.limits import Limits
+from latentopt.space.latent_space import LatentSpace
 from objectives import OBJECTIVES
 
 NPY, PNG = "application/x-npy", "image/png"
@@ -284,3 +287,45 @@ def test_a_served_space_is_a_space(tiny, tiny_space, structures):
     torch.testing.assert_close(space.reference_, tiny_space.reference_)
     with pytest.raises(TypeError, match="gradient"):
         space.decode(z[:1].requires_grad_())
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (2, 8, 8), (3, 4, 4, 4)])
+def test_images_that_a_model_decodes_are_encoded_as_they_are(serve, shape):
+    """Two grey levels are no two phases, channels need not sum to 1, and a body has its limit."""
+    drawn = torch.rand((12, *shape), generator=torch.Generator().manual_seed(0))
+    space = LatentSpace.fit(PCA(shape, components=4).fit(drawn), drawn)
+    images = torch.cat([0.25 + 0.5 * (drawn > 0.5), drawn])
+    limits = Limits(body_bytes=2**12, rows=16)  # of one structure or a few, and of the points
+    with serve(("space", space), limits=limits) as service:
+        remote = service.client.model()
+        codes = remote.encode(images)
+        torch.testing.assert_close(codes.double(), space.encode(images).double(), atol=1e-5, rtol=0)
+        assert len(remote.decode(codes)) == len(images)
+
+
+def test_an_image_that_no_request_can_hold_is_not_sent(serve, tiny_space):
+    with (
+        serve(("tiny", tiny_space), limits=Limits(body_bytes=1200)) as service,
+        pytest.raises(RemoteError, match="1200 bytes at a time"),
+    ):
+        service.client.model().encode(torch.zeros(1, 1, 8, 8))
+
+
+def test_decoded_images_of_another_kind_are_refused(tiny):
+    def refused(images, query="?decoded=true"):
+        file = io.BytesIO()
+        np.save(file, images, allow_pickle=True)
+        status, _, answer = tiny.ask("POST", f"{tiny.path}/encode{query}", file.getvalue())
+        assert status == 422
+        return json.loads(answer)["detail"]
+
+    good = np.zeros((2, 1, 8, 8), np.float32)
+    assert "got (8, 8)" in refused(good[0, 0])
+    assert "[0, 1]" in refused(good + 2)
+    assert "finite" in refused(good + np.nan)
+    assert "real numbers" in refused(good.astype(object))
+    assert "leave out grey" in refused(good, "?decoded=true&grey=keep")
+    assert "at least one" in refused(good[:0])
+    status, _, answer = tiny.ask("POST", f"{tiny.path}/encode?decoded=true", b"no NPY file")
+    assert status == 422
+    assert "upload" in json.loads(answer)["detail"]

@@ -103,6 +103,21 @@ def test_properties_computed_before_a_kill_are_not_computed_again(tmp_path, monk
     assert len(calls) - before == before - 1  # the check of augmentation only
 
 
+def test_kept_properties_of_which_a_bit_has_changed_are_computed_again(tmp_path):
+    images = gaussian_random_field(12, (32, 32), seed=0)
+    dataset = Dataset.from_images(images, name="field")
+    settings = ConditionSettings(properties=("volume_fraction",))
+    asked = settings, dataset, TrainConfig(progress=False), tmp_path
+    conditions, rows = compute_conditions(*asked)
+    (path,) = tmp_path.iterdir()
+    data = bytearray(path.read_bytes())
+    data[-2] ^= 1 << 4  # of the last value, which stays finite
+    path.write_bytes(data)
+    again, rows_again = compute_conditions(*asked)
+    assert again == conditions
+    np.testing.assert_array_equal(rows_again, rows)
+
+
 def test_a_property_that_turning_changes_is_refused_and_without_turning_taken(tmp_path):
     properties = {"conditions": {"properties": [CONDUCTIVITY]}}
     with pytest.raises(ConfigError, match=r"k_.. changes when an image is augmented"):
