@@ -80,7 +80,9 @@ def test_a_structure_is_refined_beside_itself(explorer, look, asked_space):
     page.wait_for_selector("#refined canvas", state="detached")
 
 
-def test_a_refined_structure_is_kept_and_exported(explorer, look, asked_space, tmp_path):
+def test_a_refined_structure_is_kept_and_exported(
+    explorer, look, asked_space, tmp_path, serious_faults
+):
     page = explorer(space=asked_space)
     z = look.state(page)["a"]
     page.get_by_role("slider", name="Strength of refining").fill("0.6")
@@ -90,6 +92,7 @@ def test_a_refined_structure_is_kept_and_exported(explorer, look, asked_space, t
     page.get_by_role("button", name="Add to cart").click()
     page.get_by_role("button", name="Add the refined one").click()
     page.wait_for_selector("#cart .card >> nth=1")
+    assert serious_faults(page) == []
     page.reload()  # the tab keeps it
     page.wait_for_selector("#cart .card >> nth=1")
     assert "refined by 0.6" in page.text_content("#cart .card:nth-child(2)")
