@@ -1,8 +1,13 @@
 """A service that is told to end while requests are under way."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 
 import numpy as np
 import pytest
@@ -104,3 +109,43 @@ def test_streams_end_as_they_should(serve, tiny_space, tmp_path, monkeypatch, as
     assert status == 200
     assert body.startswith(b"id: ")
     assert "Traceback" not in caplog.text
+
+
+@pytest.mark.slow
+def test_a_command_that_is_told_to_end_answers_and_ends_in_order():
+    """While torch computes in a thread of it, for longer than it waits."""
+    command = [sys.executable, "-m", "latentopt", "serve", "default"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            base, token = process.stdout.readline().strip().split("/#token=")
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+            def ask(path, body=None):
+                data = None if body is None else json.dumps(body).encode()
+                request = urllib.request.Request(f"{base}{path}", data, headers)
+                try:
+                    with urllib.request.urlopen(request, timeout=30) as answer:
+                        return answer.status, json.load(answer)
+                except urllib.error.HTTPError as error:
+                    return error.code, json.load(error)
+
+            id = ask("/v1/spaces")[1][0]["id"]
+            stiff = {"kind": "effective_stiffness", "young": [1, 1e5], "poisson": [0.3, 0.3]}
+            body = {"z": [[0.02 * k] * 64 for k in range(64)], "objectives": [stiff]}
+            found = []
+            thread = threading.Thread(
+                target=lambda: found.append(ask(f"/v1/spaces/{id}/score", body))
+            )
+            thread.start()
+            time.sleep(0.7)
+            process.send_signal(signal.SIGTERM)
+            thread.join(20)
+            said = process.communicate(timeout=20)[1]
+        finally:
+            process.kill()
+    assert found[0][0] == 503
+    assert "the service ends" in found[0][1]["detail"]
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "terminate" not in said
