@@ -15,9 +15,17 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-__all__ = ["INTERRUPTED", "interruptible", "raising", "say_interrupted", "unwinding"]
+__all__ = [
+    "COMPUTING",
+    "INTERRUPTED",
+    "interruptible",
+    "raising",
+    "say_interrupted",
+    "unwinding",
+]
 
 INTERRUPTED = 130  # exit code
+COMPUTING = "latentopt-computes"  # name of threads that nobody waits for at the end
 _GOES_ON = ("train", "optimize", "quickstart")  # commands that keep their work as they go
 _MOMENT = 0.1  # seconds until a signal is looked at again
 _SHOW_CURSOR = b"\x1b[?25h"  # a bar of progress hides it
@@ -118,6 +126,12 @@ def interruptible(arguments: list[str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         _INTERRUPTS.leave()
+    except SystemExit as end:
+        # Python ends other threads when they next ask for the interpreter, and where one does so
+        # inside C++ the whole process aborts.
+        if end.code == INTERRUPTED and any(t.name == COMPUTING for t in threading.enumerate()):
+            _INTERRUPTS.leave()
+        raise
 
 
 @contextmanager

@@ -185,16 +185,17 @@ def _picture(rows: Mapping[str, np.ndarray], *, phases: bool) -> bytes:
 
 def side_by_side(
     pictures: Sequence[Float[np.ndarray, "h w 3"]], columns: int
-) -> Float[np.ndarray, "h w_of_all 3"]:
-    """One picture of a row of them, with room for so many columns; what stays empty is white.
+) -> Float[np.ndarray, "h w_of_all 4"]:
+    """One picture of a row of them, with room for so many columns; what stays empty is transparent.
 
     One axis of Matplotlib a row is drawn in a fraction of the time of one axis a picture.
     """
     height, width, _ = pictures[0].shape
     step = width + max(1, width // 16)
-    row = np.ones((height, columns * step, 3))
+    row = np.zeros((height, columns * step, 4))
     for k, picture in enumerate(pictures):
-        row[:, k * step : k * step + width] = picture
+        row[:, k * step : k * step + width, :3] = picture
+        row[:, k * step : k * step + width, 3] = 1
     return row
 
 
@@ -206,4 +207,4 @@ def add_phase_legend(figure: "Figure", channels: int) -> None:
         Patch(facecolor=colour, edgecolor="#9aa5b1", label=f"phase {k}")
         for k, colour in enumerate(PHASE_COLOURS[: max(channels, 2)])
     ]
-    figure.legend(handles=patches, loc="outside upper right", frameon=False, ncols=5, fontsize=8)
+    figure.legend(handles=patches, loc="outside upper left", frameon=False, ncols=5, fontsize=8)

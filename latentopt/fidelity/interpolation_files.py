@@ -7,14 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
+from generative.data.phase_colours import picture_of
+from generative.training.model_card import add_phase_legend
 from latentopt.csv_tables import csv_table
 from latentopt.export.whole_file import make_folder, write_whole
 from latentopt.fidelity.interpolation import FIGURES, InterpolationFigures
-from latentopt.pictures import grey_picture, plain_text, png_of
+from latentopt.pictures import plain_text, png_of
 from latentopt.space.arguments import AnyArray
 from latentopt.version import __version__
 from objectives.arrays import as_tensor
+from objectives.phases import are_phases
 
 __all__ = ["FILES", "write_interpolation"]
 
@@ -30,7 +34,6 @@ CHARTS = {
 }
 _COLOURS = ("#26364a", "#c8553d", "#6fa58f", "#f2a541", "#7d5a86", "#8cc1cf", "#5d6b2f", "#d98cb3")
 _COLOUR_OF_CONTROL = "#9a9a9a"
-_COLOUR_OF_GAPS = "#8cc1cf"
 
 
 def write_interpolation(
@@ -69,7 +72,9 @@ def write_interpolation(
         If a file cannot be written.
     """
     folder = Path(folder)
-    pictures = _paths_png(found, as_tensor(pairs)[0].numpy()), _charts_png(found)
+    ends = as_tensor(pairs)
+    phases = bool(are_phases(ends.flatten(0, 1)))
+    pictures = _paths_png(found, ends[0].numpy(), phases=phases), _charts_png(found)
     contents = (*pictures, _csv(found).encode(), _json(found, facts).encode())
     make_folder(folder)
     files = {folder / name: data for name, data in zip(FILES, contents, strict=True)}
@@ -122,8 +127,16 @@ def _or_null(value: float) -> float | None:
 # -- pictures -------------------------------------------------------------------------------------
 
 
-def _paths_png(found: Sequence[InterpolationFigures], originals: np.ndarray) -> bytes:
-    """A row for each path of the first pair, uncut, between the two originals."""
+def _paths_png(
+    found: Sequence[InterpolationFigures],
+    originals: Float[np.ndarray, "2 c *space"],
+    *,
+    phases: bool,
+) -> bytes:
+    """A row for each path of the first pair, uncut, between the two originals.
+
+    A voxel that is not decided has a mixture of the colours of its phases.
+    """
     from matplotlib.figure import Figure
 
     n = len(found[0].positions)
@@ -135,26 +148,30 @@ def _paths_png(found: Sequence[InterpolationFigures], originals: np.ndarray) -> 
     axes = figure.subplots(len(found), 1, squeeze=False)[:, 0]
     centres: list[float] = []  # the same in each row
     for axis, path in zip(axes, found, strict=True):
-        strip, centres = _strip([originals[0], *path.paths[0, shown].numpy(), originals[1]])
-        axis.set_facecolor(_COLOUR_OF_GAPS)
-        axis.imshow(strip, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        images = [originals[0], *path.paths[0, shown].numpy(), originals[1]]
+        strip, centres = _strip([picture_of(image, phases=phases) for image in images])
+        axis.imshow(strip, interpolation="nearest")
         axis.set(xticks=[], yticks=[])
+        axis.set_frame_on(False)
         axis.set_ylabel(plain_text(f"{path.name}\n{path.how}"), fontsize=8)
     axes[0].set_xticks(centres, titles, fontsize=8)
     axes[0].tick_params(top=False, bottom=False, labeltop=True, labelbottom=False)
+    if phases:
+        add_phase_legend(figure, originals.shape[1])
     return png_of(figure)
 
 
-def _strip(images: Sequence[np.ndarray]) -> tuple[np.ndarray, list[float]]:
-    """Pictures side by side, NaN between them, more of it at the two ends; and their centres."""
-    pictures = [grey_picture(image) for image in images]
-    height, width = pictures[0].shape
+def _strip(
+    pictures: Sequence[Float[np.ndarray, "h w 3"]],
+) -> tuple[Float[np.ndarray, "h w_of_all 3"], list[float]]:
+    """Pictures side by side, white between them, more of it at the two ends; and their centres."""
+    height, width, _ = pictures[0].shape
     narrow = max(1, width // 24)
     parts, centres = [], []
     for k, picture in enumerate(pictures):
         if parts:
             gap = 3 * narrow if k in (1, len(pictures) - 1) else narrow
-            parts.append(np.full((height, gap), np.nan))
+            parts.append(np.ones((height, gap, 3)))
         centres.append(sum(part.shape[1] for part in parts) + (width - 1) / 2)
         parts.append(picture)
     return np.hstack(parts), centres

@@ -56,7 +56,7 @@ _NOTES = {
     "pixels too. The ensemble test is the judge: below 0.05 the reconstructions are another "
     "material on average. More structures see smaller differences."
 }
-_IMAGES = "img { max-width: 100%; min-width: 40rem; background: white; }"
+_IMAGES = "img { max-width: 100%; min-width: 40rem; }"
 _CSS = Path(__file__).parents[1] / "assets" / "report.css"
 _STYLES = {
     "faithful": "finished", "partly": "stopped", "not faithful": "failed", "unknown": "unknown",
@@ -99,7 +99,11 @@ def write_fidelity(
     folder = Path(folder)
     bars, structures = bars_png(spaces), structures_png(spaces)
     facts = {**facts, "report": f"latentopt {__version__}"}
-    page = _page(spaces, facts, bars, structures)
+    pictures = (
+        (bars, bars_png(spaces, dark=True)),
+        (structures, structures_png(spaces, dark=True)),
+    )
+    page = _page(spaces, facts, *pictures)
     tables = _csv(spaces).encode(), _json(spaces, facts).encode()
     contents = (bars, structures, *tables, page.encode())
     make_folder(folder)
@@ -155,7 +159,10 @@ def _csv(spaces: Sequence[SpaceFidelity]) -> str:
 
 
 def _page(
-    spaces: Sequence[SpaceFidelity], facts: Mapping[str, object], bars: bytes, structures: bytes
+    spaces: Sequence[SpaceFidelity],
+    facts: Mapping[str, object],
+    bars: tuple[bytes, bytes],
+    structures: tuple[bytes, bytes],
 ) -> str:
     note = (
         '<p class="note">Spread from the smallest phase fraction (of grey levels, the smallest '
@@ -320,9 +327,14 @@ def _section(title: str, body: str) -> str:
     return f"<section><h2>{escape(title)}</h2>\n{body}</section>"
 
 
-def _image(png: bytes, alt: str) -> str:
-    data = base64.b64encode(png).decode()
-    return _scrolled(alt, f'<img alt="{alt}" src="data:image/png;base64,{data}">')
+def _image(pngs: tuple[bytes, bytes], alt: str) -> str:
+    """A picture on white, and the one that a dark page has."""
+    light, dark = (f"data:image/png;base64,{base64.b64encode(png).decode()}" for png in pngs)
+    return _scrolled(
+        alt,
+        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
+        f'<img alt="{alt}" src="{light}"></picture>',
+    )
 
 
 def _count(n: int, noun: str) -> str:

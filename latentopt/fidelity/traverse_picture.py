@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.special import erf
 
-from latentopt.pictures import grey_picture, image_grid_png
+from latentopt.microstructure import to_phases
+from latentopt.pictures import image_grid_png
 from latentopt.space.latent_space import LatentSpace
 from latentopt.space.traverses import controls_of, traverse
 
@@ -26,8 +27,8 @@ def traverse_picture(space: LatentSpace, n: int = 9, *, seed: int = 0) -> bytes:
 
     Returns
     -------
-    PNG file; volumes as their middle slices. A row of categories ends with empty places, or goes on
-    in the next one.
+    PNG file, phases in colour; volumes as their middle slices. A row of categories ends with
+    empty places, or goes on in the next one.
 
     Raises
     ------
@@ -40,13 +41,14 @@ def traverse_picture(space: LatentSpace, n: int = 9, *, seed: int = 0) -> bytes:
     images, titles = [], []
     for control in controls:
         z = traverse(space, control.name, n, seed=seed)
-        shown = [grey_picture(image) for image in space.decode(z).detach().cpu().numpy()]
+        structures = to_phases(space.decode(z).detach()).cpu().numpy()
+        shown = [one if one.ndim == 2 else one[len(one) // 2] for one in structures]
         if control.categories:
             names = [str(i + 1) for i in range(len(shown))]
         else:
             values = erf(z[:, control.numbers[0]].numpy() / np.sqrt(2))
             names = [f"{value:.2f}" for value in values]
         empty = -len(shown) % n
-        images += shown + [np.ones_like(shown[0])] * empty
+        images += shown + [np.ones(shown[0].shape)] * empty  # white
         titles += [f"{control.name}: {name}" for name in names] + [""] * empty
     return image_grid_png(images, titles, columns=n)

@@ -13,6 +13,7 @@ __all__ = [
     "GridRequest",
     "InterpolateRequest",
     "PointsRequest",
+    "Refinement",
     "SampleRequest",
     "ScoreRequest",
     "TrialsRequest",
@@ -117,8 +118,26 @@ class TrialsRequest(ConfirmedRequest):
     )
 
 
+class Refinement(Settings):
+    """How a structure is moved towards those that a diffusion model was trained on."""
+
+    strength: float = Field(
+        ge=0,
+        le=1,
+        description="Share of the noise that is added and taken away again. 0 changes nothing, 1 "
+        "forgets the structure.",
+    )
+    seed: Seed = Field(0, description="Seed of that noise.")
+
+
 class ExportRequest(GridRequest):
     """Points whose structures are to be written."""
+
+    refine: Annotated[list[Refinement | None], Field(max_length=4096)] | None = Field(
+        None,
+        description="How the structure of each point is refined before it is written, as `refine` "
+        "would answer it. null in the list leaves one as decoded, and no list all of them.",
+    )
 
     format: str = Field(max_length=40, description="Format, by the name of an exporter.")
     phase_names: list[Annotated[str, Field(min_length=1, max_length=100)]] | None = Field(

@@ -58,11 +58,27 @@ class Guard:
         self._held = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Answer a request, if it must be by saying that the service ends."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._guarded(scope, receive, noted)
+        except asyncio.CancelledError:  # the server ends, and has waited for as long as it does
+            if started:
+                await send({"type": "http.response.body", "body": b""})  # of a stream
+            else:
+                await _answer(send, 503, "the service ends; come back when it runs again")
+
+    async def _guarded(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if sum(name.lower() == b"host" for name, _ in scope["headers"]) > 1:
             await _answer(send, 400, "a request has one header Host")
             return

@@ -5,35 +5,27 @@ objectives; its answer is what a simulator writes into ``result.json``.
 """
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import json
 import logging
 import math
-import re
-import tempfile
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from fastapi import APIRouter, Header, Response
-from pydantic import BaseModel, Field
 
 from latentopt.errors import ConfigError, EvaluationError, ExportError
 from latentopt.evaluation.objective import Objective
 from latentopt.evaluation.objectives import build_objectives, fit_objectives
 from latentopt.evaluation.scoring import evaluate_images
-from latentopt.export.exporters import EXPORTERS
-from latentopt.export.reading import EXPORTED
-from latentopt.microstructure import to_images, voxel_sha256
+from latentopt.microstructure import to_images
 from latentopt.printable import one_line
 from latentopt.serve.answers import as_json
 from latentopt.serve.context import Context
+from latentopt.serve.job_files import Submission, Task, phases_of
 from latentopt.serve.problems import Problem
 from latentopt.serve.work import Busy
 from objectives.errors import ConvergenceError
@@ -44,35 +36,6 @@ __all__ = ["job_router"]
 _log = logging.getLogger(__name__)
 # Objectives whose defaults measure something on any structure, by which jobs are evaluated.
 OURS = ("volume_fraction", "effective_conductivity", "effective_stiffness")
-MOST_METRICS = 100
-
-
-class JobFile(BaseModel):
-    """A file of a job's structure."""
-
-    name: Annotated[str, Field(max_length=255)]
-    base64: str
-
-
-class Task(BaseModel):
-    """What a job asks for, as ``task.json`` says it; other fields are left alone."""
-
-    format: Annotated[str, Field(max_length=40)]
-    structure: Annotated[str, Field(max_length=255)]
-    voxel_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    axes: Annotated[str, Field(pattern="^(yx|zyx)$")]
-    shape: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=2, max_length=3)]
-    voxel_size: dict[str, Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]]
-    periodic: dict[str, bool]
-    phases: Annotated[list[str], Field(min_length=1, max_length=255)]
-    metrics: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=MOST_METRICS)]
-
-
-class Submission(BaseModel):
-    """A job as it is submitted."""
-
-    task: Task
-    files: Annotated[list[JobFile], Field(min_length=1, max_length=64)]
 
 
 @dataclass(eq=False)
@@ -216,43 +179,6 @@ def grid_of(task: Task) -> Grid:
     edges = tuple(float(f"{1e6 * task.voxel_size[axis]:.12g}") for axis in axes)
     cubic = len(set(edges)) == 1
     return Grid(edges[0] if cubic else edges, task.periodic[axes[0]])
-
-
-def phases_of(asked: Submission) -> np.ndarray:
-    """The voxels of a job, compared with the digest that the task has.
-
-    The file is read under a name of ours: what a request calls it is only looked at.
-
-    Raises
-    ------
-    Problem, ExportError
-        It is no such file, or not this structure.
-    """
-    task, most = asked.task, math.prod(asked.task.shape)
-    if task.format not in EXPORTERS:
-        raise Problem(422, f"format should be one of {', '.join(EXPORTERS)}")
-    exporter = EXPORTERS[task.format]
-    held = [one for one in asked.files if one.name == task.structure]
-    if len(held) != 1 or not re.fullmatch(r"[\w.-]{1,200}", task.structure):
-        raise Problem(422, f"files should hold the structure once, by the name {task.structure!r}")
-    try:
-        data = base64.b64decode(held[0].base64, validate=True)
-    except (binascii.Error, ValueError):
-        raise Problem(422, "the file of the structure is not base64") from None
-    with tempfile.TemporaryDirectory(prefix="latentopt-") as folder:
-        path = Path(folder, f"structure{exporter.suffix}")
-        path.write_bytes(data)
-        try:
-            voxels = exporter.read(path, limits=replace(EXPORTED, image_voxels=most))
-        except (OSError, ValueError, RuntimeError, LookupError) as error:
-            reason = one_line(str(error).replace(folder, ""))
-            raise Problem(422, f"the structure cannot be read as {task.format}: {reason}") from None
-    if voxels.size != int(np.prod(task.shape)) or voxels.max(initial=0) > 254 or voxels.min() < 0:
-        raise Problem(422, f"the structure should have {task.shape} voxels of labels 0 to 254")
-    phases = np.ascontiguousarray(voxels.reshape(task.shape), dtype=np.uint8)
-    if voxel_sha256(phases) != task.voxel_sha256:
-        raise Problem(422, "the voxels are not those of voxel_sha256; export them again")
-    return phases
 
 
 def _failed(state: str, problem: object) -> dict[str, Any]:

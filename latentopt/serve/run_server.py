@@ -13,6 +13,7 @@ __all__ = ["hosts_of", "listening", "serve_on", "server_of"]
 
 LOOPBACK = "127.0.0.1"
 WAITING = 512  # connections that the system keeps until they are answered
+GRACE_S = 3  # for requests under way when the server is told to end; then they are answered 503
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -66,7 +67,7 @@ def server_of(app: object, ready: Callable[[], None] | None = None) -> "uvicorn.
         access_log=False,
         server_header=False,
         timeout_keep_alive=15,
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=GRACE_S,
     )
     return Server(config)
 

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Header, Request, Response
 from jaxtyping import Float64
 
 from generative.data.grey.meaning import Grey
-from generative.model import Refining
 from latentopt.errors import EvaluationError
 from latentopt.evaluation.objectives import fit_objectives, resolve_objectives
 from latentopt.evaluation.scoring import evaluate_images
@@ -26,7 +25,7 @@ from latentopt.serve.asked import (
     ScoreRequest,
 )
 from latentopt.serve.context import LARGE, Context
-from latentopt.serve.exported import exported_zip
+from latentopt.serve.exported import exported_zip, refining_model
 from latentopt.serve.problems import Problem
 from latentopt.serve.spaces import ServedSpace
 from latentopt.serve.statistics import band_of, statistics_of
@@ -230,7 +229,7 @@ def space_router(context: Context) -> APIRouter:
     @router.post("/{space}/refine")
     async def refine(
         space: str,
-        asked: PointsRequest,
+        asked: DecodeRequest,
         request: Request,
         strength: float = 0.3,
         seed: int = 0,
@@ -238,9 +237,7 @@ def space_router(context: Context) -> APIRouter:
     ) -> Response:
         """Structures of points, moved towards those the model was trained on (of a diffusion)."""
         form, served = form_of(accept, JSON, NPY, PNG), spaces.find(space)
-        model = served.space.model
-        if not isinstance(model, Refining):
-            raise Problem(422, "this space refines nothing; one of a latent diffusion does")
+        model = refining_model(served)
         if not 0 <= strength <= 1 or not 0 <= seed < 2**63:
             raise Problem(422, "strength should be from 0 to 1, and seed 0 or more")
         z = context.points(served, asked.z)
@@ -251,7 +248,7 @@ def space_router(context: Context) -> APIRouter:
                 return model.refine(images, strength, seed=seed).float().numpy()
 
         images = await context.compute(request, work)
-        return await context.rendered(lambda: _images(images, form, phases=False))
+        return await context.rendered(lambda: _images(images, form, phases=asked.phases))
 
     @router.post("/{space}/export")
     async def export(space: str, asked: ExportRequest, request: Request) -> Response:

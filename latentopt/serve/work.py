@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from latentopt.interrupts import COMPUTING
 from latentopt.space.latent_space import LatentSpace
 
 __all__ = ["Busy", "Work"]
@@ -56,7 +57,7 @@ class Work:
     async def __aenter__(self) -> "Work":
         self._loop = asyncio.create_task(self._run())
         # Of Python's own pools the threads are waited for, and a long solve would hold the exit.
-        threading.Thread(target=self._compute, name="latentopt-serve", daemon=True).start()
+        threading.Thread(target=self._compute, name=COMPUTING, daemon=True).start()
         return self
 
     async def __aexit__(self, *_: object) -> None:

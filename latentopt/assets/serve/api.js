@@ -147,6 +147,16 @@ export class Space {
     return keys.map((key) => this.keep(key, found.get(key) ?? this.kept.get(key)));
   }
 
+  /** Phases of the structure of a point, refined as `{strength, seed}` says. */
+  async refine(z, refined, signal) {
+    const key = `${z.join()} ${refined.strength} ${refined.seed}`;
+    const query = new URLSearchParams(refined);
+    const asked = { json: { z: [z], phases: true }, accept: "application/x-npy", signal };
+    const found = this.kept.get(key)
+      ?? structuresOf(parseNpy(await (await ask(`${this.route("refine")}?${query}`, asked)).arrayBuffer()))[0];
+    return this.keep(key, found);
+  }
+
   keep(key, structure) {
     if (this.kept.delete(key)) this.keptBytes -= structure.data.length;
     this.kept.set(key, structure); // what was asked for last is forgotten last

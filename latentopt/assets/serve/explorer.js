@@ -12,7 +12,7 @@ import { draw, section } from "./pictures.js";
 import { Properties } from "./properties.js";
 import { Refining } from "./refine.js";
 import { begin } from "./shell.js";
-import { addressOfState, stateOfAddress, Store } from "./store.js";
+import { addressOfState, areNames, stateOfAddress, Store } from "./store.js";
 import { StructurePanel } from "./structure.js";
 import { Upload } from "./upload.js";
 
@@ -35,10 +35,10 @@ begin(async () => {
 
 class Explorer {
   constructor(space, map, spaces) {
-    const store = new Store(stateOfAddress(location.hash, space.dim));
+    const store = new Store(stateOfAddress(location.hash, space));
     Object.assign(this, { space, map, spaces, store, path: [] });
-    this.names = () => this.phaseNames;
-    this.phaseNames = Array.from({ length: space.phases }, (_, k) => `phase ${k}`);
+    const numbered = Array.from({ length: space.phases }, (_, k) => `phase ${k}`);
+    this.names = () => store.state.names ?? numbered;
     const shared = { space, map, store, names: this.names };
     this.shared = shared;
     this.properties = new Properties(shared);
@@ -104,24 +104,41 @@ class Explorer {
     put("upload", this.upload.element);
     put("cart", this.cart.element);
     this.fillNames();
-    if (about.refines) put("refined", new Refining(this.shared).element);
+    const onkeep = (z, refined) => this.cart.add(z, refined);
+    if (about.refines) put("refined", new Refining({ ...this.shared, onkeep }).element);
   }
 
   fillNames() {
-    const inputs = this.phaseNames.map((name, k) => el("input", { value: name, maxlength: 100,
+    this.naming = this.names().map((name, k) => el("input", { value: name, maxlength: 100,
       onchange: (event) => this.rename(k, event.target.value.trim() || `phase ${k}`) }));
-    byId("naming").lastElementChild.append(...inputs.map((input, k) => field(`Phase ${k}`, input)));
+    byId("naming").lastElementChild.append(...this.naming.map((input, k) => field(`Phase ${k}`, input)));
   }
 
   rename(k, name) {
-    this.phaseNames[k] = name;
-    document.querySelectorAll(`[data-phase="${k}"]`).forEach((one) => { one.textContent = name; });
-    const { structure } = this.structure.view;
-    if (structure) this.structure.view.show(structure);
+    const names = this.names().with(k, name);
+    if (areNames(names, this.space.phases)) {
+      this.store.put({ names });
+      return;
+    }
+    this.naming[k].value = this.names()[k];
+    say(`Another phase is named ${name}; give this one a name of its own.`, true);
+  }
+
+  /** Write the names of phases wherever they are shown. */
+  showNames() {
+    this.names().forEach((name, k) => {
+      this.naming[k].value = name;
+      document.querySelectorAll(`[data-phase="${k}"]`).forEach((one) => { one.textContent = name; });
+    });
+    this.structure.view.turned?.rename(this.names());
+    this.shownSettled = null; // its texts name phases
+    this.shownPath = null;
     this.cart.show();
   }
 
   show(state, old) {
+    if (state.names !== old.names) this.showNames();
+    if (state.view !== old.view) this.structure.view.turned?.choose(state.view);
     if (state.a === null) { // the middle of the data, which each space has
       this.store.show({ ...state, a: this.map.z[nearest(this.map.z, this.axes.start)[0]] });
       return;
@@ -158,7 +175,7 @@ class Explorer {
   async showMap() {
     if (!this.board) return;
     const { a, b, plane } = this.store.state;
-    const wanted = [...this.cart.items.map((z, i) => [z, `${i + 1}`, "cart"]), [b, "B", "point"], [a, "A", "point"]]
+    const wanted = [...this.cart.items.map(({ z }, i) => [z, `${i + 1}`, "cart"]), [b, "B", "point"], [a, "A", "point"]]
       .filter(([z]) => z);
     const marks = this.path.map((point) => ({ place: point[plane], kind: "path" }));
     const unknown = [];

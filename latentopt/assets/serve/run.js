@@ -214,7 +214,7 @@ class CampaignPage {
     byId("shown").replaceChildren(
       el("div", { class: "row" }, el("h3", {}, `Trial ${index}${text && `, ${text}`}`),
         this.isServed(told) && trial.z ? el("a", { href: `/${addressOfState(told.space_id, { plane: "axes",
-          colour: "volume_fraction", a: trial.z })}` }, "Explore from here") : ""),
+          colour: "volume_fraction", a: trial.z, names: told.phase_names })}` }, "Explore from here") : ""),
       el("div", { class: axes.length > 1 ? "planes" : "one" }, ...planes), legend(found, names),
       trial.reason ? el("p", { class: "warn" }, `It failed: ${trial.reason}`) : "",
       facts(figuresOf(trial, told)));

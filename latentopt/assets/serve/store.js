@@ -67,10 +67,21 @@ export function pointOfText(text, dim) {
   }
 }
 
-/** The state of an address's fragment. */
-export function stateOfAddress(fragment, dim) {
+const LONGEST_NAME = 100;
+
+/** Whether texts can be the names of phases: each has one, and no two have the same. */
+export function areNames(texts, phases) {
+  return texts.length === phases && new Set(texts).size === phases
+    && texts.every((text) => text.trim() !== "" && text.length <= LONGEST_NAME);
+}
+
+/** The state of an address's fragment; what makes no sense in it is left out. */
+export function stateOfAddress(fragment, { dim, phases }) {
   const parts = new URLSearchParams(fragment.replace(/^#/, ""));
+  const names = parts.getAll("phase");
   return {
+    view: parts.get("view") ?? "voxels",
+    names: areNames(names, phases) ? names : null,
     plane: parts.get("plane") === "structure" ? "structure" : "axes",
     colour: parts.get("colour") ?? "volume_fraction",
     a: pointOfText(parts.get("a"), dim),
@@ -79,8 +90,10 @@ export function stateOfAddress(fragment, dim) {
 }
 
 /** The fragment of a state. It has no token. */
-export function addressOfState(space, { plane, colour, a, b }) {
+export function addressOfState(space, { plane, colour, a, b, view = "voxels", names = null }) {
   const parts = new URLSearchParams({ space, plane, colour });
+  if (view !== "voxels") parts.set("view", view);
+  for (const name of names ?? []) parts.append("phase", name);
   if (a) parts.set("a", textOfPoint(a));
   if (b) parts.set("b", textOfPoint(b));
   return `#${parts}`;

@@ -11,11 +11,12 @@ const FAR = 1.5; // times the spacing of the data: beyond, a decoder guesses
 
 /** A structure at full resolution: itself in 2-D, sections and a view that is turned in 3-D. */
 export class StructureView {
-  constructor(space, names) {
+  constructor({ space, names, store }) {
     this.names = names;
     this.canvas = el("canvas", { class: "structure large", role: "img", "aria-label": "No structure yet" });
     this.legend = el("div", {});
-    this.parts = space.solid ? [volumeView(names()), sections(space.sides)] : [];
+    this.turned = space.solid ? volumeView(names(), { shape: store.state.view, onshape: (view) => store.put({ view }) }) : null;
+    this.parts = space.solid ? [this.turned, sections(space.sides)] : [];
     this.element = el("div", { class: space.solid ? "solid" : "plane" },
       ...(space.solid ? this.parts.map((part) => part.element) : [this.canvas]), this.legend);
   }
@@ -35,7 +36,7 @@ export class StructureView {
 export class StructurePanel {
   constructor({ space, map, names, store }) {
     Object.assign(this, { space, map, names, store });
-    this.view = new StructureView(space, names);
+    this.view = new StructureView({ space, names, store });
     this.facts = el("div", {});
     this.near = el("figure", { class: "near" });
     this.charts = el("div", { class: "charts" });

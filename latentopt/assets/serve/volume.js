@@ -1,57 +1,15 @@
-// A volume: three sections with sliders, and a view that is turned, drawn by WebGL2.
-// The ray of each pixel goes from voxel to voxel (Amanatides and Woo 1987), so faces stay sharp.
+// A volume: three sections with sliders, and a view that is turned, drawn by WebGL2: all voxels, or
+// the interface of one phase as a shaded surface.
 
 import { PHASE_BYTES } from "./colours.js";
-import { el } from "./dom.js";
+import { el, field, select } from "./dom.js";
 import { draw, section } from "./pictures.js";
+import { CORNERS, SURFACE, VOXELS } from "./volume_shaders.js";
 
-const CORNERS = `#version 300 es
-in vec2 corner; out vec2 place;
-void main() { place = corner; gl_Position = vec4(corner, 0.0, 1.0); }`;
-
-const RAYS = `#version 300 es
-precision highp float; precision highp int; precision highp usampler3D;
-in vec2 place; out vec4 shown;
-uniform usampler3D voxels; uniform ivec3 sides; uniform mat3 turn; uniform vec4 phases[10];
-void main() {
-  vec3 size = vec3(sides); float longest = max(size.x, max(size.y, size.z));
-  vec3 ray = turn * vec3(0.0, 0.0, -1.0);
-  vec3 start = turn * vec3(place * 0.9 * longest, 2.0 * longest) + 0.5 * size;
-  vec3 inverse = 1.0 / (ray + vec3(equal(ray, vec3(0.0))) * 1e-9);
-  vec3 one = -start * inverse, two = (size - start) * inverse;
-  vec3 near = min(one, two), far = max(one, two);
-  float enter = max(near.x, max(near.y, near.z)), leave = min(far.x, min(far.y, far.z));
-  if (enter >= leave) { shown = vec4(0.0); return; }
-  vec3 at = start + ray * (enter + 1e-3);
-  ivec3 voxel = clamp(ivec3(floor(at)), ivec3(0), sides - 1);
-  ivec3 way = ivec3(sign(inverse));
-  vec3 next = (vec3(voxel) + max(vec3(way), 0.0) - start) * inverse;
-  vec3 apart = abs(inverse);
-  vec3 face = vec3(equal(near, vec3(enter)));
-  vec3 colour = vec3(0.0); float left = 1.0; uint before = 255u;
-  for (int i = 0; i < 2048; i++) {
-    uint phase = texelFetch(voxels, voxel, 0).r;
-    if (phase != before) {
-      vec4 paint = phases[int(phase) % 10];
-      float light = dot(face, vec3(0.74, 1.0, 0.86));
-      colour += left * paint.a * light * paint.rgb; left *= 1.0 - paint.a;
-      before = phase;
-      if (left < 0.02) break;
-    }
-    if (next.x < next.y && next.x < next.z) { voxel.x += way.x; next.x += apart.x; face = vec3(1, 0, 0); }
-    else if (next.y < next.z) { voxel.y += way.y; next.y += apart.y; face = vec3(0, 1, 0); }
-    else { voxel.z += way.z; next.z += apart.z; face = vec3(0, 0, 1); }
-    if (any(lessThan(voxel, ivec3(0))) || any(greaterThanEqual(voxel, sides))) break;
-  }
-  shown = vec4(colour, 1.0 - left);
-}`;
-
-/** The program that draws; null where there is no WebGL2. */
-function painter(canvas) {
-  const gl = canvas.getContext("webgl2", { alpha: true, antialias: false });
-  if (!gl) return null;
+/** A program of two shaders that knows its uniforms by name; null where it cannot be had. */
+function programOf(gl, fragments) {
   const program = gl.createProgram();
-  for (const [kind, text] of [[gl.VERTEX_SHADER, CORNERS], [gl.FRAGMENT_SHADER, RAYS]]) {
+  for (const [kind, text] of [[gl.VERTEX_SHADER, CORNERS], [gl.FRAGMENT_SHADER, fragments]]) {
     const shader = gl.createShader(kind);
     gl.shaderSource(shader, text);
     gl.compileShader(shader);
@@ -60,28 +18,64 @@ function painter(canvas) {
   gl.bindAttribLocation(program, 0, "corner");
   gl.linkProgram(program);
   if (!gl.getProgramParameter(program, gl.LINK_STATUS)) return null;
-  gl.useProgram(program);
+  return { use: () => gl.useProgram(program), place: (name) => gl.getUniformLocation(program, name) };
+}
+
+/** A 3-D texture of one byte a voxel, in a unit of its own. */
+function textureOf(gl, unit, filter) {
+  const texture = gl.createTexture();
+  const bind = () => { gl.activeTexture(gl.TEXTURE0 + unit); gl.bindTexture(gl.TEXTURE_3D, texture); };
+  bind();
+  for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_3D, name, filter);
+  for (const name of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T, gl.TEXTURE_WRAP_R]) {
+    gl.texParameteri(gl.TEXTURE_3D, name, gl.CLAMP_TO_EDGE);
+  }
+  return (inside, outside, { shape: [depth, height, width] }, bytes) => {
+    bind();
+    gl.texImage3D(gl.TEXTURE_3D, 0, inside, width, height, depth, 0, outside, gl.UNSIGNED_BYTE, bytes);
+  };
+}
+
+/** What draws on a canvas; null where there is no WebGL2. */
+function painter(canvas) {
+  const gl = canvas.getContext("webgl2", { alpha: true, antialias: false });
+  const [voxels, surface] = gl ? [programOf(gl, VOXELS), programOf(gl, SURFACE)] : [];
+  if (!voxels || !surface) return null;
   gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
   gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([-1, -1, 3, -1, -1, 3]), gl.STATIC_DRAW);
   gl.enableVertexAttribArray(0);
   gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
-  const place = (name) => gl.getUniformLocation(program, name);
-  gl.bindTexture(gl.TEXTURE_3D, gl.createTexture());
   gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-  for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) {
-    gl.texParameteri(gl.TEXTURE_3D, name, gl.NEAREST);
-  }
+  const putVoxels = textureOf(gl, 0, gl.NEAREST);
+  const putInside = textureOf(gl, 1, gl.LINEAR);
+  let [shown, inside] = [null, null]; // the structure, and the phase whose voxels are in the other texture
+  const begin = ({ use, place }, turn) => {
+    const [depth, height, width] = shown.shape;
+    use();
+    gl.viewport(0, 0, canvas.width, canvas.height);
+    gl.uniformMatrix3fv(place("turn"), false, turn);
+    gl.uniform3i(place("sides"), width, height, depth);
+  };
   return {
-    fill({ shape: [depth, height, width], data }) {
-      const bytes = new Uint8Array(data);
-      gl.texImage3D(gl.TEXTURE_3D, 0, gl.R8UI, width, height, depth, 0, gl.RED_INTEGER, gl.UNSIGNED_BYTE, bytes);
-      gl.uniform3i(place("sides"), width, height, depth);
+    fill(structure) {
+      [shown, inside] = [structure, null];
+      putVoxels(gl.R8UI, gl.RED_INTEGER, shown, new Uint8Array(shown.data));
     },
     paint(turn, opacities) {
-      gl.viewport(0, 0, canvas.width, canvas.height);
-      gl.uniformMatrix3fv(place("turn"), false, turn);
+      begin(voxels, turn);
+      gl.uniform1i(voxels.place("voxels"), 0);
       const colours = PHASE_BYTES.flatMap((c, i) => [...c.map((v) => v / 255), opacities[i] ?? 1]);
-      gl.uniform4fv(place("phases"), new Float32Array(colours));
+      gl.uniform4fv(voxels.place("phases"), new Float32Array(colours));
+      gl.drawArrays(gl.TRIANGLES, 0, 3);
+    },
+    paintSurface(turn, phase) {
+      if (inside !== phase) {
+        putInside(gl.R8, gl.RED, shown, Uint8Array.from(shown.data, (one) => (one === phase ? 255 : 0)));
+        inside = phase;
+      }
+      begin(surface, turn);
+      gl.uniform1i(surface.place("share"), 1);
+      gl.uniform3f(surface.place("paint"), ...PHASE_BYTES[phase % PHASE_BYTES.length].map((v) => v / 255));
       gl.drawArrays(gl.TRIANGLES, 0, 3);
     },
   };
@@ -93,21 +87,30 @@ function turned(yaw, pitch) {
   return new Float32Array([c, 0, s, -s * t, -d, c * t, s * d, -t, -c * d]);
 }
 
-/** The view that is turned by the mouse or the arrow keys; `show(structure)` draws another one. */
-export function volumeView(names) {
+/**
+ * The view that is turned by the mouse or the arrow keys; `show(structure)` draws another one.
+ * It begins with `shape`: "voxels", or "surface-1" of phase 1. A user's choice is told to `onshape`.
+ */
+export function volumeView(names, { shape = "voxels", onshape = () => {} } = {}) {
   const canvas = el("canvas", { width: 360, height: 360, class: "volume", tabindex: "0", role: "img",
     "aria-label": "The volume. Turn it with the arrow keys, or drag it." });
   const paint = painter(canvas);
   if (!paint) {
     const text = "This browser has no WebGL2, so the volume is shown by its sections only.";
-    return { element: el("p", { class: "note" }, text), show() {} };
+    return { element: el("p", { class: "note" }, text), show() {}, choose() {}, rename() {} };
   }
-  let [yaw, pitch, waiting] = [0.6, 0.5, false];
+  const phaseOf = (text) => (/^surface-\d+$/.test(text) && Number(text.slice(8)) < names.length ? Number(text.slice(8)) : null);
+  let [yaw, pitch, waiting, filled, phase] = [0.6, 0.5, false, false, null];
   const opacities = names.map((_, i) => (i ? 1 : 0));
   const redraw = () => {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; paint.paint(turned(yaw, pitch), opacities); });
+    requestAnimationFrame(() => {
+      waiting = false;
+      if (!filled) return;
+      if (phase === null) paint.paint(turned(yaw, pitch), opacities);
+      else paint.paintSurface(turned(yaw, pitch), phase);
+    });
   };
   const turn = (across, up) => {
     yaw += across;
@@ -124,11 +127,25 @@ export function volumeView(names) {
   canvas.addEventListener("pointermove", (event) => {
     if (event.buttons) turn(-event.movementX / 120, event.movementY / 120);
   });
-  const sliders = names.map((name, i) => el("label", { class: "slider" }, el("span", {}, `Opacity, ${name}`),
+  const sliders = names.map((name, i) => el("label", { class: "slider" },
+    el("span", {}, "Opacity, ", el("span", { "data-phase": i }, name)),
     el("input", { type: "range", min: 0, max: 1, step: 0.05, value: opacities[i],
       oninput: (event) => { opacities[i] = Number(event.target.value); redraw(); } })));
-  const element = el("div", { class: "turned" }, canvas, el("div", { class: "sliders" }, ...sliders));
-  return { element, show(structure) { paint.fill(structure); redraw(); } };
+  const opaque = el("div", { class: "sliders" }, ...sliders);
+  const shapes = select([["voxels", "all voxels"], ...names.map((name, i) => [`surface-${i}`, `surface of ${name}`])],
+    "voxels", (value) => { choose(value); onshape(value); });
+  const choose = (value) => {
+    phase = phaseOf(value);
+    shapes.value = phase === null ? "voxels" : value;
+    opaque.hidden = phase !== null;
+    canvas.setAttribute("aria-label", `${phase === null ? "The volume" : `The ${shapes.selectedOptions[0].textContent}`}. `
+      + "Turn it with the arrow keys, or drag it.");
+    redraw();
+  };
+  const rename = (texts) => texts.forEach((name, i) => { shapes.options[i + 1].textContent = `surface of ${name}`; });
+  choose(shape);
+  const element = el("div", { class: "turned" }, canvas, el("div", { class: "row" }, field("Shown as", shapes)), opaque);
+  return { element, choose, rename, show(structure) { filled = true; paint.fill(structure); redraw(); } };
 }
 
 /** Three sections, each with a slider; `show(structure)` draws another one. */

@@ -13,6 +13,7 @@ from generative.data.synthetic import gaussian_random_field
 from generative.errors import DataError
 from latentopt.fidelity.interpolation import BLEND, FIGURES, draw_pairs, interpolation_figures
 from latentopt.fidelity.interpolation_files import write_interpolation
+from latentopt.pictures import PHASE_COLOURS
 from latentopt.space.latent_space import LatentSpace
 
 
@@ -192,6 +193,21 @@ def test_files_hold_the_figures_and_pictures_that_open(tiny_space, pairs, refere
     document = json.loads((tmp_path / "new" / "interpolation.json").read_text())
     assert document["paths"][1]["figures"]["greyness"] == found[1].figures["greyness"].tolist()
     assert document["paths"][0]["figures"]["step"][0][0] is None
+
+
+@pytest.mark.parametrize(("lowest", "coloured"), [(0.0, True), (0.2, False)])
+def test_phases_have_their_colours_and_grey_levels_are_grey(
+    tiny_space, pairs, reference, tmp_path, lowest, coloured
+):
+    ends = torch.as_tensor(pairs).clamp(lowest, 1)
+    found = interpolation_figures({"tiny": tiny_space}, ends, reference=reference, n=3)
+    with Image.open(write_interpolation(found, ends, tmp_path, {})) as picture:
+        counts = {colour: n for n, colour in picture.convert("RGB").getcolors(2**20)}
+    one, other = (tuple(bytes.fromhex(colour[1:])) for colour in PHASE_COLOURS[:2])
+    assert (counts.get(one, 0) > 500 < counts.get(other, 0)) == coloured
+    # Between the two, at t = 1/2 of the blend: halves of both colours.
+    middle = [colour for colour in counts if np.abs(np.subtract(colour, (137, 140, 136))).max() < 2]
+    assert bool(sum(counts[colour] for colour in middle) > 100) == coloured
 
 
 def test_paths_that_stand_still_are_written_with_gaps(tiny_space, reference, tmp_path):

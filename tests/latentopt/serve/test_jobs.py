@@ -10,7 +10,9 @@ import pytest
 from latentopt.campaign.campaign import Campaign
 from latentopt.errors import ConfigError
 from latentopt.export.exporters import EXPORTERS
+from latentopt.export.sidecar import exported_files
 from latentopt.microstructure import Microstructure
+from latentopt.serve.job_files import BY_SIDECAR
 from latentopt.serve.job_routes import OURS
 from latentopt.simulators.task import task_of
 
@@ -23,12 +25,15 @@ def structure():
 
 @pytest.fixture
 def submission(structure, tmp_path):
-    def make(written_as="hdf5", metrics=("volume_fraction",), **changes):
+    def make(written_as="hdf5", metrics=("volume_fraction",), whole=False, of=structure, **changes):
         exporter = EXPORTERS[written_as]
-        file = exporter.write(structure, tmp_path / f"structure{exporter.suffix}")
-        task = task_of(structure, file.name, written_as, metrics) | changes
-        data = base64.b64encode(file.read_bytes()).decode()
-        return {"task": task, "files": [{"name": file.name, "base64": data}]}
+        file = exporter.write(of, tmp_path / f"structure{exporter.suffix}")
+        task = task_of(of, file.name, written_as, metrics) | changes
+        files = [
+            {"name": one.name, "base64": base64.b64encode(one.read_bytes()).decode()}
+            for one in (exported_files(file) if whole else [file])
+        ]
+        return {"task": task, "files": files}
 
     return make
 
@@ -43,11 +48,60 @@ def result(service, body, **headers):
             return job, answer
 
 
-@pytest.mark.parametrize("format", ["hdf5", "npz", "tiff", "nrrd", "damask"])
-def test_a_job_is_evaluated(tiny, submission, structure, format):
+@pytest.fixture
+def volume():
+    phases = (np.arange(60).reshape(4, 3, 5) // 9 % 2).astype(np.uint8)
+    return Microstructure(phases, (2e-6,) * 3, ("pore", "solid"), (True,) * 3, {"trial": 0})
+
+
+@pytest.mark.parametrize("format", [name for name in EXPORTERS if name not in BY_SIDECAR])
+def test_a_job_is_evaluated(tiny, submission, volume, format):
+    _, answer = result(tiny, submission(format, of=volume))
+    assert answer == {
+        "state": "ok",
+        "metrics": {"volume_fraction": volume.phase_fractions["solid"]},
+        "message": "",
+    }
+
+
+@pytest.mark.parametrize("format", EXPORTERS)
+def test_files_of_an_export_are_a_job(tiny, submission, structure, volume, format):
+    """As the HTTP simulator sends them, the sidecar and further parts among them."""
+    for one in (structure, volume):
+        body = submission(format, whole=True, of=one)
+        assert result(tiny, body)[1]["metrics"] == {"volume_fraction": one.phase_fractions["solid"]}
+
+
+@pytest.mark.parametrize("format", BY_SIDECAR)
+def test_pictures_and_surfaces_alone_are_refused_with_formats_that_do(tiny, submission, format):
     _, answer = result(tiny, submission(format))
-    assert answer["state"] == "ok"
-    assert answer["metrics"] == {"volume_fraction": structure.phase_fractions["solid"]}
+    assert answer["state"] == "invalid"
+    assert f"{format} needs the sidecar" in answer["message"]
+    assert "hdf5, npz, tiff, nrrd" in answer["message"]
+    assert not set(BY_SIDECAR) & {*answer["message"].split("send ")[1].split(", ")}
+
+
+@pytest.mark.parametrize("format", BY_SIDECAR)
+def test_a_sidecar_that_lies_is_refused(tiny, submission, volume, format):
+    changes = [
+        {"voxel_sha256": "0" * 64},  # changed since it was written
+        {"record_sha256": None, "slices": {"../../etc/passwd": ""}},
+        {"record_sha256": None, "slices": {}, "surfaces": {}},
+        {"record_sha256": None, "slices": {"none.png": ""}, "surfaces": {"none.stl": ""}},
+        {"record_sha256": None, "shape": [4096] * 3},
+        {"record_sha256": None, "shape": {"x": 1}},
+        {"record_sha256": None, "voxel_size": [1], "grey_levels": [1]},
+        {"record_sha256": None, "voxel_size": {"x": 0.0, "y": 0.0, "z": 0.0}, "grey_levels": {}},
+    ]
+    for change in changes:
+        body = submission(format, whole=True, of=volume)
+        record = json.loads(base64.b64decode(body["files"][1]["base64"])) | change
+        if "record_sha256" in change:
+            del record["record_sha256"]
+        body["files"][1]["base64"] = base64.b64encode(json.dumps(record).encode()).decode()
+        _, answer = result(tiny, body)
+        assert answer["state"] == "invalid", change
+        assert "/tmp" not in answer["message"]
 
 
 def test_metrics_are_had_from_the_objectives_that_have_them(tiny, submission):

@@ -161,6 +161,19 @@ def test_exports_are_whole_and_vouched_for(tiny, tiny_space, z, format, tmp_path
         )
 
 
+def test_what_cannot_be_refined_is_not_exported_as_if_it_were(tiny, z):
+    body = {"z": z[:2].tolist(), "format": "npz"}
+    for refine, said in (
+        ([{"strength": 0.5}, None], b"refines nothing"),
+        ([None], b"one for each of 2"),
+        ([{"strength": 1.5}, None], b"less than or equal to 1"),
+    ):
+        status, _, answer = tiny.ask("POST", f"{tiny.path}/export", body | {"refine": refine})
+        assert status == 422
+        assert said in answer
+    assert tiny.status("POST", f"{tiny.path}/export", body | {"refine": [None, None]}) == 200
+
+
 def test_no_space_no_answer(tiny):
     for path in ("/v1/spaces/none", "/v1/spaces/..%2f..%2fetc", "/v1/spaces/%00"):
         assert tiny.status("GET", path) == 404

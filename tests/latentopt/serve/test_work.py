@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from latentopt.interrupts import COMPUTING
 from latentopt.serve.limits import Limits
 from latentopt.serve.work import Busy, Work
 from latentopt.space.latent_space import LatentSpace
@@ -144,8 +145,8 @@ def test_an_end_does_not_wait_for_what_is_computed(gated):
 
     began = time.monotonic()
     assert in_a_loop(run()) - began < 5  # it goes on for up to 20 s
-    assert [t.daemon for t in threading.enumerate() if t.name == "latentopt-serve"] != []
-    assert all(t.daemon for t in threading.enumerate() if t.name == "latentopt-serve")
+    assert [t.daemon for t in threading.enumerate() if t.name == COMPUTING] != []
+    assert all(t.daemon for t in threading.enumerate() if t.name == COMPUTING)
 
 
 def test_decodes_that_wait_are_one_batch_and_each_gets_its_own(gated):

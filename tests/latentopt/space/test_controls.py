@@ -1,17 +1,20 @@
 """What controls came to mean, and traverses along them: of a model whose controls are known."""
 
+import io
 import json
 import math
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from generative.errors import ModelFileError
 from generative.gans import InfoGAN
 from generative.gans.controls import Controls, ControlsConfig
 from generative.model import Model
 from latentopt.fidelity.traverse_picture import traverse_picture
+from latentopt.pictures import PHASE_COLOURS
 from latentopt.space.control_meanings import (
     CONTROLS,
     cells_of,
@@ -150,8 +153,11 @@ def test_a_model_without_controls_names_the_model_that_has_some():
         traverse_picture(LatentSpace.default())
 
 
-def test_the_picture_is_a_picture(space):
-    assert traverse_picture(space, 4).startswith(b"\x89PNG")
+def test_the_picture_has_the_colours_of_phases(space):
+    with Image.open(io.BytesIO(traverse_picture(space, 4))) as picture:
+        counts = {colour: n for n, colour in picture.convert("RGB").getcolors(2**16)}
+    for colour in PHASE_COLOURS[:2]:
+        assert counts[tuple(bytes.fromhex(colour[1:]))] > 10_000
 
 
 def test_rank_correlation_and_ratio_are_nothing_where_there_is_nothing_to_rank():

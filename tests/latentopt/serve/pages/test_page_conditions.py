@@ -1,6 +1,7 @@
 """The explorer of a space that can be asked for classes and properties, and that refines."""
 
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -12,9 +13,12 @@ from generative.data.synthetic import gaussian_random_field
 from generative.gans.controls import Controls, ControlsConfig
 from generative.model import Model
 from generative.training.train import TrainConfig, train
+from latentopt.export.verify import verify
+from latentopt.microstructure import to_phases
 from latentopt.serve.spaces import ServedSpace, Spaces
 from latentopt.space.classes import Classes
 from latentopt.space.latent_space import LatentSpace
+from latentopt.space.point_files import read_points
 
 pytestmark = pytest.mark.slow
 SIZE = (32, 32)
@@ -84,6 +88,46 @@ def test_a_structure_is_refined_beside_itself(explorer, look, asked_space):
     assert "of the voxels keep their phase" in page.text_content("#refined")
     page.get_by_role("button", name="Draw a structure").click()
     page.wait_for_selector("#refined canvas", state="detached")
+
+
+def test_a_refined_structure_is_kept_and_exported(
+    explorer, look, asked_space, tmp_path, serious_faults
+):
+    page = explorer(space=asked_space)
+    z = look.state(page)["a"]
+    page.get_by_role("slider", name="Strength of refining").fill("0.6")
+    page.get_by_role("button", name="Refine A").click()
+    page.wait_for_selector("#refined canvas")
+    shown = look.pixels(page, "#refined canvas")
+    page.get_by_role("button", name="Add to cart").click()
+    page.get_by_role("button", name="Add the refined one").click()
+    page.wait_for_selector("#cart .card >> nth=1")
+    assert serious_faults(page) == []
+    page.reload()  # the tab keeps it
+    page.wait_for_selector("#cart .card >> nth=1")
+    assert "refined by 0.6" in page.text_content("#cart .card:nth-child(2)")
+    np.testing.assert_array_equal(look.pixels(page, "#cart .card:nth-child(2) canvas"), shown)
+    page.get_by_label("Format").select_option("npz")
+    with page.expect_download() as found:
+        page.get_by_role("button", name="Export").click()
+    found.value.save_as(tmp_path / "found.zip")
+    with zipfile.ZipFile(tmp_path / "found.zip") as archive:
+        archive.extractall(tmp_path)
+    plain, refined = sorted(tmp_path.glob("*.npz"))
+    assert "refined" not in verify(plain)["provenance"]
+    record = verify(refined)
+    assert record["provenance"]["refined"] == {"strength": 0.6, "seed": 0}
+    np.testing.assert_array_equal(record["z"], z)
+    with torch.no_grad():
+        images = torch.from_numpy(asked_space.decode(z[None]))
+        expected = to_phases(asked_space.model.refine(images, 0.6, seed=0).float().numpy())[0]
+    np.testing.assert_array_equal(np.load(refined)["phases"], expected)
+    page.get_by_role("button", name="Remove Candidate 1").click()
+    with page.expect_download() as found:
+        page.get_by_role("button", name="Download points").click()
+    found.value.save_as(tmp_path / "points.csv")
+    np.testing.assert_array_equal(read_points(tmp_path / "points.csv"), [z])
+    assert page.get_by_text("Points are those before refining").is_visible()
 
 
 class Bands(Model):

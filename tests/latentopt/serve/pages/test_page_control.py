@@ -29,8 +29,9 @@ def service(serve, folder):
 
 
 @pytest.mark.slow
-def test_more_trials_are_asked_for_and_come(campaign, folder, look):
+def test_more_trials_are_asked_for_and_come(campaign, folder, look, serious_faults):
     page = campaign("one")
+    assert serious_faults(page) == []
     page.get_by_label("Evaluations in all").fill("5")
     page.once("dialog", lambda dialog: dialog.dismiss())
     page.get_by_role("button", name="Go on").click()

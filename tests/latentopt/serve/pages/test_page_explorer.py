@@ -187,6 +187,34 @@ def test_the_cart_is_exported_with_sidecars_and_names(explorer, tmp_path):
     assert "metal" in archive.read(sidecar).decode()
 
 
+def test_names_of_phases_are_carried_by_a_link_and_undone(explorer, look):
+    page = explorer()
+    page.get_by_text("Name the phases").click()
+    page.get_by_label("Phase 0", exact=True).fill("pore & more")
+    page.get_by_label("Phase 1", exact=True).fill("metal")
+    page.keyboard.press("Enter")
+    other = explorer(page.url.split("#")[1])
+    for shown in (page, other):
+        look.until(shown, "document.querySelector('#charts .note').textContent.includes('metal')")
+        assert "pore & more: " in shown.text_content("#structure .legend")
+        assert "pore & more" in shown.get_attribute(LARGE, "aria-label")
+        assert "pore & more" in shown.text_content("#properties tbody")
+    assert other.get_by_label("Phase 0", exact=True).input_value() == "pore & more"
+    page.get_by_role("button", name="Undo").click()
+    look.until(page, "document.querySelector('#structure .legend').textContent.includes('phase 1')")
+    assert page.get_by_label("Phase 1", exact=True).input_value() == "phase 1"
+
+
+def test_two_phases_have_two_names(explorer):
+    page = explorer()
+    page.get_by_text("Name the phases").click()
+    page.get_by_label("Phase 1", exact=True).fill("phase 0")
+    page.keyboard.press("Enter")
+    assert "a name of its own" in page.text_content("#message")
+    assert page.get_by_label("Phase 1", exact=True).input_value() == "phase 1"
+    assert "phase 1: " in page.text_content("#structure .legend")
+
+
 def test_candidates_are_removed_and_shown_again(explorer, look):
     page = explorer()
     kept = look.state(page)["a"]
@@ -301,6 +329,29 @@ def test_the_volume_is_drawn_and_turns(explorer, solid_space):
     assert not np.array_equal(picture(), first)
 
 
+def test_a_phase_is_shown_as_a_surface_and_a_link_has_it(explorer, look, solid_space):
+    def shot(page):
+        page.wait_for_timeout(300)
+        picture = Image.open(io.BytesIO(page.locator("canvas.volume").screenshot()))
+        return np.asarray(picture.convert("RGB"))[8:-8, 8:-8].astype(int)
+
+    page = explorer(space=solid_space)
+    voxels = shot(page)
+    page.get_by_label("Shown as").select_option("surface of phase 1")
+    assert "surface of phase 1" in page.get_attribute("canvas.volume", "aria-label")
+    assert page.locator(".turned .sliders").is_hidden()
+    surface = shot(page)
+    assert not np.array_equal(surface, voxels)
+    # The surface bounds the voxels of the phase: both are seen in the same places.
+    one, other = (abs(a - a[0, 0]).sum(-1) > 8 for a in (voxels, surface))
+    assert (one & other).sum() > 0.8 * (one | other).sum() > 0
+    again = explorer(page.url.split("#")[1], space=solid_space)
+    assert again.get_by_label("Shown as").input_value() == "surface-1"
+    np.testing.assert_array_equal(shot(again), surface)
+    page.get_by_role("button", name="Undo").click()
+    np.testing.assert_array_equal(shot(page), voxels)
+
+
 def test_without_webgl2_a_volume_has_its_sections(explorer, solid_space):
     script = """const known = HTMLCanvasElement.prototype.getContext;
     HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
@@ -343,7 +394,8 @@ def test_another_space_is_chosen(explorer, look, solid_space):
 
 
 def test_a_state_that_makes_no_sense_is_left_out(explorer, look):
-    page = explorer("a=AAAA&b=%00%ff&plane=up&colour=constructor")
+    page = explorer("a=AAAA&b=%00%ff&plane=up&colour=constructor&phase=a&phase=a&view=surface-9")
     assert look.state(page)["plane"] == "axes"
     assert len(look.state(page)["a"]) == 4
     assert "b" not in look.state(page)
+    assert "phase 0: " in page.text_content("#structure .legend")

@@ -48,8 +48,8 @@ REACHABLE = """() => [...document.querySelectorAll(
   .map((one, i) => { one.dataset.place = i; return String(i); })"""
 
 
-@pytest.fixture(params=["space", "solid", "unfinished", "front"])
-def opened(request, explorer, campaign, solid_space):
+@pytest.fixture(params=["space", "solid", "unfinished", "front", "compared", "token"])
+def opened(request, explorer, campaign, show, solid_space):
     """Each page with all that it can show."""
 
     def call(**options):
@@ -62,11 +62,20 @@ def opened(request, explorer, campaign, solid_space):
             page.get_by_role("button", name="Compute properties").click()
             page.wait_for_selector("#path .frame >> nth=8")
             page.wait_for_selector("#properties table caption", state="attached")
+            if request.param == "solid":
+                page.get_by_label("Shown as").select_option("surface-1")
+        elif request.param == "token":
+            page = show(token=None, **options)
+            page.wait_for_selector("#ask-token:not([hidden])")
+        elif request.param == "compared":
+            page = campaign("front", "&with=again", **options)
+            page.wait_for_selector("#shown canvas")
         else:
             page = campaign(request.param, **options)
             page.wait_for_selector("#shown canvas")
         for summary in page.locator("summary").all():
-            summary.click()
+            if summary.is_visible():
+                summary.click()
         return page
 
     return call

@@ -22,10 +22,11 @@ def service(serve, tiny_space, tiny_space_folder, tmp_path_factory):
     yield from serve(Spaces([ServedSpace("tiny", tiny_space)]), folder)
 
 
-def test_the_fit_and_its_inputs_are_shown(campaign):
+def test_the_fit_and_its_inputs_are_shown(campaign, serious_faults):
     page = campaign("one")
     page.get_by_role("button", name="Fit the model").click()
     page.wait_for_selector("#model svg")
     assert "over 9 trials" in page.locator("#model svg").first.get_attribute("aria-label")
     assert page.locator("#model table").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= 1400
+    assert serious_faults(page) == []
