@@ -82,7 +82,7 @@ class Frame:
     levels
         Of each, the two levels of each channel that became 0 and 1.
     stored
-        Values (c, *space) as in the file.
+        Values (c, *whole) as in the file.
     bars
         Rows cut off top and bottom.
     """
@@ -93,7 +93,7 @@ class Frame:
     first: int
     times: tuple[Float32[np.ndarray, "c *space"], ...]
     levels: tuple[Levels, ...]
-    stored: Real[np.ndarray, "c *space"]
+    stored: Real[np.ndarray, "c *whole"]
     bars: tuple[int, int]
 
     @property

@@ -25,7 +25,11 @@ _STENCIL = 0.5  # voxels
 
 
 def find_peaks(
-    frame: Float[np.ndarray, "*space"], spacing: float, *, dark: bool = False, name: str = "frame"
+    frame: Float[np.ndarray, "*space"],
+    spacing: float | int,
+    *,
+    dark: bool = False,
+    name: str = "frame",
 ) -> Float[np.ndarray, "n d"]:
     r"""Centres of bright spots, such as atoms, to a few hundredths of a voxel.
 
@@ -79,7 +83,7 @@ def find_particles(
     frame: Real[np.ndarray, "*space"],
     how: Segmentation | None = None,
     *,
-    least_diameter: float = PARTICLE_DIAMETER,
+    least_diameter: float | int = PARTICLE_DIAMETER,
     dark: bool = False,
     name: str = "frame",
 ) -> Float[np.ndarray, "n d"]:
@@ -117,7 +121,7 @@ def find_particles(
 
 
 def find_walls(
-    frame: Float[np.ndarray, "*space"], spacing: float, *, name: str = "frame"
+    frame: Float[np.ndarray, "*space"], spacing: float | int, *, name: str = "frame"
 ) -> Float[np.ndarray, "n d"]:
     """Points on the walls between bright and dark domains, at least ``spacing`` voxels apart.
 
@@ -146,7 +150,9 @@ def find_walls(
     return _apart(np.concatenate(list(_crossings(smooth - level))), spacing)
 
 
-def grid_points(space: tuple[int, ...], reach: float, spacing: float) -> Float[np.ndarray, "n d"]:
+def grid_points(
+    space: tuple[int, ...], reach: float | int, spacing: float | int
+) -> Float[np.ndarray, "n d"]:
     """Points of a regular grid from the first corner on, whose windows lie inside of the frame.
 
     Parameters
@@ -174,12 +180,12 @@ def grid_points(space: tuple[int, ...], reach: float, spacing: float) -> Float[n
     return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(space))
 
 
-def _check_spacing(spacing: float) -> None:
+def _check_spacing(spacing: float | int) -> None:
     if not (np.isfinite(spacing) and spacing > 0):
         raise ValueError(f"spacing should be a number of voxels above 0, got {spacing}.")
 
 
-def _varied(frame: np.ndarray, spacing: float, name: str) -> np.ndarray:
+def _varied(frame: np.ndarray, spacing: float | int, name: str) -> np.ndarray:
     """The frame as float64, which has more than one value."""
     _check_spacing(spacing)
     if frame.min() == frame.max():
@@ -242,7 +248,7 @@ def _crossings(heights: np.ndarray) -> Iterator[np.ndarray]:
         yield np.insert(points[:, 1:], axis, points[:, 0], axis=1)
 
 
-def _apart(points: np.ndarray, spacing: float) -> np.ndarray:
+def _apart(points: np.ndarray, spacing: float | int) -> np.ndarray:
     """The points, one after the other, that have none of those kept before within ``spacing``."""
     if not len(points):
         return points

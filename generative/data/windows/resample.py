@@ -18,8 +18,8 @@ def cut_windows(
     points: Float[np.ndarray, "n d"],
     side: int,
     *,
-    scale: float = 1.0,
-    kernel: Kernel = "cubic",
+    scale: float | int = 1.0,
+    kernel: str = "cubic",
 ) -> Float[np.ndarray, "n c *window"]:
     r"""Windows whose centres are the points, resampled from the frame.
 
@@ -77,7 +77,7 @@ def cut_windows(
 
 
 def inside(
-    points: Float[np.ndarray, "n d"], space: tuple[int, ...], side: int, scale: float = 1.0
+    points: Float[np.ndarray, "n d"], space: tuple[int, ...], side: int, scale: float | int = 1.0
 ) -> Bool[np.ndarray, "n"]:
     """Whether the pixels of the window around each point cover nothing outside of the frame."""
     half = side * scale / 2
@@ -85,27 +85,27 @@ def inside(
     return np.all((points - half >= low) & (points + half <= high), axis=1)
 
 
-def read_length(side: int, scale: float, kernel: Kernel) -> int:
+def read_length(side: int, scale: float | int, kernel: str) -> int:
     """Voxels along an axis that a window may depend on."""
     span = (side - 1 / _samples(scale)) * scale
     return int(np.ceil(span - _CLOSE)) + (2 if kernel == "linear" else 4)
 
 
 def first_voxels(
-    points: Float[np.ndarray, "n d"], side: int, scale: float, kernel: Kernel
+    points: Float[np.ndarray, "n d"], side: int, scale: float | int, kernel: str
 ) -> Int64[np.ndarray, "n d"]:
     """First voxel along each axis that each window depends on; below 0 it is repeated."""
     start = np.floor(points - (side - 1 / _samples(scale)) * scale / 2).astype(np.int64)
     return start if kernel == "linear" else start - 1
 
 
-def _samples(scale: float) -> int:
+def _samples(scale: float | int) -> int:
     """Samples of the frame along an axis whose mean is a pixel."""
     return int(np.ceil(scale - _CLOSE))
 
 
 def _cut(
-    frame: np.ndarray, points: np.ndarray, side: int, scale: float, kernel: Kernel
+    frame: np.ndarray, points: np.ndarray, side: int, scale: float | int, kernel: str
 ) -> np.ndarray:
     """Windows (n, c, *window) of a few points."""
     dims = points.shape[1]
@@ -128,7 +128,7 @@ def _cut(
 
 
 def _weights(
-    points: np.ndarray, voxels: np.ndarray, side: int, scale: float, kernel: Kernel
+    points: np.ndarray, voxels: np.ndarray, side: int, scale: float | int, kernel: str
 ) -> np.ndarray:
     """Share (n, d, side, k) of each voxel in each pixel along each axis."""
     samples = _samples(scale)

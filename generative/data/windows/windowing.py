@@ -58,16 +58,16 @@ class Windowing:
     """
 
     side: int
-    around: Around | Path
-    spacing: float | None = None
+    around: str | Path
+    spacing: float | int | None = None
     dark: bool = False
     segmentation: Segmentation | None = None
     every: int = 1
     lag: int | None = None
-    scales: tuple[float, ...] = (1.0,)
-    kernel: Kernel = "cubic"
-    parents: Parents = "frame"
-    interval_s: float | None = None
+    scales: tuple[float | int, ...] = (1.0,)
+    kernel: str = "cubic"
+    parents: str = "frame"
+    interval_s: float | int | None = None
     info_bar: int | Literal["auto"] = 0
     drop_empty: bool = False
     drop_duplicates: bool = False

@@ -16,7 +16,12 @@ from latentopt.errors import ConfigError
 __all__ = ["about_windows", "refuse_options_of_windows", "table_of", "windowing"]
 
 # Names of options where `Windowing` calls them otherwise.
-_OPTIONS = {"side": "window", "kernel": "resampling", "interval_s": "interval"}
+_OPTIONS = {
+    "side": "window",
+    "kernel": "resampling",
+    "interval_s": "interval",
+    "segmentation": "segment",
+}
 _OF_WINDOWS = (
     "around", "spacing", "dark", "every", "lag", "scales", "resampling", "parents", "interval",
 )  # fmt: skip
