@@ -116,7 +116,7 @@ def _check_room(movies: Sequence[Movie], how: Windowing) -> None:
         if how.lag is not None and movie.length <= how.lag:
             raise DataError(
                 f"{movie.file}: a lag of {how.lag} needs {how.lag + 1} frames of one movie, got "
-                f"{movie.length}; take a smaller lag, or leave the file out."
+                f"{movie.length}; take a smaller lag, or save the frames of a movie as one file."
             )
 
 

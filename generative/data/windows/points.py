@@ -254,7 +254,8 @@ def _apart(points: np.ndarray, spacing: float | int) -> np.ndarray:
         return points
     tree = KDTree(points)
     kept = np.ones(len(points), bool)
-    for row, near in enumerate(tree.query_ball_point(points, spacing * (1 - 1e-9))):
-        if kept[row]:
-            kept[[other for other in near if other > row]] = False
+    for row, point in enumerate(points):
+        if kept[row]:  # asked for one by one: all neighbours of all points may not fit in memory
+            near = np.array(tree.query_ball_point(point, spacing * (1 - 1e-9)))
+            kept[near[near > row]] = False
     return points[kept]

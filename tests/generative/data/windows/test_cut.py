@@ -13,6 +13,7 @@ from generative.data import (
     Limits,
     Windowing,
     encode_set,
+    inspect_images,
     prepare_windows,
     read_dataset,
     read_provenance,
@@ -89,6 +90,15 @@ def test_what_is_stored_comes_back_and_is_cut_by_rows(tmp_path):
     record = read_provenance(path)[7]
     assert (record["file"], record["row"], record["point"]) == ("m.npy", 1, [7.5, 23.5])
     assert len(record["levels"]) == len(record["channels"]) == 1
+
+
+def test_inspecting_windows_finds_nothing_wrong_with_their_channels(tmp_path):
+    movie(tmp_path / "m.npy")
+    path = stored(tmp_path, prepare_windows(tmp_path / "m.npy", Windowing(16, "grid", lag=1)))
+    found = inspect_images(path)
+    assert (found.problems, found.channels, found.phase_fractions) == ((), {2: 30}, {})
+    assert found.reading.endswith("channels t x1, t+1 x1")
+    assert found.pictures[0][1].shape == (16, 16)
 
 
 @pytest.mark.parametrize(

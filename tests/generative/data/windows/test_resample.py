@@ -1,5 +1,7 @@
 """Windows between the voxels against functions known everywhere, in 2-D and 3-D."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
@@ -13,10 +15,10 @@ RNG = np.random.default_rng(4)
 SPACES = [(40, 44), (24, 26, 25)]
 
 
-def spots(space, centres, width=1.6):
-    """Gaussian spots on voxels of a frame."""
-    axes = np.meshgrid(*(np.arange(n, dtype=float) for n in space), indexing="ij")
-    square = [sum((x - p) ** 2 for x, p in zip(axes, c, strict=True)) for c in centres]
+def spots(axes, centres, width=1.6):
+    """Gaussian spots, 1 high, at any places."""
+    places = np.meshgrid(*axes, indexing="ij")
+    square = [sum((x - p) ** 2 for x, p in zip(places, c, strict=True)) for c in centres]
     return np.exp(-np.array(square) / (2 * width**2)).sum(axis=0)
 
 
@@ -55,6 +57,17 @@ def test_a_ramp_stays_a_ramp_at_every_scale(space, scale, kernel):
     np.testing.assert_allclose(window, truth, rtol=1e-5)
 
 
+@pytest.mark.parametrize("space", SPACES, ids=str)
+@pytest.mark.parametrize("kernel", ["linear", "cubic"])
+def test_a_flat_frame_has_flat_windows_up_to_its_edges(space, kernel):
+    for side, scale in itertools.product((4, 7), (0.3, 0.5, 1.0, 1.4, 2.0, 2.5)):
+        half = side * scale / 2
+        points = RNG.uniform(half - 0.5, np.array(space) - half - 0.5, (6, len(space)))
+        points[0], points[1] = half - 0.5, np.array(space) - half - 0.5
+        windows = cut_windows(np.full((1, *space), 3.0), points, side, scale=scale, kernel=kernel)
+        np.testing.assert_allclose(windows, 3.0, rtol=1e-6)
+
+
 def test_cubic_convolution_keeps_parabolas():
     y, x = np.mgrid[:20, :20].astype(float)
     frame = (y - 3) ** 2 + x * y
@@ -75,15 +88,26 @@ def test_a_pixel_of_scale_two_is_the_mean_of_the_voxels_it_covers(space):
 
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_a_shift_of_the_frame_moves_the_points_and_leaves_the_windows(space):
-    centres = RNG.uniform(8, 17, (5, len(space)))
-    points = RNG.uniform(10, 14, (4, len(space)))
-    still = cut_windows(spots(space, centres)[None], points, 12)
-    for _ in range(3):
-        move = RNG.uniform(-1, 1, len(space))
-        moved = cut_windows(spots(space, centres + move)[None], points + move, 12)
-        assert np.abs(moved - still).max() < 0.03  # of spots 1 high; rounded centres: above .2
-    rounded = cut_windows(spots(space, centres + 0.5)[None], np.rint(points + 0.5), 12)
-    assert np.abs(rounded - still).max() > 0.1
+    dims = len(space)
+    # Half way between voxels cubic convolution takes .0092 off a spot along each axis, linear
+    # interpolation .0477: 9/8 g(1/2) - 1/8 g(3/2) and g(1/2) for g of width 1.6.
+    off = {"cubic": 1 - (1 - 0.0092) ** dims, "linear": 1 - (1 - 0.0477) ** dims}
+    centres = np.array([[9.0] * dims, [9.0] * (dims - 1) + [16.0], [14.0] * dims])
+    frame = [np.arange(n, dtype=float) for n in space]
+    point = np.full((1, dims), 11.5)
+    truth = spots([11.5 + np.arange(-5.5, 6)] * dims, centres)
+    moves = [np.full(dims, 0.5), np.zeros(dims), *RNG.uniform(-1, 1, (4, dims))]
+    for kernel, bound in off.items():
+        errors = []
+        for move in moves:
+            moved = spots(frame, centres + move)[None]
+            window = cut_windows(moved, point + move, 12, kernel=kernel)[0, 0]
+            errors.append(np.abs(window - truth).max())
+        assert errors[0] == pytest.approx(bound, rel=0.05)
+        assert errors[1] < 1e-6
+        assert max(errors) <= 1.05 * bound
+    rounded = cut_windows(spots(frame, centres)[None], np.rint(point), 12)[0, 0]
+    assert np.abs(rounded - truth).max() > 0.15
 
 
 @pytest.mark.parametrize("kernel", ["linear", "cubic"])
