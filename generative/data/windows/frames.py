@@ -75,8 +75,9 @@ class Frame:
         Where it comes from.
     row
         Its number in the file.
-    number, first
-        Its number in all files together, and that of the first frame of its movie.
+    numbers, first
+        Its number in all files together and that of the later one, and that of the first frame of
+        its movie.
     times
         Values (c, *space) in [0, 1] of the frame and the later one, without info bars.
     levels
@@ -89,12 +90,17 @@ class Frame:
 
     movie: Movie
     row: int
-    number: int
+    numbers: tuple[int, ...]
     first: int
     times: tuple[Float32[np.ndarray, "c *space"], ...]
     levels: tuple[Levels, ...]
     stored: Real[np.ndarray, "c *whole"]
     bars: tuple[int, int]
+
+    @property
+    def number(self) -> int:
+        """Its number in all files together."""
+        return self.numbers[0]
 
     @property
     def name(self) -> str:
@@ -123,7 +129,8 @@ def frames_of(
             made = [scaled(cropped(stored[each], bars, movie.names[each])) for each in both]
             times, levels = zip(*made, strict=True)
             first = before + row - row % movie.length
-            yield Frame(movie, row, before + row, first, times, levels, stored[row], bars)
+            numbers = tuple(before + each for each in both)
+            yield Frame(movie, row, numbers, first, times, levels, stored[row], bars)
         before += len(movie)
 
 

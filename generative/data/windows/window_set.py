@@ -9,6 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from generative.data.dataset import NOT_LABELLED, UNLABELLED, Dataset, Places
+from generative.data.duplicates import is_constant, turned_digest
 from generative.data.formats.voxel_size import VoxelSize
 from generative.data.inspection import flat_grey
 from generative.data.prepared import Prepared, WholeImages, put_together
@@ -23,7 +24,6 @@ class _Part:
     """The windows of one frame."""
 
     frame: int  # its number in all files together
-    first: int  # that of the first frame of its movie
     images: np.ndarray
     points: np.ndarray  # in the frame of the file
     labels: np.ndarray
@@ -53,6 +53,8 @@ class WindowSet:
         self._parts: list[_Part] = []
         self._whole = WholeImages()
         self._firsts: dict[str, np.ndarray] = {}  # picture of the first frame of each class
+        self._seen: dict[bytes, int] = {}  # the first frame of each digest
+        self._links: list[tuple[int, int]] = []  # frames that share a parent
 
     def __len__(self) -> int:
         return sum(len(part.labels) for part in self._parts)
@@ -61,6 +63,8 @@ class WindowSet:
         """The windows (n, c, *window) of a frame; points are in what is left of it."""
         same_as = self._whole.add(frame.name, frame.stored, frame.times[0])
         self.facts.append({"name": frame.name, "thresholds": [], "cropped": list(frame.bars)})
+        if len(points):
+            self._link(frame)
         known = {**_known(frame, self.how), **({} if same_as is None else {"same_as": same_as})}
         widest = max(self.how.scales)
         corners = np.maximum(first_voxels(points, self.how.side, widest, self.how.kernel), 0)
@@ -75,8 +79,17 @@ class WindowSet:
             for name, corner, point in zip(classes, corners.tolist(), points.tolist(), strict=True)
         ]
         names = [f"{frame.name} at ({', '.join(f'{at:.2f}' for at in point)})" for point in points]
-        part = _Part(frame.number, frame.first, images, points, labels, names, records)
+        part = _Part(frame.number, images, points, labels, names, records)
         self._parts.append(part)
+
+    def _link(self, frame: Frame) -> None:
+        """Frames that share a window, are equal, or are of one movie if that is asked."""
+        for number, values in zip(frame.numbers, frame.times, strict=True):
+            self._links.append((frame.number, number))
+            if not is_constant(values):
+                self._links.append((number, self._seen.setdefault(turned_digest(values), number)))
+        if self.how.parents == "movie":
+            self._links.append((frame.number, frame.first))
 
     def prepared(self, pixel: VoxelSize | None, without_later: Mapping[str, int]) -> Prepared:
         """The set, with what was found.
@@ -123,17 +136,15 @@ class WindowSet:
         return Prepared(put, kept, self._pictures(windows), findings)
 
     def _parents(self) -> np.ndarray:
-        """One number for all frames that share a window, or are of one movie if that is asked."""
-        counts = [len(part.labels) for part in self._parts]
-        frames, firsts = (
-            np.array([getattr(part, name) for part in self._parts]) for name in ("frame", "first")
+        """One number for all frames that are linked, directly or by others."""
+        links = np.array(self._links)
+        size = int(links.max()) + 1
+        graph = coo_array((np.ones(len(links)), links.T), shape=(size, size))
+        _, linked = connected_components(graph, directed=False)
+        frames = np.repeat(
+            [part.frame for part in self._parts], [len(part.labels) for part in self._parts]
         )
-        used = np.array(counts) > 0
-        later = firsts if self.how.parents == "movie" else frames + (self.how.lag or 0)
-        size = int(max(frames.max(), later.max())) + 1
-        links = coo_array((used[used], (frames[used], later[used])), shape=(size, size))
-        _, component = connected_components(links, directed=False)
-        return np.unique(np.repeat(component[frames], counts), return_inverse=True)[1]
+        return np.unique(linked[frames], return_inverse=True)[1]
 
     def _places(self, records: list[dict[str, Any]]) -> Places:
         counts = [len(part.labels) for part in self._parts]

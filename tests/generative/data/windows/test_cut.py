@@ -181,6 +181,18 @@ def test_a_movie_may_be_the_parent_and_equal_frames_always_share_one(tmp_path):
     assert made.places.copies.sum() == 12
 
 
+def test_a_later_frame_that_is_in_another_movie_too_links_the_two(tmp_path):
+    folder = tmp_path / "movies"
+    folder.mkdir()
+    values = movie(folder / "a.npy", frames=2)
+    other = movie(folder / "b.npy", frames=4)
+    other[2] = values[1, ::-1]
+    np.save(folder / "b.npy", other)
+    made = prepare_windows(folder, Windowing(16, "grid", lag=1, every=2)).dataset
+    # Pairs are a 0-1, b 0-1 and b 2-3; the last shares a frame, mirrored, with the first.
+    assert made.parents.tolist() == [0] * 6 + [1] * 6 + [0] * 6
+
+
 def test_several_movies_in_one_array_do_not_run_into_one_another(tmp_path):
     np.save(tmp_path / "m.npy", RNG.random((2, 3, 20, 24)))
     how = Windowing(16, "grid", lag=1)
