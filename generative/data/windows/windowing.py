@@ -77,7 +77,7 @@ class Windowing:
             raise ValueError(f"window should be {LEAST_SIDE} pixels or more, got {self.side}.")
         if not isinstance(self.around, Path) and self.around not in get_args(Around):
             raise ValueError(
-                f"around should be one of {', '.join(get_args(Around))} or the path of a CSV file "
+                f"around should be one of {', '.join(get_args(Around))} or the Path of a CSV file "
                 f"of points, got {self.around!r}."
             )
         for name, known in (("kernel", get_args(Kernel)), ("parents", get_args(Parents))):
