@@ -111,10 +111,14 @@ class Conditions(Settings):
         labels: Integer[np.ndarray, " n"],
         properties: Mapping[str, Float[np.ndarray, " n"]],
     ) -> Float[np.ndarray, "n f"]:
-        """Conditions of images with known class labels and properties."""
+        """Conditions of images with class labels and properties.
+
+        A label of -1 (not labelled) asks for no class.
+        """
         answer = np.zeros((len(labels), self.size), np.float32)
         if self.classes:
-            answer[np.arange(len(labels)), labels] = 1
+            known = np.flatnonzero(labels >= 0)
+            answer[known, labels[known]] = 1
         for name, pair in self._pairs.items():
             about = self.properties[name]
             answer[:, pair.start] = (properties[name] - about.mean) / about.spread

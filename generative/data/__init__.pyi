@@ -9,6 +9,8 @@ from .preparation import Preparation
 from .prepare import prepare_images
 from .read import load_images, read_dataset
 from .stored_set import encode_set, read_provenance
+from .windows.cut import prepare_windows
+from .windows.windowing import Windowing
 
 __all__ = [
     "READERS",
@@ -18,6 +20,7 @@ __all__ = [
     "Limits",
     "Preparation",
     "Split",
+    "Windowing",
     "check_images",
     "encode_set",
     "extract_patches",
@@ -26,6 +29,7 @@ __all__ = [
     "one_hot",
     "otsu",
     "prepare_images",
+    "prepare_windows",
     "read_dataset",
     "read_provenance",
     "split_by_parent",

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 
 from generative.data.check import check_images
 from generative.data.formats.voxel_size import VoxelSize, check_voxel_size
 from generative.data.grey.phases import Content
 from generative.errors import DataError
+
+NOT_LABELLED = -1
+UNLABELLED = "unlabelled"  # what the class of such an image is called, and its folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +27,15 @@ class Places:
         Voxels from its first corner along (z,) y, x.
     copies
         Whether the whole image equals an earlier one of the set, or is it mirrored or turned.
+    sizes
+        Voxels of the whole image that each covers along (z,) y, x, such as those that a resampled
+        window reads; None where they are the voxels of the image itself.
     """
 
     origins: Int64[np.ndarray, "n"]
     offsets: Int64[np.ndarray, "n d"]
     copies: Bool[np.ndarray, "n"]
+    sizes: Int64[np.ndarray, "n d"] | None = None
 
     @classmethod
     def of_whole(cls, n: int, dims: int) -> "Places":
@@ -37,18 +44,44 @@ class Places:
 
     def subset(self, rows: np.ndarray) -> "Places":
         """Those of some rows."""
-        return Places(self.origins[rows], self.offsets[rows], self.copies[rows])
+        return Places(
+            self.origins[rows], self.offsets[rows], self.copies[rows], _rows(self.sizes, rows)
+        )
 
     @classmethod
     def joined(cls, parts: Sequence["Places"]) -> "Places":
-        """Those of several, whose numbers of whole images are of one count."""
-        names = vars(parts[0])
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        """Those of several, whose numbers of whole images are of one count.
+
+        Sizes are known if all parts know theirs, or none does.
+
+        Raises
+        ------
+        ValueError
+            If some parts know their sizes, and others do not.
+        """
+        if len({part.sizes is None for part in parts}) > 1:
+            raise ValueError("places with sizes and without them cannot be joined; give all sizes.")
+        return cls(
+            np.concatenate([part.origins for part in parts]),
+            np.concatenate([part.offsets for part in parts]),
+            np.concatenate([part.copies for part in parts]),
+            _joined([part.sizes for part in parts]),
+        )
 
     @property
     def are_parts(self) -> bool:
         """Whether several are of one whole image: patches, which may share voxels."""
         return len(np.unique(self.origins)) < len(self.origins)
+
+
+def _rows(array: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if array is None else array[rows]
+
+
+def _joined(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """One after the other; None if one of them is not known."""
+    known = [array for array in arrays if array is not None]
+    return np.concatenate(known) if len(known) == len(arrays) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +94,9 @@ class Dataset:
         float32 (n, c, height, width) or (n, c, depth, height, width) in [0, 1]. One channel of
         phases is the indicator of phase 1; more are one a phase.
     labels
-        Class of each image, a row of ``class_names``.
+        Class of each image, a row of ``class_names``; -1 of an image that is not labelled.
     class_names
-        Names of the classes.
+        Names of the classes; none if no image is labelled.
     sources
         File of each image, with its row or region: ``"steel/a.png[0:64, 64:128]"``.
     parents
@@ -78,12 +111,18 @@ class Dataset:
         there were none.
     places
         Where each image lies in a whole one; None if not known.
+    positions
+        Of windows around points (`prepare_windows`): number of the frame in its file, then the
+        point along (z,) y, x in voxels of the frame, 0 at the centre of the first voxel.
+    times
+        When the frame of each window was taken: seconds if the interval of the movie was said, else
+        the number of the frame.
 
     Raises
     ------
     DataError
-        If the images are not float32, not finite or leave [0, 1], the lengths differ, or the
-        voxel size is not one length above 0 an axis.
+        If the images are not float32, not finite or leave [0, 1], the lengths differ, the voxel
+        size is not one length above 0 an axis, or positions and times are not finite.
     """
 
     images: Float32[np.ndarray, "n c *space"]
@@ -95,6 +134,8 @@ class Dataset:
     voxel_size_m: VoxelSize | None = None
     reading: str = ""
     places: Places | None = None
+    positions: Float64[np.ndarray, "n e"] | None = None
+    times: Float64[np.ndarray, "n"] | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.float32:
@@ -108,10 +149,10 @@ class Dataset:
                 f"expected one label, source and parent for each of {len(self.images)} images, got "
                 f"{len(self.labels)}, {len(self.sources)} and {len(self.parents)}."
             )
-        if self.labels.min() < 0 or self.labels.max() >= len(self.class_names):
+        if self.labels.min() < NOT_LABELLED or self.labels.max() >= len(self.class_names):
             raise DataError(
-                f"expected labels from 0 to {len(self.class_names) - 1}, a class name each, got "
-                f"{self.labels.min()} to {self.labels.max()}."
+                f"expected labels from 0 to {len(self.class_names) - 1}, a class name each, or -1 "
+                f"where there is none, got {self.labels.min()} to {self.labels.max()}."
             )
         if self.places is not None and self.places.offsets.shape != (
             len(self.images),
@@ -121,7 +162,20 @@ class Dataset:
                 f"expected a place of {self.spatial_dims} numbers for each of {len(self.images)} "
                 f"images, got an array of {self.places.offsets.shape}."
             )
+        self._check_points()
         check_voxel_size(self.voxel_size_m, self.images.ndim - 2, self.sources[0])
+
+    def _check_points(self) -> None:
+        """Refuse positions and times that are not one an image, or not finite."""
+        for name, array, shape in (
+            ("positions", self.positions, (len(self.images), 1 + self.spatial_dims)),
+            ("times", self.times, (len(self.images),)),
+        ):
+            if array is not None and (array.shape != shape or not np.isfinite(array).all()):
+                raise DataError(
+                    f"expected finite {name} of shape {shape}, one an image, got an array of "
+                    f"{array.shape}; prepare the windows again."
+                )
 
     @classmethod
     def from_images(
@@ -183,6 +237,11 @@ class Dataset:
             return len(np.unique(self.parents)) < len(self)
         return self.places.are_parts
 
+    def class_of(self, row: int) -> str:
+        """Name of the class of an image, ``"unlabelled"`` if it has none."""
+        label = int(self.labels[row])
+        return UNLABELLED if label == NOT_LABELLED else self.class_names[label]
+
     def subset(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
         """The images of these rows, in this order, with all that belongs to them."""
         rows = np.asarray(rows, dtype=np.int64)
@@ -193,6 +252,8 @@ class Dataset:
             sources=tuple(self.sources[row] for row in rows),
             parents=self.parents[rows],
             places=None if self.places is None else self.places.subset(rows),
+            positions=_rows(self.positions, rows),
+            times=_rows(self.times, rows),
         )
 
     @classmethod
@@ -200,7 +261,7 @@ class Dataset:
         """The images of several data sets of one kind and size, one after the other.
 
         What is not of each image (class names, content, voxel size, reading) is that of the first.
-        Places are known if all parts know theirs.
+        Places, positions and times are known if all parts know theirs.
 
         Raises
         ------
@@ -215,4 +276,6 @@ class Dataset:
             sources=tuple(source for part in parts for source in part.sources),
             parents=np.concatenate([part.parents for part in parts]),
             places=Places.joined(places) if len(places) == len(parts) else None,
+            positions=_joined([part.positions for part in parts]),
+            times=_joined([part.times for part in parts]),
         )

@@ -1,5 +1,6 @@
 """Which files of a folder are its images, the class of each, and what is left out."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from generative.data.check import reading
+from generative.data.dataset import NOT_LABELLED, UNLABELLED
 from generative.data.formats.content import PICTURES
 from generative.data.formats.readers import READERS, kind_of_file
 from generative.errors import DataError
@@ -130,18 +132,33 @@ def _is_foreign(file: Path) -> bool:
 
 
 def classes_of(files: list[Path], root: Path) -> tuple[tuple[str, ...], np.ndarray]:
-    """Class names and the class of each file: the subfolder, or one class for all."""
+    """Class names and the class of each file: the subfolder, or one class for all.
+
+    Files of a subfolder called ``unlabelled`` have the class -1, which has no name.
+    """
     if root.is_file():
-        return (root.stem,), np.zeros(1, np.int64)
+        return as_labels([root.stem])
     parts = [file.relative_to(root).parts for file in files]
     loose = [file for file, part in zip(files, parts, strict=True) if len(part) == 1]
     if len(loose) == len(files):
-        return (root.resolve().name,), np.zeros(len(files), np.int64)
+        return as_labels([root.resolve().name] * len(files))
     if loose:
         more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""
         raise DataError(
             f"{loose[0]}: lies beside class folders{more}; move it into one of them, or move all "
             "images into one folder."
         )
-    names, classes = np.unique([part[0] for part in parts], return_inverse=True)
-    return tuple(names.tolist()), classes.astype(np.int64)
+    return as_labels([part[0] for part in parts])
+
+
+def as_labels(classes: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Class names in sorted order, and the label (n,) of each; -1 of ``""`` and ``"unlabelled"``.
+
+    Examples
+    --------
+    >>> as_labels(["vacancy", "", "pristine", "unlabelled"])
+    (('pristine', 'vacancy'), array([ 1, -1,  0, -1]))
+    """
+    names = sorted({name for name in classes if name not in ("", UNLABELLED)})
+    number = {name: row for row, name in enumerate(names)}
+    return tuple(names), np.array([number.get(name, NOT_LABELLED) for name in classes], np.int64)

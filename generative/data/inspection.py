@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from generative.data.check import Limits, by, not_finite
+from generative.data.dataset import UNLABELLED
 from generative.data.duplicates import find_duplicates
 from generative.data.find import classes_of, find
 from generative.data.formats.readers import open_source
@@ -37,7 +38,8 @@ class Inspection:
     files, images
         Numbers read; a file may hold several images.
     sizes, channels, types, classes
-        Images of each size (``"256x256"``), number of channels, type of value, and class.
+        Images of each size (``"256x256"``), number of channels, type of value, and class
+        (``"unlabelled"`` where there is none).
     voxel_sizes_m
         Images of each voxel size, ``"not known"`` where the file does not say.
     values
@@ -92,6 +94,7 @@ class _Found:
     indexed: list[bool] = field(default_factory=list)
     lossy: bool = False
     reading: str = ""
+    grey: bool = False  # a prepared set of grey levels, of which no phases are told
     left_out: list[str] = field(default_factory=list)
     files: int = 0
 
@@ -190,7 +193,7 @@ def _read(
         found.files += 1
         found.images += [images[row] for row in good]
         found.names += [prefix + names[row] for row in good]
-        found.classes += [class_names[number]] * len(good)
+        found.classes += [UNLABELLED if number < 0 else class_names[number]] * len(good)
         found.voxel_sizes += [source.voxel_size_m] * len(good)
         found.indexed += [source.indexed] * len(good)
         found.lossy |= source.lossy
@@ -217,10 +220,11 @@ def _read_stored(found: _Found, path: Path, prefix: str, limits: Limits) -> None
     found.files += 1
     found.images += list(data.images)
     found.names += [prefix + source for source in data.sources]
-    found.classes += [data.class_names[label] for label in data.labels]
+    found.classes += [data.class_of(row) for row in range(len(data))]
     found.voxel_sizes += [data.voxel_size_m] * len(data)
     found.indexed += [False] * len(data)
     found.reading = data.reading
+    found.grey |= data.content == "grey"
 
 
 Counted = TypeVar("Counted")
@@ -264,6 +268,8 @@ def _phase_fractions(found: _Found) -> dict[str, tuple[float, ...]]:
         kinds.setdefault((image.shape, str(image.dtype), found.indexed[row]), []).append(row)
     if len(kinds) > 1:
         _tell_kinds(found, kinds)
+    if found.grey:
+        return {}
     read = [_read_kind(found, rows) for rows in kinds.values()]
     if len(kinds) > 1 or read[0] is None:
         return {}
@@ -334,7 +340,11 @@ def _pictures(found: _Found, low: float, high: float) -> tuple[tuple[str, np.nda
         rows = [row for row, of in enumerate(found.classes) if of == name]
         spread = np.linspace(0, len(rows) - 1, min(PICTURES_A_CLASS, len(rows)))
         chosen += [rows[int(at)] for at in spread]
-    return tuple((found.names[row], flat_grey(found.images[row], low, high)) for row in chosen)
+    images = [found.images[row][: 1 if found.grey else None] for row in chosen]
+    return tuple(
+        (found.names[row], flat_grey(image, low, high))
+        for row, image in zip(chosen, images, strict=True)
+    )
 
 
 def flat_grey(image: np.ndarray, low: float, high: float) -> np.ndarray:

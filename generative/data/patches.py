@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from generative.data.check import Limits, by
-from generative.data.dataset import Dataset, Places
+from generative.data.dataset import NOT_LABELLED, Dataset, Places
 from generative.errors import DataError
 
 FRACTIONS = (0.8, 0.1, 0.1)
@@ -35,10 +35,11 @@ def extract_patches(
     stride: int | tuple[int, ...] | None = None,
     limits: Limits | None = None,
 ) -> Dataset:
-    """Patches on a regular grid over every image; they keep its class and parent.
+    """Patches on a regular grid over every image; they keep its class, parent and time.
 
     Split by parent or by region first: patches of one image are correlated, and with a stride
-    below the size they share voxels.
+    below the size they share voxels. Patches of windows have no positions: their centres are no
+    points.
 
     Parameters
     ----------
@@ -82,12 +83,16 @@ def extract_patches(
         sources=tuple(sources),
         parents=np.repeat(dataset.parents, len(regions)),
         places=_places(dataset, corners),
+        positions=None,
+        times=None if dataset.times is None else np.repeat(dataset.times, len(regions)),
     )
 
 
 def _places(dataset: Dataset, corners: np.ndarray) -> Places:
     """Places of what is cut at the same corners (r, d) from every image, image by image."""
     whole = dataset.places or Places.of_whole(len(dataset), dataset.spatial_dims)
+    if whole.sizes is not None:  # of windows: any part of them lies within what they read
+        return whole.subset(np.repeat(np.arange(len(dataset)), len(corners)))
     offsets = (whole.offsets[:, None] + corners).reshape(-1, corners.shape[1])
     origins, copies = (np.repeat(a, len(corners)) for a in (whole.origins, whole.copies))
     return Places(origins, offsets, copies)
@@ -129,7 +134,8 @@ def split_by_parent(
     """Training, validation and test images with no parent in two of them.
 
     Parents are drawn at random, class by class, so that each class is spread over the three as
-    evenly as its number of parents allows; each split gets one parent at least.
+    evenly as its number of parents allows; each split gets one parent at least. The class of a
+    parent is that of its first image with a label; parents without one are a class of their own.
 
     Parameters
     ----------
@@ -148,14 +154,14 @@ def split_by_parent(
         If the fractions are not three positive numbers with sum 1.
     """
     check_fractions(fractions)
-    parents, first_rows = np.unique(dataset.parents, return_index=True)
+    parents = np.unique(dataset.parents)
     if len(parents) < 3:
         raise DataError(
             f"{dataset.sources[0]}: expected at least 3 parents to split, got {len(parents)}; cut "
             "each into disjoint regions with split_regions before taking patches."
         )
     order = np.random.default_rng(seed).permutation(len(parents))
-    order = order[np.argsort(dataset.labels[first_rows][order], kind="stable")]
+    order = order[np.argsort(_class_of_parents(dataset, parents)[order], kind="stable")]
 
     counts = _whole_shares(len(parents), fractions)
     taken = np.zeros(3, np.int64)
@@ -167,6 +173,15 @@ def split_by_parent(
         taken[split_of[parent]] += 1
     row_split = split_of[np.searchsorted(parents, dataset.parents)]
     return Split(*(dataset.subset(np.flatnonzero(row_split == part)) for part in range(3)))
+
+
+def _class_of_parents(dataset: Dataset, parents: np.ndarray) -> np.ndarray:
+    """Label of the first labelled image of each of the sorted parents; -1 without one."""
+    labels = np.full(len(parents), NOT_LABELLED)
+    known = np.flatnonzero(dataset.labels != NOT_LABELLED)
+    labelled, first = np.unique(dataset.parents[known], return_index=True)
+    labels[np.searchsorted(parents, labelled)] = dataset.labels[known[first]]
+    return labels
 
 
 def split_regions(
@@ -249,6 +264,7 @@ def _region(dataset: Dataset, region: tuple[slice, ...]) -> Dataset:
         images=np.ascontiguousarray(dataset.images[(slice(None), slice(None), *region)]),
         sources=tuple(region_name(source, region) for source in dataset.sources),
         places=_places(dataset, np.array([[side.start for side in region]], np.int64)),
+        positions=None,
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from generative.data.check import Limits, by
-from generative.data.dataset import Dataset, Places
-from generative.data.find import classes_of, find_files
+from generative.data.dataset import UNLABELLED, Dataset, Places
+from generative.data.find import as_labels, classes_of, find_files
 from generative.data.formats.readers import open_asked
 from generative.data.formats.source import Asked
 from generative.data.formats.voxel_size import VoxelSize
@@ -103,7 +103,7 @@ def prepare_images(
         with naming_segmentation():
             meaning = told(opened, treatment)
         how = settled(how, meaning)
-    class_of = [class_names[number] for number in classes]
+    class_of = [UNLABELLED if number < 0 else class_names[number] for number in classes]
     made = _all_images(base, opened, class_of, parents_of(sources).tolist(), _Work(how, meaning))
     for image in watch(made, sum(source.shape[0] for source in sources)):
         image.record["voxel_size_m"] = size and list(size)
@@ -115,7 +115,7 @@ def prepare_images(
             record["steps"] = [*record["steps"], read.reading]
     patches = Dataset(
         images=read.images,
-        labels=np.array([class_names.index(record["class"]) for record in cut.records]),
+        labels=as_labels([record["class"] for record in cut.records])[1],
         class_names=class_names,
         sources=tuple(cut.names),
         parents=np.array([record["parent"] for record in cut.records]),

@@ -132,8 +132,12 @@ def put_together(
         raise ValueError("where each patch lies in its image is not known; cut them with places.")
     found = find_duplicates(dataset.images, constant=False)
     # Patches of copies are duplicates all the same where their grids do not meet.
-    first_rows = np.unique(places.origins, return_index=True)[1]
-    apart = [Duplicates(tuple(first_rows[list(g.rows)].tolist()), g.exact) for g in whole.groups]
+    owners, first_rows = np.unique(places.origins, return_index=True)
+    row_of = dict(zip(owners.tolist(), first_rows.tolist(), strict=True))  # a frame may have none
+    apart = [
+        Duplicates(tuple(row_of[row] for row in g.rows if row in row_of), g.exact)
+        for g in whole.groups
+    ]
     parents = share_parents(dataset.parents, [*found, *apart])
     spread = EMPTY_SPREAD * float(np.ptp(dataset.images))
     empty = np.array([is_near_empty(image, spread) for image in dataset.images])

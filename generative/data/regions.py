@@ -21,7 +21,8 @@ def split_patches(dataset: Dataset, *, fractions: tuple[float, float, float] = F
     side: at the ends of patches near the shares, training first and test last. Patches across a
     border are left out, and those of an image that equals an earlier one: mirrored or turned, its
     regions are elsewhere. A parent without room gives all its patches to the training; if none has
-    room, whole parents are held out.
+    room, whole parents are held out. So they are for windows around points (`prepare_windows`) of
+    three frames and more, and the windows of one frame are never in two parts.
 
     Parameters
     ----------
@@ -53,12 +54,17 @@ def split_patches(dataset: Dataset, *, fractions: tuple[float, float, float] = F
         )
     dataset = dataset.subset(np.flatnonzero(~dataset.places.copies))
     assert dataset.places is not None  # a subset keeps them
-    part_of = np.zeros(len(dataset), np.int64)
     parents = np.unique(dataset.parents)
+    if dataset.positions is not None and len(parents) >= LEAST_PARENTS:
+        return split_by_parent(dataset, fractions=fractions)
+    part_of = np.zeros(len(dataset), np.int64)
+    space = dataset.image_shape[1:]
+    if dataset.places.sizes is not None:
+        space = tuple(dataset.places.sizes.max(axis=0).tolist())
     parted = 0
     for parent in parents:
         rows = np.flatnonzero(dataset.parents == parent)
-        parts = _parted(dataset.places.offsets[rows], dataset.image_shape[1:], fractions)
+        parts = _parted(dataset.places.offsets[rows], space, fractions)
         if parts is not None:
             part_of[rows], parted = parts, parted + 1
     if not parted and len(parents) >= LEAST_PARENTS:

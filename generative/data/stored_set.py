@@ -18,15 +18,17 @@ from generative.errors import DataError
 from generative.files.json_text import parse_json
 
 SCHEMA = "latentopt.dataset/1"
+POINTS = ("positions", "times")  # of windows; other sets have none
 
 
 def encode_set(dataset: Dataset, provenance: Sequence[Mapping[str, object]] = ()) -> bytes:
     """The file as bytes, made in memory so that a full disk cannot leave half of it.
 
     ``/images`` is ``(n, c, *space)``: uint8 where all values are 0 or 1, else float32, with a
-    checksum of each chunk. ``/labels``, ``/parents``, ``/sources`` and ``/provenance`` (JSON) have
-    one entry an image; ``class_names`` (JSON), ``content``, ``voxel_size_m`` and ``reading`` are
-    attributes.
+    checksum of each chunk. ``/labels`` (-1 is not labelled), ``/parents``, ``/sources`` and
+    ``/provenance`` (JSON) have one entry an image, and so have ``/positions`` (frame, then (z,) y,
+    x) and ``/times`` of windows; ``class_names`` (JSON), ``content``, ``voxel_size_m`` and
+    ``reading`` are attributes.
 
     Parameters
     ----------
@@ -64,6 +66,9 @@ def encode_set(dataset: Dataset, provenance: Sequence[Mapping[str, object]] = ()
         if dataset.voxel_size_m is not None:
             stored.attrs["voxel_size_m"] = dataset.voxel_size_m
         file["labels"], file["parents"] = dataset.labels, dataset.parents
+        for name in POINTS:
+            if (array := getattr(dataset, name)) is not None:
+                file[name] = array
         _write_texts(file, "sources", dataset.sources)
         _write_texts(file, "provenance", records)
     return buffer.getvalue()
@@ -114,7 +119,21 @@ def read_set(path: Path, limits: Limits | None = None) -> Dataset:
             voxel_size_m=None if size is None else tuple(map(float, np.ravel(np.asarray(size)))),
             reading=str(guard.attribute(file, "reading", path) or ""),
             places=_places(file, path, images.shape, limits),
+            **{name: _of_points(file, name, path, images.shape, limits) for name in POINTS},
         )
+
+
+def _of_points(
+    file: h5py.File, name: str, path: Path, shape: tuple[int, ...], limits: Limits
+) -> np.ndarray | None:
+    """Positions or times, whose size is checked before they are read; None where there are none."""
+    if name not in file:
+        return None
+    stored = _own(file, name, path)
+    check_real(stored.dtype, path)
+    if stored.shape != ((shape[0], len(shape) - 1) if name == "positions" else shape[:1]):
+        raise DataError(f"{path}: {name} are not one an image; prepare it again.")
+    return guard.values(stored, path, limits).astype(np.float64)
 
 
 def _places(file: h5py.File, path: Path, shape: tuple[int, ...], limits: Limits) -> Places | None:
@@ -128,12 +147,14 @@ def _places(file: h5py.File, path: Path, shape: tuple[int, ...], limits: Limits)
         images = [(str(record["file"]), int(record["row"])) for record in records]
         copies = np.array([record.get("same_as") is not None for record in records])
         offsets = np.array([record["offset"] for record in records], np.int64)
+        sizes = np.array([record.get("size", shape[2:]) for record in records], np.int64)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         return None
-    if offsets.shape != (shape[0], len(shape) - 2):
+    if not offsets.shape == sizes.shape == (shape[0], len(shape) - 2):
         return None
     origins = [numbers.setdefault(image, len(numbers)) for image in images]
-    return Places(np.array(origins, np.int64), offsets, copies)
+    other = (sizes != shape[2:]).any()
+    return Places(np.array(origins, np.int64), offsets, copies, sizes if other else None)
 
 
 def read_provenance(path: Path, limits: Limits | None = None) -> list[dict[str, object]]:

@@ -80,7 +80,8 @@ def compute_conditions(
 def _check_classes(training: Dataset) -> None:
     """Refuse classes none of whose images is left for the training."""
     names = training.class_names
-    counts = np.bincount(training.labels, minlength=len(names))
+    labelled = training.labels[training.labels >= 0]  # the others ask for no class
+    counts = np.bincount(labelled, minlength=len(names))
     without = [name for name, count in zip(names, counts, strict=True) if not count]
     if without:
         named = ", ".join(without[:NAMED]) + (", ..." if len(without) > NAMED else "")

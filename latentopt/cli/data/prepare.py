@@ -4,18 +4,26 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from generative.data.dataset import Dataset
+from generative.data.dataset import NOT_LABELLED, Dataset
 from generative.data.find import find
 from generative.data.grey.meaning import MAX_AUTO_PHASES
-from generative.data.grey.segmentation import Method, Segmentation
 from generative.data.outputs import check_outputs
 from generative.data.preparation import Preparation
 from generative.data.prepare import prepare_images
 from generative.data.prepared import Prepared
 from generative.data.stored_set import encode_set
+from generative.data.windows.cut import prepare_windows
+from generative.data.windows.windowing import Windowing
 from latentopt.cli.data.listing import listed, plural, write_sheet
+from latentopt.cli.data.segmentation import segmentation_of
+from latentopt.cli.data.windows import (
+    about_windows,
+    refuse_options_of_windows,
+    table_of,
+    windowing,
+)
 from latentopt.cli.options.data import PrepareOptions
 from latentopt.cli.progress import shown
 from latentopt.cli.reading import numbers, numbers_if_given, read_limits
@@ -34,37 +42,50 @@ def prepare(options: PrepareOptions) -> None:
     if out.suffix.lower() not in (".h5", ".hdf5"):
         raise ConfigError(f"--out should end in .h5, got {out.name}.")
     picture = out.with_suffix(".png")
-    check_outputs([out, picture], images=[path], overwrite=overwrite)
-    how = _preparation(options)
-    prepared = prepare_images(
-        path,
-        how,
-        watch=partial(shown, title="preparing"),
-        voxel_size_m=numbers_if_given(options.voxel_size, "--voxel-size", float),
-        spatial_dims=options.dims,
-        dataset=options.dataset,
-        shape=numbers_if_given(options.shape, "--shape", int),
-        dtype=options.dtype,
-        axes=options.axes,
-        limits=read_limits(options.limit),
-    )
+    check_outputs([out, picture], inputs=_inputs(options), images=[path], overwrite=overwrite)
+    reading: dict[str, Any] = {
+        "watch": partial(shown, title="preparing"),
+        "voxel_size_m": numbers_if_given(options.voxel_size, "--voxel-size", float),
+        "spatial_dims": options.dims,
+        "dataset": options.dataset,
+        "shape": numbers_if_given(options.shape, "--shape", int),
+        "dtype": options.dtype,
+        "axes": options.axes,
+        "limits": read_limits(options.limit),
+    }
+    how = _preparation(options) if options.window is None else windowing(options)
+    if isinstance(how, Windowing):
+        prepared = prepare_windows(path, how, **reading)
+    else:
+        prepared = prepare_images(path, how, **reading)
     encoded = encode_set(prepared.dataset, prepared.provenance)
     with output_file(out, overwrite=overwrite) as file:
         file.write(encoded)
+    titles = ("before", "after") if options.window is None else ("points", "mean window")
     pictures = [
-        (f"{name}: {when}", image)
-        for name, before, after in prepared.pictures
-        for when, image in (("before", before), ("after", after))
+        (f"{name}: {title}", image)
+        for name, *images in prepared.pictures
+        for title, image in zip(titles, images, strict=True)
     ]
     write_sheet(pictures, picture, columns=2, overwrite=overwrite)
-    lines = [*_about_set(out, prepared.dataset), *_about_work(prepared, how)]
+    lines = _about_set(out, prepared.dataset)
+    if isinstance(how, Windowing):
+        lines += about_windows(prepared, how)
+    lines += _about_work(prepared, how)
     print("\n".join([*lines, *listed("left out", find(path).left_out)]))
-    if options.segment not in ("auto", "labels", "keep"):
+    if options.window is None and options.segment not in ("auto", "labels", "keep"):
         _warn_of_labels(prepared)
 
 
+def _inputs(options: PrepareOptions) -> list[Path]:
+    """Files that are read beside the images."""
+    table = table_of(options.around)
+    return [] if table is None else [table]
+
+
 def _preparation(options: PrepareOptions) -> Preparation:
-    segmentation = _segmentation(options.segment, options.phases, options.threshold, options.seed)
+    refuse_options_of_windows(options)
+    segmentation = segmentation_of(options.segment, options.phases, options.threshold, options.seed)
     bar = options.info_bar
     info_bar = "auto" if bar == "auto" else numbers(bar, "--info-bar", int)[0]
     try:
@@ -82,35 +103,6 @@ def _preparation(options: PrepareOptions) -> Preparation:
         raise ConfigError(f"data prepare: {error}") from error
 
 
-def _segmentation(
-    method: str, phases: int | None, thresholds: list[float] | None, seed: int | None
-) -> Segmentation | Literal["auto", "labels", "keep"]:
-    whole_set = ("auto", "labels", "keep")
-    methods = (*get_args(Method), *whole_set)
-    if method not in methods:
-        raise ConfigError(f"--segment should be one of {', '.join(methods)}, got {method!r}.")
-    for option, given, users in (
-        ("--phases", phases, "multi_otsu, k_means"),
-        ("--threshold", thresholds, "thresholds"),
-    ):
-        if method in whole_set and given:
-            raise ConfigError(
-                f"{option} has no effect with --segment {method}; leave it out, or take another "
-                f"--segment ({users})."
-            )
-    if seed is not None and method != "k_means":
-        raise ConfigError(f"--seed is for k_means, {method} draws nothing; leave it out.")
-    if method in whole_set:
-        return method
-    levels = tuple(thresholds or ())
-    default = len(levels) + 1 if method == "thresholds" else 2
-    try:
-        known: Any = method  # one of `Method`, as was seen above
-        return Segmentation(known, phases or default, levels, seed or 0)
-    except ValueError as error:
-        raise ConfigError(f"--segment: {error}") from error
-
-
 # -- what is printed ------------------------------------------------------------------------------
 
 
@@ -122,12 +114,18 @@ def _about_set(out: Path, data: Dataset) -> list[str]:
         f"read as: {data.reading}",
     ]
     for row, name in enumerate(data.class_names):
-        images = data.images[data.labels == row]
-        shares = ", phase fractions " + _shares(images) if data.content == "phases" else ""
-        lines.append(f"class {name}: {plural(len(images), 'image')}{shares if len(images) else ''}")
+        lines.append(_about_class(f"class {name}", data.images[data.labels == row], data))
+    if (data.labels == NOT_LABELLED).any():
+        lines.append(_about_class("not labelled", data.images[data.labels == NOT_LABELLED], data))
     if data.voxel_size_m is None:
         return [*lines, "voxel size: not known; say it with --voxel-size"]
     return [*lines, f"voxel size: {' x '.join(f'{edge:g}' for edge in data.voxel_size_m)} m"]
+
+
+def _about_class(name: str, images: Any, data: Dataset) -> str:
+    shown = data.content == "phases" and len(images)
+    shares = f", phase fractions {_shares(images)}" if shown else ""
+    return f"{name}: {plural(len(images), 'image')}{shares}"
 
 
 def _shares(images: Any) -> str:
@@ -137,7 +135,7 @@ def _shares(images: Any) -> str:
     return ", ".join(f"{share:.4f}" for share in shares)
 
 
-def _about_work(prepared: Prepared, how: Preparation) -> list[str]:
+def _about_work(prepared: Prepared, how: Preparation | Windowing) -> list[str]:
     found, lines = prepared.findings, []
     levels = [image["thresholds"] for image in found.images]
     if any(levels):

@@ -74,7 +74,10 @@ class MakeOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareOptions:
-    """Crop, denoise, segment and cut images into one HDF5 file, which train reads."""
+    """Crop, denoise, segment and cut images into one HDF5 file, which train reads.
+
+    With --window it cuts windows around points of large frames and movies, in grey levels.
+    """
 
     path: ImagesArgument
     out: Annotated[Path, typer.Option(help="HDF5 file for the set; a PNG of it lies beside.")] = (
@@ -101,6 +104,48 @@ class PrepareOptions:
     patch: Annotated[int | None, typer.Option(min=1, help="Cut patches of this side.")] = None
     stride: Annotated[
         int | None, typer.Option(min=1, help="From a patch to the next; its side if absent.")
+    ] = None
+    window: Annotated[
+        int | None, typer.Option(min=1, help="Cut windows of this side around points.")
+    ] = None
+    around: Annotated[
+        str | None,
+        typer.Option(
+            help="peaks, particles, walls, grid, or a CSV file with the columns file, frame, x, y, "
+            "of volumes z, and perhaps class."
+        ),
+    ] = None
+    spacing: Annotated[
+        float | None,
+        typer.Option(
+            help="In pixels. Of grid: from a point to the next. Of peaks and walls: least distance "
+            "between two. Of particles: least diameter."
+        ),
+    ] = None
+    dark: Annotated[
+        bool, typer.Option("--dark", help="Peaks or particles are darker than the rest.")
+    ] = False
+    every: Annotated[
+        int | None, typer.Option(min=1, help="Every n-th frame of a movie; all if absent.")
+    ] = None
+    lag: Annotated[
+        int | None,
+        typer.Option(min=1, help="More channels: the same place so many frames later."),
+    ] = None
+    scales: Annotated[
+        str | None,
+        typer.Option(
+            help="Pixels of the frame that a pixel of a window covers, channels for each, as 1,2; "
+            "1 if absent."
+        ),
+    ] = None
+    resampling: Annotated[str | None, typer.Option(help="cubic, if absent, or linear.")] = None
+    parents: Annotated[
+        str | None,
+        typer.Option(help="Windows that are not split: of a frame, if absent, or of a movie."),
+    ] = None
+    interval: Annotated[
+        float | None, typer.Option(help="Seconds from a frame to the next, for the times.")
     ] = None
     drop_empty: Annotated[
         bool, typer.Option("--drop-empty", help="Leave out patches of which 99 % is one phase.")

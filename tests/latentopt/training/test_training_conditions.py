@@ -315,3 +315,17 @@ def test_start_points_of_another_space_are_refused(tiny_space, tmp_path):
 def test_the_settings_of_the_space_say_how_properties_are_computed(folder):
     settings = json.loads((folder / "training.json").read_text())
     assert settings["conditions"]["properties"] == [{"kind": "volume_fraction"}]
+
+
+def test_images_without_a_class_ask_for_none_and_count_for_none(tmp_path):
+    def training(labels):
+        images = np.random.default_rng(0).random((3, 1, 8, 8)).astype(np.float32)
+        data = Dataset.from_images(images)
+        return replace(data, labels=np.array(labels), class_names=("a", "b"))
+
+    settings, config = ConditionSettings(), TrainConfig()
+    conditions, rows = compute_conditions(settings, training([0, -1, 1]), config, tmp_path)
+    assert conditions.classes == ("a", "b")
+    assert rows.tolist() == [[1, 0], [0, 0], [0, 1]]
+    with pytest.raises(DataError, match=r"1 of 2 classes have no image among .* \(b\)"):
+        compute_conditions(settings, training([0, -1, -1]), config, tmp_path)

@@ -11,6 +11,7 @@ from generative.data.duplicates import find_duplicates, turned_digest
 from generative.data.prepare import Preparation, prepare_images
 from generative.data.sizes import read_by_size, read_patches
 from generative.data.stored_set import encode_set
+from generative.data.windows import Windowing, prepare_windows
 from generative.errors import DataError
 from latentopt.training.data import read_split, split_with_facts
 from latentopt.training.settings import FileData
@@ -277,3 +278,18 @@ def test_provenance_that_is_damaged_tells_no_places(tmp_path):
         texts = [json.dumps(record | {"offset": "here"}).encode() for record in records]
         file["provenance"] = np.array(texts)
     assert read_dataset(path).places is None
+
+
+@pytest.mark.parametrize("patch", [None, 16])
+def test_windows_of_one_frame_are_never_in_two_parts(tmp_path, patch):
+    frames = RNG.random((5, 64, 64)).astype(np.float32)
+    np.save(tmp_path / "m.npy", frames)
+    found = prepare_windows(tmp_path / "m.npy", Windowing(32, "grid", spacing=7.5))
+    path = tmp_path / "w.h5"
+    path.write_bytes(encode_set(found.dataset, found.provenance))
+    split = read_split(FileData(path=str(path), patch=patch))
+    parents = [set(part.parents.tolist()) for part in split]
+    assert [len(of) for of in parents] == [3, 1, 1]
+    assert set.union(*parents) == set(range(5))
+    if patch is None:
+        assert all((part.positions[:, 0] == part.parents).all() for part in split)
