@@ -1,0 +1,386 @@
+"""Variational autoencoder whose code is what a structure is, apart from where it lies and how."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from generative.model import Pose, check_code, check_images_shape
+from generative.stages.stage import Stages
+from generative.structured.pose_networks import Drawer, Looker
+from generative.structured.pose_stages import ContentStage, PoseAware, PoseStage
+from generative.structured.resampling import (
+    cropped,
+    permuted,
+    permutations_of,
+    points_of,
+    resampled,
+    turned_back,
+    within_ball,
+)
+from generative.structured.rotations import (
+    CUBE_TURNS,
+    FREE,
+    exponential,
+    log_cell,
+    logarithm,
+    reach_of,
+    turns_of,
+)
+from objectives.settings import Settings
+
+SIZES = {2: (16, 96), 3: (12, 32)}
+TURNS = 8  # of the plane
+COARSE = {2: 1, 3: 2}  # voxels to one, where copies are looked at and poses are compared
+LEAST_SPREAD = 0.05  # of a voxel about its reconstruction
+FIRST_SPREAD = math.sqrt(0.1)
+FOLLOWING = 0.02  # part of the way that the spread goes at a step
+
+
+class RVAEConfig(Settings):
+    """Network and bound of an `RVAE`."""
+
+    image_shape: tuple[int, ...] = Field(
+        description="Shape of one image in voxels: (channels, height, width), or (channels, "
+        "depth, height, width) in 3-D."
+    )
+    latent_dim: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="How many numbers tell what a structure is, apart from its pose.",
+    )
+    rotation: bool = Field(
+        True,
+        description="Whether structures are turned. false leaves the angle out of the pose.",
+    )
+    turns: int | None = Field(
+        None,
+        ge=2,
+        le=64,
+        description="Number of turns over which the bound is summed in 2-D. null takes 8. In 3-D "
+        "they are the 24 turns of a cube.",
+    )
+    fold: int = Field(
+        1,
+        ge=1,
+        le=12,
+        description="Rotational symmetry of every structure in 2-D: 3 for one that looks the same "
+        "after a third of a turn. Angles are then known within one period.",
+    )
+    shift: float = Field(
+        0.1,
+        ge=0,
+        le=0.5,
+        description="Standard deviation of the shift of a structure along each axis, over half the "
+        "side of the image. 0 leaves the shift out of the pose.",
+    )
+    beta: float = Field(
+        1.0,
+        gt=0,
+        description="Weight of the Kullback-Leibler divergences. 1 is the evidence lower bound.",
+    )
+    canvas: float | None = Field(
+        None,
+        ge=1,
+        le=2,
+        description="Side of the picture that the decoder draws, over that of the image. null "
+        "takes 1.45 in 2-D and 1.25 in 3-D with rotation, else 1. A structure without an outside, "
+        "such as a lattice, needs 1.6 (1.9 in 3-D), or its corners are missing when it is turned.",
+    )
+    width: int = Field(16, ge=2, le=128, description="Number of channels of the finest layer.")
+    hidden: int = Field(128, ge=4, le=1024, description="Number of features of the dense layers.")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the encoder says of images: a distribution over pose and content."""
+
+    log_turn: Float[Tensor, "n k"]  # logarithm of the probability of each turn
+    small: Float[Tensor, "n k free"]  # rotation that refines it
+    shift: Float[Tensor, "n k dims"]  # in the frame of the structure
+    small_spread: Float[Tensor, "n k free"]
+    shift_spread: Float[Tensor, "n k dims"]
+    turns: Float[Tensor, "k dims dims"]
+    mean: Float[Tensor, "n d"]
+    log_variance: Float[Tensor, "n d"]
+
+
+class RVAE(PoseAware):
+    """Images to a few numbers that do not change when a structure is turned or shifted, and back.
+
+    The encoder looks at turned copies of an image with one network, scores each and refines its
+    angle; the evidence bound is summed over them exactly. The decoder draws one picture, larger
+    than the image, which is resampled at each pose.
+
+    Parameters
+    ----------
+    image_shape
+        ``(c, h, w)`` with sides of 16 to 96, or ``(c, d, h, w)`` with sides of 12 to 32; all sides
+        alike unless ``rotation`` is false. Channels may be phases, grey levels, or one place at
+        several times.
+    **options
+        Fields of `RVAEConfig`.
+
+    Raises
+    ------
+    ValueError
+        For a shape outside these limits or an option out of range.
+
+    Examples
+    --------
+    >>> model = RVAE((1, 24, 24), latent_dim=2)
+    >>> images = torch.rand(3, 1, 24, 24)
+    >>> model.encode(images).shape, model.pose(images).angle.shape
+    (torch.Size([3, 2]), torch.Size([3]))
+
+    References
+    ----------
+    .. [1] Bepler et al. (2019), Explicitly disentangling image content from translation and
+       rotation with spatial-VAE.
+    .. [2] Nasiri and Bepler (2022), Unsupervised object representation learning using translation
+       and rotation group equivariant VAE: a mixture over turns.
+    .. [3] Rybkin, Daniilidis and Levine (2021), Simple and effective VAE training with calibrated
+       decoders: the spread of a voxel is the error that there is.
+    """
+
+    kind = "rvae"
+    options_class = RVAEConfig
+
+    def __init__(self, image_shape: Sequence[int], **options: Any) -> None:
+        super().__init__()
+        self.config = config = RVAEConfig(image_shape=tuple(image_shape), **options)
+        _check(config)
+        self.image_shape = config.image_shape
+        self.latent_dim = config.latent_dim
+        self.dims = len(self.image_shape) - 1
+        self.coarse = COARSE[self.dims]
+        count = (CUBE_TURNS if self.dims == 3 else config.turns or TURNS) if config.rotation else 1
+        period = self.dims, count, config.fold
+        self.reach, self.log_cell = reach_of(*period), log_cell(*period)
+        turns = turns_of(*period) if config.rotation else torch.eye(self.dims)[None]
+        self.register_buffer("turns", turns, persistent=False)
+        size = config.canvas or ({2: 1.45, 3: 1.25}[self.dims] if config.rotation else 1.0)
+        hidden, free = config.hidden, FREE[self.dims]
+        self.look = Looker(self.image_shape, config.width, hidden, self.coarse)
+        self.score = nn.Linear(hidden, 1)
+        self.refine = nn.Linear(hidden, 2 * (free + self.dims))
+        self.content = nn.Sequential(
+            nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, 2 * self.latent_dim)
+        )
+        self.draw = Drawer(self.image_shape, self.latent_dim, config.width, hidden, size)
+        self.register_buffer("log_spread", torch.tensor(math.log(FIRST_SPREAD)))
+        space = self.image_shape[1:]
+        few = tuple(math.ceil(side / self.coarse) for side in space)
+        over = [canvas / side for canvas, side in zip(self.draw.sides, space, strict=True)]
+        for name, tensor in {
+            "points": points_of(space),
+            "few_points": points_of(few),
+            "over": torch.tensor(over[::-1]),
+            "moves": permutations_of(points_of(few), turns) if self.dims == 3 else torch.empty(0),
+            "half_sides": torch.tensor([side / 2 for side in space[::-1]]),
+        }.items():
+            self.register_buffer(name, tensor, persistent=False)
+        self.eval()
+
+    def options(self) -> dict[str, Any]:
+        """What builds this network again, as its keyword arguments."""
+        return self.config.model_dump()
+
+    def stages(self) -> Stages:
+        """Pose first, while all structures are drawn alike; then content."""
+        return (PoseStage(self), ContentStage(self))
+
+    # -- what a structure is ---------------------------------------------------------------------
+
+    def encode(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n d"]:
+        """Mean of the content's posterior: no randomness, row by row."""
+        check_images_shape(images, self.image_shape)
+        return self.find(images).mean
+
+    def decode(self, code: Float[Tensor, "n d"]) -> Float[Tensor, "n c *space"]:
+        """Structures that are not turned or shifted, in [0, 1]; differentiable."""
+        check_code(code, self.latent_dim)
+        return cropped(self.draw(code), self.image_shape[1:]).sigmoid()
+
+    # -- where it lies ---------------------------------------------------------------------------
+
+    def pose(self, images: Float[Tensor, "n c *space"]) -> Pose:
+        """The most probable pose of each image, row by row."""
+        check_images_shape(images, self.image_shape)
+        found = self.find(images)
+        rows, turn = torch.arange(len(images)), found.log_turn.argmax(1)
+        rotation = found.turns[turn] @ exponential(found.small[rows, turn])
+        shift = (rotation @ found.shift[rows, turn, :, None])[..., 0]
+        angle = logarithm(rotation).flip(-1)
+        return Pose(
+            angle=-angle[:, 0] if self.dims == 2 else angle,
+            shift=(shift * self.half_sides).flip(-1),
+        )
+
+    def decode_at(self, code: Float[Tensor, "n d"], pose: Pose) -> Float[Tensor, "n c *space"]:
+        """Structures turned and shifted to where a pose says they lie, in [0, 1]."""
+        check_code(code, self.latent_dim)
+        angle = -pose.angle[:, None] if self.dims == 2 else pose.angle.flip(-1)
+        rotation = exponential(angle)
+        shift = pose.shift.flip(-1) / self.half_sides
+        frame = (shift[:, None] @ rotation)[:, None, 0]  # R^T m: in the frame of the structure
+        return self.seen(self.draw(code), self.points, rotation[:, None], frame)[:, 0]
+
+    # -- the bound -------------------------------------------------------------------------------
+
+    def seen(
+        self,
+        pictures: Float[Tensor, "n c *picture"],
+        points: Float[Tensor, "*seen dims"],
+        rotation: Float[Tensor, "n k dims dims"],
+        shift: Float[Tensor, "n k dims"] | None = None,
+    ) -> Float[Tensor, "n k c *seen"]:
+        """Drawn pictures, as logits, in windows at each pose: values in [0, 1]."""
+        return resampled(pictures, points, rotation, shift, size=self.over).sigmoid()
+
+    def coarsened(self, images: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *few"]:
+        """Images at the resolution at which copies are looked at and poses compared."""
+        if self.coarse == 1:
+            return images
+        return functional.adaptive_avg_pool3d(images, self.few_points.shape[:-1])
+
+    def find(
+        self,
+        images: Float[Tensor, "n c *space"],
+        first: Float[Tensor, "dims dims"] | None = None,
+    ) -> Found:
+        """Posterior of pose and content.
+
+        Parameters
+        ----------
+        images
+            Values in [0, 1].
+        first
+            Rotation that the turns begin from; the identity unless given.
+        """
+        free = FREE[self.dims]
+        turns = self.turns if first is None else first @ self.turns
+        few = self.coarsened(images)
+        if first is None and self.dims == 3:
+            copies = permuted(few, self.moves)
+        else:
+            copies = turned_back(few, self.few_points, turns)
+        if self.config.rotation:
+            copies = copies * within_ball(self.few_points)
+        features = self.look(copies.flatten(0, 1)).reshape(-1, len(turns), self.config.hidden)
+        log_turn = self.score(features)[..., 0].log_softmax(1)
+        small, shift, *spreads = self.refine(features).split([free, self.dims] * 2, -1)
+        relative = [(spread - 2).clamp(-6, 1).exp() for spread in spreads]
+        pooled = torch.einsum("nk,nkf->nf", log_turn.exp(), features)
+        mean, log_variance = self.content(pooled).chunk(2, -1)
+        reach, moved = float(self.config.rotation) * self.reach, self.config.shift
+        return Found(
+            log_turn=log_turn,
+            small=reach * small.tanh(),
+            shift=3 * moved * (shift / 3).tanh(),
+            small_spread=reach * relative[0],
+            shift_spread=moved * relative[1],
+            turns=turns,
+            mean=mean,
+            log_variance=log_variance.clamp(-10, 4),
+        )
+
+    @property
+    def noise_size(self) -> int:
+        """Standard normal numbers that `bound` takes a row."""
+        return self.latent_dim + len(self.turns) * (FREE[self.dims] + self.dims) + FREE[self.dims]
+
+    def bound(
+        self, images: Float[Tensor, "n c *space"], noise: Float[Tensor, "n s"], gate: float
+    ) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """Negative evidence bound of an image up to a constant, and the terms of it.
+
+        The sum over turns is exact, small rotations, shifts and content are drawn. The spread of a
+        voxel follows the error that there is: while every pose fits badly, all turns stay probable.
+
+        Parameters
+        ----------
+        images
+            Values in [0, 1].
+        noise
+            Standard normal draws; `noise_size` numbers of each image.
+        gate
+            Factor of the content that is drawn, in [0, 1]: with 0 all pictures are alike.
+        """
+        n, k, free, dims = len(images), len(self.turns), FREE[self.dims], self.dims
+        z, small, shift, begin = noise.split([self.latent_dim, k * free, k * dims, free], dim=1)
+        first = None
+        if self.config.rotation:  # uniform in the plane; in space any spread does
+            first = exponential(math.pi * torch.erf(begin[0] / math.sqrt(2)))
+        found = self.find(images, first)
+        code = found.mean + z * (0.5 * found.log_variance).exp()
+        pictures = self.draw(gate * code)
+        small = found.small + small.reshape(n, k, free) * found.small_spread
+        shift = found.shift + shift.reshape(n, k, dims) * found.shift_spread
+        seen = self.seen(pictures, self.few_points, found.turns @ exponential(small), shift)
+        few = self.coarsened(images)
+        error = ((seen - few[:, None]) ** 2).flatten(2).sum(-1)
+        turn = found.log_turn.exp()
+        squared = (turn * error).sum(1).mean()
+        voxels = few[0].numel()
+        if self.training:
+            with torch.no_grad():
+                now = (squared / voxels).sqrt().clamp_min(LEAST_SPREAD).log()
+                self.log_spread.lerp_(now, FOLLOWING)
+        kl = self._divergences(found, turn)
+        total = squared / (2 * (2 * self.log_spread).exp()) + self.config.beta * sum(kl.values())
+        terms = {"mse": squared.item() / voxels} | {name: v.item() for name, v in kl.items()}
+        return total, terms
+
+    def _divergences(
+        self, found: Found, turn: Float[Tensor, "n k"]
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Kullback-Leibler divergences of an image, in nats."""
+        variance = found.log_variance.exp()
+        content = 0.5 * (found.mean**2 + variance - 1 - found.log_variance).sum(-1)
+        kl = {"kl_content": content.mean()}
+        if self.config.rotation:
+            free = found.small.shape[-1]
+            entropy = found.small_spread.log().sum(-1)
+            entropy = entropy + 0.5 * free * math.log(2 * math.pi * math.e)
+            cell = found.log_turn + math.log(len(self.turns)) + self.log_cell - entropy
+            kl["kl_rotation"] = (turn * cell).sum(1).mean()
+        if self.config.shift:
+            spread = found.shift_spread / self.config.shift
+            shift = (found.shift / self.config.shift) ** 2 + spread**2 - 1 - 2 * spread.log()
+            kl["kl_shift"] = (turn * 0.5 * shift.sum(-1)).sum(1).mean()
+        return kl
+
+
+def _check(config: RVAEConfig) -> None:
+    """Refuse by a `ValueError` shapes and settings that do not go together."""
+    channels, *space = config.image_shape
+    if channels < 1 or len(space) not in SIZES:
+        raise ValueError(
+            f"image_shape should be (c, h, w) or (c, d, h, w), got {config.image_shape}."
+        )
+    least, most = SIZES[len(space)]
+    if not all(least <= side <= most for side in space):
+        raise ValueError(
+            f"model rvae takes sides of {least} to {most} in {len(space)}-D, got {tuple(space)}. "
+            "Cut windows of such a size around points of the images: latentopt data prepare."
+        )
+    if config.rotation and len({*space}) > 1:
+        raise ValueError(
+            f"model rvae turns images, so their sides should be alike, got {tuple(space)}. Cut "
+            "square windows, or set rotation: false."
+        )
+    without_effect = []
+    if len(space) == 3 or not config.rotation:
+        without_effect = [name for name in ("turns", "fold") if name in config.model_fields_set]
+        without_effect = [name for name in without_effect if getattr(config, name) not in (None, 1)]
+    if without_effect:
+        why = "in 3-D" if config.rotation else "without rotation"
+        raise ValueError(f"{' and '.join(without_effect)} have no effect {why}; leave them out.")
