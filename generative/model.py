@@ -253,10 +253,15 @@ class Pose:
         called z, y, x in their order.
     shift
         Offset of its centre from that of the image along each axis of space, in voxels.
+    angle_spread, shift_spread
+        Root-mean-square deviation from these, where it is known: of the rotation in radians, of
+        the shift along each axis in voxels.
     """
 
     angle: Float[Tensor, "n *free"]
     shift: Float[Tensor, "n axes"]
+    angle_spread: Float[Tensor, " n"] | None = None
+    shift_spread: Float[Tensor, "n axes"] | None = None
 
 
 @runtime_checkable

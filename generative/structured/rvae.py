@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -17,8 +16,8 @@ from generative.structured.pose_networks import Drawer, Looker
 from generative.structured.pose_stages import ContentStage, PoseAware, PoseStage
 from generative.structured.resampling import (
     cropped,
-    permuted,
     permutations_of,
+    permuted,
     points_of,
     resampled,
     turned_back,
@@ -33,69 +32,13 @@ from generative.structured.rotations import (
     reach_of,
     turns_of,
 )
-from objectives.settings import Settings
+from generative.structured.rvae_settings import RVAEConfig, check
 
-SIZES = {2: (16, 96), 3: (12, 32)}
 TURNS = 8  # of the plane
 COARSE = {2: 1, 3: 2}  # voxels to one, where copies are looked at and poses are compared
 LEAST_SPREAD = 0.05  # of a voxel about its reconstruction
 FIRST_SPREAD = math.sqrt(0.1)
 FOLLOWING = 0.02  # part of the way that the spread goes at a step
-
-
-class RVAEConfig(Settings):
-    """Network and bound of an `RVAE`."""
-
-    image_shape: tuple[int, ...] = Field(
-        description="Shape of one image in voxels: (channels, height, width), or (channels, "
-        "depth, height, width) in 3-D."
-    )
-    latent_dim: int = Field(
-        2,
-        ge=1,
-        le=64,
-        description="How many numbers tell what a structure is, apart from its pose.",
-    )
-    rotation: bool = Field(
-        True,
-        description="Whether structures are turned. false leaves the angle out of the pose.",
-    )
-    turns: int | None = Field(
-        None,
-        ge=2,
-        le=64,
-        description="Number of turns over which the bound is summed in 2-D. null takes 8. In 3-D "
-        "they are the 24 turns of a cube.",
-    )
-    fold: int = Field(
-        1,
-        ge=1,
-        le=12,
-        description="Rotational symmetry of every structure in 2-D: 3 for one that looks the same "
-        "after a third of a turn. Angles are then known within one period.",
-    )
-    shift: float = Field(
-        0.1,
-        ge=0,
-        le=0.5,
-        description="Standard deviation of the shift of a structure along each axis, over half the "
-        "side of the image. 0 leaves the shift out of the pose.",
-    )
-    beta: float = Field(
-        1.0,
-        gt=0,
-        description="Weight of the Kullback-Leibler divergences. 1 is the evidence lower bound.",
-    )
-    canvas: float | None = Field(
-        None,
-        ge=1,
-        le=2,
-        description="Side of the picture that the decoder draws, over that of the image. null "
-        "takes 1.45 in 2-D and 1.25 in 3-D with rotation, else 1. A structure without an outside, "
-        "such as a lattice, needs 1.6 (1.9 in 3-D), or its corners are missing when it is turned.",
-    )
-    width: int = Field(16, ge=2, le=128, description="Number of channels of the finest layer.")
-    hidden: int = Field(128, ge=4, le=1024, description="Number of features of the dense layers.")
 
 
 @dataclass(frozen=True)
@@ -152,11 +95,18 @@ class RVAE(PoseAware):
 
     kind = "rvae"
     options_class = RVAEConfig
+    turns: Tensor  # (k, dims, dims)
+    log_spread: Tensor  # of a voxel about its reconstruction
+    points: Tensor  # of voxels, (*space, dims)
+    few_points: Tensor
+    moves: Tensor
+    over: Tensor  # side of the picture over that of the image, of x, y(, z)
+    half_sides: Tensor  # in voxels
 
     def __init__(self, image_shape: Sequence[int], **options: Any) -> None:
         super().__init__()
         self.config = config = RVAEConfig(image_shape=tuple(image_shape), **options)
-        _check(config)
+        check(config)
         self.image_shape = config.image_shape
         self.latent_dim = config.latent_dim
         self.dims = len(self.image_shape) - 1
@@ -216,12 +166,24 @@ class RVAE(PoseAware):
         check_images_shape(images, self.image_shape)
         found = self.find(images)
         rows, turn = torch.arange(len(images)), found.log_turn.argmax(1)
-        rotation = found.turns[turn] @ exponential(found.small[rows, turn])
-        shift = (rotation @ found.shift[rows, turn, :, None])[..., 0]
+        rotations = found.turns @ exponential(found.small)
+        rotation = rotations[rows, turn]
+        shifts = (rotations @ found.shift[..., None])[..., 0] * self.half_sides
+        shift = shifts[rows, turn]
         angle = logarithm(rotation).flip(-1)
+        q = found.log_turn.exp()[..., None]
+        away = logarithm(rotation.mT[:, None] @ rotations)
+        if self.dims == 2:  # the same after a period
+            period = 2 * math.pi / self.config.fold
+            away = torch.remainder(away + period / 2, period) - period / 2
+        turned = (q * (away**2 + found.small_spread**2)).sum((1, 2)).sqrt()
+        own = (rotations**2 @ found.shift_spread[..., None] ** 2)[..., 0] * self.half_sides**2
+        moved = (q * ((shifts - shift[:, None]) ** 2 + own)).sum(1).sqrt()
         return Pose(
             angle=-angle[:, 0] if self.dims == 2 else angle,
-            shift=(shift * self.half_sides).flip(-1),
+            shift=shift.flip(-1),
+            angle_spread=turned,
+            shift_spread=moved.flip(-1),
         )
 
     def decode_at(self, code: Float[Tensor, "n d"], pose: Pose) -> Float[Tensor, "n c *space"]:
@@ -249,7 +211,7 @@ class RVAE(PoseAware):
         """Images at the resolution at which copies are looked at and poses compared."""
         if self.coarse == 1:
             return images
-        return functional.adaptive_avg_pool3d(images, self.few_points.shape[:-1])
+        return functional.interpolate(images, self.few_points.shape[:-1], mode="area")
 
     def find(
         self,
@@ -357,30 +319,3 @@ class RVAE(PoseAware):
             shift = (found.shift / self.config.shift) ** 2 + spread**2 - 1 - 2 * spread.log()
             kl["kl_shift"] = (turn * 0.5 * shift.sum(-1)).sum(1).mean()
         return kl
-
-
-def _check(config: RVAEConfig) -> None:
-    """Refuse by a `ValueError` shapes and settings that do not go together."""
-    channels, *space = config.image_shape
-    if channels < 1 or len(space) not in SIZES:
-        raise ValueError(
-            f"image_shape should be (c, h, w) or (c, d, h, w), got {config.image_shape}."
-        )
-    least, most = SIZES[len(space)]
-    if not all(least <= side <= most for side in space):
-        raise ValueError(
-            f"model rvae takes sides of {least} to {most} in {len(space)}-D, got {tuple(space)}. "
-            "Cut windows of such a size around points of the images: latentopt data prepare."
-        )
-    if config.rotation and len({*space}) > 1:
-        raise ValueError(
-            f"model rvae turns images, so their sides should be alike, got {tuple(space)}. Cut "
-            "square windows, or set rotation: false."
-        )
-    without_effect = []
-    if len(space) == 3 or not config.rotation:
-        without_effect = [name for name in ("turns", "fold") if name in config.model_fields_set]
-        without_effect = [name for name in without_effect if getattr(config, name) not in (None, 1)]
-    if without_effect:
-        why = "in 3-D" if config.rotation else "without rotation"
-        raise ValueError(f"{' and '.join(without_effect)} have no effect {why}; leave them out.")
