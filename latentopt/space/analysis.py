@@ -11,7 +11,7 @@ from generative.batching import map_rows
 from generative.model import Pose, Structured
 from latentopt.space.arguments import AnyArray, checked_images
 from latentopt.space.decoder import Decoder
-from latentopt.space.encoding import encoded
+from latentopt.space.encoding import ASpace, encoded
 from latentopt.space.model_tensors import device_of
 from latentopt.space.whitening import Whitening
 
@@ -85,6 +85,29 @@ def analyse(model: Decoder, whitening: Whitening, images: AnyArray) -> Analysis:
     free = 1 if axes == 2 else 3
     angle, shift, turned, moved = numbers.split([free, axes, 1, axes], 1)
     return Analysis(z, angle[:, 0] if free == 1 else angle, shift, turned[:, 0], moved)
+
+
+def decoded_like(
+    space: ASpace, z: Float[Tensor, "n d"], images: Float[Tensor, "n c *space"]
+) -> Float[Tensor, "n c *space"]:
+    """Structures of points, each turned and shifted as the image of its row, without gradients.
+
+    Of a model that does not keep the pose apart they are as they are decoded.
+    """
+    model = space.model
+    if not isinstance(model, Structured):
+        return space.decode(z)
+    device, at = device_of(model), space.whitening.to_code(z).float()
+    width, place, pose = at.shape[1], model.decode_at, model.pose
+
+    def placed(rows: Tensor) -> Tensor:
+        rows = rows.to(device)
+        shown = rows[:, width:].reshape(-1, *model.image_shape)
+        return place(rows[:, :width], pose(shown)).float()
+
+    both = torch.cat([at, images.float().flatten(1)], 1)
+    with torch.no_grad():
+        return map_rows(placed, both, both.shape[1]).cpu()
 
 
 def without_pose(model: Decoder) -> str:

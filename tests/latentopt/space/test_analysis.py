@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from generative.data.dataset import Dataset
 from generative.model import reconstruct
 from generative.structured import RVAE
 from latentopt.cli.app import main
+from latentopt.fidelity.reconstructions import drawn_structures, reconstructions
 from latentopt.space.latent_space import LatentSpace
 
 
@@ -127,3 +129,15 @@ def test_a_file_of_another_kind_and_one_that_is_not_ours_are_refused(folder, run
 def test_a_space_without_pose_is_refused_by_the_command(folder, run, capsys):
     assert run("analyse", "default", "images.npy", "--grey", "keep") in (2, 3)
     assert "latentopt: " in capsys.readouterr().err
+
+
+def test_held_out_structures_are_compared_where_they_lie(space, images):
+    """Turned copies of one structure have equal points: with their pose they are told apart."""
+    turned = np.concatenate([np.rot90(images[:1], k, (2, 3)) for k in range(4)])
+    held_out = Dataset.from_images(turned)
+    again = reconstructions(space, held_out)
+    torch.testing.assert_close(again[1:2], torch.rot90(again[:1], 1, (2, 3)), rtol=0, atol=1e-3)
+    assert not torch.allclose(again[0], again[1], atol=1e-2)
+    drawn = drawn_structures(space, held_out, 8, seed=0)
+    assert drawn.shape == (8, 1, 24, 24)
+    assert not torch.allclose(drawn, space.decode(space.sample(8, seed=0)), atol=1e-2)

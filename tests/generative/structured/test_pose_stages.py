@@ -1,0 +1,103 @@
+"""Training of a pose-aware autoencoder: it finds angles that nobody told it."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import rotate
+
+from generative.model import reconstruct
+from generative.model_files import load_model
+from generative.stages.config import TrainConfig
+from generative.structured import RVAE
+from generative.training.train import train
+
+
+def resultant(difference):
+    """Length of the mean unit vector of angles: 1 if all are alike, about 1 / sqrt(n) by chance."""
+    return float(np.abs(np.exp(1j * np.asarray(difference)).mean()))
+
+
+@pytest.fixture(scope="module")
+def turned():
+    """One structure, without symmetry, at known angles."""
+    y, x = np.meshgrid(*[np.linspace(-1, 1, 48)] * 2, indexing="ij")
+    shape = np.exp(-((x - 0.3) ** 2) / 0.02 - y**2 / 0.2) + np.exp(-(x**2 + (y - 0.4) ** 2) / 0.03)
+    degrees = np.random.default_rng(0).uniform(0, 360, 200)
+    made = [rotate(shape, angle, reshape=False, order=1)[::2, ::2] for angle in degrees]
+    return np.clip(np.array(made, np.float32), 0, 1)[:, None], np.radians(degrees)
+
+
+@pytest.mark.slow
+def test_it_finds_angles_that_nobody_told_it(turned):
+    images, angles = turned
+    model = RVAE((1, 24, 24), width=8, hidden=64, latent_dim=1, turns=8, shift=0.05)
+    train(
+        model,
+        images,
+        config=TrainConfig(
+            steps=120, batch_size=32, learning_rate=3e-3, ema_decay=0.9, progress=False,
+            augmentation={"flips": False, "rotations": False},
+        ),
+    )  # fmt: skip
+    x = torch.from_numpy(images)
+    found = model.pose(x)
+    assert resultant(found.angle - angles) > 0.98
+    assert resultant(found.angle) < 0.2  # they are not all called the same
+    assert resultant(found.angle - np.roll(angles, 1)) < 0.2
+    upright = model.decode(model.encode(x))
+    assert ((reconstruct(model, x) - x) ** 2).mean() < 0.2 * ((upright - x) ** 2).mean()
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_in_either_stage_ends_with_the_same_weights(
+    turned, tmp_path, monkeypatch
+):
+    images = turned[0][:40]
+    config = TrainConfig(steps=20, batch_size=8, progress=False, checkpoint_seconds=1e-9)
+
+    def made():
+        return RVAE((1, 24, 24), width=4, hidden=16)
+
+    train(made(), images, config=config, folder=tmp_path / "whole")
+    loss = RVAE.bound
+    for stop in (1, 9):  # in the stage of pose, and in that of content
+        calls = 0
+
+        def stopped(self, *given, **named):
+            nonlocal calls
+            calls += 1
+            if calls > stop:
+                raise KeyboardInterrupt
+            return loss(self, *given, **named)
+
+        folder = tmp_path / f"stopped-{stop}"
+        with monkeypatch.context() as patch:
+            patch.setattr(RVAE, "bound", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                train(made(), images, config=config, folder=folder)
+        train(made(), images, config=config, folder=folder)
+        whole, again = (load_model(tmp_path / name) for name in ("whole", folder.name))
+        for name, value in whole.state_dict().items():
+            assert torch.equal(again.state_dict()[name], value), name
+
+
+def test_content_comes_in_after_pose():
+    pose, content = RVAE((1, 16, 16), width=4, hidden=16).stages()
+    assert {pose.gate(progress) for progress in (0, 0.5, 1)} == {0}
+    gates = [content.gate(progress) for progress in np.linspace(0, 1, 11)]
+    assert gates[0] == 0
+    assert gates[2:] == [1] * 9
+    assert pose.settings(TrainConfig(steps=1000)).steps == 100
+
+
+def test_with_no_content_all_pictures_are_alike():
+    """The bound then knows the pose alone: other content, the same terms of pictures."""
+    model = RVAE((1, 16, 16), width=4, hidden=16, shift=0, latent_dim=3)
+    images = torch.rand(4, 1, 16, 16)
+    noise = torch.randn(4, model.noise_size)
+    other = noise.clone()
+    other[:, :3] = 5.0
+    errors = [model.bound(images, n, gate=0.0)[1]["mse"] for n in (noise, other)]
+    assert errors[0] == errors[1]
+    errors = [model.bound(images, n, gate=1.0)[1]["mse"] for n in (noise, other)]
+    assert errors[0] != errors[1]
