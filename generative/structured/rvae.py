@@ -121,6 +121,8 @@ class RVAE(PoseAware):
         self.look = Looker(self.image_shape, config.width, hidden, self.coarse)
         self.score = nn.Linear(hidden, 1)
         self.refine = nn.Linear(hidden, 2 * (free + self.dims))
+        for parameter in self.refine.parameters():  # begins at the turns themselves
+            nn.init.zeros_(parameter)
         self.content = nn.Sequential(
             nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, 2 * self.latent_dim)
         )
