@@ -7,11 +7,11 @@
 Cards: four suits at any angle, shifted and sheared, 24x24, 1,500 for training. Walls: a domain wall
 at two times, which are two channels. Figures are of 500 others. Angles are compared by the fold of
 each kind; a constant for each kind is taken off, and a slope in the shear, because a shear is a
-turn and a stretch: which turn is none is the model's to say. Resultant: length of the mean unit vector
-of what is left, by kind; 1 is exact, .1 is chance. R2 of shifts by a linear fit on the found shift
-and the cosine and sine of the found angle, which leave the origin of a kind free; R2 of factors and
-of the angle (which the content should not know) and kinds by ten nearest neighbours. Mixture: a
-Gaussian mixture on the content, as many parts as kinds, best matching.
+turn and a stretch: which turn is none is the model's to say. Resultant: length of the mean unit
+vector of what is left, by kind; 1 is exact, .1 is chance. R2 of shifts by a linear fit on the found
+shift and the cosine and sine of the found angle, which leave the origin of a kind free; R2 of
+factors and of the angle (which the content should not know) and kinds by ten nearest neighbours.
+Mixture: a Gaussian mixture on the content, as many parts as kinds, best matching.
 """
 
 import argparse
