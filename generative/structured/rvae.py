@@ -12,8 +12,9 @@ from torch.nn import functional
 
 from generative.model import Pose, check_code, check_images_shape
 from generative.stages.stage import Stages
+from generative.structured.frame_stage import Framed, FrameStage
 from generative.structured.pose_networks import Drawer, Looker
-from generative.structured.pose_stages import ContentStage, PoseAware, PoseStage
+from generative.structured.pose_stages import ContentStage, PoseStage
 from generative.structured.resampling import (
     cropped,
     permutations_of,
@@ -55,7 +56,7 @@ class Found:
     log_variance: Float[Tensor, "n d"]
 
 
-class RVAE(PoseAware):
+class RVAE(Framed):
     """Images to a few numbers that do not change when a structure is turned or shifted, and back.
 
     The encoder looks at turned copies of an image with one network, scores each and refines its
@@ -146,8 +147,12 @@ class RVAE(PoseAware):
         return self.config.model_dump()
 
     def stages(self) -> Stages:
-        """Pose first, while all structures are drawn alike; then content."""
-        return (PoseStage(self), ContentStage(self))
+        """Pose first, while all structures are drawn alike; then content; then one frame for all.
+
+        The last in 2-D only, of structures that are turned.
+        """
+        framed = (FrameStage(self),) if self.dims == 2 and self.config.rotation else ()
+        return (PoseStage(self), ContentStage(self), *framed)
 
     # -- what a structure is ---------------------------------------------------------------------
 
@@ -279,11 +284,8 @@ class RVAE(PoseAware):
             Factor of the content that is drawn, in [0, 1]: with 0 all pictures are alike.
         """
         n, k, free, dims = len(images), len(self.turns), FREE[self.dims], self.dims
-        z, small, shift, begin = noise.split([self.latent_dim, k * free, k * dims, free], dim=1)
-        first = None
-        if self.config.rotation:  # uniform in the plane; in space any spread does
-            first = exponential(math.pi * torch.erf(begin[0] / math.sqrt(2)))
-        found = self.find(images, first)
+        z, small, shift, begin = self._split(noise)
+        found = self.find(images, begin)
         code = found.mean + z * (0.5 * found.log_variance).exp()
         pictures = self.draw(gate * code)
         small = found.small + small.reshape(n, k, free) * found.small_spread
@@ -294,14 +296,73 @@ class RVAE(PoseAware):
         turn = found.log_turn.exp()
         squared = (turn * error).sum(1).mean()
         voxels = few[0].numel()
-        if self.training:
-            with torch.no_grad():
-                now = (squared / voxels).sqrt().clamp_min(LEAST_SPREAD).log()
-                self.log_spread.lerp_(now, FOLLOWING)
+        spread = self._followed(squared / voxels)
         kl = self._divergences(found, turn)
-        total = squared / (2 * (2 * self.log_spread).exp()) + self.config.beta * sum(kl.values())
+        total = squared / (2 * spread**2) + self.config.beta * sum(kl.values())
         terms = {"mse": squared.item() / voxels} | {name: v.item() for name, v in kl.items()}
         return total, terms
+
+    def upright(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n q"]:
+        """Content of each image, then its angle (x to y) and its shift in the frame."""
+        found = self.find(images)
+        rows, turn = torch.arange(len(images)), found.log_turn.argmax(1)
+        angle = logarithm(found.turns[turn]) + found.small[rows, turn]
+        return torch.cat([found.mean, angle, found.shift[rows, turn]], 1)
+
+    def told(
+        self,
+        images: Float[Tensor, "n c h w"],
+        pose: Float[Tensor, "n 3"],
+        noise: Float[Tensor, "n s"],
+    ) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """The negative bound where pose is known, and how improbable the encoder finds it.
+
+        Parameters
+        ----------
+        images, noise
+            As of `bound`.
+        pose
+            Angle (x to y) and shift in the frame of each.
+        """
+        z, _, _, begin = self._split(noise)
+        found, angle, shift = self.find(images, begin), pose[:, :1], pose[:, 1:]
+        period = 2 * math.pi / self.config.fold
+        away = angle - logarithm(found.turns)[:, 0]
+        away = torch.remainder(away + period / 2, period) - period / 2
+        rows, turn = torch.arange(len(images)), away.abs().argmin(1)
+        code = found.mean + z * (0.5 * found.log_variance).exp()
+        there = exponential(angle)[:, None]
+        seen = self.seen(self.draw(code), self.points, there, shift[:, None])[:, 0]
+        squared = ((seen - images) ** 2).flatten(1).sum(1).mean()
+        spread = self._followed(squared / images[0].numel())
+        small = found.small_spread[rows, turn]
+        improbable = -found.log_turn[rows, turn].mean()
+        improbable = improbable + _gaussian(away[rows, turn, None] - found.small[rows, turn], small)
+        if self.config.shift:
+            off = shift - found.shift[rows, turn]
+            improbable = improbable + _gaussian(off, found.shift_spread[rows, turn])
+        variance = found.log_variance.exp()
+        kl = 0.5 * (found.mean**2 + variance - 1 - found.log_variance).sum(-1).mean()
+        total = squared / (2 * spread**2) + self.config.beta * kl + improbable
+        terms = {"mse": squared.item() / images[0].numel(), "kl_content": kl.item()}
+        return total, terms | {"pose": improbable.item()}
+
+    def _split(self, noise: Float[Tensor, "n s"]) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Noise of content, small rotations and shifts, and the rotation that turns begin from."""
+        k, free = len(self.turns), FREE[self.dims]
+        z, small, shift, begin = noise.split([self.latent_dim, k * free, k * self.dims, free], 1)
+        if not self.config.rotation:
+            return z, small, shift, None
+        # Uniform in the plane; in space any spread does.
+        return z, small, shift, exponential(math.pi * torch.erf(begin[0] / math.sqrt(2)))
+
+    def _followed(self, squared: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        """Spread of a voxel, after a step towards the error that there is."""
+        if self.training:
+            with torch.no_grad():
+                now = squared.sqrt().clamp_min(LEAST_SPREAD).log()
+                self.log_spread.lerp_(now, FOLLOWING)
+        return self.log_spread.exp()
 
     def _divergences(
         self, found: Found, turn: Float[Tensor, "n k"]
@@ -321,3 +382,8 @@ class RVAE(PoseAware):
             shift = (found.shift / self.config.shift) ** 2 + spread**2 - 1 - 2 * spread.log()
             kl["kl_shift"] = (turn * 0.5 * shift.sum(-1)).sum(1).mean()
         return kl
+
+
+def _gaussian(off: Float[Tensor, "n f"], spread: Float[Tensor, "n f"]) -> Float[Tensor, ""]:
+    """Negative log-likelihood up to a constant, mean over rows."""
+    return (0.5 * (off / spread) ** 2 + spread.log()).sum(1).mean()
