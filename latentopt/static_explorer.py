@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,8 @@ def static_page(space: LatentSpace) -> str:
 
     It has the picture of a point with its volume fraction, its norm against the radius and its
     distance from the data; the map of the first two axes with the reference structures of the
-    space; sliders along the first eight axes; and samples by seed.
+    space, coloured by class where the classes are known; sliders along the first eight axes; and
+    samples by seed.
 
     Raises
     ------
@@ -57,6 +59,7 @@ def static_page(space: LatentSpace) -> str:
         "radius": space.radius,
         "spacing": float(median_spacing(space.reference_)),
         "colours": PHASE_COLOURS[:2],
+        **_classes(space),
     }
     script, style = _text("explorer.js"), _text("explorer.css")
     for phase in range(2):
@@ -78,6 +81,14 @@ def static_page(space: LatentSpace) -> str:
         "style": style,
     }
     return re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], _text("page.html"))
+
+
+def _classes(space: LatentSpace) -> dict[str, Any]:
+    """Label of each reference structure and the names of the classes; nothing if none are known."""
+    known = space.reference_classes_
+    if known is None:
+        return {}
+    return {"labels": known.labels.tolist(), "class_names": known.class_names}
 
 
 def _policy(script: str, style: str) -> str:

@@ -9,17 +9,14 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from generative.batching import to_tensor
 from generative.data.augment import Augmentation
 from generative.data.duplicates import image_digests
-from generative.data.read import load_images
-from generative.errors import DataError
 from generative.files.folder import json_bytes, write_durably
 from generative.model import Encoding, Model
 from generative.registry import MODELS
@@ -29,23 +26,21 @@ from generative.training.state import remove_states
 from generative.training.train import TrainConfig, finetune
 from latentopt.campaign.proposal import not_yet_asked
 from latentopt.campaign.rank_weights import rank_weights
+from latentopt.campaign.retraining_images import decoded_points, training_images
 from latentopt.errors import CampaignError, ConfigError, EvaluationError
 from latentopt.evaluation.evaluation import Evaluation
 from latentopt.microstructure import to_images
 from latentopt.runs.run import Run, Trial
 from latentopt.settings.campaign import CampaignConfig, RetrainConfig
+from latentopt.space.classes import Classes
 from latentopt.space.files import SETTINGS, is_space
 from latentopt.space.inversion import InversionConfig, invert
 from latentopt.space.latent_space import LatentSpace
-from latentopt.training.settings import FieldData, TrainingSettings
-from latentopt.training.train_space import read_split
-from objectives.phases import cut_phases
 
 __all__ = ["check_retraining", "is_due", "present_space", "retrain", "retrain_space"]
 
 _log = logging.getLogger(__name__)
 
-Rows = TypeVar("Rows", np.ndarray, torch.Tensor)
 LOOKED_AT = 8  # decoded training points, before a campaign begins
 RECORD = "retraining.json"  # what a space was retrained from; also beside a state that waits
 _FIT = InversionConfig(steps=50)
@@ -93,10 +88,11 @@ def _check_images(config: RetrainConfig, space: LatentSpace, model: Model) -> No
     """Refuse images that the model cannot learn from; where two suffice, some are looked at."""
     least = model.least_images
     if least > 2 or config.data is not None:
-        images, source = training_images(space, config)
+        known = training_images(space, config)
     else:
-        images, source = _decoded_images(space, LOOKED_AT), "decoded training points"
-        least = min(least, len(images))  # these are not all there are
+        known = decoded_points(space, LOOKED_AT)
+        least = min(least, len(known))  # these are not all there are
+    images, source = known.images, known.source
     if len(images) < least:
         raise ConfigError(
             f"a {model.kind} of {space.latent_dim} numbers learns from "
@@ -202,21 +198,24 @@ def _retrain(
         if one
         else [-float(place) for place in range(len(best))]
     )
-    data, source = training_images(old, config)
-    images = np.concatenate([_structures(run, evaluation, best), data])
+    data = training_images(old, config)
+    images = np.concatenate([_structures(run, evaluation, best), data.images])
     weights = rank_weights(np.array(values), k=config.weight_k, unvalued=len(data))
+    classes = None if data.classes is None else data.classes.after(len(best))
     place = f"spaces/{1 + len(run.retrained)}"
     record = {
         "from": old.id,
-        "data": source,
+        "data": data.source,
         "trials": len(run.trials),
         "weights": weights[: len(best)].tolist(),
         "settings": config.model_dump(mode="json"),
     }
-    _log.info("Retraining on %d structures and %d images (%s).", len(best), len(data), source)
+    _log.info("Retraining on %d structures and %d images (%s).", len(best), len(data), data.source)
     space = _kept_space(folder / place, record)
     if space is None:
-        space = retrain_space(old, images, weights, config, seed=seed, folder=folder / place)
+        space = retrain_space(
+            old, images, weights, config, seed=seed, folder=folder / place, classes=classes
+        )
         known = [digests for digests in (old.trained_on,) if digests is not None]
         space.trained_on = np.unique(np.concatenate([*known, image_digests(images)]))
         _save(space, folder / place, record, old.documents.get(SETTINGS))
@@ -241,6 +240,7 @@ def retrain_space(
     *,
     seed: int,
     folder: Path | None = None,
+    classes: Classes | None = None,
 ) -> LatentSpace:
     """A space whose model has learned images by their weights, and which is white over them.
 
@@ -257,6 +257,8 @@ def retrain_space(
         How often each is seen; they sum to 1.
     folder
         Keeps the state of the training: the same call after a kill goes on from it.
+    classes
+        The class of each image, which the new space keeps.
     """
     if not isinstance(space.model, Model):
         raise TypeError(f"a {type(space.model).__name__} has no training to go on with.")
@@ -275,67 +277,16 @@ def retrain_space(
     rows = resampled_rows(weights, seed, least=space.latent_dim + 1)
     # Each image once for the reference: distances to neighbours mean nothing among copies.
     return LatentSpace.fit(
-        model, images[rows], reference=images, inversion_steps=space.inversion_steps
+        model,
+        images[rows],
+        reference=images,
+        classes=classes,
+        inversion_steps=space.inversion_steps,
     )
 
 
 def _evaluated(trials: Iterable[Trial]) -> int:
     return sum(t.counts and t.status in ("completed", "failed") for t in trials)
-
-
-def training_images(space: LatentSpace, config: RetrainConfig) -> tuple[np.ndarray, str]:
-    """Images that keep the model what it is, at most `images` of them, and where they come from.
-
-    Those of `data` if it is given; else those that the space was trained on, if they can be had;
-    else decoded structures of its kept training points.
-
-    Raises
-    ------
-    ConfigError
-        `data` cannot be read, or has images of another shape.
-    """
-    channels, dims = space.image_shape[0], len(space.image_shape) - 1
-    if config.data is not None:
-        try:
-            images = load_images(config.data, channels=channels, spatial_dims=dims)
-        except DataError as error:
-            raise ConfigError(str(error), at="campaign.retrain.data") from error
-        source = Path(config.data).name
-        if images.shape[1:] != space.image_shape:
-            raise ConfigError(
-                f"has images of shape {images.shape[1:]}, the space "
-                f"{space.image_shape}; give images of its size.",
-                at="campaign.retrain.data",
-            )
-    else:
-        images, source = _own_images(space, config.images)
-    return _evenly(images, config.images), source
-
-
-def _own_images(space: LatentSpace, most: int) -> tuple[np.ndarray, str]:
-    """Images that the space was trained on, or decoded ones in their place."""
-    try:
-        data = TrainingSettings.recorded(space.documents[SETTINGS]).data
-        if isinstance(data, FieldData):
-            data = data.model_copy(update={"n": min(data.n, most), "held_out": 1})
-        images = read_split(data)[0].images
-        if images.shape[1:] == space.image_shape:
-            return images, "training images of the space"
-    except (KeyError, ValueError, OSError):  # made in Python, or its images have moved
-        pass
-    return _decoded_images(space, most), "decoded training points, in place of training images"
-
-
-def _decoded_images(space: LatentSpace, most: int) -> np.ndarray:
-    """What some of the kept training points decode to."""
-    return cut_phases(space.decode(_evenly(space.reference_, most))).cpu().numpy()
-
-
-def _evenly(rows: Rows, most: int) -> Rows:
-    """Rows from all over, `most` of them where there are more."""
-    n = len(rows)
-    chosen: Any = rows if n <= most else rows[np.arange(most) * n // most]
-    return chosen
 
 
 def _structures(run: Run, evaluation: Evaluation, trials: Iterable[Trial]) -> np.ndarray:

@@ -17,6 +17,7 @@ from torch import Tensor
 from generative.files.json_text import parse_json
 from latentopt.printable import one_line
 from latentopt.simulators.http_exchange import Answer, exchange
+from latentopt.space.classes import Classes, checked_classes
 from latentopt.space.latent_space import LatentSpace
 from latentopt.space.whitening import Whitening
 from objectives.arrays import Array, as_tensor
@@ -101,15 +102,17 @@ class Client:
         return RemoteModel(self, spaces[id])
 
     def space(self, id: str | None = None) -> LatentSpace:
-        """A served space with its radius and reference points, such as a campaign takes."""
+        """A served space with its radius, reference points and classes, as a campaign takes it."""
         model = self.model(id)
-        reference = self.array("GET", f"/v1/spaces/{quote(model.id, safe='')}/reference")
+        path = f"/v1/spaces/{quote(model.id, safe='')}/reference"
+        reference = self.array("GET", path)
         reference = self.checked(reference, (len(reference), model.latent_dim)).astype(np.float64)
         return LatentSpace(
             model,
             Whitening.identity(model.latent_dim),
             reference=torch.from_numpy(reference),
             radius=model.radius,
+            classes=self._classes(f"{path}/classes", len(reference)) if model.class_names else None,
         )
 
     def json(self, method: str, path: str, content: Any = None) -> Any:
@@ -137,6 +140,14 @@ class Client:
                 f"of shape {found.shape}."
             )
         return found
+
+    def _classes(self, path: str, points: int) -> Classes | None:
+        found = self.json("GET", path)
+        try:
+            labels = torch.tensor(found["labels"], dtype=torch.int64)
+            return checked_classes(Classes(labels, tuple(found["class_names"])), points)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise RemoteError(f"{self.address} answered no classes ({one_line(error)}).") from None
 
     def _asked(self, method: str, path: str, body: bytes | None, accept: str) -> Answer:
         headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
@@ -173,6 +184,11 @@ class RemoteModel:
         Sends the requests.
     summary
         What the service says of the space.
+
+    Attributes
+    ----------
+    class_names
+        Names of the classes of its training structures; those of earlier services have none.
     """
 
     def __init__(self, client: Client, summary: Mapping[str, Any]) -> None:
@@ -182,6 +198,7 @@ class RemoteModel:
             self.latent_dim = int(summary["latent_dim"])
             self.image_shape = tuple(int(side) for side in summary["image_shape"])
             self.radius = float(summary["radius"])
+            self.class_names = tuple(map(str, summary.get("class_names", ())))
         except (TypeError, KeyError, ValueError, OverflowError) as error:
             raise RemoteError(f"{client.address} describes no space ({one_line(error)}).") from None
         sizes = (self.latent_dim, *self.image_shape)

@@ -68,15 +68,26 @@ def space_router(context: Context) -> APIRouter:
         served = spaces.find(space)
         return _points(np.asarray(served.space.reference_), form_of(accept, JSON, NPY))
 
+    @router.get("/{space}/reference/classes")
+    async def reference_classes(space: str) -> Response:
+        """Class of each of these structures, a row of the class names; null where none is known."""
+        known = spaces.find(space).space.reference_classes_
+        if known is None:
+            return as_json({"labels": None, "class_names": []})
+        return as_json({"labels": known.labels.tolist(), "class_names": list(known.class_names)})
+
     @router.get("/{space}/map")
     async def map_of_data(space: str, request: Request) -> Response:
-        """Training structures in the planes of principal axes and of structure scores."""
+        """Training structures in the planes of principal axes and of structure scores; classes."""
         served = spaces.find(space)
         return _plain(await context.compute(request, lambda: served.map))
 
     @router.post("/{space}/map")
     async def place_points(space: str, asked: PointsRequest, request: Request) -> Response:
-        """Points in the same planes, with their volume fraction and distance from the data."""
+        """Points in the same planes, with their volume fraction and distance from the data.
+
+        The label of each is that of the nearest training structure, -1 if that has none.
+        """
         served = spaces.find(space)
         z = context.points(served, asked.z)
         return _plain(await context.compute(request, lambda: served.place(z)))

@@ -12,6 +12,7 @@ from jaxtyping import Float64
 from generative.model import Conditional, Refining
 from latentopt.errors import ConfigError
 from latentopt.export.exporters import EXPORTERS
+from latentopt.serve.map_classes import classes_of_map, classes_of_points
 from latentopt.serve.problems import Problem
 from latentopt.space.features import StructureFeatures
 from latentopt.space.latent_space import LatentSpace
@@ -45,6 +46,7 @@ class ServedSpace:
         """What a client has to know of it."""
         space = self.space
         conditions = space.model.conditions if isinstance(space.model, Conditional) else None
+        known = space.reference_classes_
         return {
             "id": self.id,
             "name": self.name,
@@ -55,6 +57,7 @@ class ServedSpace:
             "encodes": space.encodes,
             "refines": isinstance(space.model, Refining),
             "references": len(space.reference_),
+            "class_names": list(known.class_names) if known is not None else [],
             "classes": list(conditions.classes) if conditions else [],
             "properties": (
                 {name: about.model_dump() for name, about in conditions.properties.items()}
@@ -76,15 +79,16 @@ class ServedSpace:
 
     @cached_property
     def map(self) -> dict[str, Any]:
-        """Reference structures in two planes: of principal axes, and of structure scores."""
+        """Reference structures in two planes, of principal axes and structure scores; classes."""
         points, scores = self._features.reference, self._features.reference_scores
-        return {"z": points.numpy(), **self._placed(points.numpy(), scores.numpy())}
+        placed = self._placed(points.numpy(), scores.numpy())
+        return {"z": points.numpy(), **placed, **classes_of_map(self.space, points)}
 
     def place(self, z: Float64[np.ndarray, "n d"]) -> dict[str, Any]:
-        """Points in the same planes."""
+        """Points in the same planes, and the class of the nearest reference structure."""
         with torch.no_grad():
             scores = self._features.scores(torch.from_numpy(z)).numpy()
-        return self._placed(z, scores)
+        return {**self._placed(z, scores), **classes_of_points(self.space, torch.from_numpy(z))}
 
     def _placed(
         self, z: Float64[np.ndarray, "n d"], scores: Float64[np.ndarray, "n k"]

@@ -4,6 +4,7 @@ from .ax_parameters import (
     points_to_parameters,
     range_parameters,
 )
+from .classes import Classes
 from .decoder import Decoder, Encoder
 from .embedded import EMBEDDED
 from .features import StructureFeatures
@@ -15,6 +16,7 @@ from .whitening import Whitening
 
 __all__ = [
     "EMBEDDED",
+    "Classes",
     "Decoder",
     "Encoder",
     "Inversion",

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from latentopt.space.fitting import thinned
 from latentopt.space.latent_space import LatentSpace
 from objectives.phases import cut_phases
 from objectives.two_point.pca import TwoPointPCA
@@ -52,7 +53,7 @@ class StructureFeatures:
     names
         Name of each feature, in order.
     reference
-        Training points inside the radius, float64 ``(m, d)``.
+        Training points inside the radius, from all over those of the space: float64 ``(m, d)``.
     reference_scores
         Their features, ``(m, k)``.
 
@@ -73,7 +74,8 @@ class StructureFeatures:
         sides = space.image_shape[1:]
         rows = max(_LEAST_ROWS, _VOXELS // math.prod(sides))
         points = space.reference_ if len(space.reference_) > 1 else space.sample(rows, seed=0)
-        self.reference = space.project(points[:rows])
+        # From all over: those of a space that was trained on classes lie class by class.
+        self.reference = space.project(thinned(points, rows))
         phases = torch.cat([self._phases(part) for part in self.reference.split(_PART)])
         self.pca, self._unit = _fit(phases, components, min(_CUTOFF, (min(sides) - 1) // 2))
         fractions = max(1, space.image_shape[0] - 1)

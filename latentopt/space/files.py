@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,54 +25,65 @@ from generative.files.tensors import bytes_to_tensors, tensors_to_bytes
 from generative.model import Model
 from generative.model_files import build_model, model_files
 from generative.registry import MODELS
+from latentopt.space.classes import Classes, checked_classes
 from latentopt.space.decoder import Decoder
 from latentopt.space.encoding import checked_steps
 from latentopt.space.whitening import Whitening
 
 WHITENING, TRAINED_ON = "whitening.safetensors", "trained_on"
+LABELS, CLASS_NAMES = "reference_labels", "class_names"
 SETTINGS = "training.json"  # what `latentopt train` was asked for
 OWN = (CONFIG, WEIGHTS, SPACE, WHITENING)
 
 
-def write_space(
-    folder: Path,
-    model: Decoder,
-    whitening: Whitening,
-    *,
-    id: str,
-    reference: Float64[Tensor, "r d"],
-    radius: float,
-    trained_on: Int64[np.ndarray, " t"] | None,
-    inversion_steps: int,
-    documents: Mapping[str, bytes],
-    overwrite: bool = False,
-) -> Path:
-    """Write the folder that `read_space` reads; an `OutputError` if it is one of something else.
+@runtime_checkable
+class Kept(Protocol):
+    """What is kept of a `LatentSpace`."""
 
-    The parts are those of `LatentSpace`; `id` tells the space from others.
-    """
+    model: Decoder
+    whitening: Whitening
+    reference_: Float64[Tensor, "r d"]
+    reference_classes_: Classes | None
+    radius: float
+    trained_on: Int64[np.ndarray, " t"] | None
+    inversion_steps: int
+    documents: dict[str, bytes]
+
+    @property
+    def id(self) -> str:
+        """Tells it from others."""
+        ...
+
+
+def write_space(folder: Path, space: Kept, *, overwrite: bool = False) -> Path:
+    """Write the folder that `read_space` reads; an `OutputError` if it is one of something else."""
+    model, whitening = space.model, space.whitening
+    classes = checked_classes(space.reference_classes_, len(space.reference_))
     settings = {
         "format_version": FORMAT_VERSION,
-        "id": id,
+        "id": space.id,
         "latent_dim": model.latent_dim,
         "image_shape": list(model.image_shape),
-        "radius": radius,
-        "inversion_steps": inversion_steps,
+        "radius": space.radius,
+        "inversion_steps": space.inversion_steps,
     }
     tensors = {
         "mean": whitening.mean,
         "axes": whitening.axes,
         "spread": whitening.spread,
-        "reference": reference.float(),
+        "reference": space.reference_.float(),
     }
-    if trained_on is not None:
-        tensors[TRAINED_ON] = torch.from_numpy(trained_on)
+    if classes is not None:
+        settings[CLASS_NAMES] = list(classes.class_names)
+        tensors[LABELS] = classes.labels
+    if space.trained_on is not None:
+        tensors[TRAINED_ON] = torch.from_numpy(space.trained_on)
     # A model of the user's own is theirs to save; its whitening is kept all the same.
     weights: dict[str, bytes] = {}
     if isinstance(model, Model) and type(model) in MODELS.values():
         weights = model_files(model)
     own = {SPACE: json_bytes(settings), WHITENING: tensors_to_bytes(tensors)}
-    return write_folder(folder, {**weights, **own, **documents}, overwrite=overwrite)
+    return write_folder(folder, {**weights, **own, **space.documents}, overwrite=overwrite)
 
 
 def is_space(folder: Path) -> bool:
@@ -118,6 +129,7 @@ def read_space(folder: Path, model: Decoder | None) -> dict[str, Any]:
         reference = tensors["reference"].to(torch.float64)
         radius = float(settings["radius"])
         seen = tensors.get(TRAINED_ON)
+        classes = _classes(settings, tensors, len(reference))
         steps = checked_steps(settings.get("inversion_steps", 0))  # folders of before have none
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(
@@ -138,8 +150,22 @@ def read_space(folder: Path, model: Decoder | None) -> dict[str, Any]:
         "model": model,
         "whitening": whitening,
         "reference": reference,
+        "classes": classes,
         "radius": radius,
         "trained_on": None if seen is None else seen.to(torch.int64).flatten().numpy(),
         "inversion_steps": steps,
         "documents": {name: data for name, data in files.items() if name not in OWN},
     }
+
+
+def _classes(
+    settings: Mapping[str, Any], tensors: Mapping[str, Tensor], points: int
+) -> Classes | None:
+    """Classes of the reference points; None of a space that keeps none, as those of before."""
+    if LABELS not in tensors and CLASS_NAMES not in settings:
+        return None
+    names = settings[CLASS_NAMES]
+    if not isinstance(names, list):
+        raise ValueError(f"{CLASS_NAMES} should be a list of texts, got {names!s:.80}.")
+    labels = tensors[LABELS].to(torch.int64).flatten()
+    return checked_classes(Classes(labels, tuple(str(name) for name in names)), points)

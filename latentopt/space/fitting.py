@@ -104,7 +104,10 @@ def codes_of_draws(model: Drawn) -> Float[Tensor, "n d"]:
 
 
 def thinned(rows: Array, most: int) -> Array:
-    """Rows from all over, at most so many, in equal steps."""
+    """Rows from all over, at most so many, in equal steps.
+
+    As many as are left, asked for again, are the same rows.
+    """
     return rows[:: max(1, -(-len(rows) // most))]
 
 

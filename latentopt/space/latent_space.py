@@ -20,6 +20,7 @@ from latentopt.space.ax_parameters import (
     points_to_parameters,
     range_parameters,
 )
+from latentopt.space.classes import Classes, checked_classes
 from latentopt.space.control_meanings import ControlMeaning, meanings
 from latentopt.space.coordinates import flowing, turned, two_coordinates
 from latentopt.space.decoder import Decoder, Encoder
@@ -27,7 +28,7 @@ from latentopt.space.draws import normal_draws, truncated
 from latentopt.space.embedded import embedded_folder
 from latentopt.space.encoding import checked_steps, encoded, inverted
 from latentopt.space.files import read_space, write_space
-from latentopt.space.fitting import as_kept, of_prior, thinned, white_over
+from latentopt.space.fitting import REFERENCE_ROWS, as_kept, of_prior, thinned, white_over
 from latentopt.space.model_tensors import device_of, digest_of
 from latentopt.space.paths import Way, grid, path
 from latentopt.space.shown import space_html, space_png, space_text
@@ -55,6 +56,8 @@ class LatentSpace:
         Map between its code and z.
     reference
         Whitened latent points of training structures.
+    classes
+        The class of each of these, kept as ``reference_classes_``; None where none are known.
     radius
         Norm that 95 % of the training set keeps below. In 64 dimensions a standard normal
         lives near radius 8; further out decoders were never trained.
@@ -78,6 +81,7 @@ class LatentSpace:
         *,
         reference: Float[Tensor, "m d"],
         radius: float,
+        classes: Classes | None = None,
         documents: Mapping[str, bytes] | None = None,
         trained_on: Int64[np.ndarray, " t"] | None = None,
         inversion_steps: int = 0,
@@ -85,6 +89,7 @@ class LatentSpace:
         self.model = model.eval() if isinstance(model, nn.Module) else model
         self.whitening = whitening
         self.reference_ = reference
+        self.reference_classes_ = checked_classes(classes, len(reference))
         self.radius = float(radius)
         self.documents = dict(documents or {})
         self.trained_on = trained_on
@@ -101,6 +106,7 @@ class LatentSpace:
         images: AnyArray,
         *,
         reference: AnyArray | None = None,
+        classes: Classes | None = None,
         inversion_steps: int = 0,
         progress: Callable[[int, int], None] | None = None,
     ) -> "LatentSpace":
@@ -119,6 +125,8 @@ class LatentSpace:
             with standard normal codes 2,048 are encoded at most.
         reference
             Images whose points are kept; those of `images` if None.
+        classes
+            The class of each image whose point is kept, such as ``Classes.of_data(dataset)``.
         inversion_steps
             Of the space (`inverting`).
         progress
@@ -130,10 +138,13 @@ class LatentSpace:
             For a model that cannot encode; see `from_prior`.
         """
         known = images if reference is None else reference
+        classes = checked_classes(classes, len(known), "images")
         space = cls(model, **white_over(model, images, known), inversion_steps=inversion_steps)
         if isinstance(model, Drawn):
             x = checked_images(thinned(known, INVERTED_ROWS), space.image_shape)
             space.reference_ = as_kept(inverted(space, x, INVERTED_STEPS, progress).cpu())
+        rows = INVERTED_ROWS if isinstance(model, Drawn) else REFERENCE_ROWS
+        space.reference_classes_ = None if classes is None else classes.thinned(rows)
         return space
 
     @classmethod
@@ -187,6 +198,7 @@ class LatentSpace:
             return self
         z, whitening, radius = turned(model, other, self.reference_, self.whitening)
         space = type(self)(other, whitening, reference=z, radius=radius, trained_on=self.trained_on)
+        space.reference_classes_ = self.reference_classes_
         return space.inverting(self.inversion_steps)
 
     def inverting(self, steps: SupportsIndex) -> "LatentSpace":
@@ -210,18 +222,7 @@ class LatentSpace:
         A space or model that was saved there is replaced; files of these names that are something
         else are refused by an `OutputError`, unless ``overwrite`` is given.
         """
-        return write_space(
-            Path(folder),
-            self.model,
-            self.whitening,
-            id=self.id,
-            reference=self.reference_,
-            radius=self.radius,
-            trained_on=self.trained_on,
-            inversion_steps=self.inversion_steps,
-            documents=self.documents,
-            overwrite=overwrite,
-        )
+        return write_space(Path(folder), self, overwrite=overwrite)
 
     __repr__, _repr_html_, _repr_png_ = space_text, space_html, space_png
 

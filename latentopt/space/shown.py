@@ -10,6 +10,7 @@ from torch import Tensor
 
 from latentopt.notebook import card, never_raising, picture
 from latentopt.pictures import image_grid_png, panels
+from latentopt.space.classes import Classes
 from latentopt.space.decoder import Decoder
 from objectives.phases import to_phases
 
@@ -29,6 +30,7 @@ class Shown(Protocol):
     image_shape: tuple[int, ...]
     radius: float
     reference_: Float[Tensor, "m d"]
+    reference_classes_: Classes | None
 
     @property
     def id(self) -> str:
@@ -58,12 +60,14 @@ def space_text(space: Shown) -> str:
 @never_raising
 def space_html(space: Shown) -> str | None:
     """A card with a picture of a few draws; the reason where they cannot be decoded."""
+    known = space.reference_classes_
     facts = {
         "id": space.id,
         "numbers": space.latent_dim,
         "images": f"{space.image_shape} (channels, {'z, ' * (len(space.image_shape) > 3)}y, x)",
         "radius": f"{space.radius:.3g}",
         "reference structures": len(space.reference_),
+        **({"classes": ", ".join(known.class_names)} if known is not None else {}),
         "encodes": "yes" if space.encodes else "no",
     }
     png = space_png(space)

@@ -1,12 +1,12 @@
 """How near to one another the training structures of a space lie, and how far out."""
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from generative.batching import map_rows
 
-__all__ = ["box_around", "median_spacing", "nearest_distance"]
+__all__ = ["box_around", "median_spacing", "nearest_distance", "nearest_rows"]
 
 
 def median_spacing(reference: Float64[Tensor, "r d"]) -> float:
@@ -31,6 +31,14 @@ def nearest_distance(
     """Distance of each point to the nearest of the reference, on the points' device."""
     near = reference.to(points.device)
     return map_rows(lambda rows: torch.cdist(rows, near).amin(1), points, len(near))
+
+
+def nearest_rows(
+    points: Float64[Tensor, "n d"], reference: Float64[Tensor, "r d"]
+) -> Int64[Tensor, " n"]:
+    """Row of the reference that is nearest to each point, on the points' device."""
+    near = reference.to(points.device)
+    return map_rows(lambda rows: torch.cdist(rows, near).argmin(1), points, len(near))
 
 
 def box_around(reference: Float64[Tensor, "r d"]) -> Float64[Tensor, "2 d"]:

@@ -31,6 +31,7 @@ from latentopt.fidelity.noise_space import noise_space_figures, noise_space_sect
 from latentopt.fidelity.traverse_picture import CONTROLS_PICTURE, traverse_picture
 from latentopt.printable import one_line
 from latentopt.settings.explain import explain
+from latentopt.space.classes import Classes
 from latentopt.space.control_meanings import CONTROLS, controls_section
 from latentopt.space.files import OWN, SETTINGS, is_space
 from latentopt.space.fitting import thinned
@@ -123,7 +124,7 @@ def train_space(
             card=CardContent(held_out.images, facts, held_out.parents),
             overwrite=overwrite,
         )
-        space = _space_of(model, training.images, settings)
+        space = _space_of(model, training, settings)
     card = {name: (folder / name).read_bytes() for name in (CARD, PICTURE)}
     if has_two_coordinates(model) and isinstance(model, Encoding):
         pair = to_tensor(training.images), to_tensor(held_out.images)
@@ -209,19 +210,18 @@ def _build(
     return model
 
 
-def _space_of(
-    model: Model, images: Float[np.ndarray, "n c *space"], settings: TrainingSettings
-) -> LatentSpace:
+def _space_of(model: Model, training: Dataset, settings: TrainingSettings) -> LatentSpace:
     """Whitened over the images, or the prior itself where the model cannot encode them."""
     steps = settings.space.inversion_steps
     if not isinstance(model, Encoding):
         return LatentSpace.from_prior(model).inverting(steps)
-    rows = len(thinned(images, INVERTED_ROWS))
+    rows = len(thinned(training.images, INVERTED_ROWS))
     shown = settings.training.progress and isinstance(model, Drawn)
     with TrainingProgress(rows, shown=shown, title="points of training images") as bar:
         return LatentSpace.fit(
             model,
-            images,
+            training.images,
+            classes=Classes.of_data(training),
             inversion_steps=steps,
             progress=lambda done, _: bar.update(done, {}),
         )

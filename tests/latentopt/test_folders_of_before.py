@@ -55,6 +55,7 @@ def test_a_space_decodes_and_encodes_as_it_did(folder, name):
     # Whitening magnifies rounding, which processors do differently, where codes hardly vary.
     torch.testing.assert_close(space.encode(images), encoded, rtol=1e-3, atol=1e-2)
     assert space.inversion_steps == 0
+    assert space.reference_classes_ is None
     assert decoded.std() > 1e-4  # it would notice weights that are not there
 
 

@@ -5,6 +5,22 @@ const bytes = (id) => Uint8Array.from(atob(part(id).textContent), (c) => c.charC
 const [height, width] = space.shape;
 const z = new Float32Array(space.latent_dim);
 const colours = space.colours.map((c) => [1, 3, 5].map((k) => parseInt(c.slice(k, k + 2), 16)));
+// Of classes: the same as in the pages of `latentopt serve` (classes.js; a test compares them).
+const CLASS_COLOURS = {
+  light: ["#d55e00", "#648fff", "#00695c", "#cc79a7", "#1b1b1b", "#5c2a9d"],
+  dark: ["#ffb000", "#785ef0", "#009e73", "#aa4499", "#f4f8fb", "#cc3311"],
+};
+const SHAPES = [
+  "M-3.4 0A3.4 3.4 0 1 1 3.4 0A3.4 3.4 0 1 1-3.4 0Z",
+  "M-3-3H3V3H-3Z",
+  "M0-4.2L4.2 3.2H-4.2Z",
+  "M0-4.4L4.4 0L0 4.4L-4.4 0Z",
+  "M0 4.2L4.2-3.2H-4.2Z",
+  "M-1.4-4.4H1.4V-1.4H4.4V1.4H1.4V4.4H-1.4V1.4H-4.4V-1.4H-1.4Z",
+  "M-4.2-2.2L-2.2-4.2L0-2L2.2-4.2L4.2-2.2L2 0L4.2 2.2L2.2 4.2L0 2L-2.2 4.2L-4.2 2.2L-2 0Z",
+];
+const paths = SHAPES.map((outline) => new Path2D(outline));
+const dark = matchMedia("(prefers-color-scheme: dark)");
 let session, Tensor, reference, reach, decoding = false, waiting = false;
 
 async function inflated(id) {
@@ -118,9 +134,8 @@ function drawMap() {
     pen.strokeRect(at(value), -1, 0, side + 2);
     pen.strokeRect(-1, at(value), side + 2, 0);
   }
-  pen.fillStyle = style.getPropertyValue("--dot");
   for (let row = 0; row < reference.length; row += z.length) {
-    pen.fillRect(at(reference[row]) - scale, at(-(reference[row + 1] ?? 0)) - scale, 2 * scale, 2 * scale);
+    dot(pen, at(reference[row]), at(-(reference[row + 1] ?? 0)), scale, space.labels?.[row / z.length]);
   }
   pen.lineWidth = 3 * scale;
   pen.strokeStyle = style.getPropertyValue("--mark");
@@ -129,6 +144,41 @@ function drawMap() {
   pen.stroke();
   canvas.setAttribute("aria-label", `Map of the first two axes: the point is at ${z[0].toFixed(2)}` +
     ` on axis 1 and ${(z[1] ?? 0).toFixed(2)} on axis 2.`);
+}
+
+function colourOf(label) {
+  const colours = CLASS_COLOURS[dark.matches ? "dark" : "light"];
+  return label >= 0 ? colours[label % colours.length]
+    : getComputedStyle(part("map")).getPropertyValue("--dot");
+}
+
+/** A reference structure on the map: of a class in its colour and shape, else a small square. */
+function dot(pen, x, y, scale, label) {
+  pen.fillStyle = colourOf(label);
+  if (!(label >= 0)) {
+    pen.fillRect(x - scale, y - scale, 2 * scale, 2 * scale);
+    return;
+  }
+  pen.save();
+  pen.translate(x, y);
+  pen.scale(scale, scale);
+  pen.fill(paths[label % paths.length]);
+  pen.restore();
+}
+
+/** What the colours and shapes of the map mean. */
+function legend() {
+  const found = (space.class_names ?? []).entries();
+  const present = [...found].filter(([label]) => space.labels.includes(label));
+  part("classes").replaceChildren(...present.map(([label, name]) => {
+    const item = document.createElement("li"), sign = document.createElement("canvas");
+    const scale = window.devicePixelRatio || 1;
+    sign.width = sign.height = 14 * scale;
+    sign.setAttribute("aria-hidden", "true");
+    dot(sign.getContext("2d"), 7 * scale, 7 * scale, 1.3 * scale, label);
+    item.append(sign, name);
+    return item;
+  }));
 }
 
 // -- what is asked --------------------------------------------------------------------------------
@@ -195,7 +245,8 @@ function begin() {
   });
   part("seed").addEventListener("change", () => { sample(Number(part("seed").value)); show(); });
   window.addEventListener("resize", drawMap);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawMap);
+  legend();
+  dark.addEventListener("change", () => { drawMap(); legend(); });
   for (const id of ["sample", "seed", "mean"]) part(id).disabled = false;
 }
 

@@ -85,7 +85,7 @@ class Explorer {
     this.plane = select([["axes", "principal axes"], ["structure", "structure scores"]],
       this.store.state.plane, (plane) => this.store.put({ plane }));
     put("map-tools", field("Plane", this.plane), ...this.colouring.tools);
-    put("map-scale", this.colouring.scale);
+    put("map-scale", this.colouring.key);
     put("axes", this.axes.element);
     this.swap = button("Exchange A and B", () => {
       const { a, b } = this.store.state;
@@ -195,7 +195,9 @@ class Explorer {
     }
     if (this.tipped === index) return;
     this.tipped = index;
-    const text = `${sentence(this.space.point)} ${index}, fraction ${number(this.map.volume_fraction[index], 3)}`;
+    const ofClass = this.colouring.classes.nameOf(index);
+    const text = `${sentence(this.space.point)} ${index}, fraction ${number(this.map.volume_fraction[index], 3)}`
+      + (ofClass === undefined ? "" : `, ${ofClass}`);
     byId("map-said").textContent = text;
     const found = await attempt(() => this.tip(index));
     if (!found || this.tipped !== index) return;

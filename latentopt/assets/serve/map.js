@@ -31,7 +31,8 @@ export class DataMap {
     canvas.addEventListener("blur", () => { this.cross = null; this.hover(null); this.draw(); });
   }
 
-  /** Show the data of a plane; colours are `{values, low, high}`. On a ground, points are others. */
+  /** Show the data of a plane; colours are `{values, low, high}`, or `{draw}` points by themselves.
+   * On a ground, points are others. */
   show({ map, plane, colours, marks = [], ground = null }) {
     Object.assign(this, { plane, colours, marks, ground });
     const points = map[plane];
@@ -176,12 +177,16 @@ export class DataMap {
   }
 
   drawPoints(pen) {
-    const { values, low, high } = this.colours ?? {};
+    const { values, low, high, draw } = this.colours ?? {};
     pen.fillStyle = ink("muted");
     pen.globalAlpha = 0.25;
     for (const [x, y] of this.ground ?? []) pen.fillRect(this.across(x) - 1, this.down(y) - 1, 2, 2);
     const size = this.ground ? 4.5 : 2.6;
     this.points.forEach((point, i) => {
+      if (draw) {
+        draw(pen, i, this.across(point[0]), this.down(point[1]));
+        return;
+      }
       const value = values?.[i];
       const known = value !== undefined && value !== null && Number.isFinite(value);
       pen.fillStyle = known ? scaled((value - low) / (high - low || 1)) : ink("muted");

@@ -1,5 +1,6 @@
 // What the points of the map are coloured by.
 
+import { Classes } from "./classes.js";
 import { gradient } from "./colours.js";
 import { attempt, button, el, field, number, say, select, unitText } from "./dom.js";
 import { norm } from "./geometry.js";
@@ -20,7 +21,9 @@ export class Colouring {
       distance: isolation,
       norm: map.z.map(norm),
     };
+    this.classes = new Classes(map, () => this.onchange());
     this.choice = select([
+      ...(this.classes.known ? [["class", "class"]] : []),
       ["volume_fraction", "volume fraction"],
       ["distance", "distance to the nearest other"],
       ["norm", "norm"],
@@ -36,6 +39,7 @@ export class Colouring {
     this.high = el("span", {});
     this.title = el("span", { class: "title" });
     this.scale = el("div", { class: "scale" }, this.title, this.low, this.bar, this.high);
+    this.key = el("div", {}, this.scale, this.classes.legend);
   }
 
   show(colour) {
@@ -51,8 +55,13 @@ export class Colouring {
     this.stop.hidden = !this.running;
   }
 
-  /** Values of the points and the ends of the scale. */
+  /** Values of the points and the ends of the scale; of classes how a point is drawn. */
   colours() {
+    this.classes.legend.hidden = this.colour !== "class";
+    if (this.colour === "class") {
+      this.scale.hidden = true;
+      return { draw: (...given) => this.classes.draw(...given) };
+    }
     const metrics = this.computed[this.colour];
     const name = metrics && (this.metric.value in metrics ? this.metric.value : Object.keys(metrics)[0]);
     const values = this.known[this.colour] ?? metrics?.[name] ?? [];

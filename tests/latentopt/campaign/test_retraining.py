@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from generative import MODELS, PCA, ConvVAE
 from generative.data.synthetic import gaussian_random_field
@@ -13,12 +14,14 @@ from generative.training.descent import descend
 from latentopt.campaign import retraining
 from latentopt.campaign.campaign import Campaign
 from latentopt.campaign.rank_weights import rank_weights
-from latentopt.campaign.retraining import retrain_space, training_images
+from latentopt.campaign.retraining import retrain_space
+from latentopt.campaign.retraining_images import training_images
 from latentopt.errors import CampaignError, ConfigError
 from latentopt.microstructure import to_images, to_phases
 from latentopt.runs.candidates import candidate_path
 from latentopt.runs.run import Run
 from latentopt.settings.campaign import RetrainConfig
+from latentopt.space.classes import Classes
 from latentopt.space.inversion import InversionConfig
 from latentopt.space.latent_space import LatentSpace
 
@@ -203,19 +206,19 @@ def test_training_images_are_those_asked_for_or_known_or_decoded(tiny_space, tmp
     images = gaussian_random_field(40, (8, 8), seed=3)
     np.save(tmp_path / "mine.npy", images)
     config = RetrainConfig(every=1, images=10, data=str(tmp_path / "mine.npy"))
-    found, source = training_images(tiny_space, config)
-    np.testing.assert_array_equal(found, images[::4])
-    assert source == "mine.npy"
-    found, source = training_images(tiny_space, RetrainConfig(every=1, images=20))
-    assert found.shape == (20, 1, 8, 8)
-    assert source == "decoded training points, in place of training images"
+    found = training_images(tiny_space, config)
+    np.testing.assert_array_equal(found.images, images[::4])
+    assert found.source == "mine.npy"
+    found = training_images(tiny_space, RetrainConfig(every=1, images=20))
+    assert found.images.shape == (20, 1, 8, 8)
+    assert found.source == "decoded training points, in place of training images"
 
 
 def test_the_default_space_draws_its_training_images_again():
-    found, source = training_images(LatentSpace.default(), RetrainConfig(every=1, images=8))
-    assert found.shape == (8, 1, 64, 64)
-    assert set(np.unique(found)) == {0, 1}
-    assert source == "training images of the space"
+    found = training_images(LatentSpace.default(), RetrainConfig(every=1, images=8))
+    assert found.images.shape == (8, 1, 64, 64)
+    assert set(np.unique(found.images)) == {0, 1}
+    assert found.source == "training images of the space"
 
 
 def test_what_cannot_be_retrained_is_refused_at_once(open_campaign, tiny_space, tmp_path):
@@ -484,9 +487,9 @@ def test_as_many_images_are_taken_as_are_asked_for(tiny_space, tmp_path):
     np.save(tmp_path / "mine.npy", gaussian_random_field(40, (8, 8), seed=3))
     for n in (3, 10, 27, 40, 50):
         config = RetrainConfig(every=1, images=n, data=str(tmp_path / "mine.npy"))
-        assert len(training_images(tiny_space, config)[0]) == min(n, 40)
+        assert len(training_images(tiny_space, config)) == min(n, 40)
         points = RetrainConfig(every=1, images=n)
-        assert len(training_images(tiny_space, points)[0]) == min(n, len(tiny_space.reference_))
+        assert len(training_images(tiny_space, points)) == min(n, len(tiny_space.reference_))
 
 
 @pytest.mark.parametrize("kind", ["pca", "ldm"])
@@ -540,3 +543,40 @@ def test_a_repeat_of_before_a_retraining_needs_its_file_and_not_the_space_of_the
     again = campaign.repeat(old.index)
     assert again.space_id == run.space_id
     assert campaign.run(progress=False).trials[again.index].status == "completed"
+
+
+def test_a_retrained_space_knows_the_classes_of_what_it_knew(tiny_space, tmp_path):
+    """Of structures that were evaluated it has none."""
+    images = torch.from_numpy(gaussian_random_field(60, (8, 8), seed=0))
+    classes = Classes((images.mean((1, 2, 3)) > 0.5).long(), ("dark", "bright"))
+    space = LatentSpace.fit(tiny_space.model, images, classes=classes)
+    run = Campaign(
+        space=space,
+        objectives=[fraction],
+        objective="fraction",
+        folder=tmp_path / "run",
+        strategy="prior",
+        engine="serial",
+        trials=5,
+        retrain={"every": 4, "images": 30, "weight_k": 0.5},
+    ).run(progress=False)
+    ((_, folder),) = run.retrained
+    new = LatentSpace.load(folder)
+    evaluated = len(new.reference_) - 30
+    expected = space.reference_classes_.names()[::2]
+    assert new.reference_classes_.names() == (None,) * evaluated + expected
+    assert evaluated > 0
+
+
+def test_images_of_a_folder_of_classes_keep_their_classes(tiny_space, tmp_path):
+    for name, share in (("dark", 0.2), ("bright", 0.8)):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for seed in range(3):
+            pixels = np.random.default_rng(seed).random((8, 8)) < share
+            image = Image.fromarray(255 * pixels.astype(np.uint8))
+            image.save(tmp_path / "images" / name / f"{seed}.png")
+    config = RetrainConfig(every=1, images=4, data=str(tmp_path / "images"))
+    found = training_images(tiny_space, config)
+    bright = found.images.mean((1, 2, 3)) > 0.5
+    assert found.classes.names() == tuple("bright" if one else "dark" for one in bright)
+    assert set(bright) == {True, False}

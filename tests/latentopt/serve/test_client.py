@@ -87,3 +87,24 @@ def test_an_array_that_promises_too_much_is_refused(answering):
     space = answering(decode=file).space()
     with pytest.raises(RemoteError):
         space.decode(np.zeros((2, 4)))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"labels": [0, 1], "class_names": ["a", "b"]},
+        {"labels": [0, 1, 2], "class_names": ["a", "b"]},
+        {"labels": [0, 0, "x"], "class_names": ["a", "b"]},
+        {"labels": [0, 0, 2**70], "class_names": ["a", "b"]},
+        {"labels": [[0], [0], [0]], "class_names": ["a", "b"]},
+        {"labels": None, "class_names": ["a", "b"]},
+        {"labels": [0, 0, 0], "class_names": ["a", "a"]},
+        {"labels": [0, 0, 0], "class_names": 3},
+        {},
+        [],
+    ],
+)
+def test_classes_that_cannot_be_are_refused(answering, answer):
+    spaces = json.dumps([SPACE | {"class_names": ["a", "b"]}]).encode()
+    with pytest.raises(RemoteError):
+        answering(spaces=spaces, classes=json.dumps(answer).encode()).space()

@@ -97,3 +97,10 @@ def test_structures_that_are_all_alike_have_fractions_only():
     features = StructureFeatures(LatentSpace.from_prior(Constant()))
     assert features.names == ("volume_fraction",)
     assert torch.equal(features.scores(torch.zeros(1, 3).double()), torch.tensor([[2.5]]).double())
+
+
+def test_components_are_learned_from_structures_all_over_the_reference(space, monkeypatch):
+    monkeypatch.setattr("latentopt.space.features._VOXELS", 0)
+    monkeypatch.setattr("latentopt.space.features._LEAST_ROWS", 40)
+    points = space.project(space.reference_)
+    assert torch.equal(StructureFeatures(space).reference, points[::2])

@@ -1,5 +1,7 @@
 """The explorer of a space that can be asked for classes and properties, and that refines."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from generative.gans.controls import Controls, ControlsConfig
 from generative.model import Model
 from generative.training.train import TrainConfig, train
 from latentopt.serve.spaces import ServedSpace, Spaces
+from latentopt.space.classes import Classes
 from latentopt.space.latent_space import LatentSpace
 
 pytestmark = pytest.mark.slow
@@ -34,7 +37,8 @@ def asked_space(tmp_path_factory):
     )
     config = TrainConfig(steps=6, batch_size=4, progress=False, precision="float32")
     train(model, images, conditions=rows, config=config, folder=tmp_path_factory.mktemp("asked"))
-    return LatentSpace.fit(model, torch.from_numpy(images))
+    classes = Classes(torch.from_numpy(labels), known.classes)
+    return LatentSpace.fit(model, torch.from_numpy(images), classes=classes)
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +58,7 @@ def test_a_structure_is_drawn_of_a_class_and_a_property(explorer, look, asked_sp
     before = look.state(page)["a"]
     asked = []
     page.on("request", lambda r: r.url.endswith("/sample") and asked.append(r.post_data_json))
-    page.get_by_label("Class").select_option("fine")
+    page.locator("#sampling").get_by_label("Class").select_option("fine")
     page.get_by_label("Ask for volume_fraction").check()
     page.get_by_role("button", name="Draw a structure with these").click()
     look.until(page, "!document.querySelector('#tools button').disabled")
@@ -64,6 +68,13 @@ def test_a_structure_is_drawn_of_a_class_and_a_property(explorer, look, asked_sp
     assert asked[0]["properties"]["volume_fraction"] == pytest.approx(
         (about.low + about.high) / 2, rel=0.02
     )
+
+
+def test_the_map_is_coloured_by_the_classes_of_the_conditions(explorer, asked_space):
+    page = explorer("colour=class", space=asked_space)
+    assert page.locator(".classes li").all_text_contents() == ["coarse (6)", "fine (6)"]
+    page.get_by_role("button", name="fine (").click()
+    assert page.get_by_role("button", name="fine (").get_attribute("aria-pressed") == "true"
 
 
 def test_a_structure_is_refined_beside_itself(explorer, look, asked_space):
@@ -114,3 +125,13 @@ def test_control_variables_have_their_own_names(explorer, look, controlled_space
     page.get_by_role("slider", name="continuous 1").focus()
     page.keyboard.press("ArrowRight")
     assert np.flatnonzero(look.state(page)["a"] != before).tolist() == [3]
+
+
+def test_the_map_is_coloured_by_the_categories_that_a_model_made(explorer, controlled_space):
+    page = explorer("colour=class", space=controlled_space)
+    z = controlled_space.reference_
+    counts = torch.bincount(z[:, :3].argmax(1))
+    named = page.locator(".classes li").all_text_contents()
+    shown = [re.fullmatch(r"category 1: (\d) \((\d+)\)", one).groups() for one in named]
+    assert [int(number) for number, _ in shown] == [1, 2, 3]
+    assert all(int(count) <= total for (_, count), total in zip(shown, counts, strict=True))
