@@ -178,8 +178,7 @@ class LatentSpace:
         ----------
         name
             ``"default"``, the code of a variational autoencoder; or ``"ldm"``, the noise of a
-            latent diffusion over it, in which every typical point is a likely structure. Any other
-            name is a ``ValueError``.
+            latent diffusion over it, in which every typical point is a likely structure.
         """
         return cls.load(embedded_folder(name))
 

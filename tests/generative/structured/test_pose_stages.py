@@ -9,6 +9,8 @@ from generative.model import reconstruct
 from generative.model_files import load_model
 from generative.stages.config import TrainConfig
 from generative.structured import RVAE
+from generative.structured.frame_stage import FrameStage
+from generative.structured.pose_stages import ContentStage, PoseStage
 from generative.training.train import train
 
 
@@ -50,7 +52,7 @@ def test_it_finds_angles_that_nobody_told_it(turned):
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_in_either_stage_ends_with_the_same_weights(
+def test_a_run_that_is_killed_in_any_stage_ends_with_the_same_weights(
     turned, tmp_path, monkeypatch
 ):
     images = turned[0][:40]
@@ -60,20 +62,21 @@ def test_a_run_that_is_killed_in_either_stage_ends_with_the_same_weights(
         return RVAE((1, 16, 16), width=4, hidden=16)
 
     train(made(), images, config=config, folder=tmp_path / "whole")
-    loss = RVAE.bound
-    for stop in (1, 9):  # in the stage of pose, and in that of content
+    losses = {stage: stage.loss for stage in (PoseStage, ContentStage, FrameStage)}
+    for stop in (1, 9, 25):  # pose takes 2 steps, content 20, frames 8
         calls = 0
 
-        def stopped(self, *given, stop=stop, **named):
+        def stopped(self, batch, player, stop=stop):
             nonlocal calls
             calls += 1
             if calls > stop:
                 raise KeyboardInterrupt
-            return loss(self, *given, **named)
+            return losses[type(self)](self, batch, player)
 
         folder = tmp_path / f"stopped-{stop}"
         with monkeypatch.context() as patch:
-            patch.setattr(RVAE, "bound", stopped)
+            for stage in losses:
+                patch.setattr(stage, "loss", stopped)
             with pytest.raises(KeyboardInterrupt):
                 train(made(), images, config=config, folder=folder)
         train(made(), images, config=config, folder=folder)
@@ -83,7 +86,7 @@ def test_a_run_that_is_killed_in_either_stage_ends_with_the_same_weights(
 
 
 def test_content_comes_in_after_pose():
-    pose, content = RVAE((1, 16, 16), width=4, hidden=16).stages()
+    pose, content, _ = RVAE((1, 16, 16), width=4, hidden=16).stages()
     assert {pose.gate(progress) for progress in (0.0, 0.5, 1.0)} == {0}
     gates = [content.gate(progress) for progress in np.linspace(0, 1, 11)]
     assert gates[0] == 0
