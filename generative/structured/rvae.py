@@ -39,6 +39,7 @@ TURNS = 8  # of the plane
 COARSE = {2: 1, 3: 2}  # voxels to one, where copies are looked at and poses are compared
 LEAST_SPREAD = 0.05  # of a voxel about its reconstruction
 FIRST_SPREAD = math.sqrt(0.1)
+TOLD = 20.0  # weight of a turn that is told, as of a label in Kingma et al. (2014), eq. 9
 FOLLOWING = 0.02  # part of the way that the spread goes at a step
 
 
@@ -52,6 +53,7 @@ class Found:
     small_spread: Float[Tensor, "n k free"]
     shift_spread: Float[Tensor, "n k dims"]
     turns: Float[Tensor, "k dims dims"]
+    features: Float[Tensor, "n k h"]  # of each turned copy
     mean: Float[Tensor, "n d"]
     log_variance: Float[Tensor, "n d"]
 
@@ -248,7 +250,7 @@ class RVAE(Framed):
         small, shift, *spreads = self.refine(features).split([free, self.dims] * 2, -1)
         relative = [(spread - 2).clamp(-6, 1).exp() for spread in spreads]
         pooled = torch.einsum("nk,nkf->nf", log_turn.exp(), features)
-        mean, log_variance = self.content(pooled).chunk(2, -1)
+        mean, log_variance = self._content(pooled)
         reach, moved = float(self.config.rotation) * self.reach, self.config.shift
         return Found(
             log_turn=log_turn,
@@ -257,9 +259,15 @@ class RVAE(Framed):
             small_spread=reach * relative[0],
             shift_spread=moved * relative[1],
             turns=turns,
+            features=features,
             mean=mean,
-            log_variance=log_variance.clamp(-10, 4),
+            log_variance=log_variance,
         )
+
+    def _content(self, features: Float[Tensor, "n h"]) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of the content, of features of upright copies."""
+        mean, log_variance = self.content(features).chunk(2, -1)
+        return mean, log_variance.clamp(-10, 4)
 
     @property
     def noise_size(self) -> int:
@@ -330,19 +338,20 @@ class RVAE(Framed):
         away = angle - logarithm(found.turns)[:, 0]
         away = torch.remainder(away + period / 2, period) - period / 2
         rows, turn = torch.arange(len(images)), away.abs().argmin(1)
-        code = found.mean + z * (0.5 * found.log_variance).exp()
+        # Content of the copy that is told: a sum over turns would hold the old frame.
+        mean, log_variance = self._content(found.features[rows, turn])
+        code = mean + z * (0.5 * log_variance).exp()
         there = exponential(angle)[:, None]
         seen = self.seen(self.draw(code), self.points, there, shift[:, None])[:, 0]
         squared = ((seen - images) ** 2).flatten(1).sum(1).mean()
         spread = self._followed(squared / images[0].numel())
         small = found.small_spread[rows, turn]
-        improbable = -found.log_turn[rows, turn].mean()
+        improbable = -TOLD * found.log_turn[rows, turn].mean()
         improbable = improbable + _gaussian(away[rows, turn, None] - found.small[rows, turn], small)
         if self.config.shift:
             off = shift - found.shift[rows, turn]
             improbable = improbable + _gaussian(off, found.shift_spread[rows, turn])
-        variance = found.log_variance.exp()
-        kl = 0.5 * (found.mean**2 + variance - 1 - found.log_variance).sum(-1).mean()
+        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(-1).mean()
         total = squared / (2 * spread**2) + self.config.beta * kl + improbable
         terms = {"mse": squared.item() / images[0].numel(), "kl_content": kl.item()}
         return total, terms | {"pose": improbable.item()}
