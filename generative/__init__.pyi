@@ -11,6 +11,7 @@ from .gans.stylegan import StyleGAN
 from .model import Model
 from .model_files import load_model, save_model
 from .registry import MODELS
+from .structured.rvae import RVAE
 
 __all__ = [
     "DCGAN",
@@ -18,6 +19,7 @@ __all__ = [
     "LSGM",
     "MODELS",
     "PCA",
+    "RVAE",
     "VAEGAN",
     "ConvVAE",
     "InfoGAN",

@@ -248,13 +248,20 @@ class Pose:
     Parameters
     ----------
     angle
-        Rotation in radians, counter-clockwise as the first axis of space points down.
+        Rotation in radians. In 2-D one number, counter-clockwise as the first axis of space points
+        down; in 3-D a rotation vector along the axes of space, right-handed for axes that are
+        called z, y, x in their order.
     shift
         Offset of its centre from that of the image along each axis of space, in voxels.
+    angle_spread, shift_spread
+        Root-mean-square deviation from these, where it is known: of the rotation in radians, of
+        the shift along each axis in voxels.
     """
 
-    angle: Float[Tensor, " n"]
+    angle: Float[Tensor, "n *free"]
     shift: Float[Tensor, "n axes"]
+    angle_spread: Float[Tensor, " n"] | None = None
+    shift_spread: Float[Tensor, "n axes"] | None = None
 
 
 @runtime_checkable
@@ -265,8 +272,8 @@ class Structured(Protocol):
         """Angle and shift of each image, row by row."""
         ...
 
-    def place(self, images: Float[Tensor, "n c *space"], pose: Pose) -> Float[Tensor, "n c *space"]:
-        """Decoded structures turned and shifted to where the pose says they lie."""
+    def decode_at(self, code: Float[Tensor, "n d"], pose: Pose) -> Float[Tensor, "n c *space"]:
+        """Structures turned and shifted to where the pose says they lie, in [0, 1]."""
         ...
 
 
@@ -319,12 +326,14 @@ def reconstruct(
 ) -> Float[Tensor, "n c *space"]:
     """Each image encoded and decoded, without gradients, in a fixed amount of memory.
 
-    Of a `Structured` model the decoded structure is placed as the image has it.
+    Of a `Structured` model the structure is decoded where the image has it.
     """
 
     def again(chunk: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
-        made = model.decode(model.encode(chunk))
-        return model.place(made, model.pose(chunk)) if isinstance(model, Structured) else made
+        code = model.encode(chunk)
+        if isinstance(model, Structured):
+            return model.decode_at(code, model.pose(chunk))
+        return model.decode(code)
 
     with torch.no_grad():
         return map_rows(again, images, images[0].numel())

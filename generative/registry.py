@@ -13,6 +13,7 @@ from generative.gans.gan import GAN
 from generative.gans.infogan import InfoGAN
 from generative.gans.stylegan import StyleGAN
 from generative.model import Model
+from generative.structured.rvae import RVAE
 
 MODELS: dict[str, type[Model]] = {
     "pca": PCA,
@@ -25,6 +26,7 @@ MODELS: dict[str, type[Model]] = {
     "gan": GAN,
     "stylegan": StyleGAN,
     "infogan": InfoGAN,
+    "rvae": RVAE,
 }
 # Names in folders written before, and what has taken their place.
 FORMER_NAMES = {"cvae": "resnet_vae"}

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from generative.autoencoders.gaussian_codes import gaussian_codes
 from generative.batching import map_rows
-from generative.model import Drawn, Encoding, Model, is_standard_normal
+from generative.model import Drawn, Encoding, Model, Structured, is_standard_normal
 from objectives.fidelity.draws import COLLAPSED_RECALL, DrawFigures
 
 CODES = 2048  # training codes, at most, whose Gaussian is drawn from
@@ -79,7 +79,8 @@ class Draws:
 def draw(model: Model, training: Float[Tensor, "m c *space"], n: int) -> Draws:
     """Draws from the prior of a model that has one.
 
-    Of another from the Gaussian with the mean and covariance of the training codes.
+    Of another from the Gaussian with the mean and covariance of the training codes. Where a model
+    keeps the pose apart, each is turned and shifted as some training image is.
     """
     with torch.no_grad():
         if isinstance(model, Drawn):
@@ -89,8 +90,23 @@ def draw(model: Model, training: Float[Tensor, "m c *space"], n: int) -> Draws:
             code = gaussian_codes(known, n)
         else:
             code = torch.randn(n, model.latent_dim, generator=torch.Generator().manual_seed(0))
-        images = map_rows(model.decode, code, training[0].numel())
+        images = _decoded(model, code, training)
     return Draws(code, images, float(code.double().var(0, correction=0).mean().sqrt()))
+
+
+def _decoded(model: Model, code: Tensor, training: Tensor) -> Tensor:
+    """Structures of codes; where the pose is kept apart, in poses of training images."""
+    if not isinstance(model, Structured):
+        return map_rows(model.decode, code, training[0].numel())
+    generator = torch.Generator().manual_seed(0)
+    shown = training[torch.randint(len(training), (len(code),), generator=generator)]
+
+    def placed(rows: Tensor) -> Tensor:
+        images = rows[:, model.latent_dim :].reshape(-1, *model.image_shape)
+        return model.decode_at(rows[:, : model.latent_dim], model.pose(images))
+
+    both = torch.cat([code, shown.flatten(1)], 1)
+    return map_rows(placed, both, both.shape[1])
 
 
 def draws_to_judge(

@@ -27,6 +27,7 @@ from latentopt.cli.options.campaigns import (
 from latentopt.cli.options.data import InspectOptions, MakeOptions, PrepareOptions
 from latentopt.cli.options.serving import ExploreOptions, ServeOptions
 from latentopt.cli.options.spaces import (
+    AnalyseOptions,
     DecodeOptions,
     EncodeOptions,
     EvaluateOptions,
@@ -61,6 +62,7 @@ COMMANDS = {
     "train": Command(TrainOptions, f"{HERE}.train:train"),
     "encode": Command(EncodeOptions, f"{HERE}.points:encode"),
     "decode": Command(DecodeOptions, f"{HERE}.points:decode"),
+    "analyse": Command(AnalyseOptions, f"{HERE}.points:analyse"),
     "optimize": Command(OptimizeOptions, f"{HERE}.optimize:optimize", on_a_campaign=True),
     "status": Command(StatusOptions, f"{HERE}.status:status", on_a_campaign=True),
     "report": Command(ReportOptions, f"{HERE}.report:report", on_a_campaign=True),

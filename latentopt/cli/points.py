@@ -1,22 +1,27 @@
-"""The commands ``latentopt encode`` and ``decode``: images to latent points and back."""
+"""The commands ``encode``, ``decode`` and ``analyse``: images to points and poses, and back."""
 
+import csv
+import io
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import h5py
 import numpy as np
 
 from generative.data.outputs import check_outputs
 from generative.data.read import load_images
-from latentopt.cli.options.spaces import DecodeOptions, EncodeOptions
+from generative.model import Structured
+from latentopt.cli.options.spaces import AnalyseOptions, DecodeOptions, EncodeOptions
 from latentopt.cli.reading import reading_options
-from latentopt.errors import DataError
+from latentopt.errors import ConfigError, DataError
 from latentopt.files import output_file
 from latentopt.microstructure import to_phases
 from latentopt.printing import print
+from latentopt.space.analysis import Analysis, without_pose
 from latentopt.space.named import load_space
 from latentopt.space.point_files import read_points, write_points
 
-__all__ = ["decode", "encode"]
+__all__ = ["analyse", "decode", "encode"]
 
 
 def encode(options: EncodeOptions) -> None:
@@ -50,9 +55,59 @@ def decode(options: DecodeOptions) -> None:
     print(f"{out}: {images.dtype} array of shape {images.shape}")
 
 
+def analyse(options: AnalyseOptions) -> None:
+    """Write content and pose of images, a row each."""
+    out = options.out
+    if out.suffix.lower() not in WRITERS:
+        raise ConfigError(f"--out: {out} should end in {' or '.join(WRITERS)}.")
+    reading = reading_options(options.grey, options.axes, options.limit)
+    check_outputs(
+        [out], inputs=[options.space], images=[options.images], overwrite=options.overwrite
+    )
+    space = load_space(options.space)
+    channels, dims = space.image_shape[0], len(space.image_shape) - 1
+    images = load_images(options.images, spatial_dims=dims, channels=channels, **reading)
+    if not isinstance(space.model, Structured):
+        raise ConfigError(f"{options.space}: {without_pose(space.model)}")
+    found = _as_data_error(options.images, space.analyse, images)
+    with output_file(out, overwrite=options.overwrite) as file:
+        WRITERS[out.suffix.lower()](found, file)
+    print(f"{out}: {len(found)} images, content of {found.z.shape[1]} numbers")
+    if len(found):
+        spread = np.degrees(np.median(found.angle_spread))
+        print(f"spread of the angle: {spread:.1f} degrees (median)")
+
+
 def _as_data_error(path: Path, function: Any, array: Any) -> Any:
     """``function(array)``, a refusal of the array named after the file it came from."""
     try:
         return function(array)
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def _write_csv(found: Analysis, file: IO[bytes]) -> None:
+    columns = found.columns()
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["image", *columns])
+    for i, row in enumerate(zip(*columns.values(), strict=True)):
+        writer.writerow([i, *(f"{value:.9g}" for value in row)])
+    file.write(text.getvalue().encode())
+
+
+def _write_hdf5(found: Analysis, file: IO[bytes]) -> None:
+    with h5py.File(file, "w") as h5:
+        for name, unit in UNITS.items():
+            h5[name] = getattr(found, name).numpy()
+            h5[name].attrs["unit"] = unit
+
+
+UNITS = {
+    "z": "1",
+    "angle": "rad",
+    "shift": "voxel",
+    "angle_spread": "rad",
+    "shift_spread": "voxel",
+}
+WRITERS = {".csv": _write_csv, ".h5": _write_hdf5}

@@ -6,6 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from generative.data.dataset import Dataset
+from generative.model import Structured
+from latentopt.space.analysis import decoded_like
 from latentopt.space.latent_space import LatentSpace
 from objectives.fidelity.ensemble import ensemble_test, fewest_units, shuffled_pixels
 from objectives.fidelity.pixels import mse, pixel_error, psnr, ssim
@@ -31,10 +33,20 @@ class Cut:
 
 
 def reconstructions(space: LatentSpace, held_out: Dataset) -> Tensor | None:
-    """The held-out images encoded and decoded; None without an encoder."""
+    """The held-out images encoded and decoded where they lie; None without an encoder."""
     if not space.encodes:
         return None
-    return space.decode(space.encode(torch.from_numpy(held_out.images))).clamp(0, 1)
+    images = torch.from_numpy(held_out.images)
+    return decoded_like(space, space.encode(images), images).clamp(0, 1)
+
+
+def drawn_structures(space: LatentSpace, held_out: Dataset, n: int, seed: int) -> Tensor:
+    """Samples of a space; where it keeps the pose apart, turned as held-out images are."""
+    z = space.sample(n, seed=seed)
+    if not isinstance(space.model, Structured):
+        return space.decode(z).clamp(0, 1)
+    rows = np.random.default_rng(seed).integers(len(held_out), size=n)
+    return decoded_like(space, z, torch.from_numpy(held_out.images[rows])).clamp(0, 1)
 
 
 def reconstruction_figures(

@@ -16,6 +16,7 @@ from generative.errors import DataError
 from latentopt.errors import ConfigError
 from latentopt.fidelity.reconstructions import (
     Cut,
+    drawn_structures,
     halves_of_parents,
     reconstruction_figures,
     reconstructions,
@@ -201,7 +202,7 @@ def evaluate_spaces(
             parents = len(np.unique(held_out.parents[rows]))
             groups.append(GroupFidelity(group, len(rows), parents, figures))
         progress(f"{name}: samples")
-        drawn = space.decode(space.sample(samples, seed=seed)).clamp(0, 1)
+        drawn = drawn_structures(space, held_out, samples, seed)
         figures = _sample_figures(drawn, held_out, judge, cut, seed)
         if training is not None:
             figures |= _memorization(cut(drawn), cut, training, originals)

@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float
 
 from latentopt.errors import CampaignError
+from latentopt.runs.correlation_features import correlation_features
 from latentopt.runs.noisy_regression import smoothed
 from latentopt.runs.trial import Trial
-from latentopt.space.correlation_features import correlation_features
 
 __all__ = ["TrueValues", "first_of_structure", "noisy_metrics"]
 

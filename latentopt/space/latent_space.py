@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from generative.batching import map_rows
 from generative.model import CoordinateName, Drawn, is_standard_normal
+from latentopt.space.analysis import Analysis, analyse
 from latentopt.space.arguments import AnyArray, checked_images, checked_points, like
 from latentopt.space.ax_parameters import (
     parameters_to_points,
@@ -177,8 +178,7 @@ class LatentSpace:
         ----------
         name
             ``"default"``, the code of a variational autoencoder; or ``"ldm"``, the noise of a
-            latent diffusion over it, in which every typical point is a likely structure. Any other
-            name is a ``ValueError``.
+            latent diffusion over it, in which every typical point is a likely structure.
         """
         return cls.load(embedded_folder(name))
 
@@ -192,8 +192,7 @@ class LatentSpace:
         ValueError
             For coordinates that this model has not.
         """
-        model = two_coordinates(self.model, coordinates)
-        other = model.in_coordinates(coordinates)
+        other = (model := two_coordinates(self.model, coordinates)).in_coordinates(coordinates)
         if is_standard_normal(other) == is_standard_normal(model):
             return self
         z, whitening, radius = turned(model, other, self.reference_, self.whitening)
@@ -284,9 +283,8 @@ class LatentSpace:
         ValueError
             For points of another width, or not finite.
         """
-        points = self._points(z)
+        points, device = self._points(z), device_of(self.model)
         rows = points.reshape(-1, self.latent_dim)
-        device = device_of(self.model)
         with torch.set_grad_enabled(torch.is_grad_enabled() and rows.requires_grad):
             images = map_rows(
                 lambda part: self.model.decode(self.whitening.to_code(part.to(device))).float(),
@@ -294,6 +292,10 @@ class LatentSpace:
                 math.prod(self.image_shape),
             )
         return like(z, images.reshape(*points.shape[:-1], *self.image_shape))
+
+    def analyse(self, images: AnyArray) -> Analysis:
+        """Content and pose of images, by a model that keeps them apart, such as an rvae."""
+        return analyse(self.model, self.whitening, images)
 
     # -- points ----------------------------------------------------------------------------------
 
@@ -306,8 +308,7 @@ class LatentSpace:
 
     def project(self, z: Array) -> Array:
         """The nearest points inside the radius: points beyond it move towards the origin."""
-        points = self._points(z)
-        norm = points.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+        norm = (points := self._points(z)).norm(dim=-1, keepdim=True).clamp_min(1e-12)
         return like(z, points * (self.radius / norm).clamp(max=1.0))
 
     def interpolate(self, a: Array, b: AnyArray, n: int, how: Way = "linear") -> Array:
@@ -337,8 +338,8 @@ class LatentSpace:
         Each axis goes from -span to span standard deviations. A ``ValueError`` refuses axes that
         the space has not.
         """
-        origin = torch.zeros(self.latent_dim, dtype=torch.float64)
-        return grid(origin, axes, torch.linspace(-span, span, n, dtype=torch.float64))
+        ticks = torch.linspace(-span, span, n, dtype=torch.float64)
+        return grid(torch.zeros(self.latent_dim, dtype=torch.float64), axes, ticks)
 
     @property
     def controls(self) -> tuple[ControlMeaning, ...]:
@@ -363,8 +364,8 @@ class LatentSpace:
         """Root-mean-square change of z when it is decoded and encoded again: ``(n,)``."""
         points = self._points(z).detach()
         rows = points.reshape(-1, self.latent_dim)
-        again = self.encode(self.decode(rows))
-        return like(z, (again - rows).pow(2).mean(1).sqrt().reshape(points.shape[:-1]))
+        change = (self.encode(self.decode(rows)) - rows).pow(2).mean(1).sqrt()
+        return like(z, change.reshape(points.shape[:-1]))
 
     def _spacing(self) -> float:
         if not hasattr(self, "_spacing_"):

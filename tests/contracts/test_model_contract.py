@@ -87,6 +87,10 @@ SETTINGS = {
             },
         ),
     ),
+    "rvae": (
+        ((1, 16, 16), {"width": 4, "hidden": 16}),
+        ((2, 12, 12, 12), {"width": 4, "hidden": 16, "latent_dim": 3}),
+    ),
     "pca": (((1, 8, 8), {"components": 4}), ((2, 4, 6, 5), {"components": 4})),
     "resnet_vae": (
         ((1, 32, 32), {"width": 8, "latent_dim": 4}),
@@ -192,8 +196,11 @@ def test_what_conditional_and_other_models_offer_works(model, images, code, tmp_
         assert len({control.name for control in model.controls}) == len(model.controls)
     if isinstance(model, Structured):
         pose = model.pose(images)
-        assert pose.angle.shape == (5,)
+        assert pose.angle.shape == ((5,) if images.ndim == 4 else (5, 3))
         assert pose.shift.shape == (5, images.ndim - 2)
+        placed = model.decode_at(code, pose)
+        assert placed.shape == images.shape
+        assert 0 <= placed.min() <= placed.max() <= 1
 
 
 def test_its_options_are_checked_by_its_class_and_fit_into_json(model):

@@ -18,6 +18,7 @@ from latentopt.cli.options.shared import (
 )
 
 __all__ = [
+    "AnalyseOptions",
     "DecodeOptions",
     "EncodeOptions",
     "EvaluateOptions",
@@ -67,6 +68,24 @@ class EncodeOptions:
     out: Annotated[Path, typer.Option(help="NPY or CSV file for the latent points.")] = Path(
         "z.npy"
     )
+    grey: GreyOption = "auto"
+    axes: AxesOption = None
+    limit: LimitOption = None
+    overwrite: OverwriteOption = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalyseOptions:
+    """What each image shows, and how it is turned and shifted: content and pose, a row each.
+
+    For spaces of a model that keeps the pose apart, such as rvae.
+    """
+
+    space: SpaceArgument
+    images: ImagesArgument
+    out: Annotated[
+        Path, typer.Option(help="CSV or HDF5 (.h5) file: points, angles in radians, shifts.")
+    ] = Path("analysis.csv")
     grey: GreyOption = "auto"
     axes: AxesOption = None
     limit: LimitOption = None

@@ -266,6 +266,7 @@ TINY = {
     "gan": {"widths": (4, 8), "encoder": {"widths": (4, 8)}, "latent_dim": 6},
     "stylegan": {"widths": (4, 8), "encoder": {"widths": (4, 8)}, "latent_dim": 6},
     "infogan": {"widths": (4, 8), "encoder": {"widths": (4, 8)}, "latent_dim": 6},
+    "rvae": {"width": 4, "hidden": 16},
 }
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from latentopt.runs.correlation_features import correlation_features
 from latentopt.runs.noisy_regression import smoothed
-from latentopt.space.correlation_features import correlation_features
 
 
 def problem(n, noise, seed=0, repeats=1):

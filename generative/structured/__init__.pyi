@@ -1,0 +1,3 @@
+from .rvae import RVAE
+
+__all__ = ["RVAE"]
