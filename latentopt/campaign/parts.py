@@ -11,6 +11,7 @@ from latentopt.engines.build import build_engine
 from latentopt.engines.engine import Engine
 from latentopt.errors import ConfigError, Problem
 from latentopt.evaluation.evaluation import Evaluation
+from latentopt.evaluation.gradient import decodes_with_gradient
 from latentopt.evaluation.objective import Objective, SaysBoundary
 from latentopt.evaluation.objectives import (
     BUILT_IN_UNITS,
@@ -26,7 +27,6 @@ from latentopt.simulators.build import resolve_simulators
 from latentopt.simulators.simulator import Simulator
 from latentopt.simulators.trial_simulations import CampaignSimulations
 from latentopt.space.embedded import EMBEDDED
-from latentopt.space.gradient import decodes_with_gradient
 from latentopt.space.latent_space import LatentSpace
 from latentopt.strategies.build import build_strategy
 from latentopt.strategies.strategy import Strategy

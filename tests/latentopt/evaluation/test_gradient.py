@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from latentopt import LatentSpace
-from latentopt.space.gradient import decodes_with_gradient
+from latentopt.evaluation.gradient import decodes_with_gradient
 
 
 class OfNumPy:
