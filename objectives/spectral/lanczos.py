@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Complex128, Float64, Int
 from torch import Tensor
@@ -24,34 +25,44 @@ from objectives.spectral.resolvent import Resolvent, Start
 # A vector shorter than this, where the operator is at most 1, is rounding: the Krylov space ended.
 ENDED = 1e-10
 SMALLEST_MOMENT = 1e-28  # of a structure that is homogeneous but for rounding
-STEPS_A_LOOK = 4  # a look at the error costs about a third of a step of 64x64 voxels
+STEPS_A_LOOK = 4  # a look at the error costs about half a step of 64x64 voxels
 
 
 class Watch:
     """Values at c contrasts as the steps go on, until each errs by less than `tol`, relative."""
 
     def __init__(self, start: Start, contrasts: Complex128[Tensor, "c"], tol: float):
-        self.tol = tol
-        self._resolvent = Resolvent(start, contrasts)
+        self.tol, self._contrasts = tol, contrasts
+        begun = Start(start.fraction.cpu().numpy(), start.moment.cpu().numpy())
+        self._resolvent = Resolvent(begun, contrasts.cpu().numpy())
         shape = (*start.moment.shape, len(contrasts))
-        self.rows = torch.arange(shape[0], device=contrasts.device)  # that are not there yet
-        self.values = contrasts.new_zeros(shape)  # over the property of phase 0
-        self.errors = contrasts.real.new_zeros(shape)  # upper bound, relative
+        self.rows = np.arange(shape[0])  # that are not there yet
+        self._values, self._errors = np.zeros(shape, complex), np.zeros(shape)
 
     def append(self, diagonal: Float64[Tensor, "k l"], off: Float64[Tensor, "k l"]) -> None:
         """One more row of T of the structures that are not there yet."""
-        self._resolvent.append(diagonal, off)
+        self._resolvent.append(diagonal.cpu().numpy(), off.cpu().numpy())
 
-    def look(self) -> Bool[Tensor, "k"]:
+    def look(self) -> Bool[np.ndarray, "k"]:
         """Note the values of those structures; which of them have to go on."""
         values = self._resolvent.value
-        errors = self._resolvent.error / values.abs()
-        self.values[self.rows], self.errors[self.rows] = values, errors
-        left = ~(errors <= self.tol).flatten(1).all(1)
+        errors = self._resolvent.error / abs(values)
+        self._values[self.rows], self._errors[self.rows] = values, errors
+        left = ~(errors <= self.tol).all((1, 2))
         if not left.all():
             self.rows = self.rows[left]
             self._resolvent.select(left)
         return left
+
+    @property
+    def values(self) -> Complex128[Tensor, "n l c"]:
+        """Over the property of phase 0."""
+        return torch.from_numpy(self._values).to(self._contrasts.device)
+
+    @property
+    def errors(self) -> Float64[Tensor, "n l c"]:
+        """Upper bound of what the values err by, relative."""
+        return torch.from_numpy(self._errors).to(self._contrasts.device)
 
 
 @dataclass
@@ -141,7 +152,7 @@ def lanczos(
         if watch is not None:
             watch.append(alpha, beta)
             if step % STEPS_A_LOOK == 0 or step == most_steps or not beta.any():
-                left = watch.look()
+                left = torch.from_numpy(watch.look()).to(rows.device)
                 if not left.all():
                     rows = rows[left]
                     run.select(left)

@@ -25,50 +25,55 @@ References
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-import torch
+import numpy as np
 from jaxtyping import Bool, Complex128, Float64
-from torch import Tensor
 
+# NumPy, for vectors of tens of numbers: a call costs a quarter of torch's, and there are many.
+Array = np.ndarray
+TINY = np.finfo(np.float64).tiny
+ROUNDING = 1e-12  # of canonical moments, which lie in [0, 1]
 # Relative imaginary part of a contrast below which the circle is taken for a line.
 FLAT = 1e-9
 
 
 @dataclass(frozen=True)
 class Start:
-    """What is known of structures before the first step."""
+    """What is known of structures before the first step; torch or NumPy."""
 
-    fraction: Float64[Tensor, "n"]  # of phase 1
-    moment: Float64[Tensor, "n l"]  # first moment of the spectral function, by axis
+    fraction: Any  # float64 (n,): of phase 1
+    moment: Any  # float64 (n, l): first moment of the spectral function, by axis
 
 
 class Resolvent:
     """Effective property over that of phase 0, at c contrasts, as T grows row by row."""
 
-    def __init__(self, start: Start, contrasts: Complex128[Tensor, "c"]):
-        self.start, self.contrasts, self.tau = start, contrasts, contrasts - 1
-        like = (*start.moment.shape, len(contrasts))
-        self._sum = contrasts.new_zeros(like)  # g
+    def __init__(self, start: Start, contrasts: Complex128[Array, "c"]):
+        self.start, self.tau = start, contrasts - 1
+        self._tails = Tails(contrasts)
+        self._room = Room(start.moment)
+        shape = (*start.moment.shape, len(contrasts))
+        self._sum = np.zeros(shape, complex)  # g
         # Of 1 + tau T = L D L^T: the last row of D, the square of the last of L^-1 e_1, and the
         # square of the coupling to the next row.
-        self._pivot = contrasts.new_ones(like)
-        self._square = contrasts.new_ones(like)
-        self._coupling: Tensor | None = None
-        self._room = Room(start.moment)
+        self._pivot = np.ones(shape, complex)
+        self._square = np.ones(shape, complex)
+        self._coupling: Array | None = None
 
-    def append(self, diagonal: Float64[Tensor, "n l"], off: Float64[Tensor, "n l"]) -> None:
+    def append(self, diagonal: Float64[Array, "n l"], off: Float64[Array, "n l"]) -> None:
         """One more row of T, and its coupling to the next."""
         pivot = 1 + self.tau * diagonal[..., None]
         if self._coupling is not None:
             ratio = self._coupling / self._pivot
             pivot -= ratio
-            self._square = self._square * ratio / self._pivot
+            self._square *= ratio / self._pivot
         self._pivot = pivot
-        self._sum = self._sum + self._square / pivot
+        self._sum += self._square / pivot
         self._coupling = (self.tau * off[..., None]) ** 2
         self._room.append(diagonal, off)
 
-    def select(self, rows: Bool[Tensor, "n"]) -> None:
+    def select(self, rows: Bool[Array, "n"]) -> None:
         """Go on with these structures alone."""
         self.start = Start(self.start.fraction[rows], self.start.moment[rows])
         self._sum, self._pivot, self._square = (
@@ -79,75 +84,71 @@ class Resolvent:
         self._room.select(rows)
 
     @property
-    def value(self) -> Complex128[Tensor, "n l c"]:
+    def value(self) -> Complex128[Array, "n l c"]:
         """Effective property over that of phase 0."""
         parallel = 1 + self.tau * self.start.fraction[:, None, None]
         return parallel - self.tau**2 * self.start.moment[..., None] * self._sum
 
     @property
-    def error(self) -> Float64[Tensor, "n l c"]:
+    def error(self) -> Float64[Array, "n l c"]:
         """Upper bound of what `value` errs by, absolute; infinite before the first step."""
         if self._coupling is None:
-            return torch.full_like(self._sum.real, torch.inf)
-        factor = self.tau**2 * self.start.moment[..., None] * self._square / self._pivot**2
+            return np.full(self._sum.shape, np.inf)
         even, odd = self._room.even[..., None], self._room.odd[..., None]
-        rest = (1 - even).clamp_min(torch.finfo(torch.float64).tiny)
+        rest = np.maximum(1 - even, ROUNDING)
         centre = even * (1 + self.tau * (1 - odd))
-        apart = rest * distance_to_tails(
-            (self._coupling / self._pivot - centre) / rest, self.contrasts
-        )
-        # A Jacobi matrix that ends is exact, wherever its last pivot is.
-        size = (factor * self._coupling).abs()
-        return torch.where(size == 0, 0.0, size / apart)
+        apart = rest * self._tails.distance((self._coupling / self._pivot - centre) / rest)
+        factor = self.tau**2 * self.start.moment[..., None] * self._square / self._pivot**2
+        size = abs(factor * self._coupling)
+        # A matrix that has ended is exact, wherever its last pivot is.
+        return np.where(size == 0, 0.0, size / np.maximum(apart, TINY))
 
 
 class Room:
     """Canonical moments of T, each the place of a moment in the room that those before leave it."""
 
-    def __init__(self, like: Float64[Tensor, "n l"]):
-        self.odd, self.even = torch.zeros_like(like), torch.zeros_like(like)
-        self._step = torch.zeros_like(like)  # of the continued fraction of Stieltjes
+    def __init__(self, like: Float64[Array, "n l"]):
+        self.odd, self.even = np.zeros_like(like), np.zeros_like(like)
+        self._step = np.zeros_like(like)  # of the continued fraction of Stieltjes
 
-    def append(self, diagonal: Float64[Tensor, "n l"], off: Float64[Tensor, "n l"]) -> None:
+    def append(self, diagonal: Float64[Array, "n l"], off: Float64[Array, "n l"]) -> None:
         """Those of one more row."""
-        step = (diagonal - self._step).clamp_min(0)
-        self.odd = _ratio(step, 1 - self.even)
-        self._step = off**2 / step.clamp_min(torch.finfo(torch.float64).tiny)
-        self.even = _ratio(self._step, 1 - self.odd)
+        step = np.maximum(diagonal - self._step, 0)
+        self.odd = np.minimum(step / np.maximum(1 - self.even, TINY), 1)
+        self._step = off**2 / np.maximum(step, TINY)
+        self.even = np.minimum(self._step / np.maximum(1 - self.odd, TINY), 1)
 
-    def select(self, rows: Bool[Tensor, "n"]) -> None:
+    def select(self, rows: Bool[Array, "n"]) -> None:
         """Go on with these structures alone."""
         self.odd, self.even, self._step = (x[rows] for x in (self.odd, self.even, self._step))
 
 
-def _ratio(part: Float64[Tensor, "n l"], whole: Float64[Tensor, "n l"]) -> Float64[Tensor, "n l"]:
-    return (part / whole.clamp_min(torch.finfo(torch.float64).tiny)).clamp(0, 1)
+class Tails:
+    """Where the number rho of a tail can be: between the chord from 1 to h and the arc beyond."""
 
+    def __init__(self, contrasts: Complex128[Array, "c"]):
+        h = contrasts
+        self.span, self.bent = h - 1, abs(h.imag) > FLAT * abs(h)
+        self.length = np.maximum(abs(self.span) ** 2, TINY)
+        self.away = -self.span.conj().imag  # the sign of the side on which 0 is
+        height = np.where(self.bent, h.imag, 1.0)
+        self.centre = np.where(self.bent, h * (1 - h.conj()) / (2j * height), 1.0)
+        self.radius = abs(self.centre)
 
-def distance_to_tails(
-    points: Complex128[Tensor, "n l c"], contrasts: Complex128[Tensor, "c"]
-) -> Float64[Tensor, "n l c"]:
-    """Distance to the region between the chord from 1 to h and the arc beyond; 0 inside."""
-    span, bent = contrasts - 1, contrasts.imag.abs() > FLAT * contrasts.abs()
-    length = span.abs().square().clamp_min(torch.finfo(torch.float64).tiny)
-    along = (((points - 1) * span.conj()).real / length).clamp(0, 1)
-    to_chord = (points - 1 - along * span).abs()
-    if not bent.any():
-        return to_chord
-    height = torch.where(bent, contrasts.imag, 1.0)
-    centre = torch.where(bent, contrasts * (1 - contrasts.conj()) / (2j * height), 1.0)
-    radius, from_centre = centre.abs(), points - centre
-    size = from_centre.abs()
-    # |points - centre| - |centre|, without the difference of large numbers.
-    beyond = (points.abs().square() - 2 * (points * centre.conj()).real) / (size + radius)
-    tiny = torch.finfo(torch.float64).tiny
-    foot = centre + radius * from_centre / size.clamp_min(tiny)
-    on_arc = _faces_away(foot, span) & bent
-    inside = _faces_away(points, span) & bent & (beyond <= 0)
-    nearest = torch.where(on_arc, torch.minimum(beyond.abs(), to_chord), to_chord)
-    return torch.where(inside, 0.0, nearest)
-
-
-def _faces_away(points: Tensor, span: Tensor) -> Tensor:
-    """Whether points and 0 are on different sides of the chord."""
-    return ((points - 1) * span.conj()).imag * (-span.conj()).imag < 0
+    def distance(self, points: Complex128[Array, "n l c"]) -> Float64[Array, "n l c"]:
+        """Distance of points to the region, 0 inside."""
+        turned = (points - 1) * self.span.conj()
+        along = np.clip(turned.real / self.length, 0, 1)
+        to_chord = abs(points - 1 - along * self.span)
+        if not self.bent.any():
+            return to_chord
+        from_centre = points - self.centre
+        size = abs(from_centre)
+        # |points - centre| - |centre|, without the difference of large numbers.
+        beyond = abs(points) ** 2 - 2 * (points * self.centre.conj()).real
+        beyond /= size + self.radius
+        foot = self.centre + self.radius * from_centre / np.maximum(size, TINY)
+        on_arc = self.bent & (((foot - 1) * self.span.conj()).imag * self.away < 0)
+        nearest = np.where(on_arc, np.minimum(abs(beyond), to_chord), to_chord)
+        inside = self.bent & (turned.imag * self.away < 0) & (beyond <= 0)
+        return np.where(inside, 0.0, nearest)

@@ -78,19 +78,18 @@ class SpectralFunction:
         ValueError
             As `objectives.spectral.effective_spectrum`.
         """
-        return self._resolvent(contrast).value
+        return torch.from_numpy(self._resolvent(contrast).value).to(self.fraction.device)
 
     def error(self, contrast: Any) -> Float64[Tensor, "n l c"]:
         """Upper bound of what `effective` errs by, in absolute value, for want of more steps."""
-        return self._resolvent(contrast).error
+        return torch.from_numpy(self._resolvent(contrast).error).to(self.fraction.device)
 
     def _resolvent(self, contrast: Any) -> Resolvent:
-        h = checked_contrasts(contrast, device=self.fraction.device)
-        resolvent = Resolvent(Start(self.fraction, self.first_moment), h)
-        for diagonal, off in zip(
-            self.diagonal.unbind(2), self.off_diagonal.unbind(2), strict=True
-        ):
-            resolvent.append(diagonal, off)
+        start = Start(self.fraction.cpu().numpy(), self.first_moment.cpu().numpy())
+        resolvent = Resolvent(start, checked_contrasts(contrast).cpu().numpy())
+        rows = self.diagonal.cpu().numpy(), self.off_diagonal.cpu().numpy()
+        for step in range(self.diagonal.shape[2]):
+            resolvent.append(*(row[..., step] for row in rows))
         return resolvent
 
 
