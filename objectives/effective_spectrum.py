@@ -58,9 +58,7 @@ class AxisRange(Settings):
     def values(self) -> list[float]:
         """The points."""
         if self.spacing == "linear":
-            return torch.linspace(
-                self.start, self.stop, self.points, dtype=torch.float64
-            ).tolist()
+            return torch.linspace(self.start, self.stop, self.points, dtype=torch.float64).tolist()
         ends = torch.tensor([self.start, self.stop], dtype=torch.float64).log()
         inner = torch.linspace(float(ends[0]), float(ends[1]), self.points, dtype=torch.float64)
         return [self.start, *inner[1:-1].exp().tolist(), self.stop]
@@ -155,7 +153,9 @@ class EffectiveSpectrum(Settings):
         object.__setattr__(self, "target", target)
         points = self._points()
         if target is not None:
-            distance_to_curve(checked_curve(target, points)[None], points, points.new_tensor(target))
+            distance_to_curve(
+                checked_curve(target, points)[None], points, points.new_tensor(target)
+            )
         for name, band in self._bands().items():
             _named(name, check_band, points, band)
         clashes = sorted({"distance_to_curve", "peak_place", "peak_height"} & self.bands.keys())

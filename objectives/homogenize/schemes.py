@@ -89,9 +89,7 @@ class Scheme(Operator):
 class CornerScheme(Scheme):
     """Potential on voxel corners: modes of up to `order` axes (1 is ``rot``, `dim` is ``q1``)."""
 
-    def __init__(
-        self, edges: tuple[float, ...], order: int, loads: tuple[int, ...] | None = None
-    ):
+    def __init__(self, edges: tuple[float, ...], order: int, loads: tuple[int, ...] | None = None):
         dim = len(edges)
         self.dim, self.edges = dim, edges
         self.loads = tuple(range(dim)) if loads is None else loads

@@ -1,6 +1,5 @@
 """Properties of two phases along a curve, and the contrasts that a spectral function takes."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -94,10 +93,8 @@ def _numbers(values: Any, name: str) -> Complex128[Tensor, "c"]:
             raise TypeError(f"{name} should be numbers, got {array.dtype}.")
         found = torch.as_tensor(array.astype(np.complex128))
     if found.ndim > 1:
-        raise ValueError(
-            f"{name} should be a number or have shape (c,), got {tuple(found.shape)}."
-        )
-    return found.to(torch.complex128).reshape(-1)
+        raise ValueError(f"{name} should be a number or have shape (c,), got {tuple(found.shape)}.")
+    return found.to(torch.complex128).reshape(-1).resolve_conj()
 
 
 def _first(values: Complex128[Tensor, "c"], bad: Tensor) -> str:

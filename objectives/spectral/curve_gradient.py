@@ -82,7 +82,7 @@ def _slope(
     vectors: Float64[Tensor, "l m *space"], forms: Float64[Tensor, "l k k"], scheme: CornerScheme
 ) -> Float64[Tensor, "*space"]:
     """Density of the forms, summed over axes."""
-    l, m, *space = vectors.shape
+    m, *space = vectors.shape[1:]
     slope = vectors.new_zeros(space)
     for axis, basis, form in zip(scheme.loads, vectors, forms[:, : m + 1, : m + 1], strict=True):
         sizes, parts = torch.linalg.eigh(form)

@@ -14,6 +14,8 @@ from torch import Tensor
 from objectives.errors import EvaluationError
 from objectives.masks import refuse_masked
 
+Band = tuple[float | int, float | int]  # from low to high, in the unit of the axis
+
 
 def checked_axis(values: Any) -> Float64[Tensor, "c"]:
     """The axis of curves, as float64.
@@ -64,7 +66,9 @@ def checked_curve(
 
 
 def distance_to_curve(
-    curves: Float64[Tensor, "n c"], axis: Float64[Tensor, "c"], target: Float64[Tensor, "c"]
+    curves: Float64[Tensor, "n c"],
+    axis: Float64[Tensor, "points"],
+    target: Float64[Tensor, "values"],
 ) -> Float64[Tensor, "n"]:
     r"""Root mean square distance to a target, over the root mean square of the target.
 
@@ -92,7 +96,7 @@ def distance_to_curve(
 
 
 def band_integral(
-    curves: Float64[Tensor, "n c"], axis: Float64[Tensor, "c"], band: tuple[float, float]
+    curves: Float64[Tensor, "n c"], axis: Float64[Tensor, "points"], band: Band
 ) -> Float64[Tensor, "n"]:
     """Integral of curves, linear between their points, from one place of the axis to another.
 
@@ -120,8 +124,8 @@ def band_integral(
 
 def peak(
     curves: Float64[Tensor, "n c"],
-    axis: Float64[Tensor, "c"],
-    band: tuple[float, float] | None = None,
+    axis: Float64[Tensor, "points"],
+    band: Band | None = None,
 ) -> tuple[Float64[Tensor, "n"], Float64[Tensor, "n"]]:
     """Place and height of the highest point of each curve, within a band or everywhere.
 
@@ -166,7 +170,7 @@ def peak(
     return place, torch.where(within, height - slope**2 / (4 * bend), height)
 
 
-def check_band(axis: Float64[Tensor, "c"], band: tuple[float, float]) -> None:
+def check_band(axis: Float64[Tensor, "c"], band: Band) -> None:
     """Refuse a band that is not from low to high within the axis."""
     low, high = band
     if not axis[0] <= low < high <= axis[-1]:
@@ -183,8 +187,8 @@ def trapezoidal(axis: Float64[Tensor, "c"]) -> Float64[Tensor, "c"]:
 
 
 def _checked(
-    curves: Float64[Tensor, "n c"], axis: Float64[Tensor, "c"]
-) -> Float64[Tensor, "c"]:
+    curves: Float64[Tensor, "n c"], axis: Float64[Tensor, "points"]
+) -> Float64[Tensor, "points"]:
     """The checked axis of curves that fit it and are finite."""
     axis = checked_axis(axis)
     if curves.ndim != 2 or curves.shape[1] != len(axis):

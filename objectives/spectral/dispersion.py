@@ -127,6 +127,4 @@ class Debye(Settings):
         return self.background + (self.static - self.background) / (1 - 1j * axis / self.relaxation)
 
 
-Law = Annotated[
-    Constant | OnAxis | Table | Drude | Lorentz | Debye, Field(discriminator="kind")
-]
+Law = Annotated[Constant | OnAxis | Table | Drude | Lorentz | Debye, Field(discriminator="kind")]

@@ -79,8 +79,10 @@ class Jacobi:
 
     @property
     def matrix(self) -> Float64[Tensor, "n l m m"]:
-        """T in full."""
-        return jacobi_matrix(self.diagonal, self.off)
+        """T in full, without what couples a structure's last row to what was left out."""
+        step = torch.arange(self.off.shape[2], device=self.off.device)
+        inner = step < self.steps[:, None, None] - 1
+        return jacobi_matrix(self.diagonal, torch.where(inner, self.off, 0))
 
 
 def jacobi_matrix(
@@ -151,12 +153,13 @@ def lanczos(
         steps[rows] = step
         if watch is not None:
             watch.append(alpha, beta)
-            if step % STEPS_A_LOOK == 0 or step == most_steps or not beta.any():
+            # At the same steps in every batch: values of a row do not depend on others.
+            if step % STEPS_A_LOOK == 0 or step == most_steps:
                 left = torch.from_numpy(watch.look()).to(rows.device)
                 if not left.all():
                     rows = rows[left]
                     run.select(left)
-        if not run.beta.any():  # of no rows, too
+        if len(rows) == 0 or (watch is None and not beta.any()):
             break
         run.advance()
     most = int(steps.max())
