@@ -11,9 +11,8 @@ from torch.autograd.function import once_differentiable
 from objectives.homogenize.schemes import CornerScheme
 from objectives.spectral.lanczos import Jacobi
 
-# Fields whose gradients are formed together: what a cache holds.
-AT_ONCE = 4
-NOTHING = 1e-17  # of the largest part of a slope
+VOXELS_AT_ONCE = 2**14  # of vectors whose gradients are formed together: what a cache holds
+NOTHING = 1e-14  # of the largest part of a slope: rounding
 
 
 class Curve(torch.autograd.Function):
@@ -67,7 +66,8 @@ def _forms(
     first = vectors[..., 0, :, None] / (1 + tau * poles[..., None])
     load = (found.start.moment * voxels).sqrt()[..., None, None]
     y = (vectors.to(first.dtype) @ first) * tau * load
-    y = torch.cat([torch.ones_like(y[..., :1, :]), y], 2)
+    # Of e the share is 1; its energy is one a voxel, and that of a vector one in all.
+    y = torch.cat([torch.full_like(y[..., :1, :], math.sqrt(voxels)), y], 2)
     weights = gradient.conj() * tau / voxels
     return ((y * weights[..., None, :]) @ y.mT).real
 
@@ -83,17 +83,19 @@ def _slope(
 ) -> Float64[Tensor, "*space"]:
     """Density of the forms, summed over axes."""
     m, *space = vectors.shape[1:]
-    slope = vectors.new_zeros(space)
+    slope, voxels = vectors.new_zeros(space), math.prod(space)
+    at_once = max(1, VOXELS_AT_ONCE // voxels)
     for axis, basis, form in zip(scheme.loads, vectors, forms[:, : m + 1, : m + 1], strict=True):
         sizes, parts = torch.linalg.eigh(form)
         seen = sizes.abs() > NOTHING * sizes.abs().max()
         for size, part in zip(
-            sizes[seen].split(AT_ONCE), parts.mT[seen].split(AT_ONCE), strict=True
+            sizes[seen].split(at_once), parts.mT[seen].split(at_once), strict=True
         ):
             u = (part[:, 1:] @ basis.flatten(1)).reshape(1, len(size), *space)
             fields = scheme.gradient(u)
             spread = [1, len(size), *[1] * len(space)]
-            fields[axis] += scheme.unit * scheme.edges[axis] * part[:, 0].reshape(spread)
+            mean = scheme.unit * scheme.edges[axis] / math.sqrt(voxels)
+            fields[axis] += mean * part[:, 0].reshape(spread)
             others = [field * size.reshape(spread) for field in fields]
             slope += scheme.sensitivity(fields, others)[0, 0]
     return slope
