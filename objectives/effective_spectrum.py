@@ -40,9 +40,14 @@ def _as_law(phase: Any) -> Any:
 class AxisRange(Settings):
     """Points of an axis from start to stop, both included."""
 
-    start: float = Field(description="First point.")
-    stop: float = Field(description="Last point, above the first.")
-    points: int = Field(default=64, ge=2, le=10000, description="Number of points.")
+    start: float = Field(description="First point of the axis, in its unit.")
+    stop: float = Field(description="Last point of the axis, above the first.")
+    points: int = Field(
+        default=64,
+        ge=2,
+        le=10000,
+        description="Number of points of the axis, both ends among them.",
+    )
     spacing: Literal["linear", "log"] = Field(
         default="linear", description="Equal steps (linear), or equal ratios (log)."
     )
