@@ -11,11 +11,10 @@ from objectives.masks import refuse_masked
 
 # Relative imaginary part that is rounding: a property with less of it has no loss.
 LOSSLESS = 1e-12
+LARGEST_CONTRAST = 1e10  # beyond which float64 does not tell a pole at 0 or 1 from one beside it
 
 
-def checked_contrasts(
-    contrasts: Any, name: str = "contrast", device: torch.device | None = None
-) -> Complex128[Tensor, "c"]:
+def checked_contrasts(contrasts: Any, name: str = "contrast") -> Complex128[Tensor, "c"]:
     """Contrasts as complex128 (c,); a number is a curve of one point.
 
     Raises
@@ -24,9 +23,9 @@ def checked_contrasts(
         They are no numbers.
     ValueError
         One is not finite, or 0 or a negative real number, where a structure without loss may be in
-        resonance; the message says which and what to do.
+        resonance, or beyond 1e10 or 1e-10; the message says which and what to do.
     """
-    h = _numbers(contrasts, name).to(device)
+    h = _numbers(contrasts, name)
     if len(h) == 0:
         raise ValueError(f"{name} should be one number or more, got none.")
     if not (finite := torch.isfinite(h.abs())).all():
@@ -37,6 +36,13 @@ def checked_contrasts(
             f"{name} should be positive or have an imaginary part, got {_first(h, resonant)}: "
             "there a structure without loss may be in resonance. Add loss to a phase (an imaginary "
             "part of 1e-3, say), or give an insulator 1e-6 of the other phase."
+        )
+    size = h.abs()
+    beyond = (size > LARGEST_CONTRAST) | (size < 1 / LARGEST_CONTRAST)
+    if beyond.any():
+        raise ValueError(
+            f"{name} should be from {1 / LARGEST_CONTRAST:.0e} to {LARGEST_CONTRAST:.0e} in size, "
+            f"got {_first(h, beyond)}. Bring the phases closer, or use effective_conductivity."
         )
     return h
 

@@ -34,6 +34,8 @@ from jaxtyping import Bool, Complex128, Float64
 Array = np.ndarray
 TINY = np.finfo(np.float64).tiny
 ROUNDING = 1e-12  # of canonical moments, which lie in [0, 1]
+# A run in float64 may find poles as far beyond [0, 1] as rounding; so far they are let.
+BEYOND = 1e-12
 # Relative imaginary part of a contrast below which the circle is taken for a line.
 FLAT = 1e-9
 
@@ -96,8 +98,9 @@ class Resolvent:
             return np.full(self._sum.shape, np.inf)
         even, odd = self._room.even[..., None], self._room.odd[..., None]
         rest = np.maximum(1 - even, ROUNDING)
-        centre = even * (1 + self.tau * (1 - odd))
-        apart = rest * self._tails.distance((self._coupling / self._pivot - centre) / rest)
+        centre = even * (1 + self._tails.span * (1 - odd))
+        places = self._coupling / (self._pivot * self._tails.first) - centre
+        apart = abs(self._tails.first) * rest * self._tails.distance(places / rest)
         factor = self.tau**2 * self.start.moment[..., None] * self._square / self._pivot**2
         size = abs(factor * self._coupling)
         # A matrix that has ended is exact, wherever its last pivot is.
@@ -113,9 +116,10 @@ class Room:
 
     def append(self, diagonal: Float64[Array, "n l"], off: Float64[Array, "n l"]) -> None:
         """Those of one more row."""
-        step = np.maximum(diagonal - self._step, 0)
+        width = 1 + 2 * BEYOND
+        step = np.maximum((diagonal + BEYOND) / width - self._step, 0)
         self.odd = np.minimum(step / np.maximum(1 - self.even, TINY), 1)
-        self._step = off**2 / np.maximum(step, TINY)
+        self._step = (off / width) ** 2 / np.maximum(step, TINY)
         self.even = np.minimum(self._step / np.maximum(1 - self.odd, TINY), 1)
 
     def select(self, rows: Bool[Array, "n"]) -> None:
@@ -127,7 +131,9 @@ class Tails:
     """Where the number rho of a tail can be: between the chord from 1 to h and the arc beyond."""
 
     def __init__(self, contrasts: Complex128[Array, "c"]):
-        h = contrasts
+        tau = contrasts - 1
+        self.first = 1 - tau * BEYOND  # about 1, which everything else is over
+        h = (contrasts + tau * BEYOND) / self.first
         self.span, self.bent = h - 1, abs(h.imag) > FLAT * abs(h)
         self.length = np.maximum(abs(self.span) ** 2, TINY)
         self.away = -self.span.conj().imag  # the sign of the side on which 0 is

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from generative.data.synthetic import gaussian_random_field
 from objectives.errors import EvaluationError
 from objectives.grid import Grid
 from objectives.homogenize.schemes import conduction_scheme, make_corner_scheme
 from objectives.spectral import spectral_function
 from objectives.spectral.lanczos import chunks, lanczos
+from objectives.spectral.resolvent import Resolvent, Start
 
 SPACES = [(9, 11), (8, 6), (5, 7, 5), (4, 6, 5)]
 CONTRASTS = [0.05, 20.0, -3 + 0.5j, 2 - 4j]
@@ -153,6 +155,22 @@ def test_the_bound_holds_and_is_no_more_than_some_times_the_error(space):
         error, bound = (found.effective(h) - exact).abs(), found.error(h)
         assert (error <= bound + 1e-12).all()
         assert (bound / error.clamp_min(1e-13)).median() < 5
+
+
+@pytest.mark.parametrize("orthogonal", [False, True])
+def test_the_bound_holds_where_rounding_has_made_poles_at_0_and_1(orthogonal):
+    """Waves inside one phase have such poles and no weight: after tens of steps they appear."""
+    x = torch.as_tensor(gaussian_random_field(3, (24, 23), seed=1) > 0.5).double()
+    h = np.array([-0.3 + 0.006j, -1 + 0.02j, -3 + 0.05j, -3 + 0.5j, 1e-6, 1e6])
+    scheme = make_corner_scheme(conduction_scheme(2), (1.0, 1.0))
+    ((chi, inverse),) = chunks(x[:, 0], scheme)
+    exact = spectral_function(x, steps=500).effective(h).numpy()
+    found = lanczos(chi, scheme, inverse, most_steps=160, orthogonal=orthogonal)
+    start = Start(found.start.fraction.numpy(), found.start.moment.numpy())
+    resolvent = Resolvent(start, h)
+    for diagonal, off in zip(found.diagonal.unbind(2), found.off.unbind(2), strict=True):
+        resolvent.append(diagonal.numpy(), off.numpy())
+        assert (abs(resolvent.value - exact) <= 1.01 * resolvent.error + 1e-9 * abs(exact)).all()
 
 
 def test_few_steps_are_not_enough_and_their_bound_says_so():

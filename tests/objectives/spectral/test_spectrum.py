@@ -217,6 +217,7 @@ def test_too_few_steps_name_the_sample_and_the_contrast():
         ((-1 + 1j, 2 - 2j), "imaginary parts of one sign"),
         ((1.0, 0.0), r"properties\[1\] should be finite and not 0"),
         ((1.0, [2.0, math.nan]), r"properties\[1\] should be finite and not 0, got nan at point 1"),
+        ((1.0, 1e11), "from 1e-10 to 1e\\+10 in size, got 1e\\+11 at point 0"),
         ((1.0, 2.0, 3.0), "properties should be two"),
         (([1.0, 2.0], [1.0, 2.0, 3.0]), "of one length, got 2 and 3"),
         ((1.0, [[2.0]]), r"have shape \(c,\)"),
