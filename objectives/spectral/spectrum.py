@@ -51,7 +51,7 @@ def effective_spectrum(
 
     Differentiable once in the images: :math:`\partial K / \partial \epsilon` in a voxel is the
     square of its gradient (without conjugate), of which the vectors of the run hold all. So the
-    gradient of all points takes no solve and half to one and a half times as long as the run, and
+    gradient of all points takes no solve and half to twice as long as the run, and
     no step of Lanczos is differentiated, which would be unstable. It errs by about the root of what
     the values do: 1e-3 at the default `tol`, and 1e-6 at 1e-12, which takes about twice the steps.
     The vectors are kept for it: an image of float64 for each step, axis and image.

@@ -1,11 +1,13 @@
 """Numbers of spectra as an objective: what they are, files of targets, and refusals."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from pydantic import ValidationError
 
+from latentopt import Campaign
 from latentopt.campaign.load import load_config
 from objectives import EffectiveSpectrum
 from objectives.errors import EvaluationError
@@ -166,3 +168,13 @@ def test_a_file_on_another_axis_is_refused(tmp_path):
     path.write_text("0.2,1\n0.5,2\n", encoding="utf-8")
     with pytest.raises(ValidationError, match="leave out axis, which takes that of the file"):
         spectrum(target=path)
+
+
+@pytest.mark.slow
+def test_the_campaign_of_the_examples_runs(embedded_once, tmp_path):
+    example = Path(__file__).parents[2] / "examples" / "configs" / "loss_spectrum.yaml"
+    fewer = {"strategy": "prior", "trials": 3, "folder": str(tmp_path / "run")}
+    run = Campaign.from_yaml(example, **fewer).run()
+    assert len(run.trials) == 3
+    assert all(0 < trial.metrics["distance_to_curve"] < 10 for trial in run.trials)
+    assert run.units["peak_place"] == "1"
