@@ -1,6 +1,7 @@
-from . import fidelity, homogenize, manufacturability, surrogates, two_point
+from . import fidelity, homogenize, manufacturability, spectral, surrogates, two_point
 from .chord_length import chord_length_distribution
 from .effective_conductivity import EffectiveConductivity
+from .effective_spectrum import EffectiveSpectrum
 from .effective_stiffness import EffectiveStiffness
 from .lineal_path import lineal_path
 from .pair_correlation import pair_correlation
@@ -14,6 +15,7 @@ from .volume_fraction import VolumeFraction
 __all__ = [
     "OBJECTIVES",
     "EffectiveConductivity",
+    "EffectiveSpectrum",
     "EffectiveStiffness",
     "TwoPointTarget",
     "VolumeFraction",
@@ -25,6 +27,7 @@ __all__ = [
     "manufacturability",
     "pair_correlation",
     "specific_surface",
+    "spectral",
     "surrogates",
     "to_images",
     "to_phases",

@@ -23,6 +23,12 @@ _NAMES = {
         (r"k_([xyz])([xyz])", "effective conductivity, component {0}{1}"),
         (r"conductivity_error", "bound of the relative error of the conductivity"),
     ),
+    "effective_spectrum": (
+        (r"(\w*)distance_to_curve", "relative distance of the spectrum to its target"),
+        (r"(\w*)peak_place", "place of the highest point of the spectrum"),
+        (r"(\w*)peak_height", "height of the highest point of the spectrum"),
+        (r"(\w*)spectrum_error", "bound of the relative error of the property on the spectrum"),
+    ),
     "effective_stiffness": (
         (r"E_([xyz])", "effective Young's modulus along {0}"),
         (r"G_([xyz]{2})", "effective shear modulus in the {0} plane"),

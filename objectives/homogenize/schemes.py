@@ -89,9 +89,10 @@ class Scheme(Operator):
 class CornerScheme(Scheme):
     """Potential on voxel corners: modes of up to `order` axes (1 is ``rot``, `dim` is ``q1``)."""
 
-    def __init__(self, edges: tuple[float, ...], order: int):
+    def __init__(self, edges: tuple[float, ...], order: int, loads: tuple[int, ...] | None = None):
         dim = len(edges)
-        self.dim, self.edges, self.loads = dim, edges, tuple(range(dim))
+        self.dim, self.edges = dim, edges
+        self.loads = tuple(range(dim)) if loads is None else loads
         self.name = "q1" if order == dim else "rot"
         self.order = order
         self.modes = [
@@ -230,12 +231,14 @@ def make_scheme(name: str, edges: tuple[float, ...]) -> Scheme:
     return FaceScheme(edges) if name == "fv" else make_corner_scheme(name, edges)
 
 
-def make_corner_scheme(name: str, edges: tuple[float, ...]) -> CornerScheme:
-    """The scheme with the potential on corners called ``q1`` or ``rot``."""
+def make_corner_scheme(
+    name: str, edges: tuple[float, ...], loads: tuple[int, ...] | None = None
+) -> CornerScheme:
+    """The scheme with the potential on corners called ``q1`` or ``rot``, for loads along axes."""
     orders = {"q1": len(edges), "rot": 1}
     if name not in orders:
         raise ValueError(f"scheme should be one of q1, rot, fv or None, got {name!r}.")
-    return CornerScheme(edges, orders[name])
+    return CornerScheme(edges, orders[name], loads)
 
 
 def conduction_scheme(dim: int) -> str:

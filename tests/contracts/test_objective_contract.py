@@ -19,6 +19,21 @@ SETTINGS = {
         {"conductivity": [1, 10], "dim": 2},
         {"conductivity": [1, 10], "dim": 3},
     ),
+    "effective_spectrum": (
+        {
+            "phases": [1, {"kind": "drude", "plasma_frequency": 1, "damping": 0.2}],
+            "axis": {"start": 0.2, "stop": 1, "points": 9},
+            "quantity": "energy_loss",
+            "bands": {"low_loss": [0.2, 0.55]},
+            "peak": [0.3, 1],
+        },
+        {
+            "phases": [{"kind": "constant", "real": 2, "loss": 0.1}, {"kind": "axis"}],
+            "axis": [1, 2, 10],
+            "along": "mean",
+            "target": [2, 3, 4],
+        },
+    ),
     "effective_stiffness": (
         {"young": [1, 10], "plane": "stress", "dim": 2},
         {"young": [0, 10], "dim": 3},

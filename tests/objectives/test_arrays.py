@@ -81,6 +81,7 @@ QUESTIONS = {
 OBJECTIVE_SETTINGS = {
     "volume_fraction": {},
     "effective_conductivity": {"conductivity": [1, 10]},
+    "effective_spectrum": {"phases": [1, {"kind": "axis"}], "axis": [2, 10], "target": [2, 4]},
     "effective_stiffness": {"young": [1, 10]},
     "two_point_target": {"target": IMAGES[0, 0].tolist()},
     "manufacturability": {"rules": [{"kind": "min_solid", "limit_um": 2}, {"kind": "percolation"}]},

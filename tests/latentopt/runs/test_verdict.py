@@ -150,6 +150,11 @@ def test_every_value_of_an_objective_of_ours_has_a_plain_name(make):
         ("effective_stiffness", {"young": [1.0, 2.0], "poisson": [0.3, 0.3]}),
         ("volume_fraction", {"phase": 2}),
         ("manufacturability", {"rules": "laser_powder_bed"}),
+        ("effective_spectrum", {"phases": [1, 2], "axis": [1, 2], "peak": [1, 2]}),
+        (
+            "effective_spectrum",
+            {"phases": [1, 2], "axis": [1, 2], "target": [1, 2], "prefix": "y_"},
+        ),
     ):
         run = make(evaluate=[{"kind": kind, **settings}], objective="x", constraints=[])
         names = OBJECTIVES[kind](**settings).units
