@@ -11,7 +11,9 @@ turn and a stretch: which turn is none is the model's to say. Resultant: length 
 vector of what is left, by kind; 1 is exact, .1 is chance. R2 of shifts by a linear fit on the found
 shift and the cosine and sine of the found angle, which leave the origin of a kind free; R2 of
 factors and of the angle (which the content should not know) and kinds by ten nearest neighbours.
-Mixture: a Gaussian mixture on the content, as many parts as kinds, best matching.
+Groups: how many there are of structures that change into one another (`common_frames`), and how many
+of the images agree with their kind under the best matching. Mixture: the same of a Gaussian mixture
+on the content, of as many parts as there are kinds.
 """
 
 import argparse
@@ -38,6 +40,7 @@ from generative.data.augment import Augmentation
 from generative.model import reconstruct
 from generative.stages.config import TrainConfig
 from generative.structured import RVAE
+from generative.structured.frames import common_frames
 from generative.training.train import train
 
 NUMBERS = {"cards": 2, "walls": 3}
@@ -108,6 +111,10 @@ def figures(model: RVAE, truth: Posed, seed: int) -> dict[str, str]:
         x = StandardScaler().fit_transform(z)
         near = cross_val_predict(KNeighborsClassifier(10), x, truth.kind, cv=5)
         told["kind, 10 neighbours"] = f"{(near == truth.kind).mean():.3f}"
+        if model.config.rotation and model.dims == 2:
+            with torch.no_grad():
+                found = common_frames(model.decode(torch.from_numpy(z))).group
+            told["groups"] = f"{found.max() + 1}: {matched(found, truth.kind):.3f}"
         mixture = GaussianMixture(kinds + 1, n_init=10, random_state=seed)
         told["kind, mixture"] = f"{matched(mixture.fit_predict(x), truth.kind):.3f}"
     return told
