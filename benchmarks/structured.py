@@ -11,9 +11,9 @@ turn and a stretch: which turn is none is the model's to say. Resultant: length 
 vector of what is left, by kind; 1 is exact, .1 is chance. R2 of shifts by a linear fit on the found
 shift and the cosine and sine of the found angle, which leave the origin of a kind free; R2 of
 factors and of the angle (which the content should not know) and kinds by ten nearest neighbours.
-Groups: how many there are of structures that change into one another (`common_frames`), and how many
-of the images agree with their kind under the best matching. Mixture: the same of a Gaussian mixture
-on the content, of as many parts as there are kinds.
+Groups: how many there are of structures that change into one another (`common_frames`), and how
+many of the images agree with their kind under the best matching. Mixture: the same of a Gaussian
+mixture on the content, of as many parts as there are kinds.
 """
 
 import argparse

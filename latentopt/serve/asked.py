@@ -92,12 +92,12 @@ class GridRequest(PointsRequest):
 class ScoreRequest(GridRequest):
     """Points to be scored."""
 
-    objectives: list[dict[str, Any]] = Field(
+    objectives: list[str | dict[str, Any]] = Field(
         default_factory=lambda: [{"kind": "volume_fraction"}],
         min_length=1,
         max_length=8,
-        description="Objectives as a campaign's `evaluate` has them, of the kinds that a service "
-        "allows.",
+        description="Objectives as a campaign's `evaluate` has them, by name or with settings, of "
+        "the kinds that a service allows.",
     )
 
 

@@ -209,14 +209,15 @@ def space_router(context: Context) -> APIRouter:
         """Values of objectives by row, or why a row has none."""
         served = spaces.find(space)
         z = context.points(served, asked.z)
-        for i, spec in enumerate(asked.objectives):
+        named = [{"kind": one} if isinstance(one, str) else one for one in asked.objectives]
+        for i, spec in enumerate(named):
             if spec.get("kind") not in SCORED:
                 raise Problem(
                     422, f"objectives[{i}].kind: a service scores by one of {', '.join(SCORED)}"
                 )
             if _imports(spec):
                 raise Problem(422, f"objectives[{i}].rules: a service has no {IMPORTING}")
-        objectives, specs = resolve_objectives(asked.objectives, "objectives")
+        objectives, specs = resolve_objectives(named, "objectives")
         objectives, _ = fit_objectives(objectives, specs, served.space.image_shape, "objectives")
         grid = Grid(asked.voxel_size_um, asked.periodic)
         rows = [  # row by row: others are served in between, and what nobody waits for is left out

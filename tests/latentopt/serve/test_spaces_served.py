@@ -106,6 +106,15 @@ def test_statistics_agree_with_one_another(tiny, tiny_space, z):
     assert (middle <= high).all()
 
 
+def test_an_objective_may_be_asked_for_by_its_name_as_in_yaml(tiny, z):
+    asked = {"z": z[:2].tolist(), "objectives": ["volume_fraction"]}
+    named = {"z": z[:2].tolist(), "objectives": [{"kind": "volume_fraction"}]}
+    assert post(tiny, "/score", asked) == post(tiny, "/score", named)
+    status, _, body = tiny.ask("POST", f"{tiny.path}/score", asked | {"objectives": ["nonesuch"]})
+    assert status == 422
+    assert b"a service scores by one of" in body
+
+
 def test_scores_are_those_of_the_objectives(tiny, tiny_space, z):
     specs = [
         {"kind": "effective_conductivity", "conductivity": [1, 10]},
