@@ -93,7 +93,7 @@ class ScoreRequest(GridRequest):
     """Points to be scored."""
 
     objectives: list[str | dict[str, Any]] = Field(
-        default_factory=lambda: [{"kind": "volume_fraction"}],
+        default_factory=lambda: ["volume_fraction"],
         min_length=1,
         max_length=8,
         description="Objectives as a campaign's `evaluate` has them, by name or with settings, of "
