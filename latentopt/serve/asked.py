@@ -89,11 +89,15 @@ class GridRequest(PointsRequest):
     periodic: bool = Field(True, description="Whether the structures repeat along each axis.")
 
 
+def _volume_fraction() -> list[str | dict[str, Any]]:
+    return ["volume_fraction"]
+
+
 class ScoreRequest(GridRequest):
     """Points to be scored."""
 
     objectives: list[str | dict[str, Any]] = Field(
-        default_factory=lambda: ["volume_fraction"],
+        default_factory=_volume_fraction,
         min_length=1,
         max_length=8,
         description="Objectives as a campaign's `evaluate` has them, by name or with settings, of "
