@@ -1,18 +1,19 @@
 """The commands ``encode``, ``decode`` and ``analyse``: images to points and poses, and back."""
 
-import csv
-import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
 import h5py
 import numpy as np
 
+from generative.data.dataset import Dataset
 from generative.data.outputs import check_outputs
-from generative.data.read import load_images
+from generative.data.read import load_images, read_dataset
 from generative.model import Structured
 from latentopt.cli.options.spaces import AnalyseOptions, DecodeOptions, EncodeOptions
 from latentopt.cli.reading import reading_options
+from latentopt.csv_tables import csv_table
 from latentopt.errors import ConfigError, DataError
 from latentopt.files import output_file
 from latentopt.microstructure import to_phases
@@ -65,13 +66,13 @@ def analyse(options: AnalyseOptions) -> None:
         [out], inputs=[options.space], images=[options.images], overwrite=options.overwrite
     )
     space = load_space(options.space)
-    channels, dims = space.image_shape[0], len(space.image_shape) - 1
-    images = load_images(options.images, spatial_dims=dims, channels=channels, **reading)
     if not isinstance(space.model, Structured):
         raise ConfigError(f"{options.space}: {without_pose(space.model)}")
-    found = _as_data_error(options.images, space.analyse, images)
+    channels, dims = space.image_shape[0], len(space.image_shape) - 1
+    data = read_dataset(options.images, spatial_dims=dims, channels=channels, **reading)
+    found = _as_data_error(options.images, space.analyse, data.images)
     with output_file(out, overwrite=options.overwrite) as file:
-        WRITERS[out.suffix.lower()](found, file)
+        WRITERS[out.suffix.lower()](data, found, file)
     print(f"{out}: {len(found)} images, content of {found.z.shape[1]} numbers")
     if len(found):
         spread = np.degrees(np.median(found.angle_spread))
@@ -86,18 +87,29 @@ def _as_data_error(path: Path, function: Any, array: Any) -> Any:
         raise DataError(f"{path}: {error}") from error
 
 
-def _write_csv(found: Analysis, file: IO[bytes]) -> None:
-    columns = found.columns()
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(["image", *columns])
-    for i, row in enumerate(zip(*columns.values(), strict=True)):
-        writer.writerow([i, *(f"{value:.9g}" for value in row)])
-    file.write(text.getvalue().encode())
+def _write_csv(data: Dataset, found: Analysis, file: IO[bytes]) -> None:
+    columns: dict[str, Iterable[object]] = {"image": range(len(data)), "source": data.sources}
+    if len(data.class_names) > 1:
+        columns["class"] = [data.class_of(row) for row in range(len(data))]
+    if data.times is not None:
+        columns["time"] = data.times.tolist()
+    if data.positions is not None:
+        names = ("frame", *(f"at_{axis}" for axis in "zyx"[-data.spatial_dims :]))
+        columns |= dict(zip(names, data.positions.T.tolist(), strict=True))
+    columns |= found.columns()
+    rows = zip(*columns.values(), strict=True)
+    file.write(csv_table([columns, *rows]).encode())
 
 
-def _write_hdf5(found: Analysis, file: IO[bytes]) -> None:
+def _write_hdf5(data: Dataset, found: Analysis, file: IO[bytes]) -> None:
     with h5py.File(file, "w") as h5:
+        h5["source"] = np.array(data.sources, dtype=h5py.string_dtype())
+        if len(data.class_names) > 1:
+            classes = [data.class_of(row) for row in range(len(data))]
+            h5["class"] = np.array(classes, dtype=h5py.string_dtype())
+        for name, known in (("times", data.times), ("positions", data.positions)):
+            if known is not None:
+                h5[name] = known
         for name, unit in UNITS.items():
             h5[name] = getattr(found, name).numpy()
             h5[name].attrs["unit"] = unit

@@ -100,7 +100,7 @@ def test_two_spaces_make_a_page_a_table_and_pictures(run, spaces, data, tmp_path
 def test_the_page_holds_its_pictures_and_nothing_that_leaves_it(run, spaces, data, tmp_path):
     assert run("evaluate", *spaces, "--data", data, "--samples", 10, "--out", tmp_path)[0] == 0
     page = (tmp_path / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == 4  # two figures, each for light and for dark
     assert not re.search(r"https?://|<script|<link rel=.stylesheet", page)
     assert "<b>rough" not in page
     assert "fine &amp; even" in page

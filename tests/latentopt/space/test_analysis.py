@@ -107,6 +107,7 @@ def test_the_command_writes_a_row_an_image(space, images, folder, run, capsys):
     assert [row["image"] for row in rows] == [str(i) for i in range(12)]
     for name, values in found.columns().items():
         np.testing.assert_allclose([float(row[name]) for row in rows], values, rtol=1e-6, atol=1e-6)
+    assert rows[3]["source"] == "images.npy[3]"
     assert {"z0", "z1", "angle", "shift_y", "shift_x", "angle_spread"} < rows[0].keys()
 
 
@@ -116,6 +117,33 @@ def test_the_command_writes_hdf5_with_units(space, images, folder, run):
     with h5py.File(folder / "a.h5") as h5:
         np.testing.assert_allclose(h5["shift"][:], found.shift)
         assert h5["angle"].attrs["unit"] == "rad"
+        assert h5["source"].asstr()[3] == "images.npy[3]"
+
+
+def test_windows_of_a_movie_are_joined_with_frame_time_and_place(folder, run):
+    """Spots of which half have a class, in a movie of two frames a minute."""
+    y, x = np.meshgrid(np.arange(64), np.arange(64), indexing="ij")
+    spots = [[(20, 20), (40, 44)], [(24, 30)]]
+    frames = [
+        sum(np.exp(-((y - a) ** 2 + (x - b) ** 2) / 8) for a, b in places) for places in spots
+    ]
+    np.save(folder / "movie.npy", np.array(frames))
+    lines = ["file,frame,x,y,class", "movie.npy,0,20,20,site", "movie.npy,0,44,40,"]
+    (folder / "points.csv").write_text("\n".join([*lines, "movie.npy,1,30,24,hole", ""]))
+    words = ["--window", "24", "--around", "points.csv", "--interval", "30"]
+    assert run("data", "prepare", "movie.npy", "--out", "windows.h5", *words) == 0
+    assert run("analyse", "space", "windows.h5", "--out", "a.csv") == 0
+    with (folder / "a.csv").open(newline="") as file:
+        rows = [*csv.DictReader(file)]
+    told = [[row[name] for name in ("frame", "time", "at_y", "at_x", "class")] for row in rows]
+    assert sorted(told) == [
+        ["0.0", "0.0", "20.0", "20.0", "site"],
+        ["0.0", "0.0", "40.0", "44.0", "unlabelled"],
+        ["1.0", "30.0", "24.0", "30.0", "hole"],
+    ]
+    assert run("analyse", "space", "windows.h5", "--out", "a.h5") == 0
+    with h5py.File(folder / "a.h5") as h5:
+        np.testing.assert_allclose(sorted(h5["positions"][:, 2]), [20, 30, 44])
 
 
 def test_a_file_of_another_kind_and_one_that_is_not_ours_are_refused(folder, run, capsys):
