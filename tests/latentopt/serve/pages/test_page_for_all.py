@@ -59,8 +59,8 @@ def opened(request, explorer, campaign, show, solid_space):
             page.get_by_role("button", name="Set as B").click()
             page.get_by_role("button", name="Draw a random").click()
             page.get_by_role("button", name="Add to cart").click()
+            page.wait_for_selector("#path .frame >> nth=8")  # A is drawn by now, and stays
             page.get_by_role("button", name="Compute properties").click()
-            page.wait_for_selector("#path .frame >> nth=8")
             page.wait_for_selector("#properties table caption", state="attached")
             if request.param == "solid":
                 page.get_by_label("Shown as").select_option("surface-1")
