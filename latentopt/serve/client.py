@@ -16,6 +16,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from generative.files.json_text import parse_json
+from latentopt.errors import CampaignError
 from latentopt.printable import one_line
 from latentopt.simulators.http_exchange import Answer, exchange
 from latentopt.space.classes import Classes, checked_classes
@@ -33,8 +34,8 @@ NPY = "application/x-npy"
 LATER = (429, 503)
 
 
-class RemoteError(RuntimeError):
-    """A service refused a request, or did not answer."""
+class RemoteError(CampaignError):
+    """A service refused a request, or did not answer: a campaign in its space cannot go on."""
 
 
 class Client:

@@ -10,6 +10,7 @@ from linear_operator.utils.errors import NotPSDError
 from latentopt.errors import ConfigError
 from latentopt.goal import Goal
 from latentopt.history import History
+from latentopt.serve.client import RemoteError
 from latentopt.strategies import STRATEGIES
 from latentopt.strategies.fallback import modelled_or_drawn
 from latentopt.strategies.prior import draw
@@ -48,7 +49,10 @@ def test_points_that_are_none_are_not_proposed(history, caplog):
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("error", [ConfigError("yours"), TypeError("ours"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error",
+    [ConfigError("yours"), TypeError("ours"), RemoteError("has gone"), KeyboardInterrupt()],
+)
 def test_mistakes_of_a_user_or_of_ours_are_not_hidden(history, error):
     def breaks():
         raise error
