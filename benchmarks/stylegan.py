@@ -41,6 +41,7 @@ from objectives.fidelity import (
     precision,
     recall,
 )
+from objectives.phases import cut_phases
 
 POINTS = 200  # of path lengths
 TRUNCATIONS = (1.0, 0.85, 0.7, 0.55, 0.4)
@@ -151,7 +152,7 @@ def truncations(space: LatentSpace, judge: Judge) -> None:
     for name in ("style", "noise"):
         seen = space.in_coordinates(name)
         for truncation in TRUNCATIONS:
-            draws = seen.decode(seen.sample(judge.n, seed=1, truncation=truncation)).round()
+            draws = cut_phases(seen.decode(seen.sample(judge.n, seed=1, truncation=truncation)))
             ours = judge.scores(draws)
             print(
                 f"  truncation {truncation:.2f} in {name}: precision "
@@ -177,7 +178,7 @@ def run(name: str, judge: Judge, training: Any, validation: Any, asked: argparse
     print(f"{name}, seed {asked.seed}", flush=True)
     game = trained(model, training, validation, config)
     space = LatentSpace.from_prior(model)
-    draws = [space.decode(space.sample(judge.n, seed=seed)).round() for seed in range(3)]
+    draws = [cut_phases(space.decode(space.sample(judge.n, seed=seed))) for seed in range(3)]
     for images in draws:
         judge.show("  draws", images)
     strength = float(game.augmentation.strength_) if game.augmentation else 0.0
