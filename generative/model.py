@@ -34,6 +34,7 @@ __all__ = [
     "check_code",
     "check_images_shape",
     "copy_of",
+    "decode_like",
     "has_two_coordinates",
     "is_standard_normal",
     "reconstruct",
@@ -272,6 +273,12 @@ class Structured(Protocol):
         """Angle and shift of each image, row by row."""
         ...
 
+    def code_and_pose(
+        self, images: Float[Tensor, "n c *space"]
+    ) -> tuple[Float[Tensor, "n d"], Pose]:
+        """Both at the cost of one of them, which is that of the encoder."""
+        ...
+
     def decode_at(self, code: Float[Tensor, "n d"], pose: Pose) -> Float[Tensor, "n c *space"]:
         """Structures turned and shifted to where the pose says they lie, in [0, 1]."""
         ...
@@ -330,13 +337,27 @@ def reconstruct(
     """
 
     def again(chunk: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
-        code = model.encode(chunk)
         if isinstance(model, Structured):
-            return model.decode_at(code, model.pose(chunk))
-        return model.decode(code)
+            return model.decode_at(*model.code_and_pose(chunk))
+        return model.decode(model.encode(chunk))
 
     with torch.no_grad():
         return map_rows(again, images, images[0].numel())
+
+
+def decode_like(
+    model: Structured, code: Float[Tensor, "n d"], images: Float[Tensor, "n c *space"]
+) -> Float[Tensor, "n c *space"]:
+    """Structures of codes, each turned and shifted as the image of its row, without gradients."""
+    width = code.shape[1]
+
+    def placed(rows: Float[Tensor, "n both"]) -> Float[Tensor, "n c *space"]:
+        shown = rows[:, width:].reshape(-1, *images.shape[1:])
+        return model.decode_at(rows[:, :width], model.pose(shown))
+
+    both = torch.cat([code, images.flatten(1)], 1)
+    with torch.no_grad():
+        return map_rows(placed, both, both.shape[1])
 
 
 def check_code(code: Tensor, latent_dim: int) -> None:

@@ -14,6 +14,7 @@ from generative.stages.loss import Loss
 from generative.stages.players import Batch
 from generative.structured.frames import Frames, common_frames
 from generative.structured.pose_stages import ContentStage, PoseAware
+from generative.structured.rotations import exponential
 
 MOST = 400  # pictures that are compared with one another
 POSE = 3  # numbers of a pose in the plane
@@ -78,10 +79,7 @@ class FrameStage(ContentStage):
         self.frames = frames
         angle, shift = found[:, -POSE], found[:, -POSE + 1 :] + frames.origin[near]
         turn = frames.angle[near]
-        cos, sin = turn.cos(), turn.sin()
-        moved = torch.stack(
-            [cos * shift[:, 0] - sin * shift[:, 1], sin * shift[:, 0] + cos * shift[:, 1]], 1
-        )
+        moved = (exponential(turn[:, None]) @ shift[:, :, None])[..., 0]
         pose = torch.cat([(angle - turn)[:, None], moved], 1)
         return torch.cat([rows.flatten(1), pose], 1).numpy(), np.arange(len(images))
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from generative.stages.stage import Stages
 from generative.structured.frame_stage import Framed, FrameStage
 from generative.structured.pose_networks import Drawer, Looker
 from generative.structured.pose_stages import ContentStage, PoseStage
+from generative.structured.posterior import Found, from_standard_normal, gaussian
 from generative.structured.resampling import (
     cropped,
     permutations_of,
@@ -41,21 +41,6 @@ LEAST_SPREAD = 0.05  # of a voxel about its reconstruction
 FIRST_SPREAD = math.sqrt(0.1)
 TOLD = 20.0  # weight of a turn that is told, as of a label in Kingma et al. (2014), eq. 9
 FOLLOWING = 0.02  # part of the way that the spread goes at a step
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the encoder says of images: a distribution over pose and content."""
-
-    log_turn: Float[Tensor, "n k"]  # logarithm of the probability of each turn
-    small: Float[Tensor, "n k free"]  # rotation that refines it
-    shift: Float[Tensor, "n k dims"]  # in the frame of the structure
-    small_spread: Float[Tensor, "n k free"]
-    shift_spread: Float[Tensor, "n k dims"]
-    turns: Float[Tensor, "k dims dims"]
-    features: Float[Tensor, "n k h"]  # of each turned copy
-    mean: Float[Tensor, "n d"]
-    log_variance: Float[Tensor, "n d"]
 
 
 class RVAE(Framed):
@@ -172,9 +157,18 @@ class RVAE(Framed):
 
     def pose(self, images: Float[Tensor, "n c *space"]) -> Pose:
         """The most probable pose of each image, row by row."""
+        return self.code_and_pose(images)[1]
+
+    def code_and_pose(
+        self, images: Float[Tensor, "n c *space"]
+    ) -> tuple[Float[Tensor, "n d"], Pose]:
+        """Content and most probable pose of each image, row by row."""
         check_images_shape(images, self.image_shape)
         found = self.find(images)
-        rows, turn = torch.arange(len(images)), found.log_turn.argmax(1)
+        return found.mean, self._most_probable(found)
+
+    def _most_probable(self, found: Found) -> Pose:
+        rows, turn = torch.arange(len(found.mean)), found.log_turn.argmax(1)
         rotations = found.turns @ exponential(found.small)
         rotation = rotations[rows, turn]
         shifts = (rotations @ found.shift[..., None])[..., 0] * self.half_sides
@@ -182,9 +176,8 @@ class RVAE(Framed):
         angle = logarithm(rotation).flip(-1)
         q = found.log_turn.exp()[..., None]
         away = logarithm(rotation.mT[:, None] @ rotations)
-        if self.dims == 2:  # the same after a period
-            period = 2 * math.pi / self.config.fold
-            away = torch.remainder(away + period / 2, period) - period / 2
+        if self.dims == 2:
+            away = self._within_period(away)
         turned = (q * (away**2 + found.small_spread**2)).sum((1, 2)).sqrt()
         own = (rotations**2 @ found.shift_spread[..., None] ** 2)[..., 0] * self.half_sides**2
         moved = (q * ((shifts - shift[:, None]) ** 2 + own)).sum(1).sqrt()
@@ -334,9 +327,7 @@ class RVAE(Framed):
         """
         z, _, _, begin = self._split(noise)
         found, angle, shift = self.find(images, begin), pose[:, :1], pose[:, 1:]
-        period = 2 * math.pi / self.config.fold
-        away = angle - logarithm(found.turns)[:, 0]
-        away = torch.remainder(away + period / 2, period) - period / 2
+        away = self._within_period(angle - logarithm(found.turns)[:, 0])
         rows, turn = torch.arange(len(images)), away.abs().argmin(1)
         # Content of the copy that is told: a sum over turns would hold the old frame.
         mean, log_variance = self._content(found.features[rows, turn])
@@ -347,11 +338,11 @@ class RVAE(Framed):
         spread = self._followed(squared / images[0].numel())
         small = found.small_spread[rows, turn]
         improbable = -TOLD * found.log_turn[rows, turn].mean()
-        improbable = improbable + _gaussian(away[rows, turn, None] - found.small[rows, turn], small)
+        improbable = improbable + gaussian(away[rows, turn, None] - found.small[rows, turn], small)
         if self.config.shift:
             off = shift - found.shift[rows, turn]
-            improbable = improbable + _gaussian(off, found.shift_spread[rows, turn])
-        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(-1).mean()
+            improbable = improbable + gaussian(off, found.shift_spread[rows, turn])
+        kl = from_standard_normal(mean, log_variance)
         total = squared / (2 * spread**2) + self.config.beta * kl + improbable
         terms = {"mse": squared.item() / images[0].numel(), "kl_content": kl.item()}
         return total, terms | {"pose": improbable.item()}
@@ -365,6 +356,11 @@ class RVAE(Framed):
         # Uniform in the plane; in space any spread does.
         return z, small, shift, exponential(math.pi * torch.erf(begin[0] / math.sqrt(2)))
 
+    def _within_period(self, angle: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        """Angles of the plane about 0: structures are the same after a period."""
+        period = 2 * math.pi / self.config.fold
+        return torch.remainder(angle + period / 2, period) - period / 2
+
     def _followed(self, squared: Float[Tensor, ""]) -> Float[Tensor, ""]:
         """Spread of a voxel, after a step towards the error that there is."""
         if self.training:
@@ -377,9 +373,7 @@ class RVAE(Framed):
         self, found: Found, turn: Float[Tensor, "n k"]
     ) -> dict[str, Float[Tensor, ""]]:
         """Kullback-Leibler divergences of an image, in nats."""
-        variance = found.log_variance.exp()
-        content = 0.5 * (found.mean**2 + variance - 1 - found.log_variance).sum(-1)
-        kl = {"kl_content": content.mean()}
+        kl = {"kl_content": from_standard_normal(found.mean, found.log_variance)}
         if self.config.rotation:
             free = found.small.shape[-1]
             entropy = found.small_spread.log().sum(-1)
@@ -391,8 +385,3 @@ class RVAE(Framed):
             shift = (found.shift / self.config.shift) ** 2 + spread**2 - 1 - 2 * spread.log()
             kl["kl_shift"] = (turn * 0.5 * shift.sum(-1)).sum(1).mean()
         return kl
-
-
-def _gaussian(off: Float[Tensor, "n f"], spread: Float[Tensor, "n f"]) -> Float[Tensor, ""]:
-    """Negative log-likelihood up to a constant, mean over rows."""
-    return (0.5 * (off / spread) ** 2 + spread.log()).sum(1).mean()

@@ -8,7 +8,14 @@ from torch import Tensor
 
 from generative.autoencoders.gaussian_codes import gaussian_codes
 from generative.batching import map_rows
-from generative.model import Drawn, Encoding, Model, Structured, is_standard_normal
+from generative.model import (
+    Drawn,
+    Encoding,
+    Model,
+    Structured,
+    decode_like,
+    is_standard_normal,
+)
 from objectives.fidelity.draws import COLLAPSED_RECALL, DrawFigures
 
 CODES = 2048  # training codes, at most, whose Gaussian is drawn from
@@ -100,13 +107,7 @@ def _decoded(model: Model, code: Tensor, training: Tensor) -> Tensor:
         return map_rows(model.decode, code, training[0].numel())
     generator = torch.Generator().manual_seed(0)
     shown = training[torch.randint(len(training), (len(code),), generator=generator)]
-
-    def placed(rows: Tensor) -> Tensor:
-        images = rows[:, model.latent_dim :].reshape(-1, *model.image_shape)
-        return model.decode_at(rows[:, : model.latent_dim], model.pose(images))
-
-    both = torch.cat([code, shown.flatten(1)], 1)
-    return map_rows(placed, both, both.shape[1])
+    return decode_like(model, code, shown)
 
 
 def draws_to_judge(

@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from generative.batching import map_rows
-from generative.model import Pose, Structured
+from generative.model import Pose, Structured, decode_like
 from latentopt.space.arguments import AnyArray, checked_images
 from latentopt.space.decoder import Decoder
-from latentopt.space.encoding import ASpace, encoded
+from latentopt.space.encoding import ASpace
 from latentopt.space.model_tensors import device_of
 from latentopt.space.whitening import Whitening
 
@@ -72,18 +72,18 @@ def analyse(model: Decoder, whitening: Whitening, images: AnyArray) -> Analysis:
     if not isinstance(model, Structured):
         raise TypeError(without_pose(model))
     x = checked_images(images, tuple(model.image_shape))
-    device, pose = device_of(model), model.pose
+    device, axes = device_of(model), x.ndim - 2
+    free = 1 if axes == 2 else 3
 
     def found(part: Tensor) -> Tensor:
-        told = pose(part.to(device))
-        return torch.cat([column.reshape(len(part), -1) for column in _numbers(told)], 1)
+        code, pose = model.code_and_pose(part.to(device).float())
+        return torch.cat([code, *(column.reshape(len(part), -1) for column in _numbers(pose))], 1)
 
     with torch.no_grad():
-        numbers = map_rows(found, x, x[:1].numel() or 1).double().cpu()
-        z = encoded(model, whitening, x).cpu()
-    axes = x.ndim - 2
-    free = 1 if axes == 2 else 3
-    angle, shift, turned, moved = numbers.split([free, axes, 1, axes], 1)
+        numbers = map_rows(found, x, x[:1].numel() or 1)
+    code, angle, shift, turned, moved = numbers.split([model.latent_dim, free, axes, 1, axes], 1)
+    angle, shift, turned, moved = (told.double().cpu() for told in (angle, shift, turned, moved))
+    z = whitening.to_z(code).cpu()
     return Analysis(z, angle[:, 0] if free == 1 else angle, shift, turned[:, 0], moved)
 
 
@@ -94,20 +94,10 @@ def decoded_like(
 
     Of a model that does not keep the pose apart they are as they are decoded.
     """
-    model = space.model
-    if not isinstance(model, Structured):
+    if not isinstance(space.model, Structured):
         return space.decode(z)
-    device, at = device_of(model), space.whitening.to_code(z).float()
-    width, place, pose = at.shape[1], model.decode_at, model.pose
-
-    def placed(rows: Tensor) -> Tensor:
-        rows = rows.to(device)
-        shown = rows[:, width:].reshape(-1, *model.image_shape)
-        return place(rows[:, :width], pose(shown)).float()
-
-    both = torch.cat([at, images.float().flatten(1)], 1)
-    with torch.no_grad():
-        return map_rows(placed, both, both.shape[1]).cpu()
+    device, code = device_of(space.model), space.whitening.to_code(z).float()
+    return decode_like(space.model, code.to(device), images.float().to(device)).cpu()
 
 
 def without_pose(model: Decoder) -> str:

@@ -198,6 +198,9 @@ def test_what_conditional_and_other_models_offer_works(model, images, code, tmp_
         pose = model.pose(images)
         assert pose.angle.shape == ((5,) if images.ndim == 4 else (5, 3))
         assert pose.shift.shape == (5, images.ndim - 2)
+        said, same = model.code_and_pose(images)
+        assert torch.equal(said, model.encode(images))
+        assert torch.equal(same.angle, pose.angle)
         placed = model.decode_at(code, pose)
         assert placed.shape == images.shape
         assert 0 <= placed.min() <= placed.max() <= 1
