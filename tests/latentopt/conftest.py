@@ -53,6 +53,27 @@ def browser():
         started.close()
 
 
+@pytest.fixture
+def open_file(browser):
+    """Open a page from its file: nothing may go wrong in it, and it may load nothing else."""
+    contexts, problems = [], []
+
+    def call(path, width=1400, scheme="light"):
+        viewport = {"width": width, "height": 900}
+        contexts.append(browser.new_context(viewport=viewport, color_scheme=scheme))
+        page = contexts[-1].new_page()
+        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda r: problems.append(r.url) if r.url.startswith("http") else None)
+        page.goto(path.as_uri())
+        return page
+
+    yield call
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
 AXE = Path(__file__).parents[1] / "data" / "axe" / "axe-4.14.1.min.js.gz"
 
 

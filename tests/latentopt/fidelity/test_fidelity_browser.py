@@ -1,6 +1,7 @@
 """The page of fidelity in a real browser: narrow, dark, and read by axe-core."""
 
 import io
+from functools import partial
 
 import numpy as np
 import pytest
@@ -38,21 +39,8 @@ def path(tmp_path_factory):
 
 
 @pytest.fixture
-def opened(browser, path):
-    contexts, problems = [], []
-
-    def call(width=1400, scheme="light"):
-        viewport = {"width": width, "height": 900}
-        contexts.append(browser.new_context(viewport=viewport, color_scheme=scheme))
-        page = contexts[-1].new_page()
-        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-        page.goto(path.as_uri())
-        return page
-
-    yield call
-    for context in contexts:
-        context.close()
-    assert problems == []
+def opened(open_file, path):
+    return partial(open_file, path)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
